@@ -1,0 +1,44 @@
+// Types whose print form is redacted. What is in them leaves only by a call that says so.
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <utility>
+
+namespace tocsin {
+
+// A string that must not reach a log, an error text or a command line: a token, a key, a password
+// (Secret), or what identifies a person or says something to them (Pii). Movable value; safe to
+// share between threads while unchanged. Printing it, by stream or by fmt, shows its length only.
+template <typename Tag>
+class Guarded {
+ public:
+  Guarded() = default;
+  explicit Guarded(std::string value) : value_(std::move(value)) {}
+
+  // The content, for the carrier, the cipher or the comparison that needs it, and for nothing else.
+  const std::string& Reveal() const { return value_; }
+  bool empty() const { return value_.empty(); }
+  size_t size() const { return value_.size(); }
+
+  std::string Redacted() const { return "[" + std::to_string(value_.size()) + " hidden]"; }
+
+ private:
+  std::string value_;
+};
+
+struct SecretTag;
+struct PiiTag;
+using Secret = Guarded<SecretTag>;
+using Pii = Guarded<PiiTag>;
+
+template <typename Tag>
+std::ostream& operator<<(std::ostream& out, const Guarded<Tag>& guarded) {
+  return out << guarded.Redacted();
+}
+template <typename Tag>
+std::string format_as(const Guarded<Tag>& guarded) {  // fmt's customisation point
+  return guarded.Redacted();
+}
+
+}  // namespace tocsin

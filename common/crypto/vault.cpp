@@ -1,0 +1,274 @@
+#include "common/crypto/vault.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "common/base/digest.h"
+
+namespace tocsin::crypto {
+namespace {
+
+constexpr std::uint32_t kSchema = 1;
+constexpr size_t kDekIdBytes = 16;
+constexpr size_t kNonceBytes = 12;
+constexpr size_t kTagBytes = 16;
+constexpr size_t kWrappedBytes = kNonceBytes + kKeyBytes + kTagBytes;
+constexpr size_t kCallbackMacBytes = 16;
+constexpr std::string_view kBodyLabel = "body\n";  // a body can never give the token of a number
+
+[[noreturn]] void AbortWithoutCipher() {
+  std::fputs("tocsin: OpenSSL cannot compute AES-256-GCM\n", stderr);
+  std::abort();
+}
+
+struct ContextDeleter {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using OwnedContext = std::unique_ptr<EVP_CIPHER_CTX, ContextDeleter>;
+
+OwnedContext MakeContext() {
+  static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  OwnedContext context(EVP_CIPHER_CTX_new());
+  if (cipher == nullptr || context == nullptr ||
+      EVP_EncryptInit_ex2(context.get(), cipher, nullptr, nullptr, nullptr) != 1)
+    AbortWithoutCipher();
+  return context;
+}
+
+// One per thread, with its cipher set once: to name the cipher again would rebuild the context,
+// which costs more than sealing a text message.
+EVP_CIPHER_CTX* Context() {
+  thread_local const OwnedContext context = MakeContext();
+  return context.get();
+}
+
+// Random bytes from a store per thread: a draw from OpenSSL costs the same for 72 bytes as for 4
+// KiB. What was taken is overwritten at once. A forked child would repeat its parent's bytes: no
+// program of Tocsin forks after its first seal.
+class RandomStore {
+ public:
+  ~RandomStore() { Cleanse(bytes_.data(), bytes_.size()); }
+
+  void Take(unsigned char* out, size_t size) {  // at most kStoreBytes
+    if (size > bytes_.size() - taken_) {
+      bytes_ = RandomBytes(kStoreBytes);
+      taken_ = 0;
+    }
+    std::memcpy(out, bytes_.data() + taken_, size);
+    Cleanse(bytes_.data() + taken_, size);
+    taken_ += size;
+  }
+
+ private:
+  static constexpr size_t kStoreBytes = 4096;
+
+  std::string bytes_;
+  size_t taken_ = 0;
+};
+
+template <size_t size>
+std::string_view TakeRandom(std::array<unsigned char, size>& out) {
+  thread_local RandomStore store;
+  store.Take(out.data(), out.size());
+  return {reinterpret_cast<const char*>(out.data()), out.size()};
+}
+
+const unsigned char* Bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+
+// Parts with their lengths before them: two lists of parts never give the same bytes.
+class Parts {
+ public:
+  Parts() { bytes_.reserve(kUsualBytes); }
+  Parts& Add(std::string_view part) {
+    AddNumber(static_cast<std::uint32_t>(part.size()));
+    bytes_.append(part);
+    return *this;
+  }
+  Parts& Add(std::uint32_t number) {
+    AddNumber(sizeof number);
+    AddNumber(number);
+    return *this;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void AddNumber(std::uint32_t number) {  // big endian
+    for (int shift = 24; shift >= 0; shift -= 8) bytes_ += static_cast<char>(number >> shift);
+  }
+
+  static constexpr size_t kUsualBytes = 160;
+
+  std::string bytes_;
+};
+
+// Appends ciphertext and tag of `plain` to `out`.
+void Encrypt(const KeyBytes& key, std::string_view nonce, std::string_view bound,
+             std::string_view plain, std::string& out) {
+  EVP_CIPHER_CTX* const context = Context();
+  const size_t begin = out.size();
+  out.resize(begin + plain.size() + kTagBytes);
+  unsigned char* const to = Bytes(out) + begin;
+  int size = 0;
+  if (EVP_EncryptInit_ex2(context, nullptr, key.data(), Bytes(nonce), nullptr) != 1 ||
+      EVP_EncryptUpdate(context, nullptr, &size, Bytes(bound), static_cast<int>(bound.size())) !=
+          1 ||
+      EVP_EncryptUpdate(context, to, &size, Bytes(plain), static_cast<int>(plain.size())) != 1 ||
+      EVP_EncryptFinal_ex(context, to + plain.size(), &size) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagBytes, to + plain.size()) != 1)
+    AbortWithoutCipher();
+}
+
+// Writes the plain form of `sealed` (ciphertext and tag) to `out`, which has room for it. False,
+// and nothing in `out`, when it is not what was sealed.
+bool Decrypt(const KeyBytes& key, std::string_view nonce, std::string_view bound,
+             std::string_view sealed, unsigned char* out) {
+  EVP_CIPHER_CTX* const context = Context();
+  const size_t plain_size = sealed.size() - kTagBytes;
+  std::array<char, kTagBytes> tag{};
+  sealed.copy(tag.data(), kTagBytes, plain_size);
+  int size = 0;
+  if (EVP_DecryptInit_ex2(context, nullptr, key.data(), Bytes(nonce), nullptr) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagBytes, tag.data()) != 1 ||
+      EVP_DecryptUpdate(context, nullptr, &size, Bytes(bound), static_cast<int>(bound.size())) !=
+          1 ||
+      EVP_DecryptUpdate(context, out, &size, Bytes(sealed), static_cast<int>(plain_size)) != 1)
+    AbortWithoutCipher();
+  if (EVP_DecryptFinal_ex(context, out + plain_size, &size) == 1) return true;
+  Cleanse(out, plain_size);
+  return false;
+}
+
+std::string BoundTo(const SealContext& context, std::uint32_t schema, std::string_view dek_id) {
+  return Parts()
+      .Add(context.client_id)
+      .Add(context.record_id)
+      .Add(context.field)
+      .Add(schema)
+      .Add(dek_id)
+      .bytes();
+}
+
+std::string BoundTo(std::string_view alias, std::uint32_t version, std::string_view dek_id) {
+  return Parts().Add(alias).Add(version).Add(dek_id).bytes();
+}
+
+tl::unexpected<Error> Corrupt(const char* what) {
+  return Fail(ErrorCode::kCorrupt, std::string("vault: ") + what);
+}
+
+}  // namespace
+
+Result<SealedValue> KeyringVault::Seal(const SealContext& context, std::string_view plain) {
+  if (plain.size() > kMaxPlain)
+    return Fail(ErrorCode::kTextTooLong,
+                "vault: more than " + std::to_string(kMaxPlain) + " bytes");
+  KeyBytes dek;
+  std::array<unsigned char, kDekIdBytes> id_bytes{};
+  std::array<unsigned char, kNonceBytes> nonce_bytes{};
+  TakeRandom(dek.bytes());
+  const std::string_view dek_id = TakeRandom(id_bytes);
+  const std::string_view nonce = TakeRandom(nonce_bytes);
+
+  SealedValue value;
+  value.key = Wrap(dek_id, dek);
+  value.sealed.set_dek_id(dek_id.data(), dek_id.size());
+  value.sealed.set_schema(kSchema);
+  value.sealed.set_nonce(nonce.data(), nonce.size());
+  Encrypt(dek, nonce, BoundTo(context, kSchema, dek_id), plain, *value.sealed.mutable_ciphertext());
+  return value;
+}
+
+Result<Pii> KeyringVault::Open(const SealContext& context, const v1::WrappedKey& key,
+                               const v1::Sealed& sealed) {
+  if (sealed.schema() != kSchema || sealed.dek_id().size() != kDekIdBytes ||
+      sealed.nonce().size() != kNonceBytes || sealed.ciphertext().size() < kTagBytes ||
+      sealed.ciphertext().size() > kMaxPlain + kTagBytes)
+    return Corrupt("a sealed value has not the form of one");
+  if (sealed.dek_id() != key.dek_id()) return Corrupt("the data key belongs to another value");
+  TOCSIN_TRY(const KeyBytes dek, Unwrap(key));
+  std::string plain(sealed.ciphertext().size() - kTagBytes, '\0');
+  if (!Decrypt(dek, sealed.nonce(), BoundTo(context, sealed.schema(), sealed.dek_id()),
+               sealed.ciphertext(), Bytes(plain)))
+    return Corrupt("a sealed value was changed or moved");
+  return Pii(std::move(plain));
+}
+
+v1::WrappedKey KeyringVault::Wrap(std::string_view dek_id, const KeyBytes& dek) const {
+  std::array<unsigned char, kNonceBytes> nonce_bytes{};
+  const std::string_view nonce = TakeRandom(nonce_bytes);
+  const std::uint32_t version = keyring_.NewestVersion(KeyPurpose::kKek);
+  v1::WrappedKey key;
+  key.set_dek_id(dek_id.data(), dek_id.size());
+  key.set_kek_alias(keyring_.Alias());
+  key.set_kek_version(version);
+  std::string& wrapped = *key.mutable_wrapped();
+  wrapped.reserve(kWrappedBytes);
+  wrapped.append(nonce);
+  Encrypt(keyring_.Newest(KeyPurpose::kKek), nonce, BoundTo(keyring_.Alias(), version, dek_id),
+          dek.View(), wrapped);
+  return key;
+}
+
+Result<KeyBytes> KeyringVault::Unwrap(const v1::WrappedKey& key) const {
+  if (key.dek_id().size() != kDekIdBytes || key.wrapped().size() != kWrappedBytes)
+    return Corrupt("a wrapped key has not the form of one");
+  const KeyBytes* kek = key.kek_alias() == keyring_.Alias()
+                            ? keyring_.Find(KeyPurpose::kKek, key.kek_version())
+                            : nullptr;
+  if (kek == nullptr)
+    return Fail(ErrorCode::kNotFound, "vault: the keyring has no such key-encryption key");
+  const std::string_view wrapped = key.wrapped();
+  KeyBytes dek;
+  if (!Decrypt(*kek, wrapped.substr(0, kNonceBytes),
+               BoundTo(key.kek_alias(), key.kek_version(), key.dek_id()),
+               wrapped.substr(kNonceBytes), dek.data()))
+    return Corrupt("a wrapped key was changed or moved");
+  return dek;
+}
+
+Result<v1::WrappedKey> KeyringVault::Rewrap(const v1::WrappedKey& key) const {
+  TOCSIN_TRY(const KeyBytes dek, Unwrap(key));
+  return Wrap(key.dek_id(), dek);
+}
+
+v1::RecipientRef KeyringVault::Refer(const Phone& phone) {
+  v1::RecipientRef recipient;
+  recipient.set_token(HmacSha256(keyring_.Newest(KeyPurpose::kToken).View(), phone.E164()));
+  recipient.set_token_version(keyring_.NewestVersion(KeyPurpose::kToken));
+  recipient.set_last_four(phone.LastFour());
+  recipient.set_country(phone.Country());
+  return recipient;
+}
+
+std::string KeyringVault::DigestRequest(std::string_view canonical) {
+  return HmacSha256(keyring_.Newest(KeyPurpose::kDigest).View(), canonical);
+}
+
+std::string KeyringVault::DigestBody(std::string_view text) {
+  return HmacSha256(keyring_.Newest(KeyPurpose::kToken).View(),
+                    std::string(kBodyLabel).append(text));
+}
+
+std::string KeyringVault::SignCallback(std::string_view message, std::uint32_t& version) {
+  version = keyring_.NewestVersion(KeyPurpose::kCallback);
+  return HmacSha256(keyring_.Newest(KeyPurpose::kCallback).View(), message)
+      .substr(0, kCallbackMacBytes);
+}
+
+bool KeyringVault::CheckCallback(std::string_view message, std::uint32_t version,
+                                 std::string_view mac) {
+  const KeyBytes* key = keyring_.Find(KeyPurpose::kCallback, version);
+  return key != nullptr &&
+         ConstantTimeEqual(HmacSha256(key->View(), message).substr(0, kCallbackMacBytes), mac);
+}
+
+}  // namespace tocsin::crypto

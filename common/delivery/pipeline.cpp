@@ -1,0 +1,231 @@
+#include "common/delivery/pipeline.h"
+
+#include <google/protobuf/message.h>
+
+#include <utility>
+
+#include "common/domain/waiting.h"
+
+namespace tocsin {
+namespace {
+
+constexpr size_t kMaxUnparsed = 1 << 20;  // what a dead letter keeps of a record it cannot read
+
+// A turn this near is taken at once: a trip through the relay costs more.
+constexpr Micros kAtOnce = std::chrono::milliseconds(20);
+
+constexpr std::string_view kContentField = "content";
+
+Passage PassageOf(const v1::Receipt& receipt) {
+  switch (receipt.outcome()) {
+    case v1::RECEIPT_OUTCOME_ACCEPTED: return Passage::kSent;
+    case v1::RECEIPT_OUTCOME_IN_DOUBT: return Passage::kInDoubt;
+    case v1::RECEIPT_OUTCOME_ENDED: return Passage::kEnded;
+    default: return Passage::kFailed;
+  }
+}
+
+v1::Receipt Verdict(v1::TryStatus status, ErrorCode reason, WallTime now) {
+  v1::Receipt receipt;
+  receipt.set_outcome(v1::RECEIPT_OUTCOME_ENDED);
+  receipt.set_status(status);
+  receipt.set_reason(std::string(TraitsOf(reason).name));
+  receipt.set_ended_us(ToUnixMicros(now));
+  return receipt;
+}
+
+}  // namespace
+
+struct DeliveryPipeline::Try {
+  const IncomingRecord& record;
+  v1::WorkRecord work;
+  std::shared_ptr<const RegistrySnapshot> registry;  // one snapshot for the whole passage
+};
+
+DeliveryPipeline::DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySettings settings)
+    : channel_(channel), parts_(parts), settings_(std::move(settings)) {}
+
+Result<Passage> DeliveryPipeline::Deliver(const IncomingRecord& record) {
+  Try attempt{record, {}, parts_.registry.Now()};
+  if (!attempt.work.ParseFromString(record.value) || attempt.work.kind() != v1::WORK_KIND_TRY ||
+      attempt.work.channel() != channel_)
+    return BuryUnreadable(record);
+  const Clearance clearance =
+      Clear(attempt.work, *attempt.registry, parts_.consents, parts_.clock.Now());
+  if (const auto* not_yet = std::get_if<NotYet>(&clearance)) return Wait(attempt, not_yet->due);
+  if (const auto* verdict = std::get_if<v1::Receipt>(&clearance)) return End(attempt, *verdict);
+  return Send(attempt, std::get<ClearedTry>(clearance));
+}
+
+Result<Passage> DeliveryPipeline::BuryUnreadable(const IncomingRecord& record) {
+  v1::DeadRecord dead;
+  dead.set_reason(std::string(TraitsOf(ErrorCode::kCorrupt).name));
+  dead.set_explanation("not a work record of this channel");
+  *dead.mutable_position() = record.position;
+  dead.set_time_us(ToUnixMicros(record.append_time));
+  dead.set_unparsed(record.value.substr(0, kMaxUnparsed));
+  OutgoingRecord out{parts_.topics.Dead(channel_), record.key, dead.SerializeAsString(), {}};
+  out.headers.emplace_back(kHeaderSchema, dead.GetDescriptor()->full_name());
+  std::vector<OutgoingRecord> records;
+  records.push_back(std::move(out));
+  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
+  return Passage::kUnreadable;
+}
+
+Result<Passage> DeliveryPipeline::Wait(Try& attempt, WallTime due) {
+  attempt.work.set_due_time_us(ToUnixMicros(due));
+  attempt.work.clear_acceptance();  // audit folds it from the lane, once
+  std::vector<OutgoingRecord> records;
+  records.push_back(
+      Outgoing(attempt, NextStop(parts_.topics, attempt.work, parts_.clock.Now()), attempt.work));
+  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
+  return Passage::kWaits;
+}
+
+// The verdict goes through the claim: an end takes effect only if the try was never begun.
+Result<Passage> DeliveryPipeline::End(Try& attempt, const v1::Receipt& verdict) {
+  TOCSIN_TRY(const Claim claim, TakeClaim(attempt, verdict));
+  return FollowClaim(attempt, claim);
+}
+
+Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) {
+  v1::WorkRecord& work = attempt.work;
+  const Sender& sender = cleared.sender();
+  const bool paced =
+      work.class_() == v1::ALERT_CLASS_EMERGENCY || work.slot().sender() == sender.id;
+  if (!paced) {
+    TOCSIN_TRY(const WallTime turn,
+               parts_.pacer.TakeTurn(sender.id, sender.segments_per_second * settings_.pace,
+                                     work.segments(), FromUnixMicros(work.not_after_us())));
+    const WallTime now = parts_.clock.Now();
+    if (turn >= FromUnixMicros(work.not_after_us()))
+      return End(attempt, Verdict(v1::TRY_STATUS_EXPIRED, ErrorCode::kExpired, now));
+    if (turn > now + kAtOnce) {
+      work.mutable_slot()->set_sender(sender.id);
+      work.mutable_slot()->set_account_sid(sender.account_sid);
+      work.mutable_slot()->set_time_us(ToUnixMicros(turn));
+      return Wait(attempt, turn);
+    }
+  }
+  const SealContext context{work.client_id(), work.try_().alert_id(), kContentField};
+  const Result<Pii> opened = parts_.vault.Open(context, work.key(), work.content());
+  v1::Content content;
+  if (!opened && opened.error().code == ErrorCode::kKmsUnavailable) return Fail(opened.error());
+  if (!opened || !content.ParseFromString(opened->Reveal()))
+    return End(attempt, Verdict(v1::TRY_STATUS_REJECTED, ErrorCode::kCorrupt, parts_.clock.Now()));
+
+  const SteadyTime before = parts_.clock.SteadyNow();
+  TOCSIN_TRY(const Claim claim, TakeClaim(attempt, std::nullopt));
+  if (claim.state != Claim::State::kGranted) return FollowClaim(attempt, claim);
+  const std::int64_t began_us = ToUnixMicros(claim.began);
+  std::vector<OutgoingRecord> said;
+  said.push_back(Outgoing(attempt, parts_.topics.Events(),
+                          TryStarted(work, began_us, began_us + settings_.lease.count(), sender.id,
+                                     sender.account_sid)));
+  const auto published = parts_.log.PublishAndWait(std::move(said));
+  const auto used = parts_.clock.SteadyNow() - before;
+  if (!published || used > settings_.lease - settings_.post_limit) {
+    TOCSIN_CHECK_OK(parts_.claims.Release(work.try_(), claim.fence));  // nothing left the house
+    if (!published) return Fail(published.error());
+    return Fail(ErrorCode::kOverloaded, "the lease was nearly over before the POST could begin");
+  }
+  return Post(attempt, cleared, claim, Pii(std::move(*content.mutable_to())),
+              Pii(std::move(*content.mutable_text())));
+}
+
+Result<Claim> DeliveryPipeline::TakeClaim(const Try& attempt, std::optional<v1::Receipt> verdict) {
+  const v1::WorkRecord& work = attempt.work;
+  return parts_.claims.Take({.name = work.try_(),
+                             .client_id = work.client_id(),
+                             .owner = settings_.owner,
+                             .lease = settings_.lease,
+                             .end = std::move(verdict),
+                             .work = attempt.record.value,
+                             .not_after = FromUnixMicros(work.not_after_us())});
+}
+
+// What is known of the try already decides.
+Result<Passage> DeliveryPipeline::FollowClaim(Try& attempt, const Claim& claim) {
+  switch (claim.state) {
+    case Claim::State::kGranted: break;  // cannot be: only a wish to send is granted
+    case Claim::State::kDone:
+    case Claim::State::kStopped: return Record(attempt, claim.receipt);
+    case Claim::State::kBusy: return Wait(attempt, parts_.clock.Now() + claim.lease_left);
+    case Claim::State::kLapsed: {
+      v1::Receipt doubt;
+      doubt.set_outcome(v1::RECEIPT_OUTCOME_IN_DOUBT);
+      doubt.set_reason(std::string(TraitsOf(ErrorCode::kInDoubt).name));
+      doubt.set_began_us(ToUnixMicros(claim.began));
+      doubt.set_ended_us(ToUnixMicros(claim.began) + settings_.lease.count());
+      if (const Sender* sender = attempt.registry->FindSender(attempt.work.sender())) {
+        doubt.set_sender(sender->id);
+        doubt.set_account_sid(sender->account_sid);
+      }
+      TOCSIN_TRY(const v1::Receipt stands, parts_.claims.Keep(attempt.work.try_(), 0, doubt));
+      if (stands.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED)  // its holder came back meanwhile
+        return Fail(ErrorCode::kOverloaded, "the try changed hands; asking again");
+      return Record(attempt, stands);
+    }
+  }
+  return Fail(ErrorCode::kInternal, "a verdict was granted a POST");
+}
+
+Result<Passage> DeliveryPipeline::Post(Try& attempt, const ClearedTry& cleared, const Claim& claim,
+                                       Pii to, Pii text) {
+  const Dispatch dispatch{.name = attempt.work.try_(),
+                          .to = std::move(to),
+                          .text = std::move(text),
+                          .account = cleared.account(),
+                          .sender = cleared.sender(),
+                          .work = attempt.record.position,
+                          .validity = cleared.validity()};
+  const WallTime began = parts_.clock.Now();
+  v1::Receipt receipt =
+      parts_.carrier.Send(dispatch, parts_.clock.SteadyNow() + settings_.post_limit);
+  receipt.set_began_us(ToUnixMicros(began));
+  receipt.set_ended_us(ToUnixMicros(parts_.clock.Now()));
+  receipt.set_sender(cleared.sender().id);
+  receipt.set_account_sid(cleared.sender().account_sid);
+  // With the store down, or the claim taken over, the events below still say what came of it.
+  const Result<v1::Receipt> kept = parts_.claims.Keep(attempt.work.try_(), claim.fence, receipt);
+  const bool stands = kept && kept->outcome() != v1::RECEIPT_OUTCOME_UNSPECIFIED;
+  return Record(attempt, stands ? *kept : receipt);
+}
+
+// Publishes everything the outcome demands. Must be repeated until it succeeds, never undone.
+Result<Passage> DeliveryPipeline::Record(Try& attempt, const v1::Receipt& receipt) {
+  const Sender* sender = attempt.registry->FindSender(attempt.work.sender());
+  Settlement settlement = Settle(attempt.work, receipt, settings_.retry,
+                                 sender == nullptr ? std::string() : ConsentName(*sender));
+  std::vector<OutgoingRecord> records;
+  for (const v1::Event& event : settlement.events)
+    records.push_back(Outgoing(attempt, parts_.topics.Events(), event));
+  if (settlement.follow_up)
+    records.push_back(Outgoing(attempt,
+                               NextStop(parts_.topics, *settlement.follow_up, parts_.clock.Now()),
+                               *settlement.follow_up));
+  if (settlement.dead) {
+    *settlement.dead->mutable_position() = attempt.record.position;
+    records.push_back(Outgoing(attempt, parts_.topics.Dead(channel_), *settlement.dead));
+  }
+  if (settlement.consent) {
+    OutgoingRecord consent = Outgoing(attempt, parts_.topics.Consents(), *settlement.consent);
+    consent.key = ConsentKey(settlement.consent->recipient().token(), settlement.consent->sender());
+    records.push_back(std::move(consent));
+    parts_.consents.Apply(*settlement.consent);  // here at once; elsewhere by the topic
+  }
+  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
+  return PassageOf(receipt);
+}
+
+OutgoingRecord DeliveryPipeline::Outgoing(const Try& attempt, std::string topic,
+                                          const google::protobuf::Message& message) const {
+  OutgoingRecord out{
+      std::move(topic), attempt.work.try_().alert_id(), message.SerializeAsString(), {}};
+  out.headers.emplace_back(kHeaderSchema, message.GetDescriptor()->full_name());
+  if (auto traceparent = attempt.record.Header(kHeaderTraceparent))
+    out.headers.emplace_back(kHeaderTraceparent, *std::move(traceparent));
+  return out;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,83 @@
+// The way of a work record: clear, pace, claim, say so, POST, keep the receipt, settle.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/domain/clearance.h"
+#include "common/domain/settlement.h"
+#include "common/domain/topics.h"
+#include "common/ports/carrier.h"
+#include "common/ports/claims.h"
+#include "common/ports/clock.h"
+#include "common/ports/record_log.h"
+#include "common/ports/registry_source.h"
+#include "common/ports/vault.h"
+
+namespace tocsin {
+
+struct DeliverySettings {
+  std::string owner;                             // this process, for people who read a claim
+  Micros post_limit = std::chrono::seconds(30);  // one POST, at most
+  Micros lease = std::chrono::seconds(35);       // POST limit and 5 s for what is around it
+  double pace = 0.8;  // of the carrier's rate, so that its queue stays short
+  RetryPolicy retry{};
+};
+
+// How a record left the pipeline, for metrics.
+enum class Passage {
+  kSent,        // Twilio has it
+  kFailed,      // a try ended without success; a follow-up may have been published
+  kInDoubt,     // its POST may have been taken
+  kEnded,       // a rule ended it before its POST
+  kWaits,       // it is not its turn yet: handed to the relay
+  kUnreadable,  // not a work record: kept among the dead
+};
+
+// Carries work of one channel. Holds nothing between records; safe to call from several threads.
+// The parts it is given must outlive it.
+class DeliveryPipeline {
+ public:
+  struct Parts {
+    const Clock& clock;
+    const RegistrySource& registry;
+    ConsentBook& consents;
+    Claims& claims;
+    Pacer& pacer;
+    Vault& vault;
+    Carrier& carrier;
+    RecordLog& log;
+    const Topics& topics;
+  };
+
+  DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySettings settings);
+
+  // Brings the record to where its offset may be stored: everything that follows from it is on
+  // disk. Blocks, post_limit and a few store time-outs at most. An error means that a neighbour did
+  // not answer: nothing was lost, and the same record is to be given again.
+  Result<Passage> Deliver(const IncomingRecord& record);
+
+ private:
+  struct Try;  // what one passage knows
+
+  Result<Passage> BuryUnreadable(const IncomingRecord& record);
+  Result<Passage> Wait(Try& attempt, WallTime due);
+  Result<Passage> End(Try& attempt, const v1::Receipt& verdict);
+  Result<Passage> Send(Try& attempt, const ClearedTry& cleared);
+  Result<Claim> TakeClaim(const Try& attempt, std::optional<v1::Receipt> verdict);
+  Result<Passage> FollowClaim(Try& attempt, const Claim& claim);
+  Result<Passage> Post(Try& attempt, const ClearedTry& cleared, const Claim& claim, Pii to,
+                       Pii text);
+  Result<Passage> Record(Try& attempt, const v1::Receipt& receipt);
+  OutgoingRecord Outgoing(const Try& attempt, std::string topic,
+                          const google::protobuf::Message& message) const;
+
+  const v1::Channel channel_;
+  const Parts parts_;
+  const DeliverySettings settings_;
+};
+
+}  // namespace tocsin

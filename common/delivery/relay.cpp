@@ -1,0 +1,119 @@
+#include "common/delivery/relay.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "common/domain/waiting.h"
+#include "tocsin/v1/records.pb.h"
+
+namespace tocsin {
+namespace {
+
+constexpr Micros kAfterFailure = std::chrono::milliseconds(500);
+constexpr Micros kLongestNap = std::chrono::seconds(1);  // the wall clock may be set while we wait
+
+}  // namespace
+
+Relay::Relay(const Clock& clock, RecordLog& log, const Topics& topics)
+    : clock_(clock), log_(log), topics_(topics), thread_([this] { Run(); }) {}
+
+Relay::~Relay() {
+  {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return moving_ == 0; });  // bounded by the delivery time-out
+  }
+  thread_.join();
+  for (; !waiting_.empty(); waiting_.pop()) delete waiting_.top();
+}
+
+bool Relay::Offer(IncomingRecord&& record, Finish finish) {
+  const auto tier = topics_.TierOf(record.position.topic());
+  v1::WorkRecord work;
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return false;
+  if (!tier || !work.ParseFromString(record.value)) {
+    ++dropped_;
+    finish();
+    return true;
+  }
+  std::string source = record.position.topic() + '/' + std::to_string(record.position.partition());
+  size_t& held = held_[source];
+  if (held >= (*tier == DelayTier::k5s ? kHeldOfShortest : 1)) return false;
+  ++held;
+  const WallTime moves_on = MovesOn(*tier, record.append_time, work);
+  waiting_.push(
+      new Item{moves_on, order_++, std::move(record), std::move(finish), std::move(source)});
+  changed_.notify_all();
+  return true;
+}
+
+size_t Relay::Held() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size() + moving_;
+}
+std::uint64_t Relay::Moved() const {
+  const std::lock_guard lock(mutex_);
+  return moved_;
+}
+std::uint64_t Relay::Dropped() const {
+  const std::lock_guard lock(mutex_);
+  return dropped_;
+}
+Micros Relay::LastLateness() const {
+  const std::lock_guard lock(mutex_);
+  return lateness_;
+}
+
+void Relay::Run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (waiting_.empty()) {
+      changed_.wait(lock);
+      continue;
+    }
+    const Micros left = waiting_.top()->moves_on - clock_.Now();
+    if (left > Micros(0)) {
+      changed_.wait_for(lock, std::min(left, kLongestNap));
+      continue;
+    }
+    Item* item = waiting_.top();
+    waiting_.pop();
+    ++moving_;
+    lateness_ = -left;
+    lock.unlock();
+    Move(item);
+    lock.lock();
+  }
+}
+
+void Relay::Move(Item* item) {
+  v1::WorkRecord work;
+  work.ParseFromString(item->record.value);  // parsed before: Offer() took it
+  OutgoingRecord next{NextStop(topics_, work, clock_.Now()), item->record.key, item->record.value,
+                      item->record.headers};
+  log_.Publish(std::move(next), [this, item](const PublishReport& report) { Ended(item, report); });
+}
+
+void Relay::Ended(Item* item, const PublishReport& report) {
+  Finish finish;
+  {
+    const std::lock_guard lock(mutex_);
+    if (report.outcome == PublishOutcome::kPersisted) {
+      ++moved_;
+      --held_[item->source];
+      finish = std::move(item->finish);
+      delete item;
+    } else {
+      item->moves_on = clock_.Now() + kAfterFailure;
+      waiting_.push(item);
+    }
+    if (finish) finish();
+    --moving_;
+    changed_.notify_all();
+  }
+}
+
+}  // namespace tocsin

@@ -1,0 +1,79 @@
+// Makes waiting cheap and exact: records on delay topics move on when their time in the tier is
+// over or they are due, whichever comes first.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <queue>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/domain/topics.h"
+#include "common/ports/clock.h"
+#include "common/ports/record_log.h"
+
+namespace tocsin {
+
+// Copies bytes and opens nothing; never waits for a lane. One thread of its own. What is held is a
+// copy whose offset is not stored: a crash repeats it, and the claim absorbs the repetition.
+class Relay {
+ public:
+  using Finish = std::function<void()>;  // called once, when the record's next stop is on disk
+
+  // Of a partition of the shortest tier this many records are held at once, so that each leaves at
+  // its own due time; of the others one: they fall due in the order they came, so the head is
+  // enough.
+  static constexpr size_t kHeldOfShortest = 10'000;
+
+  Relay(const Clock& clock, RecordLog& log, const Topics& topics);
+  ~Relay();  // drops what is held, unfinished
+
+  // False when this partition's share is held already: keep the record and offer it again. Never
+  // blocks.
+  bool Offer(IncomingRecord&& record, Finish finish);
+
+  size_t Held() const;
+  std::uint64_t Moved() const;    // records handed on
+  std::uint64_t Dropped() const;  // records that are no work: counted, passed over
+  // By how much the last record left after its time.
+  Micros LastLateness() const;
+
+ private:
+  struct Item {
+    WallTime moves_on;
+    std::uint64_t order;  // of arrival, between equals
+    IncomingRecord record;
+    Finish finish;
+    std::string source;  // topic and partition
+  };
+  struct Later {
+    bool operator()(const Item* a, const Item* b) const {
+      return a->moves_on != b->moves_on ? a->moves_on > b->moves_on : a->order > b->order;
+    }
+  };
+
+  void Run();
+  void Move(Item* item);
+  void Ended(Item* item, const PublishReport& report);
+
+  const Clock& clock_;
+  RecordLog& log_;
+  const Topics& topics_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::priority_queue<Item*, std::vector<Item*>, Later> waiting_;
+  std::map<std::string, size_t> held_;
+  size_t moving_ = 0;  // published, report awaited
+  std::uint64_t order_ = 0;
+  std::uint64_t moved_ = 0;
+  std::uint64_t dropped_ = 0;
+  Micros lateness_{};
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace tocsin

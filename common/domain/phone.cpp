@@ -1,0 +1,58 @@
+#include "common/domain/phone.h"
+
+#include <phonenumbers/phonenumberutil.h>
+
+namespace tocsin {
+namespace {
+
+constexpr size_t kMaxWritten = 40;  // "+", 15 digits and generous punctuation
+constexpr size_t kMaxDigits = 15;   // E.164, ITU-T
+
+Error NotAPhone(size_t length) {
+  return {.code = ErrorCode::kInvalidPhoneFormat,
+          .message = "not a possible phone number (" + std::to_string(length) +
+                     " characters); write it as + and country code, such as +1 514 555 0123",
+          .field = "to"};
+}
+
+// "+" and digits, or empty when something else stands in it.
+std::string Compact(std::string_view text) {
+  std::string digits;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') {
+      digits += c;
+    } else if (c == '+' && digits.empty()) {
+      digits = "+";
+    } else if (c != ' ' && c != '.' && c != '-' && c != '(' && c != ')') {
+      return {};
+    }
+  }
+  return digits;
+}
+
+}  // namespace
+
+Result<Phone> Phone::Parse(std::string_view text) {
+  const std::string compact = text.size() <= kMaxWritten ? Compact(text) : std::string();
+  if (compact.size() < 3 || compact.size() > kMaxDigits + 1 || compact.front() != '+')
+    return Fail(NotAPhone(text.size()));
+  namespace lib = i18n::phonenumbers;
+  const lib::PhoneNumberUtil& util = *lib::PhoneNumberUtil::GetInstance();
+  lib::PhoneNumber number;
+  if (util.Parse(compact, "ZZ", &number) != lib::PhoneNumberUtil::NO_PARSING_ERROR ||
+      util.IsPossibleNumberWithReason(number) != lib::PhoneNumberUtil::IS_POSSIBLE)
+    return Fail(NotAPhone(text.size()));
+  std::string e164;
+  util.Format(number, lib::PhoneNumberUtil::E164, &e164);
+  if (e164.size() < 6) return Fail(NotAPhone(text.size()));  // too short to have last four digits
+  std::string country;
+  util.GetRegionCodeForCountryCode(number.country_code(), &country);
+  std::string region;
+  util.GetRegionCodeForNumber(number, &region);  // finer, but only for numbers in known ranges
+  if (region != "ZZ") country = region;
+  return Phone(std::move(e164), country == "ZZ" ? "001" : std::move(country));
+}
+
+std::string Phone::Redacted() const { return std::string(e164_.size() - 1 - 4, '*') + LastFour(); }
+
+}  // namespace tocsin

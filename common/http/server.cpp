@@ -1,0 +1,105 @@
+#include "common/http/server.h"
+
+#include <atomic>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "common/http/acceptor.h"
+#include "common/http/worker.h"
+
+namespace tocsin::http {
+namespace {
+
+constexpr int kMaxThreads = 64;
+
+// Pistache's reactor, told to stop before it joins its threads.
+struct Loop {
+  Pistache::Aio::Reactor reactor;
+  ~Loop() { reactor.shutdown(); }
+};
+
+}  // namespace
+
+// Built in the order in which it serves, torn down in the opposite one: no new connection, then no
+// worker, then nothing that a worker refers to.
+class Server::Impl {
+ public:
+  Impl(ServerOptions options, Handler handler, Fd listener)
+      : shared_{std::move(options), std::move(handler), std::make_shared<Counters>()},
+        workers_(StartWorkers()),
+        acceptor_(std::move(listener), shared_.options.max_connections, *shared_.counters,
+                  [this](NewConnection arrival) { Dispatch(std::move(arrival)); }) {}
+
+  uint16_t port() const { return acceptor_.Port(); }
+  Counts counts() const { return shared_.counters->Read(); }
+
+  bool Drain(std::chrono::steady_clock::time_point deadline) {
+    acceptor_.Stop();
+    for (const auto& worker : workers_) worker->Post(BeginDrain{});
+    return shared_.counters->WaitUntilNoConnection(deadline);
+  }
+
+ private:
+  std::vector<std::shared_ptr<Worker>> StartWorkers() {
+    const auto threads = static_cast<size_t>(shared_.options.threads);
+    loop_.reactor.init(Pistache::Aio::AsyncContext(threads, "http"));
+    const auto key = loop_.reactor.addHandler(std::make_shared<Worker>(shared_));
+    std::vector<std::shared_ptr<Worker>> workers;
+    for (const auto& handler : loop_.reactor.handlers(key)) {
+      workers.push_back(std::static_pointer_cast<Worker>(handler));
+    }
+    loop_.reactor.run();  // starts the threads and returns
+    return workers;
+  }
+
+  void Dispatch(NewConnection arrival) {  // on the acceptor's thread only
+    workers_[next_worker_++ % workers_.size()]->Post(std::move(arrival));
+  }
+
+  Shared shared_;
+  Loop loop_;
+  std::vector<std::shared_ptr<Worker>> workers_;
+  size_t next_worker_ = 0;
+  Acceptor acceptor_;
+};
+
+Responder::Responder(std::function<void(Response)> take) : take_(std::move(take)) {}
+Responder::Responder(Responder&& other) noexcept : take_(std::exchange(other.take_, nullptr)) {}
+
+Responder& Responder::operator=(Responder&& other) noexcept {
+  std::swap(take_, other.take_);
+  return *this;
+}
+
+Responder::~Responder() {
+  if (take_) Send(Response{.status = 500});
+}
+
+void Responder::Send(Response response) {
+  if (const auto take = std::exchange(take_, nullptr)) take(std::move(response));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, Handler handler) {
+  if (options.threads < 1 || options.threads > kMaxThreads) {
+    return Fail(ErrorCode::kInvalidConfig, "HTTP threads must be 1 to 64");
+  }
+  TOCSIN_TRY(Fd listener, Listen(options.address));
+  try {
+    return std::unique_ptr<Server>(new Server(
+        std::make_unique<Impl>(std::move(options), std::move(handler), std::move(listener))));
+  } catch (const std::exception& error) {
+    return Fail(ErrorCode::kInternal, std::string("HTTP server: ") + error.what());
+  }
+}
+
+uint16_t Server::port() const { return impl_->port(); }
+Counts Server::counts() const { return impl_->counts(); }
+bool Server::Drain(std::chrono::steady_clock::time_point deadline) {
+  return impl_->Drain(deadline);
+}
+
+}  // namespace tocsin::http

@@ -1,0 +1,98 @@
+// What this folder's clients share over librdkafka's C API. Included by sources of common/kafka
+// only: rdkafka.h stays out of every header that others see.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/kafka/settings.h"
+#include "common/ports/record_log.h"
+
+namespace tocsin::kafka {
+
+constexpr std::chrono::milliseconds kPollRound{100};  // longest wait of a polling thread
+// Of one answer to a fetch: librdkafka's defaults (1 MiB a partition, 50 MiB) are a service's whole
+// memory. A larger record still comes, alone.
+constexpr std::int64_t kPartitionFetchBytes = 256 * 1024;
+constexpr std::int64_t kFetchBytes = 4 * 1024 * 1024;
+
+struct Destroy {
+  void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
+  void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
+  void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
+  void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
+  void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
+  void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
+  void operator()(rd_kafka_topic_partition_list_t* list) const {
+    rd_kafka_topic_partition_list_destroy(list);
+  }
+  void operator()(const rd_kafka_metadata_t* metadata) const {
+    rd_kafka_metadata_destroy(metadata);
+  }
+  void operator()(rd_kafka_error_t* error) const { rd_kafka_error_destroy(error); }
+};
+template <typename T>
+using Owned = std::unique_ptr<T, Destroy>;
+
+using Client = Owned<rd_kafka_t>;
+using Message = Owned<rd_kafka_message_t>;
+using PartitionList = Owned<rd_kafka_topic_partition_list_t>;
+
+// What librdkafka calls back, on the thread that polls. The object outlives its client.
+class Callbacks {
+ public:
+  explicit Callbacks(Hooks hooks) : hooks_(std::move(hooks)) {}
+  virtual ~Callbacks() = default;
+
+  virtual void OnError(rd_kafka_resp_err_t error, const char* reason);
+  virtual void OnDelivery(const rd_kafka_message_t& /*message*/) {}
+  virtual void OnRebalance(rd_kafka_t* /*client*/, rd_kafka_resp_err_t /*what*/,
+                           rd_kafka_topic_partition_list_t* /*partitions*/) {}
+  virtual void OnCommit(rd_kafka_resp_err_t /*error*/,
+                        const rd_kafka_topic_partition_list_t* /*offsets*/) {}
+
+  void Log(int level, std::string_view line) const;
+  const Hooks& GetHooks() const { return hooks_; }
+
+ private:
+  Hooks hooks_;
+};
+
+// Collects a client's settings; the first fault is kept and comes out of Make().
+class ClientConf {
+ public:
+  // Reading positions, security, time-outs of sockets and the callbacks that every client has.
+  ClientConf(const KafkaSettings& settings, Callbacks& callbacks);
+
+  ClientConf& Set(const char* name, const std::string& value);
+  ClientConf& Set(const char* name, std::chrono::milliseconds value);
+  ClientConf& Set(const char* name, std::int64_t value) { return Set(name, std::to_string(value)); }
+  ClientConf& WithDelivery();   // OnDelivery
+  ClientConf& WithRebalance();  // OnRebalance and OnCommit
+
+  // Fails with kInvalidConfig.
+  Result<Client> Make(rd_kafka_type_t type);
+
+ private:
+  Owned<rd_kafka_conf_t> conf_;
+  Status status_;
+};
+
+inline int ToMs(std::chrono::milliseconds value) { return static_cast<int>(value.count()); }
+std::string TextOf(rd_kafka_resp_err_t error);
+IncomingRecord ToRecord(const rd_kafka_message_t& message);
+
+// "topic[3]": how people are told of a partition.
+std::string NameOfPartition(std::string_view topic, std::int32_t partition);
+
+// Commits and waits for the answer, `limit` at most. Called from any thread.
+rd_kafka_resp_err_t CommitAndWait(rd_kafka_t* client,
+                                  const rd_kafka_topic_partition_list_t* offsets,
+                                  std::chrono::milliseconds limit);
+
+}  // namespace tocsin::kafka

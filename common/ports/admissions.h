@@ -1,0 +1,55 @@
+// The door: what is known of an alert before it is published. Kept in Redis.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "tocsin/v1/types.pb.h"
+
+namespace tocsin {
+
+struct AdmitRequest {
+  std::string alert_id;  // the id it gets if it is new
+  std::string client_id;
+  std::string idempotency_digest;  // SHA-256 of client and key; empty without a key
+  std::string request_digest;      // keyed digest of the request's canonical form
+  std::string nonce;               // random, of this call
+  WallTime accepted;
+  WallTime not_after;  // state lives until 48 h after it
+};
+
+struct Admission {
+  enum class State {
+    kNew,       // publish it
+    kAgain,     // an earlier call began and never said how it ended: publish it under `alert_id`
+    kReplay,    // accepted before: `alert_id`, `accepted`, `position` are the first answer
+    kConflict,  // the key stands for another request
+  };
+  State state = State::kNew;
+  std::string alert_id;
+  WallTime accepted;
+  v1::Position position;
+};
+
+// Never blocks the caller: requests are gathered and sent together. Safe to call from several
+// threads.
+class Admissions {
+ public:
+  virtual ~Admissions() = default;
+
+  // Answers once, within the store's time-out (1 s), on a thread of the store; with
+  // kRedisUnavailable when it cannot be asked, kOverloaded when the bounded queue is full (then on
+  // the caller's thread).
+  virtual void Admit(AdmitRequest request, std::function<void(Result<Admission>)> answer) = 0;
+
+  // After the delivery report: the alert is accepted at `position`. No answer is awaited.
+  virtual void Confirm(const std::string& alert_id, const v1::Position& position) = 0;
+
+  // The publish certainly failed: forgets the alert, if it is still being admitted under `nonce`.
+  virtual void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
+                        const std::string& nonce) = 0;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,26 @@
+// Claims in Redis.
+#pragma once
+
+#include "common/ports/claims.h"
+#include "common/redis/server.h"
+
+namespace tocsin::redis {
+
+// One script per transition on the alert's hash; Redis's order decides races, its clock judges
+// leases. Where no outcome stands after Keep() (the try was released, or is held under another
+// fence), the receipt it returns has no outcome. A SID that belongs to another try fails with
+// kCorrupt.
+class ClaimStore final : public Claims {
+ public:
+  explicit ClaimStore(Server& server) : server_(server) {}
+
+  Result<Claim> Take(const ClaimRequest& request) override;
+  Status Release(const v1::TryName& name, std::uint64_t fence) override;
+  Result<v1::Receipt> Keep(const v1::TryName& name, std::uint64_t fence,
+                           const v1::Receipt& receipt) override;
+
+ private:
+  Server& server_;
+};
+
+}  // namespace tocsin::redis

@@ -1,0 +1,179 @@
+#include "common/redis/connection.h"
+
+#include <fcntl.h>
+#include <hiredis/hiredis.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace tocsin::redis {
+namespace {
+
+constexpr std::size_t kReadChunk = 64u << 10;
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+milliseconds Left(SteadyTime deadline) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+  return std::max(left, milliseconds(0));
+}
+
+// Waits until the socket is ready for `events` or the deadline has passed.
+Status Await(int fd, short events, SteadyTime deadline) {
+  while (true) {
+    const milliseconds left = Left(deadline);
+    pollfd watched{.fd = fd, .events = events, .revents = 0};
+    const int ready = left.count() == 0 ? 0 : poll(&watched, 1, static_cast<int>(left.count()));
+    if (ready > 0) return {};
+    if (ready == 0) return Fail(Unavailable("no answer within the time-out"));
+    if (errno != EINTR) return Fail(Unavailable("the connection failed"));
+  }
+}
+
+Reply Convert(const redisReply& raw) {
+  Reply reply;
+  switch (raw.type) {
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+      reply.kind = Reply::Kind::kText;
+      reply.text.assign(raw.str, raw.len);
+      break;
+    case REDIS_REPLY_ERROR:
+      reply.kind = Reply::Kind::kError;
+      reply.text.assign(raw.str, raw.len);
+      break;
+    case REDIS_REPLY_INTEGER:
+      reply.kind = Reply::Kind::kInteger;
+      reply.integer = raw.integer;
+      break;
+    case REDIS_REPLY_ARRAY:
+      reply.kind = Reply::Kind::kList;
+      reply.items.reserve(raw.elements);
+      for (std::size_t i = 0; i < raw.elements; ++i)
+        reply.items.push_back(Convert(*raw.element[i]));
+      break;
+    default: break;
+  }
+  return reply;
+}
+
+}  // namespace
+
+void Connection::Closer::operator()(redisContext* context) const { redisFree(context); }
+
+Result<Connection> Connection::Open(const Settings& settings, SteadyTime deadline) {
+  const milliseconds wait = std::min(settings.connect_limit, Left(deadline));
+  if (wait.count() == 0) return Fail(Unavailable("no time was left to connect"));
+  const auto seconds = duration_cast<std::chrono::seconds>(wait);
+  const timeval limit{.tv_sec = seconds.count(), .tv_usec = Micros(wait - seconds).count()};
+  std::unique_ptr<redisContext, Closer> context(
+      redisConnectWithTimeout(settings.host.c_str(), settings.port, limit));
+  if (!context) return Fail(Unavailable("out of memory"));
+  if (context->err != 0) return Fail(Unavailable(context->errstr));
+  // From here on this class reads and writes by itself: hiredis bounds each system call, not the
+  // exchange, and its write raises SIGPIPE.
+  if (fcntl(context->fd, F_SETFL, fcntl(context->fd, F_GETFL) | O_NONBLOCK) != 0 ||
+      fcntl(context->fd, F_SETFD, FD_CLOEXEC) != 0)
+    return Fail(Unavailable("the socket cannot be configured"));
+
+  Connection connection(std::move(context));
+  if (!settings.password.empty()) {
+    const std::string& password = settings.password.Reveal();
+    TOCSIN_CHECK_OK(settings.user.empty()
+                        ? connection.Ask({"AUTH", password}, deadline)
+                        : connection.Ask({"AUTH", settings.user, password}, deadline));
+  }
+  if (settings.database != 0)
+    TOCSIN_CHECK_OK(connection.Ask({"SELECT", std::to_string(settings.database)}, deadline));
+  return connection;
+}
+
+void Connection::Append(std::span<const std::string_view> words) {
+  out_ += '*';
+  out_ += std::to_string(words.size());
+  out_ += "\r\n";
+  for (const std::string_view word : words) {
+    out_ += '$';
+    out_ += std::to_string(word.size());
+    out_ += "\r\n";
+    out_ += word;
+    out_ += "\r\n";
+  }
+  ++asked_;
+}
+
+Result<std::vector<Reply>> Connection::Exchange(SteadyTime deadline) {
+  const std::size_t expected = std::exchange(asked_, 0);
+  failed_ = true;  // until every answer is read
+  TOCSIN_CHECK_OK(SendAll(deadline));
+  std::vector<Reply> replies;
+  replies.reserve(expected);
+  std::size_t budget = kReplyLimit;
+  while (replies.size() < expected) {
+    TOCSIN_TRY(Reply reply, ReadOne(deadline, budget));
+    replies.push_back(std::move(reply));
+  }
+  failed_ = false;
+  return replies;
+}
+
+Result<Reply> Connection::Ask(std::initializer_list<std::string_view> words, SteadyTime deadline) {
+  Append(words);
+  TOCSIN_TRY(std::vector<Reply> replies, Exchange(deadline));
+  if (replies.front().IsError()) return Fail(ErrorOf(replies.front()));
+  return std::move(replies.front());
+}
+
+bool Connection::Sound() const {
+  if (failed_ || asked_ != 0) return false;
+  // Nothing was asked, so whatever can be read is the end of the connection or an answer to nobody.
+  pollfd watched{.fd = context_->fd, .events = POLLIN, .revents = 0};
+  return poll(&watched, 1, 0) == 0;
+}
+
+Status Connection::SendAll(SteadyTime deadline) {
+  const std::string out = std::exchange(out_, {});
+  std::size_t sent = 0;
+  while (sent < out.size()) {
+    const ssize_t wrote = send(context_->fd, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
+    if (wrote >= 0) {
+      sent += static_cast<std::size_t>(wrote);
+    } else if (errno == EAGAIN) {
+      TOCSIN_CHECK_OK(Await(context_->fd, POLLOUT, deadline));
+    } else if (errno != EINTR) {
+      return Fail(Unavailable("the connection was lost"));
+    }
+  }
+  return {};
+}
+
+Result<Reply> Connection::ReadOne(SteadyTime deadline, std::size_t& budget) {
+  std::array<char, kReadChunk> chunk;
+  while (true) {
+    void* raw = nullptr;
+    if (redisReaderGetReply(context_->reader, &raw) != REDIS_OK)
+      return Fail(Unavailable("it does not speak Redis's protocol"));
+    if (raw != nullptr) {
+      const std::unique_ptr<void, void (*)(void*)> owned(raw, freeReplyObject);
+      return Convert(*static_cast<const redisReply*>(raw));
+    }
+    const ssize_t got = recv(context_->fd, chunk.data(), std::min(chunk.size(), budget), 0);
+    if (got > 0) {
+      budget -= static_cast<std::size_t>(got);
+      if (budget == 0) return Fail(Unavailable("its answer is longer than any of ours can be"));
+      redisReaderFeed(context_->reader, chunk.data(), static_cast<std::size_t>(got));
+    } else if (got == 0) {
+      return Fail(Unavailable("it closed the connection"));
+    } else if (errno == EAGAIN) {
+      TOCSIN_CHECK_OK(Await(context_->fd, POLLIN, deadline));
+    } else if (errno != EINTR) {
+      return Fail(Unavailable("the connection was lost"));
+    }
+  }
+}
+
+}  // namespace tocsin::redis

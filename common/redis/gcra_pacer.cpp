@@ -1,0 +1,30 @@
+#include "common/redis/gcra_pacer.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tocsin::redis {
+namespace {
+
+constexpr Micros kBurst = std::chrono::seconds(1);
+constexpr Micros kLongestInterval =
+    std::chrono::days(7);  // no alert waits longer: the answer is "late"
+
+}  // namespace
+
+Result<WallTime> GcraPacer::TakeTurn(const std::string& sender, double units_per_second,
+                                     unsigned segments, WallTime latest) {
+  if (!std::isfinite(units_per_second) || units_per_second <= 0)
+    return Fail(ErrorCode::kInvalidArgument, "the rate of a sender must be positive");
+  const double micros = std::ceil(std::max(1u, segments) * 1e6 / units_per_second);
+  const auto interval =
+      static_cast<std::int64_t>(std::min(micros, static_cast<double>(kLongestInterval.count())));
+  TOCSIN_TRY(const Reply reply,
+             server_.Run({.script = TurnScript(),
+                          .keys = {server_.keys().Turn(sender)},
+                          .args = {std::to_string(interval), std::to_string(kBurst.count()),
+                                   std::to_string(ToUnixMicros(latest))}}));
+  return FromUnixMicros(reply.Number(2));
+}
+
+}  // namespace tocsin::redis

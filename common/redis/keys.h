@@ -1,0 +1,31 @@
+// The names under which Tocsin's state lies in Redis.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "tocsin/v1/types.pb.h"
+
+namespace tocsin::redis {
+
+class Keys {
+ public:
+  explicit Keys(std::string prefix) : prefix_(std::move(prefix) + ":") {}
+
+  std::string Epoch() const { return prefix_ + "epoch"; }
+  std::string Tide() const { return prefix_ + "tide"; }  // hash: process -> promises made to it
+  std::string AlertPrefix() const { return prefix_ + "alert:"; }
+  std::string Alert(std::string_view alert_id) const { return AlertPrefix().append(alert_id); }
+  std::string Sid(std::string_view sid) const { return (prefix_ + "sid:").append(sid); }
+  std::string Idempotency(std::string_view digest) const;  // `digest`: raw bytes
+  std::string Turn(std::string_view sender) const { return (prefix_ + "turn:").append(sender); }
+
+ private:
+  std::string prefix_;
+};
+
+// "<step>.<try>": the fields of a try in its alert's hash; and with the alert's id before it.
+std::string FieldsOf(const v1::TryName& name);
+std::string FullName(const v1::TryName& name);
+
+}  // namespace tocsin::redis

@@ -1,0 +1,90 @@
+#include "common/redis/memory.h"
+
+#include "common/base/digest.h"
+#include "common/base/encoding.h"
+
+namespace tocsin::redis {
+namespace {
+
+std::string RandomName() { return HexEncode(RandomBytes(16)); }
+
+}  // namespace
+
+void Memory::Held::Saw(std::int64_t promised) {
+  std::int64_t highest = tide.load();
+  while (highest < promised && !tide.compare_exchange_weak(highest, promised)) {
+  }
+}
+
+Memory::Memory(Keys keys, std::string known_epoch, std::function<void()> on_lost)
+    : keys_(std::move(keys)), known_epoch_(std::move(known_epoch)), on_lost_(std::move(on_lost)) {}
+
+std::shared_ptr<Memory::Held> Memory::Current() const {
+  const std::lock_guard lock(mutex_);
+  return held_;
+}
+
+Status Memory::Meet(Connection& connection, const ServerInfo& info, SteadyTime deadline) {
+  std::string seen;
+  {
+    const std::lock_guard lock(mutex_);
+    if (held_ != nullptr) seen = identity_;
+  }
+  if (seen == info.identity) return {};
+  if (!seen.empty()) {
+    TOCSIN_CHECK_OK(CompareTide(connection, deadline));
+  } else if (!known_epoch_.empty()) {
+    // The scripts compare from here on; a process that came back to another epoch is told at its
+    // first call.
+    const std::lock_guard lock(mutex_);
+    if (held_ == nullptr) {
+      held_ = std::make_shared<Held>();
+      held_->epoch = known_epoch_;
+      held_->process = RandomName();
+    }
+  } else {
+    TOCSIN_CHECK_OK(Adopt(connection, deadline));
+  }
+  const std::lock_guard lock(mutex_);
+  identity_ = info.identity;
+  return {};
+}
+
+Status Memory::Adopt(Connection& connection, SteadyTime deadline) {
+  const std::string founded = RandomName();
+  TOCSIN_CHECK_OK(connection.Ask({"SET", keys_.Epoch(), founded, "NX"}, deadline));
+  TOCSIN_TRY(const Reply standing, connection.Ask({"GET", keys_.Epoch()}, deadline));
+  if (standing.text.empty()) return Fail(Unavailable("its epoch vanished while it was read"));
+  const std::lock_guard lock(mutex_);
+  if (held_ != nullptr && held_->epoch == standing.text) return {};
+  held_ = std::make_shared<Held>();
+  held_->epoch = standing.text;
+  held_->process = RandomName();
+  return {};
+}
+
+Status Memory::CompareTide(Connection& connection, SteadyTime deadline) {
+  const std::shared_ptr<Held> held = Current();
+  const std::int64_t promised = held->tide.load();
+  if (promised == 0) return {};
+  TOCSIN_TRY(const Reply epoch, connection.Ask({"GET", keys_.Epoch()}, deadline));
+  if (epoch.text != held->epoch) return Fail(Lost(*held));
+  TOCSIN_TRY(Reply found, connection.Ask({"HGET", keys_.Tide(), held->process}, deadline));
+  Reply tide;
+  tide.items.push_back(std::move(found));
+  if (tide.Number(0) >= promised) return {};
+  TOCSIN_CHECK_OK(connection.Ask({"SET", keys_.Epoch(), RandomName()}, deadline));
+  return Fail(Lost(*held));
+}
+
+Error Memory::Lost(const Held& held) {
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = std::exchange(reported_, held.epoch) != held.epoch;
+  }
+  if (first && on_lost_) on_lost_();
+  return {.code = ErrorCode::kRedisUnavailable, .message = "Redis lost its memory (epoch changed)"};
+}
+
+}  // namespace tocsin::redis

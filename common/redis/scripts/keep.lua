@@ -1,0 +1,39 @@
+-- Writes what came of a try and returns the receipt that stands ('' for none).
+--   KEYS[3] alert  [4] SID (used when accepted)
+--   ARGV[3] "<step>.<try>"  [4] fence  [5] receipt  [6] '1' when accepted
+--   [7] '1' when a late ACCEPTED outranks this receipt  [8] the try's full name  [9] life without a
+--   known horizon, ms
+local alert, try, accepted = KEYS[3], ARGV[3], ARGV[6] == '1'
+local known = redis.call('HMGET', alert, try .. '.state', try .. '.receipt', try .. '.yields',
+                         try .. '.fence', try .. '.lease_us')
+local state, receipt = known[1], known[2]
+
+-- A SID that stood for two tries would let one sent message pay for both.
+if accepted then
+  local holder = redis.call('GET', KEYS[4])
+  if holder and holder ~= ARGV[8] then
+    return {'sid', 0, holder}
+  end
+end
+
+local takes
+if state == 'done' then
+  takes = accepted and known[3] == '1'
+elseif accepted then
+  takes = true  -- Twilio has it, whoever says so
+elseif state == 'sending' then
+  -- Fence 0 speaks for a holder that fell silent, and not before its lease is over.
+  takes = known[4] == ARGV[4] or (ARGV[4] == '0' and now_us() >= tonumber(known[5]))
+end
+
+if takes then
+  receipt = ARGV[5]
+  redis.call('HSET', alert, 'taken', '1', try .. '.state', 'done', try .. '.receipt', receipt,
+             try .. '.yields', ARGV[7])
+  redis.call('PEXPIRE', alert, ARGV[9], 'NX')
+end
+if accepted then
+  local life = redis.call('PTTL', alert)
+  redis.call('SET', KEYS[4], ARGV[8], 'PX', life > 0 and life or ARGV[9])
+end
+return {'kept', (takes or accepted) and promise() or 0, receipt or ''}

@@ -1,0 +1,57 @@
+#include "common/rpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+
+namespace tocsin::rpc {
+namespace {
+
+constexpr int kPingsAcceptedMs = 10'000;   // the default refuses pings under 5 min with a GOAWAY
+constexpr int kConnectionAgeMs = 300'000;  // so that new replicas get their share
+constexpr int kConnectionGraceMs = 30'000;
+constexpr int kMaxMetadataBytes = 16 * 1024;
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::Start(const ServerSettings& settings,
+                                              const std::vector<grpc::Service*>& services) {
+  static const bool extras = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  static_cast<void>(extras);
+  std::unique_ptr<Server> server(new Server());
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(settings.address, grpc::InsecureServerCredentials(), &server->port_);
+  builder.SetMaxReceiveMessageSize(settings.max_message_bytes);
+  builder.SetMaxSendMessageSize(settings.max_message_bytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings.max_concurrent_streams);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kPingsAcceptedMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kConnectionAgeMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, kConnectionGraceMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a taken port is an error, not a share
+  builder.SetResourceQuota(grpc::ResourceQuota("tocsin").Resize(settings.memory_bytes));
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  server->server_ = builder.BuildAndStart();
+  if (!server->server_ || server->port_ == 0)
+    return Fail(ErrorCode::kInvalidConfig,
+                "cannot listen on " + settings.address + " for gRPC; is the port taken?");
+  return server;
+}
+
+Server::~Server() { Drain(std::chrono::system_clock::now()); }
+
+void Server::SetServing(bool serving) {
+  if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(serving);
+}
+
+void Server::Drain(std::chrono::system_clock::time_point deadline) {
+  if (server_) server_->Shutdown(deadline);
+}
+
+}  // namespace tocsin::rpc

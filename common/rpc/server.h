@@ -1,0 +1,47 @@
+// A gRPC server with the bounds, health and reflection that all of Tocsin's services have.
+#pragma once
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace tocsin::rpc {
+
+struct ServerSettings {
+  std::string address;                       // host:port; port 0: any
+  int max_message_bytes = 4 * 1024 * 1024;   // a batch of 1 000 alerts fits well
+  int max_concurrent_streams = 1000;         // a connection
+  size_t memory_bytes = 256u * 1024 * 1024;  // for all connections together
+};
+
+// Serves `services` (which must outlive it) with grpc.health.v1 and reflection. Threads are gRPC's
+// own; handlers must not block.
+class Server {
+ public:
+  static Result<std::unique_ptr<Server>> Start(const ServerSettings& settings,
+                                               const std::vector<grpc::Service*>& services);
+  ~Server();  // Drain(now)
+
+  int port() const { return port_; }
+
+  // Health of the whole server and of each service: NOT_SERVING sends clients elsewhere.
+  void SetServing(bool serving);
+
+  // Takes no more calls; waits for those in flight until `deadline`, then cuts them. May be called
+  // again.
+  void Drain(std::chrono::system_clock::time_point deadline);
+
+ private:
+  Server() = default;
+
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+}  // namespace tocsin::rpc

@@ -1,0 +1,36 @@
+// Asks each neighbour once a second how it is.
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/telemetry/readiness.h"
+
+namespace tocsin::service {
+
+struct HealthCheck {
+  std::string dependency;
+  std::function<Status()> ask;  // blocks a few seconds at most
+  telemetry::Role role = telemetry::Role::kRequired;
+};
+
+// A thread of its own; what the checks use must outlive it. A slow neighbour delays the answers
+// about the others by its time-out.
+class Health {
+ public:
+  Health(telemetry::Readiness& readiness, std::vector<HealthCheck> checks);
+
+ private:
+  std::jthread thread_;
+};
+
+// Repeats `step` once a second until it succeeds (true) or a stop is asked for (false). `failed`
+// hears each error.
+bool RetryUntil(std::stop_token stop, const std::function<Status()>& step,
+                const std::function<void(const Error&)>& failed);
+
+}  // namespace tocsin::service

@@ -1,0 +1,144 @@
+#include "common/telemetry/log.h"
+
+#include <spdlog/async.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/sinks/sink.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+
+#include "common/telemetry/log_record.h"
+
+namespace tocsin::telemetry {
+namespace detail {
+std::atomic<Severity> log_level{Severity::kInfo};
+}  // namespace detail
+
+namespace {
+
+constexpr std::string_view kNames[] = {"DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
+
+spdlog::level::level_enum LevelOf(Severity severity) {
+  switch (severity) {
+    case Severity::kDebug: return spdlog::level::debug;
+    case Severity::kInfo: return spdlog::level::info;
+    case Severity::kWarn: return spdlog::level::warn;
+    case Severity::kError: return spdlog::level::err;
+    case Severity::kFatal: return spdlog::level::critical;
+  }
+  return spdlog::level::critical;
+}
+
+Severity SeverityOf(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace:
+    case spdlog::level::debug: return Severity::kDebug;
+    case spdlog::level::info: return Severity::kInfo;
+    case spdlog::level::warn: return Severity::kWarn;
+    case spdlog::level::err: return Severity::kError;
+    case spdlog::level::critical:
+    case spdlog::level::off:
+    case spdlog::level::n_levels: return Severity::kFatal;
+  }
+  return Severity::kFatal;
+}
+
+// One write for one line, so that lines of several writers do not mix. A log that cannot be written
+// has nobody to tell: the line is lost.
+void WriteAll(int descriptor, std::string_view line) {
+  while (!line.empty()) {
+    const ssize_t count = ::write(descriptor, line.data(), line.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return;
+    line.remove_prefix(static_cast<size_t>(count));
+  }
+}
+
+// The one place where records become lines; here every string meets the scrubber.
+class LineSink final : public spdlog::sinks::sink {
+ public:
+  LineSink(LogIdentity identity, int descriptor)
+      : identity_(std::move(identity)), descriptor_(descriptor) {}
+
+  void log(const spdlog::details::log_msg& message) override {
+    WriteAll(descriptor_, RenderLine(identity_, message.time, SeverityOf(message.level),
+                                     {message.payload.data(), message.payload.size()}));
+  }
+  void flush() override {}
+  void set_pattern(const std::string&) override {}
+  void set_formatter(std::unique_ptr<spdlog::formatter>) override {}
+
+ private:
+  const LogIdentity identity_;
+  const int descriptor_;
+};
+
+// The running session. A writer of lines holds the lock shared, so a session never ends under it.
+std::shared_mutex current_mutex;
+std::shared_ptr<spdlog::async_logger> current_logger;
+std::shared_ptr<spdlog::details::thread_pool> current_pool;
+std::uint64_t lost_before = 0;  // by sessions that have ended
+
+}  // namespace
+
+std::string_view NameOf(Severity severity) { return kNames[static_cast<size_t>(severity)]; }
+
+std::optional<Severity> SeverityNamed(std::string_view name) {
+  std::string upper(name);
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  if (upper == "WARNING") return Severity::kWarn;
+  for (size_t i = 0; i < std::size(kNames); ++i)
+    if (kNames[i] == upper) return static_cast<Severity>(i);
+  return std::nullopt;
+}
+
+void SetLogLevel(Severity severity) { detail::log_level = severity; }
+
+std::string_view Version() { return TOCSIN_VERSION; }
+
+void detail::Write(Severity severity, std::string_view event, std::string_view body,
+                   std::initializer_list<LogField> fields) {
+  const std::string record = PackRecord(event, body, fields);
+  const std::shared_lock lock(current_mutex);
+  if (current_logger) {
+    current_logger->log(LevelOf(severity), spdlog::string_view_t(record.data(), record.size()));
+    return;
+  }
+  WriteAll(STDOUT_FILENO,
+           RenderLine({"tocsin", ""}, std::chrono::system_clock::now(), severity, record));
+}
+
+LogSession::LogSession(LogOptions options) {
+  const std::unique_lock lock(current_mutex);
+  if (current_logger) std::abort();  // one log for one process
+  SetLogLevel(options.level);
+  auto sink = std::make_shared<LineSink>(
+      LogIdentity{std::move(options.service_name), std::move(options.service_instance_id)},
+      options.descriptor);
+  current_pool = std::make_shared<spdlog::details::thread_pool>(options.queue_lines, 1);
+  current_logger = std::make_shared<spdlog::async_logger>(
+      "tocsin", std::move(sink), current_pool, spdlog::async_overflow_policy::overrun_oldest);
+  current_logger->set_level(spdlog::level::trace);  // Log() has decided already
+}
+
+LogSession::~LogSession() {
+  const std::unique_lock lock(current_mutex);
+  lost_before += current_pool->overrun_counter();
+  current_pool.reset();  // writes what is queued and ends the writer
+  current_logger.reset();
+}
+
+std::uint64_t LogLinesLost() {
+  const std::shared_lock lock(current_mutex);
+  return lost_before + (current_pool ? current_pool->overrun_counter() : 0);
+}
+
+}  // namespace tocsin::telemetry

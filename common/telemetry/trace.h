@@ -1,0 +1,43 @@
+// The W3C Trace Context header `traceparent` (https://www.w3.org/TR/trace-context/), by which one
+// trace leads from a caller through Kafka to Twilio and back.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tocsin::telemetry {
+
+// One step of a trace. Immutable value.
+class TraceContext {
+ public:
+  // Strict: lower-case hex, no zero ids, version 00 exactly 55 characters, version ff refused,
+  // later versions by their first 55 characters. Nothing when the header is broken.
+  static std::optional<TraceContext> Parse(std::string_view traceparent);
+
+  // The first step of a new, sampled trace. Random ids (CSPRNG).
+  static TraceContext New();
+
+  // What a server does with the header of a request: a child of it, or a new trace when it is
+  // broken.
+  static TraceContext Continue(std::string_view traceparent);
+
+  // The next step of the same trace.
+  TraceContext Child() const;
+
+  const std::string& trace_id() const { return trace_id_; }  // 32 lower-case hex digits
+  const std::string& span_id() const { return span_id_; }    // 16 lower-case hex digits
+  bool sampled() const { return sampled_; }
+
+  std::string Text() const;  // the header's value, version 00
+
+ private:
+  TraceContext(std::string trace_id, std::string span_id, bool sampled)
+      : trace_id_(std::move(trace_id)), span_id_(std::move(span_id)), sampled_(sampled) {}
+
+  std::string trace_id_;
+  std::string span_id_;
+  bool sampled_;
+};
+
+}  // namespace tocsin::telemetry

@@ -1,0 +1,158 @@
+#include "common/twilio/signature.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "common/base/digest.h"
+
+namespace tocsin::twilio {
+namespace {
+
+constexpr std::string_view kBodyHash = "bodySHA256";
+
+std::string_view WithoutFragment(std::string_view url) { return url.substr(0, url.find('#')); }
+
+// Where the parts of a URL stand; it is never normalised, for every byte of it is signed.
+struct UrlParts {
+  std::string_view scheme;     // with "://"
+  std::string_view user_info;  // with "@"; often empty
+  std::string_view host;       // IPv6 in brackets
+  std::string_view port;       // with ":"; often empty
+  std::string_view rest;       // path and query
+
+  static std::optional<UrlParts> Of(std::string_view url) {
+    const size_t mark = url.find("://");
+    if (mark == std::string_view::npos) return std::nullopt;
+    UrlParts parts;
+    parts.scheme = url.substr(0, mark + 3);
+    url.remove_prefix(mark + 3);
+    const std::string_view authority = url.substr(0, url.find_first_of("/?"));
+    parts.rest = url.substr(authority.size());
+    const size_t at = authority.rfind('@');
+    parts.user_info = at == std::string_view::npos ? "" : authority.substr(0, at + 1);
+    std::string_view host = authority.substr(parts.user_info.size());
+    const size_t colon = host.rfind(':');
+    const size_t bracket = host.rfind(']');
+    if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+      parts.port = host.substr(colon);
+      host.remove_suffix(parts.port.size());
+    }
+    parts.host = host;
+    return parts;
+  }
+
+  std::string Written(std::string_view user, std::string_view with_port) const {
+    return std::string(scheme).append(user).append(host).append(with_port).append(rest);
+  }
+};
+
+// The texts that Twilio may have signed for this URL.
+std::vector<std::string> SignedForms(std::string_view url) {
+  const auto parts = UrlParts::Of(url);
+  if (!parts) return {std::string(url)};
+  std::string_view port = parts->port;
+  if (port.empty() && parts->scheme == "https://") port = ":443";
+  if (port.empty() && parts->scheme == "http://") port = ":80";
+  std::vector<std::string> forms{parts->Written(parts->user_info, ""),
+                                 parts->Written(parts->user_info, port)};
+  if (!parts->user_info.empty()) {
+    forms.push_back(parts->Written("", ""));
+    forms.push_back(parts->Written("", port));
+  }
+  return forms;
+}
+
+// Name and value of every distinct pair: by name, then by value, as bytes. Sorting the joined texts
+// instead would put "ReasonConferenceEnded" before "Reason".
+std::string Joined(const FormFields& fields) {
+  std::vector<std::pair<std::string_view, std::string_view>> sorted(fields.begin(), fields.end());
+  std::ranges::sort(sorted);
+  const auto repeats = std::ranges::unique(sorted);
+  sorted.erase(repeats.begin(), repeats.end());
+  std::string joined;
+  for (const auto& [name, value] : sorted) joined.append(name).append(value);
+  return joined;
+}
+
+std::string SignText(const Secret& token, std::string_view text) {
+  return Base64Encode(HmacSha1(token.Reveal(), text));
+}
+
+bool VerifyTail(const Secret& token, std::string_view url, std::string_view tail,
+                std::string_view signature) {
+  if (token.empty()) return false;
+  bool valid = false;
+  for (std::string& form : SignedForms(WithoutFragment(url)))
+    valid |= ConstantTimeEqual(SignText(token, form.append(tail)), signature);
+  return valid;
+}
+
+std::string_view BodyHashOf(std::string_view url) {
+  url = WithoutFragment(url);
+  const size_t mark = url.find('?');
+  std::string_view query = mark == std::string_view::npos ? "" : url.substr(mark + 1);
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const size_t equals = pair.find('=');
+    if (pair.substr(0, equals) == kBodyHash)
+      return equals == std::string_view::npos ? "" : pair.substr(equals + 1);
+  }
+  return "";
+}
+
+bool HashMatches(std::string_view url, std::string_view body) {
+  return ConstantTimeEqual(HexEncode(Sha256(body)), BodyHashOf(url));
+}
+
+SignedBy WhoSigned(const Account& account, std::string_view url, std::string_view tail,
+                   std::string_view signature) {
+  if (VerifyTail(account.auth_token, url, tail, signature)) return SignedBy::kPrimary;
+  if (VerifyTail(account.secondary_auth_token, url, tail, signature)) return SignedBy::kSecondary;
+  return SignedBy::kNobody;
+}
+
+}  // namespace
+
+std::string Sign(const Secret& token, std::string_view url, const FormFields& fields) {
+  return SignText(token, std::string(WithoutFragment(url)).append(Joined(fields)));
+}
+
+std::string WithBodyHash(std::string_view url, std::string_view body) {
+  url = WithoutFragment(url);
+  std::string with(url);
+  with += url.find('?') == std::string_view::npos ? '?' : '&';
+  return with.append(kBodyHash).append("=").append(HexEncode(Sha256(body)));
+}
+
+bool VerifyForm(const Secret& token, std::string_view url, const FormFields& fields,
+                std::string_view signature) {
+  return VerifyTail(token, url, Joined(fields), signature);
+}
+
+bool VerifyJson(const Secret& token, std::string_view url, std::string_view body,
+                std::string_view signature) {
+  return HashMatches(url, body) && VerifyTail(token, url, "", signature);
+}
+
+std::string_view NameOf(SignedBy who) {
+  switch (who) {
+    case SignedBy::kNobody: return "";
+    case SignedBy::kPrimary: return "primary";
+    case SignedBy::kSecondary: return "secondary";
+  }
+  return "";
+}
+
+SignedBy WhoSignedForm(const Account& account, std::string_view url, const FormFields& fields,
+                       std::string_view signature) {
+  return WhoSigned(account, url, Joined(fields), signature);
+}
+
+SignedBy WhoSignedJson(const Account& account, std::string_view url, std::string_view body,
+                       std::string_view signature) {
+  return HashMatches(url, body) ? WhoSigned(account, url, "", signature) : SignedBy::kNobody;
+}
+
+}  // namespace tocsin::twilio

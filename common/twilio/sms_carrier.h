@@ -1,0 +1,45 @@
+// SMS by Twilio's Messages API.
+#pragma once
+
+#include <string>
+
+#include "common/domain/topics.h"
+#include "common/ports/carrier.h"
+#include "common/ports/clock.h"
+#include "common/ports/vault.h"
+#include "common/twilio/rest.h"
+
+namespace tocsin::twilio {
+
+// Connection overrides of every callback URL: five retries on any failure, 3 s for an answer, 15 s
+// in all. Twilio's default is one retry, on a failed connect only.
+constexpr std::string_view kCallbackOverrides = "#rc=5&rp=all&rt=3000&tt=15000";
+
+struct SmsCarrierSettings {
+  RestSettings rest = {};
+  std::string public_base_url = {};  // where Twilio reaches the ingress; empty: no status callbacks
+  Topics topics = Topics();
+};
+
+class SmsCarrier final : public Carrier {
+ public:
+  // `vault` and `clock` outlive the carrier.
+  SmsCarrier(SmsCarrierSettings settings, Vault& vault, const Clock& clock);
+
+  // NOT_SENT also when the sender has neither number nor messaging service, or the try no proper
+  // name.
+  v1::Receipt Send(const Dispatch& dispatch, SteadyTime deadline) override;
+
+  RestCounters Counters() const { return rest_.Counters(); }
+
+ private:
+  Result<FormFields> FormOf(const Dispatch& dispatch) const;
+  Result<std::string> CallbackUrl(const Dispatch& dispatch) const;
+
+  const SmsCarrierSettings settings_;
+  Vault& vault_;
+  const Clock& clock_;
+  RestClient rest_;
+};
+
+}  // namespace tocsin::twilio
