@@ -1,0 +1,120 @@
+#include "services/audit/gauges.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <utility>
+
+#include "common/telemetry/log.h"
+
+namespace tocsin::audit {
+namespace {
+
+const telemetry::Buckets kBatchSeconds{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
+
+// What a reading call can end with; whatever else there is counts as INTERNAL.
+constexpr std::array<std::string_view, 8> kAnswers{
+    "OK",        "INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED",
+    "NOT_FOUND", "OVERLOADED",       "NOT_BUILT",       "POSTGRES_UNAVAILABLE"};
+constexpr std::array<std::string_view, 3> kMethods{"GetAlert", "ListAlerts", "WatchAlert"};
+
+std::int64_t LagOf(const kafka::FoldGauge& gauge) {
+  if (gauge.log.high < 0) return 0;
+  return std::max<std::int64_t>(gauge.log.high - std::max(gauge.next, gauge.log.low), 0);
+}
+
+}  // namespace
+
+std::function<void(const Folded&)> CountFolded(telemetry::Metrics& metrics) {
+  std::map<TopicKind, telemetry::Counter*> records;
+  for (size_t kind = 0; kind < kTopicKinds.size(); ++kind)
+    records[static_cast<TopicKind>(kind)] =
+        &metrics.Counter("tocsin_audit_records_total", "Records folded",
+                         {{"topic_kind", std::string(kTopicKinds[kind])}});
+  telemetry::Counter& facts =
+      metrics.Counter("tocsin_audit_new_facts_total", "Facts that were not known before");
+  telemetry::Counter& unparsed = metrics.Counter(
+      "tocsin_audit_unparsed_total", "Records that could not be read and were set aside");
+  return [records = std::move(records), &facts, &unparsed](const Folded& folded) {
+    for (const auto& [kind, count] : folded.records)
+      records.at(kind)->Increment(static_cast<double>(count));
+    facts.Increment(static_cast<double>(folded.new_facts));
+    for (const v1::Position& at : folded.unparsed) {
+      unparsed.Increment();
+      telemetry::Log(
+          telemetry::Severity::kWarn, "record.unparsed",
+          "a record could not be read and was set aside",
+          {{"topic", at.topic()}, {"partition", at.partition()}, {"offset", at.offset()}});
+    }
+  };
+}
+
+std::function<Status(std::span<const IncomingRecord>)> Measured(
+    telemetry::Metrics& metrics, std::function<Status(std::span<const IncomingRecord>)> fold,
+    std::function<void(const Error&)> failed) {
+  telemetry::Histogram& seconds =
+      metrics.Histogram("tocsin_audit_batch_seconds", "Folding one batch", kBatchSeconds);
+  return [&seconds, fold = std::move(fold),
+          failed = std::move(failed)](std::span<const IncomingRecord> records) {
+    const auto began = std::chrono::steady_clock::now();
+    Status folded = fold(records);
+    seconds.Observe(std::chrono::steady_clock::now() - began);
+    if (!folded) failed(folded.error());
+    return folded;
+  };
+}
+
+Answered CountAnswers(telemetry::Metrics& metrics) {
+  const auto counter = [&metrics](std::string_view method,
+                                  std::string_view reason) -> telemetry::Counter& {
+    return metrics.Counter("tocsin_audit_answers_total", "Calls answered",
+                           {{"method", std::string(method)}, {"reason", std::string(reason)}});
+  };
+  std::map<std::pair<std::string_view, std::string_view>, telemetry::Counter*> counters;
+  for (const std::string_view method : kMethods) {
+    for (const std::string_view reason : kAnswers)
+      counters[{method, reason}] = &counter(method, reason);
+    counters[{method, "INTERNAL"}] = &counter(method, "INTERNAL");
+  }
+  return [counters = std::move(counters)](std::string_view method, std::string_view reason) {
+    const auto found = counters.find({method, reason});
+    const auto other = counters.find({method, "INTERNAL"});
+    if (const auto& entry = found == counters.end() ? other : found; entry != counters.end())
+      entry->second->Increment();
+  };
+}
+
+struct Gauges::Life {
+  std::mutex mutex;
+  bool over = false;
+};
+
+Gauges::Gauges(telemetry::Metrics& metrics, const FoldedTopics& topics,
+               const kafka::FoldConsumer& consumer, const PositionBoard& board,
+               const postgres::ReaderPool& readers)
+    : life_(std::make_shared<Life>()) {
+  metrics.BeforeText([life = life_, &metrics, &topics, &consumer, &board, &readers] {
+    const std::lock_guard lock(life->mutex);
+    if (life->over) return;
+    std::array<std::int64_t, kTopicKinds.size()> lag{};
+    for (const kafka::FoldGauge& gauge : consumer.Gauges())
+      if (const auto kind = topics.KindOf(gauge.topic))
+        lag[static_cast<size_t>(*kind)] += LagOf(gauge);
+    for (size_t kind = 0; kind < lag.size(); ++kind)
+      metrics
+          .Gauge("tocsin_audit_fold_lag", "Records in the logs of our partitions and not folded",
+                 {{"topic_kind", std::string(kTopicKinds[kind])}})
+          .Set(static_cast<double>(lag[kind]));
+    metrics.Gauge("tocsin_audit_waiting_calls", "Calls that wait for a position to be folded")
+        .Set(static_cast<double>(board.waiting()));
+    metrics.Gauge("tocsin_audit_waiting_reads", "Calls that wait for a reader")
+        .Set(static_cast<double>(readers.waiting()));
+  });
+}
+
+Gauges::~Gauges() {
+  const std::lock_guard lock(life_->mutex);
+  life_->over = true;
+}
+
+}  // namespace tocsin::audit

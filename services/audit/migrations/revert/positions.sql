@@ -1,0 +1,7 @@
+-- Revert tocsin:positions from pg
+BEGIN;
+
+DROP TABLE tocsin.unparsed;
+DROP TABLE tocsin.positions;
+
+COMMIT;

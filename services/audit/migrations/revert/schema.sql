@@ -1,0 +1,6 @@
+-- Revert tocsin:schema from pg
+BEGIN;
+
+DROP SCHEMA tocsin;
+
+COMMIT;

@@ -1,0 +1,8 @@
+-- Revert tocsin:webhooks from pg
+BEGIN;
+
+DROP TABLE tocsin.wrapped_keys;
+DROP TABLE tocsin.orphans;
+DROP TABLE tocsin.webhooks;
+
+COMMIT;

@@ -1,0 +1,114 @@
+// tocsin-ingress: takes alerts from callers and webhooks from Twilio, and publishes both.
+#include <chrono>
+
+#include "common/crypto/keyring.h"
+#include "common/crypto/vault.h"
+#include "common/http/server.h"
+#include "common/kafka/admin.h"
+#include "common/kafka/producer.h"
+#include "common/redis/admission_queue.h"
+#include "common/redis/server.h"
+#include "common/rpc/server.h"
+#include "common/service/health.h"
+#include "common/service/runtime.h"
+#include "common/telemetry/explain.h"
+#include "common/telemetry/log.h"
+#include "services/ingress/alert_service.h"
+#include "services/ingress/config.h"
+#include "services/ingress/observers.h"
+#include "services/ingress/webhooks.h"
+
+namespace tocsin::ingress {
+namespace {
+
+using namespace std::chrono_literals;
+using telemetry::Log;
+using telemetry::Severity;
+
+constexpr std::chrono::milliseconds kTopicLimit{10'000};
+constexpr std::chrono::milliseconds kHealthLimit{2'000};
+constexpr std::chrono::milliseconds kWebhookLimit{10'000};  // Twilio gives up after 15 s
+
+// Blocks until a stop; what it made is ended in order, nothing accepted is dropped.
+int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyring,
+          const telemetry::StopSignal& stop) {
+  const SystemClock clock;
+  const Topics topics(config.base.kafka.prefix);
+  crypto::KeyringVault vault(std::move(keyring));
+  auto admin = kafka::Admin::Create(config.base.kafka, runtime.KafkaHooks("admin"));
+  if (!admin) return telemetry::Explain(admin.error());
+  auto producer = kafka::Producer::Create(config.base.kafka, kafka::kIngressProfile,
+                                          runtime.KafkaHooks("producer"));
+  if (!producer) return telemetry::Explain(producer.error());
+  redis::Server redis(config.redis, [] {
+    Log(Severity::kError, "redis.epoch",
+        "Redis lost its memory; claims cannot be trusted until a restart");
+  });
+  runtime.readiness().Declare("kafka");
+  runtime.readiness().Declare("redis");
+  const auto complain = [&](const Error& error) { runtime.NeighbourFailed(error); };
+  if (!service::RetryUntil(
+          stop.Token(), [&] { return admin->EnsureTopics(topics.All(), kTopicLimit); }, complain))
+    return 0;
+  redis::AdmissionQueue admissions(redis);
+  Acceptance acceptance({clock, runtime.registry(), admissions, vault, **producer, topics},
+                        config.acceptance);
+  AlertService alerts(runtime.registry(), acceptance, ObserveAlerts(runtime.metrics()));
+  Webhooks webhooks({clock, runtime.registry(), vault, **producer, topics}, config.public_base_url,
+                    ObserveWebhooks(runtime.metrics()));
+  auto http = http::Server::Start({.address = config.http_address,
+                                   .threads = config.http_threads,
+                                   .answer_timeout = kWebhookLimit},
+                                  [&](http::Request request, http::Responder responder) {
+                                    webhooks.Handle(std::move(request), std::move(responder));
+                                  });
+  if (!http) return telemetry::Explain(http.error());
+  auto grpc = rpc::Server::Start({.address = config.grpc_address}, {&alerts});
+  if (!grpc) return telemetry::Explain(grpc.error());
+  ExportGauges(runtime.metrics(), acceptance, admissions, **producer, **http);
+  const service::Health health(
+      runtime.readiness(),
+      {{"kafka",
+        [&]() -> Status {
+          TOCSIN_CHECK_OK(admin->ClusterId(kHealthLimit));
+          return {};
+        }},
+       // Without Redis emergencies are still taken, so it is told and does not turn callers away.
+       {"redis", [&] { return redis.Ping(); }, telemetry::Role::kInformative}});
+  Log(Severity::kInfo, "service.started", "accepting",
+      {{"http_port", (*http)->port()}, {"grpc_port", (*grpc)->port()}});
+
+  stop.Wait();
+  Log(Severity::kInfo, "service.draining", "finishing what is in flight");
+  runtime.readiness().StartDraining();
+  (*grpc)->SetServing(false);
+  const auto now = std::chrono::steady_clock::now();
+  (*grpc)->Drain(std::chrono::system_clock::now() + config.base.drain);
+  const bool drained = (*http)->Drain(now + config.base.drain);
+  const Status flushed = (*producer)->Flush(config.base.drain);
+  Log(drained && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped", "stopped",
+      {{"in_flight", acceptance.InFlight()}});
+  runtime.CloseOps();
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  const config::CommandLine line = config::ParseCommandLine(
+      argc, argv,
+      "Takes alerts by gRPC and Twilio's webhooks by HTTP, and publishes them to Kafka.");
+  if (line.exit_code) return *line.exit_code;
+  config::Reader reader(line);
+  const Config config = Config::Read(reader);
+  if (const auto exit_code = reader.Conclude()) return *exit_code;
+  const telemetry::StopSignal stop;  // before any thread: SIGTERM is ours from here on
+  auto keyring = crypto::Keyring::Load(config.base.keyring_file);
+  if (!keyring) return telemetry::Explain(keyring.error());
+  auto runtime = service::Runtime::Start(config.base, reader.sources(), stop);
+  if (!runtime) return telemetry::Explain(runtime.error());
+  return Serve(config, **runtime, *std::move(keyring), stop);
+}
+
+}  // namespace
+}  // namespace tocsin::ingress
+
+int main(int argc, char** argv) { return tocsin::ingress::Main(argc, argv); }

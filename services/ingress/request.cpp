@@ -1,0 +1,148 @@
+#include "services/ingress/request.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+
+#include "common/domain/segments.h"
+
+namespace tocsin::ingress {
+namespace {
+
+using std::chrono::hours;
+
+// How long an alert is worth sending when its caller does not say.
+hours DefaultLife(v1::AlertClass alert_class) {
+  switch (alert_class) {
+    case v1::ALERT_CLASS_EMERGENCY: return hours(1);
+    case v1::ALERT_CLASS_HIGH: return hours(4);
+    default: return hours(24);
+  }
+}
+
+Status CheckKey(const std::string& key) {
+  const bool printable =
+      std::all_of(key.begin(), key.end(), [](char c) { return c >= 0x21 && c <= 0x7e; });
+  if (key.size() <= kMaxKeyCharacters && printable) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "at most 64 printable ASCII characters without blanks; a UUID is a good key",
+              "idempotency_key");
+}
+
+Status CheckText(const std::string& text) {
+  if (text.empty()) return Fail(ErrorCode::kInvalidArgument, "is empty; say something", "text");
+  if (!IsValidUtf8(text) || text.find('\0') != std::string::npos)
+    return Fail(ErrorCode::kInvalidArgument, "is not UTF-8 text", "text");
+  const unsigned characters = CountSegments(text).characters;
+  if (characters <= kMaxTextCharacters) return {};
+  return Fail(ErrorCode::kTextTooLong,
+              std::to_string(characters) + " characters; at most 1600 are carried, shorten it",
+              "text");
+}
+
+Status CheckLabels(const v1::EnqueueRequest& request) {
+  if (request.labels_size() > kMaxLabels)
+    return Fail(ErrorCode::kTooManyItems, "at most 16 labels", "labels");
+  for (const auto& [name, value] : request.labels())
+    if (name.empty() || name.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes)
+      return Fail(ErrorCode::kInvalidArgument, "names and values have 1 to 64 bytes", "labels");
+  return {};
+}
+
+// What the wire has room for and nobody carries out yet is refused by name, never ignored.
+Status CheckUnbuilt(const v1::EnqueueRequest& request) {
+  const auto refuse = [](const char* what, const char* field) {
+    return Fail(ErrorCode::kNotBuilt,
+                std::string(what) + " cannot be asked for yet; leave it empty", field);
+  };
+  if (request.plan_size() > 0) return refuse("a plan of several steps", "plan");
+  if (request.has_template_()) return refuse("a stored text", "template");
+  if (request.has_voice()) return refuse("a form of speech", "voice");
+  if (request.doubt_policy() == v1::DOUBT_POLICY_SEND_AGAIN)
+    return refuse("sending again when in doubt", "doubt_policy");
+  if (!v1::DoubtPolicy_IsValid(request.doubt_policy()))
+    return Fail(ErrorCode::kInvalidArgument, "is not a policy of this API", "doubt_policy");
+  return {};
+}
+
+Result<WallTime> TimeOf(const google::protobuf::Timestamp& stamp, WallTime now, const char* field) {
+  if (stamp.nanos() < 0 || stamp.nanos() > 999'999'999)
+    return Fail(ErrorCode::kInvalidArgument, "nanos must be 0 to 999999999", field);
+  const auto latest = std::chrono::floor<std::chrono::seconds>(now + kHorizon).time_since_epoch();
+  if (stamp.seconds() > latest.count())
+    return Fail(ErrorCode::kInvalidArgument, "lies more than 7 days ahead", field);
+  if (stamp.seconds() < 0) return Fail(ErrorCode::kInvalidArgument, "lies before 1970", field);
+  return WallTime(std::chrono::seconds(stamp.seconds()) + Micros(stamp.nanos() / 1000));
+}
+
+Status CheckChannelMode(v1::Channel channel, const RegistrySnapshot& registry) {
+  if (registry.ModeOf(channel) != ChannelMode::kDisabled) return {};
+  if (channel == v1::CHANNEL_VOICE)
+    return Fail(ErrorCode::kVoiceDisabled, "the voice channel is switched off here", "channel");
+  return Fail(ErrorCode::kSmsDisabled, "the SMS channel is switched off here", "channel");
+}
+
+// The request with spelling taken away, in protobuf's deterministic form.
+std::string Canonical(const v1::EnqueueRequest& request, const CheckedRequest& checked) {
+  v1::EnqueueRequest plain = request;
+  plain.clear_idempotency_key();
+  plain.set_to(checked.to.E164());
+  plain.set_class_(checked.alert_class);
+  plain.set_channel(checked.channel);
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  plain.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
+}
+
+}  // namespace
+
+Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySnapshot& registry,
+                             WallTime now) {
+  TOCSIN_CHECK_OK(CheckKey(request.idempotency_key()));
+  if (!v1::AlertClass_IsValid(request.class_()))
+    return Fail(ErrorCode::kInvalidArgument, "is not a class of this API", "class");
+  if (!v1::Channel_IsValid(request.channel()))
+    return Fail(ErrorCode::kInvalidArgument, "is not a channel of this API", "channel");
+  const v1::AlertClass alert_class =
+      request.class_() == v1::ALERT_CLASS_UNSPECIFIED ? v1::ALERT_CLASS_NORMAL : request.class_();
+  const v1::Channel channel =
+      request.channel() == v1::CHANNEL_UNSPECIFIED ? v1::CHANNEL_SMS : request.channel();
+  TOCSIN_CHECK_OK(CheckUnbuilt(request));
+  TOCSIN_CHECK_OK(CheckText(request.text()));
+  TOCSIN_CHECK_OK(CheckLabels(request));
+  TOCSIN_TRY(Phone to, Phone::Parse(request.to()));
+
+  WallTime send_at = now;
+  if (request.has_send_at()) {
+    TOCSIN_TRY(send_at, TimeOf(request.send_at(), now, "send_at"));
+  }
+  WallTime not_after = std::min(std::max(send_at, now) + DefaultLife(alert_class), now + kHorizon);
+  if (request.has_expires_at()) {
+    TOCSIN_TRY(not_after, TimeOf(request.expires_at(), now, "expires_at"));
+  }
+  if (not_after <= std::max(send_at, now))
+    return Fail(ErrorCode::kInvalidArgument, "must lie after now and after send_at", "expires_at");
+
+  TOCSIN_CHECK_OK(CheckChannelMode(channel, registry));
+  TOCSIN_TRY(const Sender* sender,
+             registry.SenderFor(to.E164(), channel, alert_class, request.sender()));
+  CheckedRequest checked{
+      .to = std::move(to),
+      .text = Pii(request.text()),
+      .alert_class = alert_class,
+      .channel = channel,
+      .sender = sender->id,
+      .send_at = send_at,
+      .not_after = not_after,
+      .segments = channel == v1::CHANNEL_SMS ? CountSegments(request.text()).segments : 0,
+      .canonical = {}};
+  checked.canonical = Pii(Canonical(request, checked));
+  return checked;
+}
+
+}  // namespace tocsin::ingress

@@ -1,0 +1,230 @@
+#include "services/ingress/webhooks.h"
+
+#include <utility>
+#include <vector>
+
+#include "common/domain/phone.h"
+#include "common/domain/twilio_errors.h"
+#include "common/twilio/opt_out.h"
+#include "common/twilio/signature.h"
+#include "common/twilio/try_token.h"
+#include "common/twilio/webhook.h"
+
+namespace tocsin::ingress {
+namespace {
+
+constexpr std::string_view kAlias = "/relay/twilio/webhook";
+
+struct Prefix {
+  std::string_view path;
+  v1::WebhookKind kind;
+  bool takes_token;
+};
+constexpr Prefix kRoutes[] = {
+    {"/twilio/sms/status", v1::WEBHOOK_KIND_SMS_STATUS, true},
+    {"/twilio/sms/inbound", v1::WEBHOOK_KIND_SMS_INBOUND, false},
+    {"/twilio/voice/status", v1::WEBHOOK_KIND_VOICE_STATUS, true},
+};
+
+int StatusOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPublished: return 204;
+    case Verdict::kUnknownPath: return 404;
+    case Verdict::kWrongMethod: return 405;
+    case Verdict::kUnreadable: return 400;
+    case Verdict::kWrongType: return 415;
+    case Verdict::kUnsigned:
+    case Verdict::kForged: return 403;
+    case Verdict::kUnavailable: return 503;
+  }
+  return 500;
+}
+
+// The media type without its parameters.
+bool HasType(const http::Request& request, std::string_view type) {
+  const auto header = request.Find("content-type");
+  if (!header) return false;
+  std::string_view media = header->substr(0, header->find(';'));
+  while (!media.empty() && media.back() == ' ') media.remove_suffix(1);
+  return http::SameToken(media, type);
+}
+
+}  // namespace
+
+std::string_view NameOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPublished: return "published";
+    case Verdict::kUnknownPath: return "unknown_path";
+    case Verdict::kWrongMethod: return "wrong_method";
+    case Verdict::kUnreadable: return "unreadable";
+    case Verdict::kWrongType: return "wrong_type";
+    case Verdict::kUnsigned: return "unsigned";
+    case Verdict::kForged: return "forged";
+    case Verdict::kUnavailable: return "unavailable";
+  }
+  return "unknown";
+}
+
+Webhooks::Webhooks(Parts parts, std::string public_base_url, WebhookObserver observer)
+    : parts_(parts), public_base_url_(std::move(public_base_url)), observer_(std::move(observer)) {}
+
+std::optional<Webhooks::Route> Webhooks::RouteOf(std::string_view path) {
+  if (path == kAlias) return Route{v1::WEBHOOK_KIND_UNSPECIFIED, {}};
+  for (const Prefix& route : kRoutes) {
+    if (path == route.path) return Route{route.kind, {}};
+    if (route.takes_token && path.starts_with(route.path) && path[route.path.size()] == '/')
+      return Route{route.kind, path.substr(route.path.size() + 1)};
+  }
+  return std::nullopt;
+}
+
+// The alias takes every kind; what the request is shows in its fields.
+std::optional<v1::WebhookKind> Webhooks::KindOfAlias(const FormFields& fields) const {
+  if (!twilio::FieldOf(fields, "CallSid").empty()) return v1::WEBHOOK_KIND_VOICE_STATUS;
+  if (!twilio::FieldOf(fields, "MessageStatus").empty()) return v1::WEBHOOK_KIND_SMS_STATUS;
+  if (!twilio::FieldOf(fields, "MessageSid").empty()) return v1::WEBHOOK_KIND_SMS_INBOUND;
+  return std::nullopt;
+}
+
+void Webhooks::Handle(http::Request request, http::Responder responder) {
+  const auto route = RouteOf(request.Path());
+  if (!route)
+    return Refuse(Verdict::kUnknownPath, v1::WEBHOOK_KIND_UNSPECIFIED, std::move(responder));
+  if (request.method != "POST")
+    return Refuse(Verdict::kWrongMethod, route->kind, std::move(responder));
+  HandlePost(*route, request, std::move(responder));
+}
+
+void Webhooks::HandlePost(Route route, const http::Request& request, http::Responder responder) {
+  const auto refuse = [&](Verdict verdict) { Refuse(verdict, route.kind, std::move(responder)); };
+  const auto signature = request.Find("x-twilio-signature");
+  if (!signature) return refuse(Verdict::kUnsigned);
+  if (!HasType(request, "application/x-www-form-urlencoded")) return refuse(Verdict::kWrongType);
+  const auto fields = FormDecode(request.body, twilio::kMaxWebhookFields);
+  if (!fields) return refuse(Verdict::kUnreadable);
+
+  // Whose it claims to be decides which tokens it is checked against; nothing of it is believed
+  // before that.
+  const auto registry = parts_.registry.Now();
+  const Account* account = registry->FindAccount(twilio::FieldOf(*fields, "AccountSid"));
+  const auto signed_by =
+      account == nullptr
+          ? twilio::SignedBy::kNobody
+          : twilio::WhoSignedForm(*account, public_base_url_ + request.target, *fields, *signature);
+  if (signed_by == twilio::SignedBy::kNobody) return refuse(Verdict::kForged);
+
+  if (route.kind == v1::WEBHOOK_KIND_UNSPECIFIED) {
+    const auto kind = KindOfAlias(*fields);
+    if (!kind) return refuse(Verdict::kUnreadable);
+    route.kind = *kind;
+  }
+  auto record = RecordOf(route, request, *fields);
+  if (!record)
+    return refuse(record.error().code == ErrorCode::kKmsUnavailable ? Verdict::kUnavailable
+                                                                    : Verdict::kUnreadable);
+  record->set_signed_by(std::string(twilio::NameOf(signed_by)));
+  auto consent = ConsentOf(*record, *fields);
+  Publish(*std::move(record), std::move(consent), std::move(responder));
+}
+
+Result<v1::WebhookRecord> Webhooks::RecordOf(const Route& route, const http::Request& request,
+                                             const FormFields& fields) {
+  TOCSIN_TRY(v1::WebhookRecord record, twilio::ReadWebhook(route.kind, fields));
+  record.set_received_time_us(ToUnixMicros(parts_.clock.Now()));
+  AddTry(route.token, record);
+  if (const auto phone = Phone::Parse(twilio::OtherParty(route.kind, fields)))
+    *record.mutable_recipient() = parts_.vault.Refer(*phone);
+  if (const auto repeat = request.Find("i-twilio-idempotency-token"))
+    record.set_repeat_digest(parts_.vault.DigestRequest(*repeat));
+  TOCSIN_TRY(SealedValue sealed,
+             parts_.vault.Seal({record.account_sid(), record.webhook_id(), "form"}, request.body));
+  *record.mutable_form() = std::move(sealed.sealed);
+  *record.mutable_key() = std::move(sealed.key);
+  return record;
+}
+
+// A token that is not ours leaves the webhook without a try: its signature is good, so it is
+// published all the same.
+void Webhooks::AddTry(std::string_view token, v1::WebhookRecord& record) {
+  if (token.empty()) return;
+  const auto content = twilio::ParseTryToken(parts_.vault, token);
+  if (!content) return;
+  *record.mutable_try_() = content->name;
+  record.mutable_work()->set_topic(parts_.topics.Lane(content->channel, content->alert_class));
+  record.mutable_work()->set_partition(content->partition);
+  record.mutable_work()->set_offset(content->offset);
+  record.set_token_time_us(ToUnixMicros(content->time));
+}
+
+std::optional<v1::ConsentRecord> Webhooks::ConsentOf(const v1::WebhookRecord& record,
+                                                     const FormFields& fields) const {
+  if (!record.has_recipient()) return std::nullopt;
+  v1::ConsentRecord consent;
+  const bool inbound = record.kind() == v1::WEBHOOK_KIND_SMS_INBOUND;
+  if (inbound) {
+    const auto wish =
+        twilio::WishOf(twilio::FieldOf(fields, "Body"), twilio::FieldOf(fields, "OptOutType"));
+    if (wish == twilio::ConsentWish::kStop) consent.set_state(v1::CONSENT_STATE_OPTED_OUT);
+    if (wish == twilio::ConsentWish::kStart) consent.set_state(v1::CONSENT_STATE_OPTED_IN);
+  } else if (Describe(record.provider_code()).error_class == TwilioErrorClass::kOptOut) {
+    consent.set_state(v1::CONSENT_STATE_OPTED_OUT);
+  }
+  if (consent.state() == v1::CONSENT_STATE_UNSPECIFIED) return std::nullopt;
+  // Our own side of the conversation: the number, or the service that chose it.
+  const std::string_view service = twilio::FieldOf(fields, "MessagingServiceSid");
+  const std::string_view number = twilio::FieldOf(fields, inbound ? "To" : "From");
+  consent.set_sender(std::string(service.empty() ? number : service));
+  *consent.mutable_recipient() = record.recipient();
+  consent.set_observed_time_us(record.received_time_us());
+  consent.set_source(inbound ? "inbound" : "callback");
+  return consent;
+}
+
+// One answer for one or two records: the last report gives it.
+struct Webhooks::Visit {
+  Visit(http::Responder answer, int records) : responder(std::move(answer)), open(records) {}
+  http::Responder responder;
+  std::atomic<int> open;
+  std::atomic<bool> failed{false};
+};
+
+void Webhooks::Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord> consent,
+                       http::Responder responder) {
+  const auto visit = std::make_shared<Visit>(std::move(responder), consent ? 2 : 1);
+  const auto report = [this, visit, kind = record.kind(),
+                       signed_by = record.signed_by()](const PublishReport& said) {
+    if (said.outcome != PublishOutcome::kPersisted) visit->failed = true;
+    if (visit->open.fetch_sub(1) != 1) return;
+    if (visit->failed) return Refuse(Verdict::kUnavailable, kind, std::move(visit->responder));
+    observer_.answered(Verdict::kPublished, kind, signed_by);
+    if (kind ==
+        v1::WEBHOOK_KIND_SMS_INBOUND)  // Twilio wants TwiML here; an empty one sends no reply
+      visit->responder.Send({200, "text/xml", "<Response/>", {}});
+    else
+      visit->responder.Send({204, {}, {}, {}});
+  };
+  if (consent) {
+    OutgoingRecord out{parts_.topics.Consents(),
+                       ConsentKey(consent->recipient().token(), consent->sender()),
+                       consent->SerializeAsString(),
+                       {}};
+    out.headers.emplace_back(kHeaderSchema, consent->GetDescriptor()->full_name());
+    parts_.log.Publish(std::move(out), report);
+  }
+  OutgoingRecord out{parts_.topics.Webhooks(),
+                     record.has_try_() ? record.try_().alert_id() : record.provider_sid(),
+                     record.SerializeAsString(),
+                     {}};
+  out.headers.emplace_back(kHeaderSchema, record.GetDescriptor()->full_name());
+  parts_.log.Publish(std::move(out), report);
+}
+
+void Webhooks::Refuse(Verdict verdict, v1::WebhookKind kind, http::Responder responder) {
+  observer_.answered(verdict, kind, "");
+  http::Response response{StatusOf(verdict), {}, {}, {}};
+  if (verdict == Verdict::kWrongMethod) response.headers = {{"Allow", "POST"}};
+  if (verdict == Verdict::kUnavailable) response.headers = {{"Retry-After", "1"}};
+  responder.Send(std::move(response));
+}
+
+}  // namespace tocsin::ingress

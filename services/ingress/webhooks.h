@@ -1,0 +1,85 @@
+// Twilio's requests: verified, sealed, published, answered. Nothing blocks.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/encoding.h"
+#include "common/domain/consents.h"
+#include "common/domain/topics.h"
+#include "common/http/server.h"
+#include "common/ports/clock.h"
+#include "common/ports/record_log.h"
+#include "common/ports/registry_source.h"
+#include "common/ports/vault.h"
+#include "tocsin/v1/records.pb.h"
+
+namespace tocsin::ingress {
+
+// How a request ended, for metrics and the log; every value is counted from the start.
+enum class Verdict {
+  kPublished,    // 2xx after the delivery report
+  kUnknownPath,  // 404
+  kWrongMethod,  // 405
+  kUnreadable,   // 400: not a form, or fields out of their bounds
+  kWrongType,    // 415
+  kUnsigned,     // 403: no signature
+  kForged,       // 403: a signature of nobody
+  kUnavailable,  // 503: the log or the keys did not answer; Twilio retries
+};
+constexpr int kVerdicts = 8;
+std::string_view NameOf(Verdict verdict);
+
+struct WebhookObserver {
+  std::function<void(Verdict verdict, v1::WebhookKind kind, std::string_view signed_by)> answered =
+      [](Verdict, v1::WebhookKind, std::string_view) {};
+};
+
+// The handler of the public port. Safe to call from several threads; the parts outlive every
+// answer.
+class Webhooks {
+ public:
+  struct Parts {
+    const Clock& clock;
+    const RegistrySource& registry;
+    Vault& vault;
+    RecordLog& log;
+    const Topics& topics;
+  };
+
+  // `public_base_url` is how Twilio reaches this server: scheme, host, port and path prefix,
+  // without a slash at the end. Signatures cover it, so it comes from configuration and never from
+  // a request.
+  Webhooks(Parts parts, std::string public_base_url, WebhookObserver observer);
+
+  void Handle(http::Request request, http::Responder responder);
+
+ private:
+  struct Route {
+    v1::WebhookKind kind;
+    std::string_view token;  // empty: none in the path
+  };
+  struct Visit;  // one request on its way
+
+  static std::optional<Route> RouteOf(std::string_view path);
+  std::optional<v1::WebhookKind> KindOfAlias(const FormFields& fields) const;
+  void HandlePost(Route route, const http::Request& request, http::Responder responder);
+  Result<v1::WebhookRecord> RecordOf(const Route& route, const http::Request& request,
+                                     const FormFields& fields);
+  void AddTry(std::string_view token, v1::WebhookRecord& record);
+  std::optional<v1::ConsentRecord> ConsentOf(const v1::WebhookRecord& record,
+                                             const FormFields& fields) const;
+  void Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord> consent,
+               http::Responder responder);
+  void Refuse(Verdict verdict, v1::WebhookKind kind, http::Responder responder);
+
+  const Parts parts_;
+  const std::string public_base_url_;
+  const WebhookObserver observer_;
+};
+
+}  // namespace tocsin::ingress

@@ -1,0 +1,66 @@
+#include "services/sms-worker/config.h"
+
+namespace tocsin::sms {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLeaseBeyondPost{5'000};  // for the store, the log and the clock's grain
+
+}  // namespace
+
+Config Config::Read(config::Reader& reader) {
+  Config config;
+  config.base = service::ReadBase(reader, "tocsin-sms-worker", "TOCSIN_OPS_SMS_WORKER");
+  config.redis = service::ReadRedis(reader, config.base.kafka.prefix);
+  config.twilio_base_url =
+      reader.Url("TOCSIN_TWILIO_BASE_URL", "Twilio's REST API, or a stand-in", {"https", "http"})
+          .Default("https://api.twilio.com");
+  config.public_base_url =
+      reader.Url("TOCSIN_PUBLIC_BASE_URL", "how Twilio reaches the ingress", {"https", "http"})
+          .Alias("TWILIO_WEBHOOK_BASE_URL")
+          .Required();
+  config.connect_limit = reader
+                             .Duration("TOCSIN_TWILIO_CONNECT_LIMIT", "to reach Twilio",
+                                       milliseconds(10), milliseconds(30'000))
+                             .Default(config.connect_limit);
+  const milliseconds post_limit = reader
+                                      .Duration("TOCSIN_TWILIO_POST_LIMIT", "one POST, at most",
+                                                milliseconds(100), milliseconds(120'000))
+                                      .Default(milliseconds(30'000));
+  const milliseconds lease =
+      reader
+          .Duration("TOCSIN_LEASE", "a claim; longer than the POST limit by what is around it",
+                    milliseconds(200), milliseconds(240'000))
+          .Default(post_limit + kLeaseBeyondPost);
+  if (lease <= post_limit)
+    reader.AddFault("TOCSIN_LEASE", "is not longer than TOCSIN_TWILIO_POST_LIMIT",
+                    "leave it out, or make it longer by 5s");
+  config.delivery.owner = config.base.instance;
+  config.delivery.post_limit = post_limit;
+  config.delivery.lease = lease;
+  config.delivery.retry.backoff.base =
+      reader
+          .Duration("TOCSIN_RETRY_BASE", "first wait before a retry", milliseconds(1),
+                    milliseconds(600'000))
+          .Default(milliseconds(2'000));
+  config.delivery.retry.backoff.cap =
+      reader
+          .Duration("TOCSIN_RETRY_CAP", "longest wait before a retry", milliseconds(1),
+                    milliseconds(86'400'000))
+          .Default(milliseconds(900'000));
+  config.pool.senders = static_cast<size_t>(
+      reader.Integer("TOCSIN_SENDERS", "POSTs in flight at most", 2, 4096).Default(100));
+  config.pool.kept_for_emergency = static_cast<size_t>(
+      reader.Integer("TOCSIN_SENDERS_EMERGENCY", "of them kept for emergencies", 1, 4095)
+          .Default(10));
+  if (config.pool.kept_for_emergency >= config.pool.senders)
+    reader.AddFault("TOCSIN_SENDERS_EMERGENCY", "leaves no sender for other classes",
+                    "keep it below TOCSIN_SENDERS");
+  config.pool.lane_capacity = static_cast<size_t>(
+      reader.Integer("TOCSIN_LANE_CAPACITY", "records waiting in a lane", 1, 100'000)
+          .Default(1000));
+  return config;
+}
+
+}  // namespace tocsin::sms

@@ -1,0 +1,77 @@
+#include "services/sms-worker/gauges.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace tocsin::sms {
+namespace {
+
+constexpr std::array<std::pair<Passage, const char*>, 6> kPassages{{
+    {Passage::kSent, "sent"},
+    {Passage::kFailed, "failed"},
+    {Passage::kInDoubt, "in_doubt"},
+    {Passage::kEnded, "ended"},
+    {Passage::kWaits, "waits"},
+    {Passage::kUnreadable, "unreadable"},
+}};
+constexpr std::array<const char*, kLanes> kLaneNames{"emergency", "high", "normal", "bulk"};
+
+void ShowConsumer(telemetry::Metrics& metrics, const std::string& group,
+                  const kafka::GroupConsumer& consumer) {
+  std::int64_t lag = 0;
+  std::optional<WallTime> oldest;
+  for (const kafka::PartitionGauge& partition : consumer.Gauges()) {
+    lag += std::max<std::int64_t>(partition.lag, 0);
+    if (partition.oldest_open && (!oldest || *partition.oldest_open < *oldest))
+      oldest = partition.oldest_open;
+  }
+  const telemetry::Labels labels{{"group", group}};
+  metrics
+      .Gauge("tocsin_consumer_lag_records", "Records not finished, to the end of the log", labels)
+      .Set(static_cast<double>(lag));
+  metrics
+      .Gauge("tocsin_consumer_oldest_unfinished_timestamp_seconds",
+             "Append time of the oldest record read and not finished; 0 for none", labels)
+      .Set(oldest ? static_cast<double>(ToUnixMicros(*oldest)) / 1e6 : 0);
+}
+
+}  // namespace
+
+SenderPoolObserver Observe(telemetry::Metrics& metrics, std::function<void(const Error&)> held) {
+  std::map<Passage, telemetry::Counter*> counters;
+  for (const auto& [passage, name] : kPassages)
+    counters[passage] = &metrics.Counter(
+        "tocsin_sms_passages_total", "Work records that left the pipeline", {{"passage", name}});
+  telemetry::Histogram& seconds = metrics.Histogram(
+      "tocsin_sms_passage_seconds", "From a sender taking a record to its last report",
+      {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30});
+  return {.delivered =
+              [counters = std::move(counters), &seconds](Passage passage, Micros took) {
+                counters.at(passage)->Increment();
+                seconds.Observe(std::chrono::nanoseconds(took));
+              },
+          .held = std::move(held)};
+}
+
+void ExportGauges(telemetry::Metrics& metrics, GaugedParts parts) {
+  metrics.BeforeText([&metrics, parts = std::move(parts)] {
+    for (size_t lane = 0; lane < kLanes; ++lane)
+      metrics
+          .Gauge("tocsin_lane_waiting_records", "Records in a lane, no sender has them yet",
+                 {{"lane", kLaneNames[lane]}})
+          .Set(static_cast<double>(parts.pool.Waiting(lane)));
+    metrics.Gauge("tocsin_senders_busy", "Senders that hold a record")
+        .Set(static_cast<double>(parts.pool.Busy()));
+    metrics.Gauge("tocsin_relay_held_records", "Records that wait in memory for their time")
+        .Set(static_cast<double>(parts.relay.Held()));
+    metrics.Gauge("tocsin_relay_moved_records", "Records handed on since start")
+        .Set(static_cast<double>(parts.relay.Moved()));
+    metrics
+        .Gauge("tocsin_relay_lateness_seconds", "By how much the last record left after its time")
+        .Set(std::chrono::duration<double>(parts.relay.LastLateness()).count());
+    for (const auto& [group, consumer] : parts.consumers) ShowConsumer(metrics, group, *consumer);
+  });
+}
+
+}  // namespace tocsin::sms

@@ -1,0 +1,24 @@
+// The worker's own metrics: what it counts, and gauges brought up to date when they are read.
+#pragma once
+
+#include <map>
+
+#include "common/delivery/relay.h"
+#include "common/delivery/sender_pool.h"
+#include "common/kafka/group_consumer.h"
+#include "common/telemetry/metrics.h"
+
+namespace tocsin::sms {
+
+// Counts passages; what the pool reports to.
+SenderPoolObserver Observe(telemetry::Metrics& metrics, std::function<void(const Error&)> held);
+
+// Parts whose state the gauges show. They must outlive `metrics`' last reading.
+struct GaugedParts {
+  const SenderPool& pool;
+  const Relay& relay;
+  std::map<std::string, const kafka::GroupConsumer*> consumers;  // by group label
+};
+void ExportGauges(telemetry::Metrics& metrics, GaugedParts parts);
+
+}  // namespace tocsin::sms

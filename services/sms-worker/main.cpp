@@ -1,0 +1,189 @@
+// tocsin-sms-worker: carries SMS alerts from their lanes to Twilio, and runs its share of the
+// relay.
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+
+#include "common/crypto/keyring.h"
+#include "common/crypto/vault.h"
+#include "common/delivery/relay.h"
+#include "common/delivery/sender_pool.h"
+#include "common/kafka/admin.h"
+#include "common/kafka/group_consumer.h"
+#include "common/kafka/producer.h"
+#include "common/kafka/table_reader.h"
+#include "common/redis/claim_store.h"
+#include "common/redis/gcra_pacer.h"
+#include "common/redis/server.h"
+#include "common/service/health.h"
+#include "common/service/runtime.h"
+#include "common/telemetry/explain.h"
+#include "common/telemetry/log.h"
+#include "common/twilio/sms_carrier.h"
+#include "services/sms-worker/config.h"
+#include "services/sms-worker/gauges.h"
+
+namespace tocsin::sms {
+namespace {
+
+using namespace std::chrono_literals;
+using telemetry::Log;
+using telemetry::Severity;
+
+constexpr std::chrono::milliseconds kTopicLimit{10'000};
+constexpr std::chrono::milliseconds kHealthLimit{2'000};
+
+// The lane of a topic, in the order of Topics::Lanes.
+size_t LaneOf(const std::vector<std::string>& lanes, const std::string& topic) {
+  return static_cast<size_t>(std::find(lanes.begin(), lanes.end(), topic) - lanes.begin());
+}
+
+std::function<void()> FinishOf(kafka::Done done) {
+  return [shared = std::make_shared<kafka::Done>(std::move(done))] { (*shared)(); };
+}
+
+// The consumers of a worker. Stopped together; made last, ended first.
+struct Consumers {
+  std::unique_ptr<kafka::GroupConsumer> emergency;
+  std::unique_ptr<kafka::GroupConsumer> other;
+  std::unique_ptr<kafka::GroupConsumer> relay;
+
+  bool Stop() const {
+    const bool first = emergency->Stop();
+    const bool second = other->Stop();
+    return relay->Stop() && first && second;
+  }
+};
+
+Result<Consumers> StartConsumers(const Config& config, service::Runtime& runtime,
+                                 const Topics& topics, SenderPool& pool, Relay& relay) {
+  const std::vector<std::string> lanes = topics.Lanes(v1::CHANNEL_SMS);
+  const auto to_pool = [lanes, &pool](IncomingRecord&& record, kafka::Done done) {
+    const size_t lane = LaneOf(lanes, record.position.topic());
+    return pool.Offer(lane, std::move(record), FinishOf(std::move(done)));
+  };
+  const auto to_relay = [&relay](IncomingRecord&& record, kafka::Done done) {
+    return relay.Offer(std::move(record), FinishOf(std::move(done)));
+  };
+  std::vector<std::string> delays = topics.Delays(true);
+  for (std::string& topic : topics.Delays(false)) delays.push_back(std::move(topic));
+  const std::string& prefix = config.base.kafka.prefix;
+  const auto start = [&](const std::string& group, std::vector<std::string> from,
+                         kafka::GroupConsumer::Take take) {
+    return kafka::GroupConsumer::Start(config.base.kafka,
+                                       {.group = prefix + '.' + group, .topics = std::move(from)},
+                                       std::move(take), runtime.KafkaHooks(group));
+  };
+  Consumers consumers;
+  TOCSIN_TRY(consumers.emergency, start("sms.emergency", {lanes[0]}, to_pool));
+  TOCSIN_TRY(consumers.other, start("sms.other", {lanes.begin() + 1, lanes.end()}, to_pool));
+  TOCSIN_TRY(consumers.relay, start("relay", std::move(delays), to_relay));
+  return consumers;
+}
+
+int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyring,
+          const telemetry::StopSignal& stop) {
+  const SystemClock clock;
+  const Topics topics(config.base.kafka.prefix);
+  crypto::KeyringVault vault(std::move(keyring));
+  auto admin = kafka::Admin::Create(config.base.kafka, runtime.KafkaHooks("admin"));
+  if (!admin) return telemetry::Explain(admin.error());
+  auto producer = kafka::Producer::Create(config.base.kafka, kafka::kWorkerProfile,
+                                          runtime.KafkaHooks("producer"));
+  if (!producer) return telemetry::Explain(producer.error());
+  redis::Server redis(config.redis, [] {
+    Log(Severity::kError, "redis.epoch", "Redis lost its memory; nothing is sent until a restart");
+  });
+  redis::ClaimStore claims(redis);
+  redis::GcraPacer pacer(redis);
+  twilio::SmsCarrier carrier(
+      {.rest = {.base_url = config.twilio_base_url,
+                .proxy = {},
+                .ca_file = {},
+                .connect_limit = config.connect_limit,
+                .post_limit = std::chrono::duration_cast<std::chrono::milliseconds>(
+                    config.delivery.post_limit),
+                .observe = {}},
+       .public_base_url = config.public_base_url,
+       .topics = topics},
+      vault, clock);
+  for (const char* dependency : {"kafka", "redis", "consents"})
+    runtime.readiness().Declare(dependency);
+  const auto complain = [&](const Error& error) { runtime.NeighbourFailed(error); };
+  const auto prepare = [&]() -> Status {
+    TOCSIN_CHECK_OK(admin->EnsureTopics(topics.All(), kTopicLimit));
+    return redis.CheckServer();
+  };
+  if (!service::RetryUntil(stop.Token(), prepare, complain)) return 0;
+
+  ConsentBook consents;
+  auto table = kafka::TableReader::Start(
+      config.base.kafka, {topics.Consents()},
+      [&](const IncomingRecord& record) {
+        v1::ConsentRecord consent;
+        if (consent.ParseFromString(record.value)) consents.Apply(consent);
+      },
+      runtime.KafkaHooks("consents"));
+  if (!table) return telemetry::Explain(table.error());
+  const auto caught_up = [&]() -> Status {  // nothing is sent before every opt-out is known
+    if ((*table)->WaitCaughtUp(clock.SteadyNow() + 1s)) return {};
+    return Fail(ErrorCode::kKafkaUnavailable, "reading the consents");
+  };
+  if (!service::RetryUntil(stop.Token(), caught_up, complain)) return 0;
+  runtime.readiness().Set("consents", true);
+
+  DeliveryPipeline pipeline(
+      v1::CHANNEL_SMS,
+      {clock, runtime.registry(), consents, claims, pacer, vault, carrier, **producer, topics},
+      config.delivery);
+  SenderPool pool(pipeline, config.pool, Observe(runtime.metrics(), complain));
+  Relay relay(clock, **producer, topics);
+  auto consumers = StartConsumers(config, runtime, topics, pool, relay);
+  if (!consumers) return telemetry::Explain(consumers.error());
+  ExportGauges(runtime.metrics(), {pool,
+                                   relay,
+                                   {{"sms.emergency", consumers->emergency.get()},
+                                    {"sms.other", consumers->other.get()},
+                                    {"relay", consumers->relay.get()}}});
+  const service::Health health(runtime.readiness(),
+                               {{"kafka",
+                                 [&]() -> Status {
+                                   TOCSIN_CHECK_OK(admin->ClusterId(kHealthLimit));
+                                   return {};
+                                 }},
+                                {"redis", [&] { return redis.Ping(); }}});
+  Log(Severity::kInfo, "service.started", "delivering", {{"senders", config.pool.senders}});
+
+  stop.Wait();
+  Log(Severity::kInfo, "service.draining", "finishing what is in flight");
+  runtime.readiness().StartDraining();
+  const bool finished = pool.Stop(std::chrono::steady_clock::now() + config.base.drain);
+  const bool left = consumers->Stop();
+  const Status flushed = (*producer)->Flush(config.base.drain);
+  Log(finished && left && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped",
+      "stopped");
+  runtime.CloseOps();
+  if (!left) _exit(0);  // librdkafka's close hangs; everything of ours is on disk
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  const config::CommandLine line =
+      config::ParseCommandLine(argc, argv, "Carries SMS alerts from Kafka to Twilio.");
+  if (line.exit_code) return *line.exit_code;
+  config::Reader reader(line);
+  const Config config = Config::Read(reader);
+  if (const auto exit_code = reader.Conclude()) return *exit_code;
+  const telemetry::StopSignal stop;  // before any thread: SIGTERM is ours from here on
+  auto keyring = crypto::Keyring::Load(config.base.keyring_file);
+  if (!keyring) return telemetry::Explain(keyring.error());
+  auto runtime = service::Runtime::Start(config.base, reader.sources(), stop);
+  if (!runtime) return telemetry::Explain(runtime.error());
+  return Serve(config, **runtime, *std::move(keyring), stop);
+}
+
+}  // namespace
+}  // namespace tocsin::sms
+
+int main(int argc, char** argv) { return tocsin::sms::Main(argc, argv); }
