@@ -1,0 +1,44 @@
+// What the commands of `tocsin` share: options, output, exit codes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/secret.h"
+
+namespace tocsin::cli {
+
+constexpr int kDone = 0;
+constexpr int kRefused = 1;  // refused or failed
+constexpr int kWrongUse = 2;
+constexpr int kUnreachable = 3;
+
+// Options every command takes. Filled by CLI11 before a command runs.
+struct Common {
+  bool json = false;  // --output json
+};
+
+// A command that was chosen on the command line; its value is the exit code.
+using Action = std::function<int(const Common&)>;
+
+// Each adds its verb to `app` and sets `action` when it is the one that was asked for.
+void AddSend(CLI::App& app, Action& action);
+void AddStatus(CLI::App& app, Action& action);
+void AddWebhook(CLI::App& app, Action& action);
+void AddKeyring(CLI::App& app, Action& action);
+void AddErrors(CLI::App& app, Action& action);
+
+// Data goes to stdout, words to stderr.
+void PrintJson(const nlohmann::json& json);
+
+// "what happened: why (REASON)" on stderr; the exit code that fits it.
+int Report(const Error& error);
+
+// The file's content without its last line break; `-` is stdin. At most 1 MiB.
+Result<std::string> ReadFile(const std::string& path);
+Result<Secret> ReadSecretFile(const std::string& path);
+
+}  // namespace tocsin::cli

@@ -1,0 +1,27 @@
+// The `tocsin` command line. Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 unreachable.
+#include <CLI/CLI.hpp>
+
+#include "tools/tocsin/command.h"
+
+int main(int argc, char** argv) {
+  using namespace tocsin::cli;
+  CLI::App app(
+      "Carries alerts to people: send them, learn what became of them, test the webhooks.");
+  app.set_version_flag("--version", TOCSIN_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  std::string output = "table";
+  app.add_option("--output", output, "json or table")->check(CLI::IsMember({"json", "table"}));
+  Action action;
+  AddSend(app, action);
+  AddStatus(app, action);
+  AddWebhook(app, action);
+  AddKeyring(app, action);
+  AddErrors(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kWrongUse;
+  }
+  return action(Common{.json = output == "json"});
+}

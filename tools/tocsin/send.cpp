@@ -1,0 +1,122 @@
+#include <google/protobuf/util/time_util.h>
+
+#include <iostream>
+#include <map>
+
+#include "common/base/digest.h"
+#include "common/base/uuid.h"
+#include "tocsin/v1/alert_service.grpc.pb.h"
+#include "tools/tocsin/command.h"
+#include "tools/tocsin/service_client.h"
+
+namespace tocsin::cli {
+namespace {
+
+const std::map<std::string, v1::AlertClass> kClasses{{"emergency", v1::ALERT_CLASS_EMERGENCY},
+                                                     {"high", v1::ALERT_CLASS_HIGH},
+                                                     {"normal", v1::ALERT_CLASS_NORMAL},
+                                                     {"bulk", v1::ALERT_CLASS_BULK}};
+const std::map<std::string, v1::Channel> kChannels{{"sms", v1::CHANNEL_SMS},
+                                                   {"voice", v1::CHANNEL_VOICE}};
+
+struct Options {
+  ServiceOptions service;
+  std::string to;
+  std::string text;
+  std::string text_file;
+  std::string key;
+  v1::AlertClass alert_class = v1::ALERT_CLASS_NORMAL;
+  v1::Channel channel = v1::CHANNEL_SMS;
+  std::string sender;
+  std::string send_at;
+  std::string expires_at;
+  std::vector<std::string> labels;
+};
+
+// A key of our own makes a repetition after a lost answer safe.
+std::string NewKey() {
+  return MakeUuidV7(std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()),
+                    RandomBytes(10));
+}
+
+Result<v1::EnqueueRequest> Build(const Options& options) {
+  v1::EnqueueRequest request;
+  request.set_idempotency_key(options.key.empty() ? NewKey() : options.key);
+  request.set_class_(options.alert_class);
+  request.set_channel(options.channel);
+  request.set_to(options.to);
+  request.set_text(options.text);
+  request.set_sender(options.sender);
+  if (!options.text_file.empty()) {
+    TOCSIN_TRY(*request.mutable_text(), ReadFile(options.text_file));
+  }
+  using google::protobuf::util::TimeUtil;
+  if (!options.send_at.empty() && !TimeUtil::FromString(options.send_at, request.mutable_send_at()))
+    return Fail(ErrorCode::kInvalidConfig, "is not a time such as 2026-01-31T12:00:00Z",
+                "--send-at");
+  if (!options.expires_at.empty() &&
+      !TimeUtil::FromString(options.expires_at, request.mutable_expires_at()))
+    return Fail(ErrorCode::kInvalidConfig, "is not a time such as 2026-01-31T12:00:00Z",
+                "--expires-at");
+  for (const std::string& label : options.labels) {
+    const size_t equals = label.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return Fail(ErrorCode::kInvalidConfig, "is not NAME=VALUE", "--label");
+    (*request.mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
+  }
+  return request;
+}
+
+int Send(const Options& options, const Common& common) {
+  const auto request = Build(options);
+  if (!request) return Report(request.error());
+  const auto client = ServiceClient::Connect(options.service);
+  if (!client) return Report(client.error());
+  const auto stub = v1::AlertService::NewStub(client->channel());
+  v1::EnqueueResponse response;
+  const auto called = client->Call(
+      [&](grpc::ClientContext& context) { return stub->Enqueue(&context, *request, &response); });
+  if (!called) return Report(called.error());
+  if (common.json) {
+    PrintJson({{"alert_id", response.alert_id()},
+               {"accept_time", google::protobuf::util::TimeUtil::ToString(response.accept_time())},
+               {"replayed", response.replayed()},
+               {"segments", response.segments()},
+               {"idempotency_key", request->idempotency_key()},
+               {"position",
+                {{"topic", response.position().topic()},
+                 {"partition", response.position().partition()},
+                 {"offset", response.position().offset()}}}});
+  } else {
+    std::cout << response.alert_id() << (response.replayed() ? "  (accepted before)" : "  accepted")
+              << ", " << response.segments() << " segment(s)\n";
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void AddSend(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& command = *app.add_subcommand("send", "send one alert");
+  command.add_option("--to", options->to, "recipient, + and digits")->required();
+  auto* text = command.add_option("--text", options->text, "what to say");
+  auto* file =
+      command.add_option("--text-file", options->text_file, "file with what to say; - is stdin");
+  text->excludes(file);
+  command.add_option("--idempotency-key", options->key, "names this alert; default: a new one");
+  command.add_option("--class", options->alert_class, "emergency, high, normal or bulk")
+      ->transform(CLI::CheckedTransformer(kClasses, CLI::ignore_case));
+  command.add_option("--channel", options->channel, "sms or voice")
+      ->transform(CLI::CheckedTransformer(kChannels, CLI::ignore_case));
+  command.add_option("--sender", options->sender, "sender by its id");
+  command.add_option("--send-at", options->send_at, "not before this time (RFC 3339)");
+  command.add_option("--expires-at", options->expires_at, "never after this time (RFC 3339)");
+  command.add_option("--label", options->labels, "NAME=VALUE, free of personal data; repeatable");
+  options->service.AddTo(command, "TOCSIN_INGRESS_GRPC");
+  command.callback([options, &action] {
+    action = [options](const Common& common) { return Send(*options, common); };
+  });
+}
+
+}  // namespace tocsin::cli

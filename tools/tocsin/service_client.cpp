@@ -1,0 +1,75 @@
+#include "tools/tocsin/service_client.h"
+
+#include <chrono>
+#include <thread>
+
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace tocsin::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kDefaultRetry{500};
+
+Error ToError(const grpc::Status& status) {
+  Error error{.code = status.error_code() == grpc::StatusCode::UNAVAILABLE ? ErrorCode::kOverloaded
+                                                                           : ErrorCode::kInternal,
+              .message = status.error_message()};
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return error;
+  for (const auto& detail : details.details()) {
+    google::rpc::ErrorInfo info;
+    google::rpc::RetryInfo retry;
+    if (detail.UnpackTo(&info)) {
+      error.code = ErrorCodeNamed(info.reason()).value_or(error.code);
+      if (const auto it = info.metadata().find("field"); it != info.metadata().end())
+        error.field = it->second;
+    } else if (detail.UnpackTo(&retry)) {
+      error.retry_after = std::chrono::milliseconds(retry.retry_delay().seconds() * 1000 +
+                                                    retry.retry_delay().nanos() / 1'000'000);
+    }
+  }
+  return error;
+}
+
+}  // namespace
+
+void ServiceOptions::AddTo(CLI::App& command, const std::string& address_variable) {
+  command.add_option("--address", address, "host:port of the service")
+      ->envname(address_variable)
+      ->required();
+  command.add_option("--api-key-file", api_key_file, "file that holds the API key")
+      ->envname("TOCSIN_API_KEY_FILE")
+      ->required();
+  command.add_option("--timeout", timeout_seconds, "seconds for the whole command")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+}
+
+Result<ServiceClient> ServiceClient::Connect(const ServiceOptions& options) {
+  ServiceClient client;
+  TOCSIN_TRY(client.api_key_, ReadSecretFile(options.api_key_file));
+  client.channel_ = grpc::CreateChannel(options.address, grpc::InsecureChannelCredentials());
+  client.timeout_ = std::chrono::milliseconds(static_cast<long>(options.timeout_seconds * 1000));
+  return client;
+}
+
+Result<void> ServiceClient::Call(
+    const std::function<grpc::Status(grpc::ClientContext&)>& call) const {
+  const auto deadline = std::chrono::system_clock::now() + timeout_;
+  while (true) {
+    grpc::ClientContext context;
+    context.set_deadline(deadline);
+    context.AddMetadata("authorization", "Bearer " + api_key_.Reveal());
+    const grpc::Status status = call(context);
+    if (status.ok()) return {};
+    const Error error = ToError(status);
+    const auto wait = error.retry_after.value_or(kDefaultRetry);
+    const bool again = status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+                       std::chrono::system_clock::now() + wait < deadline;
+    if (!again) return Fail(error);
+    std::this_thread::sleep_for(wait);
+  }
+}
+
+}  // namespace tocsin::cli

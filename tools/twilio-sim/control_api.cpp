@@ -1,0 +1,296 @@
+#include "tools/twilio-sim/control_api.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/base/encoding.h"
+#include "common/domain/segments.h"
+#include "tools/twilio-sim/books.h"
+#include "tools/twilio-sim/json.h"
+#include "tools/twilio-sim/json_reader.h"
+#include "tools/twilio-sim/rest_api.h"
+#include "tools/twilio-sim/sids.h"
+
+namespace tocsin::sim {
+namespace {
+
+constexpr std::uint64_t kBookChunk = 500;  // lines written under one hold of the lock
+
+std::uint64_t NumberIn(const FormFields& fields, std::string_view name, std::uint64_t otherwise) {
+  for (const auto& [key, text] : fields) {
+    std::uint64_t value = 0;
+    if (key == name &&
+        std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc()) {
+      return value;
+    }
+  }
+  return otherwise;
+}
+
+bool IsLoopback(std::string_view address) {
+  return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");
+}
+
+Reply Refusal(int status, const std::string& message) {
+  return JsonReply(status, nlohmann::json{{"error", message}}.dump(
+                               -1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+Result<Outcome> ReadOutcome(const nlohmann::json& json, const std::string& where) {
+  JsonReader reader(json, where);
+  Outcome outcome;
+  if (const auto name = reader.Text("status")) {
+    const auto status = StatusNamed(*name);
+    const bool last = status == Status::kDelivered || status == Status::kUndelivered ||
+                      status == Status::kFailed || status == Status::kSent;
+    if (!last) reader.Complain("status", "must be delivered, undelivered, failed or sent");
+    outcome.last = status.value_or(Status::kDelivered);
+  }
+  outcome.error_code = static_cast<int>(reader.Integer("code", 10'000, 99'999).value_or(0));
+  outcome.queue = reader.Milliseconds("queue_ms");
+  outcome.delivery = reader.Milliseconds("delivery_ms");
+  TOCSIN_CHECK_OK(reader.Conclude());
+  return outcome;
+}
+
+// To number -> one outcome, or several that are taken in turn.
+Result<std::vector<std::pair<std::string, std::vector<Outcome>>>> ReadOutcomes(
+    const nlohmann::json& json) {
+  std::vector<std::pair<std::string, std::vector<Outcome>>> scripts;
+  if (!json.is_object()) return Fail(ErrorCode::kInvalidArgument, "outcomes must be an object");
+  for (const auto& [to, script] : json.items()) {
+    const std::string where = "outcomes." + to;
+    std::vector<Outcome> outcomes;
+    const nlohmann::json list = script.is_array() ? script : nlohmann::json::array({script});
+    for (const nlohmann::json& item : list) {
+      TOCSIN_TRY(const Outcome outcome, ReadOutcome(item, where));
+      outcomes.push_back(outcome);
+    }
+    if (outcomes.empty()) return Fail(ErrorCode::kInvalidArgument, where + " is empty");
+    scripts.emplace_back(to, std::move(outcomes));
+  }
+  return scripts;
+}
+
+Result<std::vector<std::pair<std::string, SenderLimit>>> ReadSenders(const nlohmann::json& json) {
+  std::vector<std::pair<std::string, SenderLimit>> senders;
+  if (!json.is_object()) return Fail(ErrorCode::kInvalidArgument, "senders must be an object");
+  for (const auto& [sender, limits] : json.items()) {
+    JsonReader reader(limits, "senders." + sender);
+    SenderLimit limit;
+    limit.segments_per_second =
+        reader.Number("segments_per_second", 0.001, 1e6).value_or(limit.segments_per_second);
+    limit.queue_segments = reader.Number("queue_segments", 0, 1e9).value_or(limit.queue_segments);
+    TOCSIN_CHECK_OK(reader.Conclude());
+    senders.emplace_back(sender, limit);
+  }
+  return senders;
+}
+
+std::string InboundAnswer(const std::string& sid, const WebhookAnswer& answer) {
+  std::string json;
+  ObjectWriter writer(json);
+  writer.Text("sid", sid);
+  writer.NumberOrNull("status", answer.status);
+  writer.TextOrNull("content_type", ScrubUtf8(answer.content_type));
+  writer.Text("response", ScrubUtf8(answer.body));
+  writer.Number("tries", answer.tries);
+  writer.Close();
+  return json;
+}
+
+}  // namespace
+
+void ControlApi::Handle(const http::Request& request, const Answer& answer, WallTime now) {
+  if (!IsLoopback(request.peer_address)) return answer(Refusal(403, "for loopback only"));
+  if (request.method == "GET") return answer(Get(request));
+  if (request.method != "POST") return answer(Refusal(405, "GET or POST"));
+  const std::string_view text = request.body.empty() ? std::string_view("{}") : request.body;
+  const nlohmann::json body = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (body.is_discarded()) return answer(Refusal(400, "the body is not JSON"));
+  if (request.Path() == "/sim/inbound") return Inbound(body, answer, now);
+  answer(Post(std::string(request.Path()), body));
+}
+
+Reply ControlApi::Get(const http::Request& request) {
+  const std::string_view path = request.Path();
+  if (path == "/sim/health") return JsonReply(200, Health());
+  const bool of_messages = path == "/sim/messages";
+  if (!of_messages && path != "/sim/requests") return Refusal(404, "no such page");
+  std::uint64_t dropped = 0;
+  std::string lines = Books(request, of_messages, dropped);
+  return {.response = {.status = 200,
+                       .content_type = "application/x-ndjson",
+                       .body = std::move(lines),
+                       .headers = {{"Sim-Dropped", std::to_string(dropped)}}}};
+}
+
+Reply ControlApi::Post(const std::string& path, const nlohmann::json& body) {
+  const bool adds_senders = path == "/sim/services" || path == "/sim/numbers";
+  if (!adds_senders && path != "/sim/faults" && path != "/sim/reset") {
+    return Refusal(404, "no such page");
+  }
+  const Result<void> done = adds_senders           ? AddSenders(path, body)
+                            : path == "/sim/reset" ? Reset(body)
+                                                   : SetFaults(body);
+  return done ? JsonReply(200, "{}") : Refusal(400, done.error().message);
+}
+
+Result<void> ControlApi::SetFaults(const nlohmann::json& body) {
+  if (!body.is_object()) return Fail(ErrorCode::kInvalidArgument, "the body must be an object");
+  nlohmann::json faults = body;
+  const nlohmann::json none = nlohmann::json::object();
+  TOCSIN_TRY(const auto outcomes, ReadOutcomes(body.value("outcomes", none)));
+  TOCSIN_TRY(const auto senders, ReadSenders(body.value("senders", none)));
+  faults.erase("outcomes");
+  faults.erase("senders");
+  const std::lock_guard lock(state_.mutex);
+  TOCSIN_CHECK_OK(state_.faults.Apply(faults));
+  for (const auto& [to, script] : outcomes) state_.outcomes.Script(to, script);
+  for (const auto& [sender, limit] : senders) state_.queues.Limit(sender, limit);
+  return {};
+}
+
+Result<size_t> ControlApi::AccountNamed(const std::optional<std::string>& sid) const {
+  if (!sid) return 0;
+  const auto account = state_.directory.AccountOf(*sid);
+  if (!account) return Fail(ErrorCode::kInvalidArgument, "account is not known", "account");
+  return *account;
+}
+
+Result<void> ControlApi::AddSenders(const std::string& path, const nlohmann::json& body) {
+  JsonReader reader(body, "");
+  TOCSIN_TRY(const size_t account, AccountNamed(reader.Text("account")));
+  const bool service = path == "/sim/services";
+  MessagingService added{.account = account};
+  if (service) added.sid = reader.Text("sid").value_or("");
+  if (service && !IsSid(added.sid, "MG")) reader.Complain("sid", "must be MG and 32 hex digits");
+  if (const auto* numbers = reader.Value("numbers"); numbers != nullptr && numbers->is_array()) {
+    for (const auto& number : *numbers) {
+      if (number.is_string()) added.pool.push_back(number.get<std::string>());
+    }
+  } else {
+    reader.Complain("numbers", "must be an array of senders");
+  }
+  TOCSIN_CHECK_OK(reader.Conclude());
+  const std::lock_guard lock(state_.mutex);
+  for (const std::string& number : added.pool) state_.directory.OwnBy(number, account);
+  if (service) state_.directory.AddService(std::move(added));
+  return {};
+}
+
+Result<void> ControlApi::Reset(const nlohmann::json& body) {
+  JsonReader reader(body, "");
+  const auto seed = reader.Integer("seed", 0, INT64_MAX);
+  const bool faults_only = reader.Boolean("faults_only").value_or(false);
+  if (seed && faults_only) reader.Complain("seed", "starts the whole run over");
+  TOCSIN_CHECK_OK(reader.Conclude());
+  if (!faults_only) callbacks_.Forget();
+  const std::lock_guard lock(state_.mutex);
+  const std::uint64_t next_seed =
+      seed ? static_cast<std::uint64_t>(*seed) : state_.messages.Randomness().Seed();
+  state_.faults.Clear(next_seed);
+  state_.outcomes.Clear();
+  state_.queues.Clear();
+  if (faults_only) return {};
+  state_.directory.ForgetBlocks();
+  state_.messages.Clear(seed ? std::optional(next_seed) : std::nullopt);
+  state_.journal.Clear(seed.has_value());
+  return {};
+}
+
+void ControlApi::Inbound(const nlohmann::json& body, const Answer& answer, WallTime now) {
+  JsonReader reader(body, "");
+  const auto account = AccountNamed(reader.Text("account"));
+  const std::string opt_out_type = reader.Text("opt_out_type").value_or("");
+  const std::string service = reader.Text("messaging_service_sid").value_or("");
+  const auto url = ParseCallbackUrl(reader.Text("url").value_or(""));
+  Draft draft{.to = reader.Text("to").value_or(""),
+              .from = reader.Text("from").value_or(""),
+              .body = reader.Text("body").value_or("")};
+  if (!url) reader.Complain("url", "must be an http or https address");
+  if (!IsE164(draft.from)) reader.Complain("from", "must be a number in E.164 form");
+  if (draft.to.empty()) reader.Complain("to", "must name a sender of the account");
+  if (!account) reader.Complain("account", "is not known");
+  if (const auto read = reader.Conclude(); !read) return answer(Refusal(400, read.error().message));
+  draft.account = *account;
+  draft.segments = std::max(CountSegments(draft.body).segments, 1U);
+
+  std::unique_lock lock(state_.mutex);
+  if (!service.empty()) {
+    draft.service = state_.directory.ServiceOf(service, *account);
+    if (!draft.service) return answer(Refusal(400, "messaging_service_sid is not known"));
+  }
+  const OptWord word = OptWordOf(draft.body, draft.to);
+  if (word == OptWord::kStop) state_.directory.Block(draft.from, draft.to);
+  if (word == OptWord::kStart) state_.directory.Unblock(draft.from, draft.to);
+  const Message& message = state_.messages.Receive(draft, now);
+  const std::string sid = state_.messages.SidOf(message);
+  const bool posted =
+      webhooks_.Deliver(message, *url, opt_out_type, [answer, sid](const WebhookAnswer& webhook) {
+        answer(JsonReply(200, InboundAnswer(sid, webhook)));
+      });
+  lock.unlock();
+  if (!posted) answer(Refusal(400, "url is not on loopback"));
+}
+
+std::string ControlApi::Health() {
+  const CallbackCounts callbacks = callbacks_.Counts();
+  const WebhookCounts webhooks = webhooks_.Counts();
+  const auto number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+  std::string json;
+  ObjectWriter writer(json);
+  writer.Text("status", "ok");
+  const std::lock_guard lock(state_.mutex);
+  writer.Number("seed", number(state_.messages.Randomness().Seed()));
+  writer.Number("requests", number(state_.journal.Total()));
+  writer.Number("messages", number(state_.messages.Last()));
+  writer.Number("messages_dropped", number(state_.messages.Dropped()));
+  writer.Number("requests_dropped", number(state_.journal.Dropped()));
+  writer.Number("one_shot_faults", number(state_.faults.OneShots()));
+  writer.Number("callbacks_posted", number(callbacks.posted));
+  writer.Number("callback_tries", number(callbacks.tries));
+  writer.Number("callbacks_acknowledged", number(callbacks.acknowledged));
+  writer.Number("callbacks_failed", number(callbacks.failed));
+  writer.Number("callbacks_dropped", number(callbacks.dropped));
+  writer.Number("callbacks_waiting", number(callbacks.waiting));
+  writer.Number("callbacks_withheld", number(webhooks.withheld));
+  writer.Number("callbacks_missing", number(webhooks.missing));
+  writer.Close();
+  return json;
+}
+
+std::string ControlApi::Books(const http::Request& request, bool of_messages,
+                              std::uint64_t& dropped) {
+  const auto query = FormDecode(request.Query(), 8);
+  const FormFields fields = query ? *query : FormFields{};
+  std::uint64_t next = NumberIn(fields, "after", 0) + 1;
+  std::uint64_t left =
+      std::min<std::uint64_t>(NumberIn(fields, "limit", kDefaultBookLimit), kMaxBookLimit);
+  std::string lines;
+  while (left > 0) {
+    const std::lock_guard lock(state_.mutex);
+    const auto& attempts = state_.journal.Kept();
+    const std::uint64_t first_attempt = attempts.empty() ? 1 : attempts.front().number;
+    const std::uint64_t first = of_messages ? state_.messages.First() : first_attempt;
+    const std::uint64_t end =
+        of_messages ? state_.messages.Last() + 1 : first_attempt + attempts.size();
+    dropped = of_messages ? state_.messages.Dropped() : state_.journal.Dropped();
+    next = std::max(next, first);
+    if (next >= end) break;
+    const std::uint64_t stop = std::min(end, next + std::min(left, kBookChunk));
+    left -= stop - next;
+    for (; next < stop; ++next) {
+      if (of_messages) {
+        AppendMessageLine(lines, state_, *state_.messages.Find(next));
+      } else {
+        AppendAttemptLine(lines, state_, attempts[next - first]);
+      }
+    }
+  }
+  return lines;
+}
+
+}  // namespace tocsin::sim

@@ -1,0 +1,117 @@
+#include "tools/twilio-sim/directory.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+#include "common/base/digest.h"
+
+namespace tocsin::sim {
+namespace {
+
+constexpr std::array<std::string_view, 8> kStopWords = {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL",
+                                                        "END",  "QUIT",    "REVOKE",      "OPTOUT"};
+constexpr std::array<std::string_view, 3> kStartWords = {"START", "YES", "UNSTOP"};
+constexpr std::array<std::string_view, 7> kTollFree = {"+1800", "+1833", "+1844", "+1855",
+                                                       "+1866", "+1877", "+1888"};
+
+std::string Pair(const std::string& person, const std::string& sender) {
+  return person + '|' + sender;
+}
+
+template <typename List, typename Item>
+bool Contains(const List& list, const Item& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+}  // namespace
+
+Directory::Directory(std::vector<Account> accounts) : accounts_(std::move(accounts)) {
+  Own(std::string(kAlwaysOwned));
+}
+
+std::optional<size_t> Directory::AccountOf(std::string_view sid) const {
+  for (size_t i = 0; i < accounts_.size(); ++i) {
+    if (accounts_[i].sid == sid) return i;
+  }
+  return std::nullopt;
+}
+
+bool Directory::Authenticates(size_t account, std::string_view password) const {
+  const Account& known = accounts_[account];
+  const bool primary = ConstantTimeEqual(known.auth_token.Reveal(), password);
+  const bool secondary =
+      !known.secondary_token.empty() && ConstantTimeEqual(known.secondary_token.Reveal(), password);
+  return primary || secondary;
+}
+
+void Directory::Own(const std::string& sender) {
+  for (size_t i = 0; i < accounts_.size(); ++i) OwnBy(sender, i);
+}
+
+void Directory::OwnBy(const std::string& sender, size_t account) {
+  std::vector<size_t>& owners = owners_[sender];
+  if (!Contains(owners, account)) owners.push_back(account);
+}
+
+Directory::Ownership Directory::OwnerOf(const std::string& sender, size_t account) const {
+  const auto found = owners_.find(sender);
+  if (found == owners_.end()) return Ownership::kNobodys;
+  return Contains(found->second, account) ? Ownership::kOurs : Ownership::kAnotherAccounts;
+}
+
+void Directory::AddService(MessagingService service) {
+  for (const std::string& sender : service.pool) OwnBy(sender, service.account);
+  for (MessagingService& known : services_) {
+    if (known.sid == service.sid) {
+      known = std::move(service);
+      return;
+    }
+  }
+  services_.push_back(std::move(service));
+}
+
+std::optional<size_t> Directory::ServiceOf(std::string_view sid, size_t account) const {
+  for (size_t i = 0; i < services_.size(); ++i) {
+    if (services_[i].sid == sid && services_[i].account == account) return i;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> Directory::SendersBeside(const std::string& sender) const {
+  std::vector<std::string> senders = {sender};
+  for (const MessagingService& service : services_) {
+    if (Contains(service.pool, sender)) senders.push_back(service.sid);
+  }
+  return senders;
+}
+
+void Directory::Block(const std::string& person, const std::string& sender) {
+  for (const std::string& blocked : SendersBeside(sender)) blocked_.insert(Pair(person, blocked));
+}
+
+void Directory::Unblock(const std::string& person, const std::string& sender) {
+  for (const std::string& blocked : SendersBeside(sender)) blocked_.erase(Pair(person, blocked));
+}
+
+bool Directory::Blocked(const std::string& person, const std::string& sender) const {
+  return !blocked_.empty() && blocked_.contains(Pair(person, sender));
+}
+
+OptWord OptWordOf(std::string_view text, std::string_view sender) {
+  std::string word;
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return OptWord::kNone;
+  const size_t end = text.find_last_not_of(" \t\r\n");
+  for (const char c : text.substr(begin, end - begin + 1)) {
+    word += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  if (Contains(kStopWords, word)) return OptWord::kStop;
+  // The carriers of toll-free numbers do not know YES.
+  const bool toll_free = Contains(kTollFree, sender.substr(0, kTollFree[0].size()));
+  if (Contains(kStartWords, word) && !(toll_free && word == "YES")) return OptWord::kStart;
+  return OptWord::kNone;
+}
+
+}  // namespace tocsin::sim

@@ -1,0 +1,56 @@
+// Every attempt to create a message, and what became of it: what a test compares its own books
+// with.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "common/base/time.h"
+#include "tools/twilio-sim/faults.h"
+
+namespace tocsin::sim {
+
+struct Attempt {
+  std::uint64_t number = 0;  // from 1, in the order of arrival
+  WallTime at = {};
+  std::uint64_t message = 0;  // the number of the message, when one was accepted
+  int code = 0;               // the refusal, or 0
+  FaultKind fault = FaultKind::kNone;
+  // Of refused attempts only; an accepted one's are in its message.
+  std::string to = {};
+  std::string from = {};
+  std::string status_callback = {};
+};
+
+// Keeps the newest `keep`.
+class Journal {
+ public:
+  explicit Journal(size_t keep) : keep_(keep) {}
+
+  std::uint64_t NextNumber() { return ++last_; }
+  void Add(Attempt attempt) {
+    if (kept_.size() >= keep_) {
+      kept_.pop_front();
+      ++dropped_;
+    }
+    kept_.push_back(std::move(attempt));
+  }
+  // By number, without gaps.
+  const std::deque<Attempt>& Kept() const { return kept_; }
+  std::uint64_t Dropped() const { return dropped_; }
+  std::uint64_t Total() const { return last_; }
+  void Clear(bool start_over) {
+    kept_.clear();
+    dropped_ = 0;
+    if (start_over) last_ = 0;
+  }
+
+ private:
+  size_t keep_;
+  std::deque<Attempt> kept_;
+  std::uint64_t last_ = 0;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace tocsin::sim

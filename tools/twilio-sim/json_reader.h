@@ -1,0 +1,40 @@
+// Reading control requests strictly: a member that nobody asked for is named, never ignored.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "common/base/result.h"
+
+namespace tocsin::sim {
+
+// Reads the members of one object. The first complaint is kept; Conclude() gives it.
+class JsonReader {
+ public:
+  // `where` names the object in complaints. `json` outlives the reader.
+  JsonReader(const nlohmann::json& json, std::string where);
+
+  std::optional<std::string> Text(const std::string& name);
+  std::optional<double> Number(const std::string& name, double min, double max);
+  std::optional<std::int64_t> Integer(const std::string& name, std::int64_t min, std::int64_t max);
+  std::optional<bool> Boolean(const std::string& name);
+  // Whole milliseconds, an hour at most.
+  std::optional<std::chrono::milliseconds> Milliseconds(const std::string& name);
+  // Any value; nullptr when absent.
+  const nlohmann::json* Value(const std::string& name);
+
+  void Complain(const std::string& name, const std::string& reason);
+  Result<void> Conclude();  // also refuses what was not read
+
+ private:
+  const nlohmann::json& json_;
+  std::string where_;
+  std::set<std::string> known_;
+  std::optional<Error> complaint_;
+};
+
+}  // namespace tocsin::sim

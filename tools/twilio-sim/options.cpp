@@ -1,0 +1,175 @@
+#include "tools/twilio-sim/options.h"
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstring>
+#include <iostream>
+#include <utility>
+
+#include "common/base/digest.h"
+#include "common/config/secret_file.h"
+#include "tools/twilio-sim/sids.h"
+
+namespace tocsin::sim {
+namespace {
+
+constexpr const char* kFooter =
+    "To numbers with a meaning beside Twilio's own magic numbers (+15005550001..9):\n"
+    "  +15005553XYZ  undelivered, code 30XYZ      +15005554XYZ  failed, code 30XYZ\n"
+    "  +15005555XYZ  sent, no receipt             +15005557XYZ  first 30XYZ, then delivered\n"
+    "Control on loopback: GET /sim/health, /sim/messages, /sim/requests; POST /sim/faults,\n"
+    "/sim/reset, /sim/inbound, /sim/services, /sim/numbers: see tools/twilio-sim/README.md.";
+
+struct Raw {
+  std::vector<std::string> accounts;
+  std::vector<std::string> token_files;
+  std::vector<std::string> numbers;
+  std::vector<std::string> services;
+  std::int64_t seed = -1;
+  double time_scale = 1.0;
+  size_t keep = kDefaultKeptMessages;
+};
+
+// A seed nobody chose differs from run to run: SIDs must not repeat over restarts by accident.
+std::uint64_t AnySeed() {
+  const std::string bytes = RandomBytes(sizeof(std::uint64_t));
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, bytes.data(), sizeof seed);
+  return seed >> 1;
+}
+
+Result<Account> ReadAccount(const std::string& sid, const std::string& file) {
+  if (!IsSid(sid, "AC")) {
+    return Fail(ErrorCode::kInvalidConfig, "--account must be AC and 32 hex digits");
+  }
+  const auto secret = config::ReadSecretFile(file);
+  if (!secret) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "--auth-token-file " + file + ' ' + secret.error().reason);
+  }
+  const std::string& text = secret->value.Reveal();
+  const size_t line = text.find('\n');
+  Account account{.sid = sid, .auth_token = Secret(text.substr(0, line))};
+  if (line != std::string::npos) account.secondary_token = Secret(text.substr(line + 1));
+  return account;
+}
+
+Result<size_t> AccountIndex(const Settings& settings, const std::string& sid) {
+  for (size_t i = 0; i < settings.accounts.size(); ++i) {
+    if (settings.accounts[i].sid == sid) return i;
+  }
+  return Fail(ErrorCode::kInvalidConfig, sid + " is not one of --account");
+}
+
+// [ACxx:]+E164
+Result<void> AddNumber(Settings& settings, const std::string& text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos) {
+    settings.numbers.push_back(text);
+    return {};
+  }
+  TOCSIN_TRY(const size_t account, AccountIndex(settings, text.substr(0, colon)));
+  settings.owned.emplace_back(account, text.substr(colon + 1));
+  return {};
+}
+
+// [ACxx:]MGxx=+num,+num
+Result<void> AddService(Settings& settings, std::string text) {
+  MessagingService service;
+  if (const size_t colon = text.find(':'); colon != std::string::npos) {
+    TOCSIN_TRY(service.account, AccountIndex(settings, text.substr(0, colon)));
+    text.erase(0, colon + 1);
+  }
+  const size_t equals = text.find('=');
+  service.sid = text.substr(0, equals);
+  if (!IsSid(service.sid, "MG")) {
+    return Fail(ErrorCode::kInvalidConfig, "--messaging-service must be MG and 32 hex digits");
+  }
+  std::string rest = equals == std::string::npos ? "" : text.substr(equals + 1);
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    service.pool.push_back(rest.substr(0, comma));
+    rest.erase(0, comma + 1);
+  }
+  settings.services.push_back(std::move(service));
+  return {};
+}
+
+Pace Scaled(double scale) {
+  Pace pace;
+  for (std::chrono::milliseconds* step :
+       {&pace.accepted, &pace.queued, &pace.sending, &pace.sent, &pace.billed}) {
+    *step = std::chrono::milliseconds(
+        static_cast<std::int64_t>(static_cast<double>(step->count()) / scale));
+  }
+  return pace;
+}
+
+Result<Settings> ToSettings(const Raw& raw) {
+  Settings settings;
+  if (raw.accounts.size() != raw.token_files.size()) {
+    return Fail(ErrorCode::kInvalidConfig, "each --account needs its --auth-token-file, in order");
+  }
+  for (size_t i = 0; i < raw.accounts.size(); ++i) {
+    TOCSIN_TRY(Account account, ReadAccount(raw.accounts[i], raw.token_files[i]));
+    settings.accounts.push_back(std::move(account));
+  }
+  for (const std::string& number : raw.numbers) TOCSIN_CHECK_OK(AddNumber(settings, number));
+  for (const std::string& service : raw.services) TOCSIN_CHECK_OK(AddService(settings, service));
+  settings.seed = raw.seed < 0 ? AnySeed() : static_cast<std::uint64_t>(raw.seed);
+  settings.pace = Scaled(raw.time_scale);
+  settings.keep = raw.keep;
+  return settings;
+}
+
+}  // namespace
+
+std::optional<Options> ParseOptions(int argc, const char* const* argv, int& exit_code) {
+  Options options;
+  Raw raw;
+  CLI::App app("A stand-in for Twilio's 2010-04-01 REST API (Messages)", "tocsin-twilio-sim");
+  app.add_option("--listen", options.listen, "HOST:PORT; port 0 takes a free one, which is printed")
+      ->capture_default_str();
+  app.add_option("--account", raw.accounts, "Account SID; may be repeated")->required();
+  app.add_option(
+         "--auth-token-file", raw.token_files,
+         "File with the account's auth token, a second line may hold a secondary token; one "
+         "for each account, same order")
+      ->required();
+  app.add_option("--number", raw.numbers,
+                 "[ACxx:]SENDER owned by that account or by all; may be repeated");
+  app.add_option("--messaging-service", raw.services, "[ACxx:]MGxx=SENDER,SENDER; may be repeated");
+  app.add_option("--seed", raw.seed, "Repeats a run: SIDs, delays, faults; default: random")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--time-scale", raw.time_scale, "How many times faster than usual messages move")
+      ->check(CLI::Range(0.001, 1000.0))
+      ->capture_default_str();
+  app.add_option("--keep", raw.keep, "Messages and requests kept; the oldest are dropped")
+      ->check(CLI::Range(size_t{1}, size_t{100'000'000}))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads of the HTTP server")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_flag("--callbacks-anywhere", options.settings.callbacks_anywhere,
+               "Send callbacks to any host, not only to loopback");
+  app.add_flag("--check-config", options.check_config, "Check the settings and leave");
+  app.set_version_flag("--version", "tocsin-twilio-sim " TOCSIN_VERSION);
+  app.footer(kFooter);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& fault) {
+    exit_code = app.exit(fault, std::cout, std::cerr) == 0 ? 0 : kExitWrongUse;
+    return std::nullopt;
+  }
+  auto settings = ToSettings(raw);
+  if (!settings) {
+    std::cerr << settings.error().message << '\n';
+    exit_code = kExitWrongUse;
+    return std::nullopt;
+  }
+  settings->callbacks_anywhere = options.settings.callbacks_anywhere;
+  options.settings = *std::move(settings);
+  return options;
+}
+
+}  // namespace tocsin::sim

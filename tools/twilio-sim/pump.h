@@ -1,0 +1,30 @@
+// Moves the messages in real time and tells of their steps.
+#pragma once
+
+#include <thread>
+
+#include "tools/twilio-sim/state.h"
+#include "tools/twilio-sim/webhooks.h"
+
+namespace tocsin::sim {
+
+WallTime Now();
+
+// One thread, from construction to destruction.
+class Pump {
+ public:
+  // Both outlive it.
+  Pump(State& state, Webhooks& webhooks);
+  ~Pump();
+  Pump(const Pump&) = delete;
+  Pump& operator=(const Pump&) = delete;
+
+ private:
+  void Run(const std::stop_token& stop);
+
+  State& state_;
+  Webhooks& webhooks_;
+  std::jthread thread_;
+};
+
+}  // namespace tocsin::sim

@@ -1,0 +1,51 @@
+// All that the simulator knows, under one lock: each use is short, and nobody blocks while holding
+// it.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "tools/twilio-sim/directory.h"
+#include "tools/twilio-sim/faults.h"
+#include "tools/twilio-sim/journal.h"
+#include "tools/twilio-sim/messages.h"
+#include "tools/twilio-sim/outcomes.h"
+#include "tools/twilio-sim/sender_queues.h"
+
+namespace tocsin::sim {
+
+struct Settings {
+  std::vector<Account> accounts = {};                      // one at least
+  std::vector<std::string> numbers = {};                   // owned by every account
+  std::vector<std::pair<size_t, std::string>> owned = {};  // by one account
+  std::vector<MessagingService> services = {};
+  std::uint64_t seed = 0;
+  Pace pace = {};
+  size_t keep = kDefaultKeptMessages;  // messages, and attempts as many
+  bool callbacks_anywhere = false;     // else to loopback only
+};
+
+struct State {
+  explicit State(const Settings& settings)
+      : directory(settings.accounts),
+        faults(settings.seed),
+        messages(settings.seed, settings.pace, settings.keep),
+        journal(settings.keep) {
+    for (const std::string& number : settings.numbers) directory.Own(number);
+    for (const auto& [account, number] : settings.owned) directory.OwnBy(number, account);
+    for (const MessagingService& service : settings.services) directory.AddService(service);
+  }
+
+  std::mutex mutex;                     // guards all below
+  std::condition_variable steps_ahead;  // a step nearer than all others has been planned
+  Directory directory;
+  SenderQueues queues;
+  Outcomes outcomes;
+  Faults faults;
+  Messages messages;
+  Journal journal;
+};
+
+}  // namespace tocsin::sim
