@@ -1,0 +1,378 @@
+# shellcheck shell=bash disable=SC2034,SC2153  # names shared with the other libraries
+# Tocsin's own programs: their ports, their settings, their start. Uses common.sh and stores.sh.
+
+# The services in the order of their start; a new one joins by its name here. `tocsin-NAME` is the
+# program, TOCSIN_OPS_NAME the setting with the address of its operations endpoint.
+SERVICES=(audit sms-worker ingress)
+
+# A stack takes the ports from its base on: five for the stores and the simulator, then for each service
+# a block with four for each replica: operations, HTTP for Twilio, HTTP for callers, gRPC. The last port of
+# the range is held while scripts/up works.
+readonly PORT_KAFKA=0 PORT_CONTROLLER=1 PORT_POSTGRES=2 PORT_REDIS=3 PORT_SIM=4
+readonly PORT_CLAIM=199 PORT_SERVICES=10 PORTS_PER_REPLICA=4 MAX_REPLICAS=10
+readonly PORT_OPS=0 PORT_HTTP=1 PORT_CALLER=2 PORT_GRPC=3
+readonly FIRST_BASE=21800 BASE_STEP=200 BASE_SLOTS=50 # all below the kernel's own 32768
+readonly LAST_BASE=$((65535 - BASE_STEP))
+readonly PORT_FREE_SECONDS=5 # the sockets of a killed process outlive its pid for a moment
+
+# The numbers of the simulator's account; the second is kept for emergencies.
+readonly MAIN_NUMBER=+15017122661 EMERGENCY_NUMBER=+15017122662
+
+# --- What the stack is made of ------------------------------------------------------------------------
+# Kept in $STATE/stack between calls: PORT_BASE, PARTS, SIM (yes or no), REPLICAS ("audit=1 ingress=2").
+
+load_stack() {
+  PORT_BASE='' PARTS='' SIM=yes REPLICAS=''
+  if [[ -e $STATE/stack ]]; then
+    # shellcheck source=/dev/null
+    source "$STATE/stack"
+  fi
+}
+
+save_stack() {
+  printf '%s=%q\n' PORT_BASE "$PORT_BASE" PARTS "$PARTS" SIM "$SIM" REPLICAS "$REPLICAS" >"$STATE/stack"
+}
+
+is_service() { [[ " ${SERVICES[*]} " == *" $1 "* ]]; }
+
+# replicas_of SERVICE: one unless something else was asked for.
+replicas_of() {
+  local pair
+  for pair in $REPLICAS; do
+    [[ ${pair%=*} != "$1" ]] || { printf '%s' "${pair#*=}"; return; }
+  done
+  printf 1
+}
+
+# parse_replicas TEXT: "2", or "sms-worker=2,audit=2"; sets REPLICAS.
+parse_replicas() {
+  local pair name count
+  REPLICAS=''
+  if [[ $1 != *=* ]]; then set -- "$(printf "%s=$1," "${SERVICES[@]}")"; fi
+  for pair in ${1//,/ }; do
+    name=${pair%%=*} count=${pair#*=}
+    is_service "$name" || die "--replicas: no service is named '$name'; there are: ${SERVICES[*]}" "$EXIT_USAGE"
+    [[ $count =~ ^[1-9][0-9]?$ && $count -le $MAX_REPLICAS ]] ||
+      die "--replicas: '$pair' is not a number from 1 to $MAX_REPLICAS" "$EXIT_USAGE"
+    REPLICAS+="$name=$count "
+  done
+}
+
+# processes: every NAME-I the stack is made of, in the order of the start.
+processes() {
+  local name i
+  for name in ${PARTS//,/ }; do printf '%s-1\n' "$name"; done
+  [[ -z $PARTS ]] || return 0
+  printf '%s-1\n' "${STORES[@]}"
+  [[ $SIM == no ]] || printf 'twilio-sim-1\n'
+  for name in "${SERVICES[@]}"; do
+    for ((i = 1; i <= $(replicas_of "$name"); i++)); do printf '%s-%d\n' "$name" "$i"; done
+  done
+}
+
+# --- Ports --------------------------------------------------------------------------------------------
+
+# service_port NAME I OFFSET
+service_port() {
+  local index
+  for index in "${!SERVICES[@]}"; do
+    [[ ${SERVICES[index]} == "$1" ]] || continue
+    printf '%d' $((PORT_BASE + PORT_SERVICES + (index * MAX_REPLICAS + $2 - 1) * PORTS_PER_REPLICA + $3))
+    return
+  done
+}
+
+# ports_of NAME-I: the ports that process listens on.
+ports_of() {
+  local name=${1%-*} i=${1##*-} offset
+  case $name in
+    kafka) printf '%d\n' $((PORT_BASE + PORT_KAFKA)) $((PORT_BASE + PORT_CONTROLLER)) ;;
+    postgres) printf '%d\n' $((PORT_BASE + PORT_POSTGRES)) ;;
+    redis) printf '%d\n' $((PORT_BASE + PORT_REDIS)) ;;
+    twilio-sim) printf '%d\n' $((PORT_BASE + PORT_SIM)) ;;
+    *) for offset in $PORT_OPS $PORT_HTTP $PORT_CALLER $PORT_GRPC; do
+      printf '%d\n' "$(service_port "$name" "$i" "$offset")"
+    done ;;
+  esac
+}
+
+# taken_ports: "PORT (NAME-I)" for each port that WANTED, the processes to start, needs and others have.
+taken_ports() {
+  local process port
+  for process in "${WANTED[@]}"; do
+    running "$process" && continue
+    for port in $(ports_of "$process"); do
+      if port_taken "$port"; then printf '%s (%s) ' "$port" "$process"; fi
+    done
+  done
+}
+
+# ports_free: whether WANTED can start; sets TAKEN to what is in the way.
+ports_free() {
+  TAKEN=$(taken_ports)
+  [[ -z $TAKEN ]]
+}
+
+# claim_range: takes the range at PORT_BASE for this process, against others that start at the same time.
+claim_range() {
+  local answer=''
+  exec 7< <(exec /usr/bin/python3 "$ROOT/scripts/lib/hold_port.py" $((PORT_BASE + PORT_CLAIM)) 9>&-)
+  read -r answer <&7 || exec 7<&-
+  [[ $answer == held ]]
+}
+
+# choose_ports: TOCSIN_PORT_BASE, else what this state folder had before, else a free range. Only a new
+# state folder may move by itself: whoever knows the addresses of an old one relies on them.
+choose_ports() {
+  local asked=${TOCSIN_PORT_BASE:-$PORT_BASE} taken
+  if [[ -z $asked ]]; then
+    free_base
+    return
+  fi
+  refuse_to_move "$asked"
+  PORT_BASE=$asked
+  claim_range || die "another scripts/up works on the ports from $PORT_BASE on; wait for it, or set TOCSIN_PORT_BASE"
+  if ! wait_until "$PORT_FREE_SECONDS" ports_free; then
+    taken=$TAKEN
+    free_base >/dev/null
+    die "ports already taken: ${taken% }. Free them, or choose others: TOCSIN_PORT_BASE=$PORT_BASE scripts/up"
+  fi
+}
+
+check_port_base() {
+  [[ -z ${TOCSIN_PORT_BASE:-} ]] ||
+    [[ $TOCSIN_PORT_BASE =~ ^[0-9]{4,5}$ && $TOCSIN_PORT_BASE -ge 1024 && $TOCSIN_PORT_BASE -le $LAST_BASE ]] ||
+    die "TOCSIN_PORT_BASE must be a number from 1024 to $LAST_BASE, not '$TOCSIN_PORT_BASE'" "$EXIT_USAGE"
+}
+
+refuse_to_move() {
+  local process
+  [[ -n $PORT_BASE && $1 != "$PORT_BASE" ]] || return 0
+  for process in $(processes); do
+    ! running "$process" || die "the stack runs on port base $PORT_BASE; scripts/down first to move it to $1"
+  done
+}
+
+# free_base: claims a range with no taken port and sets PORT_BASE. Each state folder begins its search at
+# a slot of its own, so that addresses stay the same where they can.
+free_base() {
+  local slot=0 tries
+  [[ $STATE == "$ROOT/.tocsin" ]] || slot=$((16#$(printf '%s' "$STATE" | sha256sum | cut -c1-6) % BASE_SLOTS))
+  for ((tries = 0; tries < BASE_SLOTS; tries++)); do
+    PORT_BASE=$((FIRST_BASE + (slot + tries) % BASE_SLOTS * BASE_STEP))
+    claim_range || continue
+    ! ports_free || return 0
+    say "ports already taken: ${TAKEN% }; looking further (TOCSIN_PORT_BASE chooses)"
+  done
+  die "no free range of ports from $FIRST_BASE on; set TOCSIN_PORT_BASE"
+}
+
+# --- Secrets and files the programs read --------------------------------------------------------------
+
+# secret NAME: prints the secret of that name, made on first use and kept in a file of mode 0600.
+secret() {
+  local file=$STATE/secrets/$1
+  [[ -s $file ]] || case $1 in
+    api-key) write_secret "$file" "tk_$(random_hex 24)" ;;
+    account-sid) write_secret "$file" "AC$(random_hex 16)" ;;
+    *) write_secret "$file" "$(random_hex 16)" ;;
+  esac
+  cat "$file"
+}
+
+# No newline at the end: some readers would take it for a part of the secret.
+write_secret() { (umask 077 && printf '%s' "$2" >"$1.part" && mv "$1.part" "$1"); }
+
+# The registry the first admin starts from: one client with one key, one account, two senders.
+write_registry() {
+  local key
+  key=$(secret api-key)
+  cat >"$STATE/registry.yaml" <<EOF
+clients:
+  - id: demo
+    api_keys:
+      - {prefix: "${key:0:8}", sha256: "$(printf '%s' "$key" | sha256sum | cut -d' ' -f1)", scopes: [send, status, admin, reveal]}
+accounts:
+  - {sid: $ACCOUNT_SID, auth_token_file: "$TOKEN_FILE"}
+senders:
+  - {id: main, number: "$MAIN_NUMBER", account: $ACCOUNT_SID, channels: [sms, voice], segments_per_second: 100}
+  - {id: emergency, number: "$EMERGENCY_NUMBER", account: $ACCOUNT_SID, channels: [sms], classes: [emergency], segments_per_second: 100}
+routes:
+  - {pattern: "^\\\\+", priority: 1, account: $ACCOUNT_SID}
+channels: {sms: live, voice: disabled}
+EOF
+}
+
+make_keyring() {
+  [[ -s $STATE/secrets/keyring ]] || (umask 077 && "$BIN/tocsin" keyring init --out "$STATE/secrets/keyring") \
+    >>"$STATE/log/keyring.log" 2>&1 || die "no keyring could be made; see $STATE/log/keyring.log"
+}
+
+# --- The environment ----------------------------------------------------------------------------------
+
+# all_of SERVICE OFFSET: the addresses of all its replicas, separated by commas.
+all_of() {
+  local i list=''
+  for ((i = 1; i <= $(replicas_of "$1"); i++)); do list+=",127.0.0.1:$(service_port "$1" "$i" "$2")"; done
+  printf '%s' "${list#,}"
+}
+
+ops_setting() { local name=${1^^}; printf 'TOCSIN_OPS_%s' "${name//-/_}"; }
+
+# The account whose messages are sent: the simulator's, or with --no-sim the caller's own.
+choose_account() {
+  ACCOUNT_SID=$(secret account-sid) TOKEN_FILE=$STATE/secrets/twilio-auth-token
+  TWILIO_URL=http://127.0.0.1:$((PORT_BASE + PORT_SIM))
+  if [[ $SIM == no ]]; then
+    TWILIO_URL=${TOCSIN_TWILIO_BASE_URL:-}
+    ACCOUNT_SID=${TOCSIN_TWILIO_ACCOUNT_SID:-$ACCOUNT_SID}
+    TOKEN_FILE=${TOCSIN_TWILIO_AUTH_TOKEN_FILE:-$TOKEN_FILE}
+  fi
+  secret twilio-auth-token >/dev/null
+}
+
+store_env() {
+  local name
+  for name in "$@"; do
+    case $name in
+      kafka) STACK_ENV+=("TOCSIN_KAFKA_BOOTSTRAP=127.0.0.1:$((PORT_BASE + PORT_KAFKA))") ;;
+      postgres) STACK_ENV+=("TOCSIN_POSTGRES_URL=postgresql://tocsin:$(secret postgres-password)@127.0.0.1:$((PORT_BASE + PORT_POSTGRES))/tocsin") ;;
+      redis) STACK_ENV+=("TOCSIN_REDIS_URL=redis://127.0.0.1:$((PORT_BASE + PORT_REDIS))/0") ;;
+    esac
+  done
+}
+
+service_env() {
+  local name http
+  http=127.0.0.1:$(service_port ingress 1 $PORT_HTTP)
+  STACK_ENV+=(
+    "TOCSIN_INGRESS_HTTP=$http"
+    "TOCSIN_CALLER_HTTP=127.0.0.1:$(service_port ingress 1 $PORT_CALLER)"
+    "TOCSIN_INGRESS_GRPC=127.0.0.1:$(service_port ingress 1 $PORT_GRPC)"
+    "TOCSIN_INGRESS_GRPC_ALL=$(all_of ingress $PORT_GRPC)"
+    "TOCSIN_AUDIT_GRPC=127.0.0.1:$(service_port audit 1 $PORT_GRPC)"
+    "TOCSIN_TWILIO_BASE_URL=$TWILIO_URL"
+    "TOCSIN_TWILIO_ACCOUNT_SID=$ACCOUNT_SID"
+    "TOCSIN_TWILIO_AUTH_TOKEN_FILE=$TOKEN_FILE"
+    "TOCSIN_PUBLIC_BASE_URL=${TOCSIN_PUBLIC_BASE_URL:-http://$http}"
+    "TOCSIN_API_KEY_FILE=$STATE/secrets/api-key"
+    "TOCSIN_REGISTRY_FILE=$STATE/registry.yaml"
+    "TOCSIN_KEYRING_FILE=$STATE/secrets/keyring"
+    "TOCSIN_SPOOL_DIR=$STATE/spool/ingress-1"
+  )
+  for name in "${SERVICES[@]}"; do
+    STACK_ENV+=("$(ops_setting "$name")=127.0.0.1:$(service_port "$name" 1 $PORT_OPS)")
+  done
+}
+
+# A shell that has sourced another stack's env must not carry its addresses into this one.
+forget_other_stack() {
+  [[ -n ${TOCSIN_ENV_OF:-} && $TOCSIN_ENV_OF != "$STATE" && -r $TOCSIN_ENV_OF/env ]] || return 0
+  local -a names
+  mapfile -t names < <(sed -n 's/^export \([A-Z_]*\)=.*/\1/p' "$TOCSIN_ENV_OF/env")
+  unset "${names[@]}"
+}
+
+# make_env: fills STACK_ENV, exports it to what is started from here on, and writes $STATE/env.
+make_env() {
+  local line
+  STACK_ENV=("TOCSIN_ENV_OF=$STATE")
+  if [[ -n $PARTS ]]; then
+    # shellcheck disable=SC2086  # a list of names
+    store_env ${PARTS//,/ }
+  else
+    choose_account
+    store_env "${STORES[@]}"
+    service_env
+  fi
+  export "${STACK_ENV[@]}"
+  (
+    umask 077
+    for line in "${STACK_ENV[@]}"; do printf 'export %s=%q\n' "${line%%=*}" "${line#*=}"; done >"$STATE/env.part"
+    mv "$STATE/env.part" "$STATE/env"
+  )
+}
+
+# --- Starting -----------------------------------------------------------------------------------------
+
+# migrate: brings the schema up to date; sqitch knows by itself what is deployed already.
+migrate() {
+  say "migrating the database"
+  (
+    cd "$ROOT/services/audit/migrations" &&
+      SQITCH_PASSWORD=$(secret postgres-password) SQITCH_FULLNAME=Tocsin SQITCH_EMAIL=tocsin@localhost \
+        sqitch deploy "db:pg://tocsin@127.0.0.1:$((PORT_BASE + PORT_POSTGRES))/tocsin"
+  ) >>"$STATE/log/migrate.log" 2>&1 || {
+    tail -n "$LOG_TAIL_LINES" "$STATE/log/migrate.log" >&2
+    die "the database could not be migrated"
+  }
+}
+
+start_simulator() {
+  launch twilio-sim-1 "$BIN/tocsin-twilio-sim" --listen "127.0.0.1:$((PORT_BASE + PORT_SIM))" \
+    --account "$TOCSIN_TWILIO_ACCOUNT_SID" --auth-token-file "$TOCSIN_TWILIO_AUTH_TOKEN_FILE" \
+    --number "$MAIN_NUMBER" --number "$EMERGENCY_NUMBER" --seed "${TOCSIN_SIM_SEED:-1}"
+}
+
+# start_service NAME I: the first replica has the addresses of env, the others their own.
+start_service() {
+  local name=$1 i=$2
+  local -a own=("TOCSIN_INSTANCE=$name-$i" "TOCSIN_SPOOL_DIR=$STATE/spool/$name-$i"
+    "$(ops_setting "$name")=127.0.0.1:$(service_port "$name" "$i" $PORT_OPS)")
+  case $name in
+    ingress) own+=("TOCSIN_INGRESS_HTTP=127.0.0.1:$(service_port ingress "$i" $PORT_HTTP)"
+      "TOCSIN_CALLER_HTTP=127.0.0.1:$(service_port ingress "$i" $PORT_CALLER)"
+      "TOCSIN_INGRESS_GRPC=127.0.0.1:$(service_port ingress "$i" $PORT_GRPC)") ;;
+    audit) own+=("TOCSIN_AUDIT_GRPC=127.0.0.1:$(service_port audit "$i" $PORT_GRPC)") ;;
+  esac
+  (umask 077 && mkdir -p "$STATE/spool/$name-$i")
+  launch "$name-$i" env "${own[@]}" "$BIN/tocsin-$name"
+}
+
+answers() { curl -fsS -m 2 -o /dev/null "$1"; }
+
+# start_process NAME-I, then await_process NAME-I
+start_process() {
+  local name=${1%-*}
+  if [[ " ${STORES[*]} " == *" $name "* ]]; then
+    make_store_data "$name"
+    "start_$name"
+  elif [[ $name == twilio-sim ]]; then
+    start_simulator
+  else
+    start_service "$name" "${1##*-}"
+  fi
+}
+
+await_process() {
+  local name=${1%-*} port
+  if [[ " ${STORES[*]} " == *" $name "* ]]; then
+    await_ready "$1" "$STORE_READY_SECONDS" "${name}_ready"
+  elif [[ $name == twilio-sim ]]; then
+    await_ready "$1" "$SERVICE_READY_SECONDS" answers "http://127.0.0.1:$((PORT_BASE + PORT_SIM))/sim/health"
+  else
+    port=$(service_port "$name" "${1##*-}" $PORT_OPS)
+    await_ready "$1" "$SERVICE_READY_SECONDS" answers "http://127.0.0.1:$port/readyz"
+  fi
+}
+
+# start_all NAME-I...: what does not run yet, side by side; then waits for each.
+start_all() {
+  local process
+  for process in "$@"; do
+    running "$process" || start_process "$process"
+  done
+  for process in "$@"; do
+    await_process "$process" || die "$process did not start; scripts/down stops what runs"
+  done
+}
+
+# stop_surplus: replicas that were asked for once and are no longer.
+stop_surplus() {
+  local name process
+  for name in "${SERVICES[@]}" twilio-sim; do
+    for process in $(names_of "$name"); do
+      grep -qxF "$process" <(processes) || stop "$process"
+    done
+  done
+}

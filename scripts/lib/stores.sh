@@ -1,0 +1,162 @@
+# shellcheck shell=bash disable=SC2034,SC2153  # names shared with the other libraries
+# The private Kafka, PostgreSQL and Redis of one state folder: loopback only, ports of their own, data
+# that survives kill -9. Uses common.sh and KAFKA_JARS of install.sh.
+
+STORES=(kafka postgres redis)
+
+# PostgreSQL refuses to run as root, and the others have no business to: as root they run as the user
+# that Debian's postgresql package makes.
+readonly STORE_USER=postgres
+VAULT=/var/tmp/tocsin-$(printf '%s' "$STATE" | sha256sum | cut -c1-12)
+AS_STORE_USER=()
+if [[ $EUID -eq 0 ]]; then
+  AS_STORE_USER=(setpriv "--reuid=$STORE_USER" "--regid=$STORE_USER" --init-groups --)
+fi
+
+# --- Where the data lies ------------------------------------------------------------------------------
+
+# make_store_data NAME: makes $STATE/NAME, where the store's user can write. A state folder that user
+# cannot reach (below /root, say) gets a link to a folder in /var/tmp instead.
+make_store_data() {
+  local data=$STATE/$1
+  [[ ! -d $data ]] || return 0
+  rm -f "$data" # a link whose target is gone
+  if [[ $EUID -ne 0 ]] || "${AS_STORE_USER[@]}" test -x "$STATE"; then
+    mkdir -m 700 "$data"
+  else
+    make_vault
+    unused "$VAULT/$1" || die "something of a removed state folder still runs in $VAULT/$1"
+    rm -rf "${VAULT:?}/$1" # left by a state folder that was removed, its secrets with it
+    (umask 077 && mkdir -p "$VAULT/$1")
+    ln -s "$VAULT/$1" "$data"
+  fi
+  [[ $EUID -ne 0 ]] || chown "$STORE_USER:" "$data/."
+}
+
+# unused FOLDER: no process works in it; every store does work in its own.
+unused() { [[ -z $(find /proc -maxdepth 2 -name cwd \( -lname "$1" -o -lname "$1/*" \) 2>/dev/null) ]]; }
+
+# The name can be guessed and /var/tmp is everybody's, so a folder another user made first is refused.
+make_vault() {
+  mkdir -m 711 "$VAULT" 2>/dev/null || [[ -d $VAULT && ! -L $VAULT && -O $VAULT ]] ||
+    die "$VAULT exists and belongs to somebody else; remove it or set TOCSIN_STATE_DIR"
+}
+
+# --- Kafka: one node in KRaft mode --------------------------------------------------------------------
+
+prepare_kafka() {
+  local data libs=$KAFKA_JARS
+  data=$(realpath "$STATE/kafka")
+  write_kafka_config "$data"
+  if ! "${AS_STORE_USER[@]}" test -r "$libs/kafka_2.13-$KAFKA_VERSION.jar"; then
+    # The store's user cannot look into root's home: hard links cost no space, a copy is the second best.
+    libs=$data/libs
+    [[ -d $libs ]] || cp -al "$KAFKA_JARS" "$libs" 2>/dev/null || { rm -rf "$libs"; cp -a "$KAFKA_JARS" "$libs"; }
+  fi
+  KAFKA_JAVA=("${AS_STORE_USER[@]}" env -C "$data" java -Xms128m -Xmx384m -XX:+ExitOnOutOfMemoryError
+    -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX" -cp "$libs/*")
+  [[ -e $data/log/meta.properties ]] ||
+    "${KAFKA_JAVA[@]}" kafka.tools.StorageTool format --cluster-id "$(random_hex 11)" \
+      --config "$data/server.properties" >>"$STATE/log/kafka-1.log" 2>&1 ||
+    die "Kafka could not format its storage; see $STATE/log/kafka-1.log"
+}
+
+# The session of 2 s lets a broker killed without warning come back in seconds: its old registration
+# would hold it off for 9 s otherwise. The cleaner's default buffer would take a third of the heap.
+write_kafka_config() {
+  local broker=127.0.0.1:$((PORT_BASE + PORT_KAFKA)) controller=127.0.0.1:$((PORT_BASE + PORT_CONTROLLER))
+  cat >"$1/server.properties" <<EOF
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@$controller
+listeners=PLAINTEXT://$broker,CONTROLLER://$controller
+advertised.listeners=PLAINTEXT://$broker
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+log.dirs=$1/log
+auto.create.topics.enable=false
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=12
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=4
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+compression.type=producer
+log.cleaner.dedupe.buffer.size=16777216
+EOF
+}
+
+start_kafka() {
+  prepare_kafka
+  launch kafka-1 "${KAFKA_JAVA[@]}" kafka.Kafka server.properties
+}
+
+kafka_ready() { /usr/bin/python3 "$ROOT/scripts/lib/kafka_ready.py" 127.0.0.1 $((PORT_BASE + PORT_KAFKA)); }
+
+# --- PostgreSQL ---------------------------------------------------------------------------------------
+
+postgres_programs() { compgen -G '/usr/lib/postgresql/*/bin' | sort -V | tail -n 1; }
+
+start_postgres() {
+  local data programs
+  data=$(realpath "$STATE/postgres")
+  programs=$(postgres_programs)
+  [[ -d $data/cluster ]] || make_cluster "$data" "$programs" >>"$STATE/log/postgres-1.log" 2>&1 ||
+    die "PostgreSQL's cluster could not be made; see $STATE/log/postgres-1.log"
+  # Backends of a killed server hold its memory until they notice, which takes moments. After that its
+  # lock file means nothing, though it would still count where nobody reaps the dead server's process.
+  wait_until 10 unused "$data/cluster" || die "backends of a killed PostgreSQL still run"
+  rm -f "$data/cluster/postmaster.pid"
+  launch postgres-1 "${AS_STORE_USER[@]}" env -C "$data" "$programs/postgres" -D "$data/cluster" \
+    -c listen_addresses=127.0.0.1 -c port=$((PORT_BASE + PORT_POSTGRES)) -c unix_socket_directories= \
+    -c fsync=on -c synchronous_commit=on -c max_connections=100 -c shared_buffers=64MB
+}
+
+# Without a server the superuser is reached by the one who owns the files; over the network there is
+# only the role of the services. The folder gets its name when all is done.
+make_cluster() {
+  local part=$1/part programs=$2
+  rm -rf "$part"
+  "${AS_STORE_USER[@]}" env -C "$1" "$programs/initdb" -D "$part" --username=postgres --encoding=UTF8 \
+    --locale=C.UTF-8 --auth=reject &&
+    "${AS_STORE_USER[@]}" tee "$part/pg_hba.conf" <<<"host all tocsin 127.0.0.1/32 scram-sha-256" &&
+    "${AS_STORE_USER[@]}" env -C "$1" "$programs/postgres" --single -D "$part" postgres <<EOF &&
+create role tocsin login createdb password '$(secret postgres-password)'
+create database tocsin owner tocsin
+EOF
+    mv "$part" "$1/cluster"
+}
+
+postgres_ready() {
+  PGPASSWORD=$(secret postgres-password) psql -qAtX -h 127.0.0.1 -p $((PORT_BASE + PORT_POSTGRES)) \
+    -U tocsin -d tocsin -c 'select 1'
+}
+
+# --- Redis --------------------------------------------------------------------------------------------
+
+start_redis() {
+  local data
+  data=$(realpath "$STATE/redis")
+  cat >"$data/redis.conf" <<EOF
+bind 127.0.0.1
+port $((PORT_BASE + PORT_REDIS))
+dir $data
+daemonize no
+appendonly yes
+save ""
+maxmemory-policy noeviction
+EOF
+  launch redis-1 "${AS_STORE_USER[@]}" redis-server "$data/redis.conf"
+}
+
+# A server that still loads its file answers too, but not with PONG.
+redis_ready() { [[ $(redis-cli -h 127.0.0.1 -p $((PORT_BASE + PORT_REDIS)) ping 2>/dev/null) == PONG ]]; }
