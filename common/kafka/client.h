@@ -17,9 +17,11 @@ namespace tocsin::kafka {
 
 constexpr std::chrono::milliseconds kPollRound{100};  // longest wait of a polling thread
 // Of one answer to a fetch: librdkafka's defaults (1 MiB a partition, 50 MiB) are a service's whole
-// memory. A larger record still comes, alone.
+// memory. A batch that is larger than a partition's share comes alone, one partition a round, so
+// batches are kept well below it.
 constexpr std::int64_t kPartitionFetchBytes = 256 * 1024;
 constexpr std::int64_t kFetchBytes = 4 * 1024 * 1024;
+constexpr std::int64_t kBatchBytes = 96 * 1024;
 
 struct Destroy {
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }

@@ -124,6 +124,7 @@ Result<Client> Producer::Impl::Build() {
       .Set("linger.ms", LingerText(profile_.linger))
       .Set("delivery.timeout.ms", profile_.delivery_timeout)
       .Set("request.timeout.ms", std::chrono::milliseconds(2000))
+      .Set("batch.size", kBatchBytes)
       .Set("compression.type", "lz4")
       .Set("queue.buffering.max.messages", profile_.max_records)
       .Set("queue.buffering.max.kbytes", profile_.max_kbytes)

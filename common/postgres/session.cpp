@@ -223,6 +223,7 @@ Status Session::Connect() {
     once.exec("set idle_in_transaction_session_timeout = 60000");
     once.exec("set client_min_messages = warning");
     if (!options_.durable_commit) once.exec("set synchronous_commit = off");
+    if (options_.prefer_indexes) once.exec("set enable_seqscan = off");
     return {};
   });
 }

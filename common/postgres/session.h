@@ -28,6 +28,10 @@ struct Options {
   // False: a commit does not wait for the disk. For work that can be done again after a crash of
   // the database, such as folding a log from the position stored with it.
   bool durable_commit = true;
+  // True: tables are read by index wherever there is one. For statements that touch few rows of
+  // tables that grow: until their statistics are known the planner may take them for small, and
+  // read them whole.
+  bool prefer_indexes = false;
 };
 
 // The text form of a value; nothing is NULL.

@@ -5,6 +5,8 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
+#include "grpc/health/v1/health.pb.h"
+
 namespace tocsin::rpc {
 namespace {
 
@@ -20,7 +22,8 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerSettings& settings,
   static const bool extras = [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    return true;
+    // Linked in, so that reflection can describe the health service too.
+    return grpc::health::v1::HealthCheckRequest::descriptor() != nullptr;
   }();
   static_cast<void>(extras);
   std::unique_ptr<Server> server(new Server());

@@ -195,8 +195,8 @@ clients:
 accounts:
   - {sid: $ACCOUNT_SID, auth_token_file: "$TOKEN_FILE"}
 senders:
-  - {id: main, number: "$MAIN_NUMBER", account: $ACCOUNT_SID, channels: [sms, voice], segments_per_second: 100}
-  - {id: emergency, number: "$EMERGENCY_NUMBER", account: $ACCOUNT_SID, channels: [sms], classes: [emergency], segments_per_second: 100}
+  - {id: main, number: "$MAIN_NUMBER", account: $ACCOUNT_SID, channels: [sms, voice], segments_per_second: 100000}
+  - {id: emergency, number: "$EMERGENCY_NUMBER", account: $ACCOUNT_SID, channels: [sms], classes: [emergency], segments_per_second: 100000}
 routes:
   - {pattern: "^\\\\+", priority: 1, account: $ACCOUNT_SID}
 channels: {sms: live, voice: disabled}
@@ -311,7 +311,7 @@ migrate() {
 start_simulator() {
   launch twilio-sim-1 "$BIN/tocsin-twilio-sim" --listen "127.0.0.1:$((PORT_BASE + PORT_SIM))" \
     --account "$TOCSIN_TWILIO_ACCOUNT_SID" --auth-token-file "$TOCSIN_TWILIO_AUTH_TOKEN_FILE" \
-    --number "$MAIN_NUMBER" --number "$EMERGENCY_NUMBER" --seed "${TOCSIN_SIM_SEED:-1}"
+    --number "$MAIN_NUMBER" --number "$EMERGENCY_NUMBER" ${TOCSIN_SIM_SEED:+--seed "$TOCSIN_SIM_SEED"}
 }
 
 # start_service NAME I: the first replica has the addresses of env, the others their own.

@@ -56,6 +56,7 @@ FoldStore::FoldStore(postgres::Options database, std::string cluster_id, FoldedT
         // A crash of the database may take the last commits with it, but their positions too: the
         // same records are folded again. So no commit waits for the disk.
         database.durable_commit = false;
+        database.prefer_indexes = true;  // the cost of a batch must not grow with history
         return std::move(database);
       }()),
       cluster_id_(std::move(cluster_id)),

@@ -45,7 +45,6 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
         "Redis lost its memory; claims cannot be trusted until a restart");
   });
   runtime.readiness().Declare("kafka");
-  runtime.readiness().Declare("redis");
   const auto complain = [&](const Error& error) { runtime.NeighbourFailed(error); };
   if (!service::RetryUntil(
           stop.Token(), [&] { return admin->EnsureTopics(topics.All(), kTopicLimit); }, complain))
