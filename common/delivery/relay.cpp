@@ -18,14 +18,16 @@ constexpr Micros kLongestNap = std::chrono::seconds(1);  // the wall clock may b
 Relay::Relay(const Clock& clock, RecordLog& log, const Topics& topics)
     : clock_(clock), log_(log), topics_(topics), thread_([this] { Run(); }) {}
 
-Relay::~Relay() {
+Relay::~Relay() { Stop(); }
+
+void Relay::Stop() {
   {
     std::unique_lock lock(mutex_);
     stopping_ = true;
     changed_.notify_all();
     changed_.wait(lock, [this] { return moving_ == 0; });  // bounded by the delivery time-out
   }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   for (; !waiting_.empty(); waiting_.pop()) delete waiting_.top();
 }
 

@@ -30,7 +30,11 @@ class Relay {
   static constexpr size_t kHeldOfShortest = 10'000;
 
   Relay(const Clock& clock, RecordLog& log, const Topics& topics);
-  ~Relay();  // drops what is held, unfinished
+  ~Relay();  // as Stop()
+
+  // Takes no more and drops what is held, unfinished: it is read again. Waits for records on their
+  // way, the log's delivery time-out at most. May be called again.
+  void Stop();
 
   // False when this partition's share is held already: keep the record and offer it again. Never
   // blocks.

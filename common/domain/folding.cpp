@@ -302,14 +302,14 @@ v1::AlertState StateUnderWay(const std::vector<TryFold>& tries) {
   bool begun = false;
   for (const TryFold& fold : tries) {
     const int rank = RankOf(fold.status(), fold.reason());
-    if (!fold.Settled() && rank >= RankOf(v1::TRY_STATUS_SENT, ""))
-      return v1::ALERT_STATE_SENT;
+    if (!fold.Settled() && rank >= RankOf(v1::TRY_STATUS_SENT, "")) return v1::ALERT_STATE_SENT;
     begun = begun || fold.Begun() || fold.Settled();
   }
   return begun ? v1::ALERT_STATE_SENDING : v1::ALERT_STATE_PENDING;
 }
 
-// Every try came to its end: a delivery or a sending speaks for all, else the last try of the last step.
+// Every try came to its end: a delivery or a sending speaks for all, else the last try of the last
+// step.
 void End(const std::vector<TryFold>& tries, FoldedAlert& alert) {
   const TryFold* speaker = &tries.back();
   for (const TryFold& fold : tries) {

@@ -88,8 +88,8 @@ class TryFold {
   std::uint32_t next_try() const { return next_try_; }
   bool last() const { return last_; }
 
-  // It came to an end. An end by a callback may still be followed by another try: the event that says so
-  // opens the alert again.
+  // It came to an end. An end by a callback may still be followed by another try: the event that
+  // says so opens the alert again.
   bool Settled() const { return IsEnd(status()); }
   bool Begun() const;  // its POST may have been made
 

@@ -159,6 +159,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   Log(Severity::kInfo, "service.draining", "finishing what is in flight");
   runtime.readiness().StartDraining();
   const bool finished = pool.Stop(std::chrono::steady_clock::now() + config.base.drain);
+  relay.Stop();
   const bool left = consumers->Stop();
   const Status flushed = (*producer)->Flush(config.base.drain);
   Log(finished && left && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped",

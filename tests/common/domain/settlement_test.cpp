@@ -1,0 +1,156 @@
+#include "common/domain/settlement.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/time.h"
+
+namespace tocsin {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::int64_t kNow = 1'767'225'600'000'000;
+constexpr std::int64_t kHour = 3'600'000'000;
+
+v1::WorkRecord Work(std::uint32_t used = 1) {
+  v1::WorkRecord work;
+  work.mutable_try_()->set_alert_id("0190aaaa-0000-7000-8000-000000000000");
+  work.mutable_try_()->set_step(1);
+  work.mutable_try_()->set_try_(used);
+  work.set_channel(v1::CHANNEL_SMS);
+  work.set_class_(v1::ALERT_CLASS_NORMAL);
+  work.set_not_after_us(kNow + 24 * kHour);
+  work.mutable_budget()->set_used(used);
+  work.mutable_budget()->set_limit(5);
+  work.mutable_acceptance()->set_nonce("n");
+  work.mutable_slot()->set_sender("main");
+  return work;
+}
+
+v1::Receipt Receipt(v1::ReceiptOutcome outcome, int code = 0) {
+  v1::Receipt receipt;
+  receipt.set_outcome(outcome);
+  receipt.set_provider_code(code);
+  receipt.set_ended_us(kNow);
+  return receipt;
+}
+
+Settlement Settled(const v1::WorkRecord& work, const v1::Receipt& receipt) {
+  return Settle(work, receipt, {}, "+15017122661");
+}
+
+TEST(SettlementTest, IsTheSameToTheByteWhoeverRepeatsIt) {  // R1
+  const auto first = Settled(Work(), Receipt(v1::RECEIPT_OUTCOME_RATE_LIMITED));
+  const auto second = Settled(Work(), Receipt(v1::RECEIPT_OUTCOME_RATE_LIMITED));
+  EXPECT_EQ(first.events[0].SerializeAsString(), second.events[0].SerializeAsString());
+  EXPECT_EQ(first.follow_up->SerializeAsString(), second.follow_up->SerializeAsString());
+}
+
+TEST(SettlementTest, SaysThatTwilioHasItAndNoMore) {
+  v1::Receipt receipt = Receipt(v1::RECEIPT_OUTCOME_ACCEPTED);
+  receipt.set_provider_sid("SM1");
+  const auto settled = Settled(Work(), receipt);
+  ASSERT_THAT(settled.events, SizeIs(1));
+  EXPECT_EQ(settled.events[0].try_changed().status(), v1::TRY_STATUS_SENT);
+  EXPECT_FALSE(settled.events[0].try_changed().last());  // the carrier has not answered
+  EXPECT_FALSE(settled.follow_up || settled.dead || settled.consent);
+}
+
+struct ClassRow {
+  const char* name;
+  v1::ReceiptOutcome outcome;
+  int code;
+  bool follow_up;
+  bool uses_budget;
+};
+class SettlementByClass : public testing::TestWithParam<ClassRow> {};
+TEST_P(SettlementByClass, TriesAgainOrNot) {  // R2
+  const ClassRow& row = GetParam();
+  const auto settled = Settled(Work(2), Receipt(row.outcome, row.code));
+  ASSERT_EQ(settled.follow_up.has_value(), row.follow_up);
+  EXPECT_EQ(settled.dead.has_value(), !row.follow_up);
+  const v1::TryChanged& changed = settled.events.back().try_changed();
+  EXPECT_EQ(changed.status(), v1::TRY_STATUS_FAILED);
+  EXPECT_EQ(changed.last(), !row.follow_up);
+  EXPECT_FALSE(changed.reason().empty());
+  if (!row.follow_up) return;
+  EXPECT_EQ(settled.follow_up->try_().try_(), 3u);
+  EXPECT_EQ(settled.follow_up->budget().used(), row.uses_budget ? 3u : 2u);
+  EXPECT_EQ(changed.next_try(), 3u);
+  EXPECT_GE(settled.follow_up->due_time_us(), kNow);
+  EXPECT_FALSE(settled.follow_up->has_slot());        // it is paced anew
+  EXPECT_FALSE(settled.follow_up->has_acceptance());  // the alert was accepted once
+}
+INSTANTIATE_TEST_SUITE_P(
+    Rows, SettlementByClass,
+    testing::Values(ClassRow{"too_many_requests", v1::RECEIPT_OUTCOME_RATE_LIMITED, 20429, true,
+                             false},
+                    ClassRow{"queue_full", v1::RECEIPT_OUTCOME_REFUSED, 21611, true, false},
+                    ClassRow{"not_reached", v1::RECEIPT_OUTCOME_NOT_SENT, 0, true, false},
+                    ClassRow{"account", v1::RECEIPT_OUTCOME_REFUSED, 20003, true, true},
+                    ClassRow{"landline", v1::RECEIPT_OUTCOME_REFUSED, 21614, false, false},
+                    ClassRow{"content", v1::RECEIPT_OUTCOME_REFUSED, 21617, false, false},
+                    ClassRow{"sender", v1::RECEIPT_OUTCOME_REFUSED, 21606, false, false},
+                    ClassRow{"geography", v1::RECEIPT_OUTCOME_REFUSED, 21408, false, false},
+                    ClassRow{"nobody_knows_it", v1::RECEIPT_OUTCOME_REFUSED, 99999, false, false},
+                    ClassRow{"in_doubt", v1::RECEIPT_OUTCOME_IN_DOUBT, 0, false, false}),
+    [](const auto& row) { return row.param.name; });
+
+TEST(SettlementTest, GivesUpWhenTheBudgetIsUsedUp) {
+  const auto settled = Settled(Work(5), Receipt(v1::RECEIPT_OUTCOME_REFUSED, 20003));
+  EXPECT_FALSE(settled.follow_up);
+  EXPECT_EQ(settled.events[0].try_changed().reason(), "RETRIES_EXHAUSTED");
+}
+
+TEST(SettlementTest, LetsAWaitForARateUseNoBudgetHoweverOftenItComes) {  // R2
+  v1::WorkRecord work = Work(5);
+  for (int i = 0; i < 50; ++i) {
+    auto settled = Settled(work, Receipt(v1::RECEIPT_OUTCOME_RATE_LIMITED));
+    ASSERT_TRUE(settled.follow_up);
+    work = *settled.follow_up;
+  }
+  EXPECT_EQ(work.budget().used(), 5u);
+  EXPECT_EQ(work.budget().free_waits(), 50u);
+}
+
+TEST(SettlementTest, NeverPlansATryAfterTheHorizon) {  // A5
+  v1::WorkRecord work = Work();
+  work.set_not_after_us(kNow + 2'000'000);
+  v1::Receipt receipt = Receipt(v1::RECEIPT_OUTCOME_RATE_LIMITED);
+  receipt.set_retry_after_us(2'000'000);
+  const auto settled = Settled(work, receipt);
+  EXPECT_FALSE(settled.follow_up);
+  EXPECT_EQ(settled.events[0].try_changed().reason(), "EXPIRED");
+}
+
+TEST(SettlementTest, RemembersAnOptOutAndDoesNotCallItADeadLetter) {  // S4
+  const auto settled = Settled(Work(), Receipt(v1::RECEIPT_OUTCOME_REFUSED, 21610));
+  EXPECT_EQ(settled.events[0].try_changed().status(), v1::TRY_STATUS_SUPPRESSED);
+  ASSERT_TRUE(settled.consent);
+  EXPECT_EQ(settled.consent->state(), v1::CONSENT_STATE_OPTED_OUT);
+  EXPECT_EQ(settled.consent->sender(), "+15017122661");
+  EXPECT_FALSE(settled.follow_up || settled.dead);
+}
+
+TEST(SettlementTest, NamesEachThingThatHappenedDifferently) {
+  const auto doubt = Settled(Work(), Receipt(v1::RECEIPT_OUTCOME_IN_DOUBT));
+  ASSERT_THAT(doubt.events, SizeIs(2));
+  EXPECT_NE(doubt.events[0].event_id(), doubt.events[1].event_id());
+  EXPECT_EQ(doubt.events[1].try_changed().reason(), "IN_DOUBT");
+}
+
+TEST(BackoffTest, StaysWithinItsCeilingAndNeverUnderRetryAfter) {  // R2
+  const BackoffPolicy policy;
+  for (unsigned attempt = 1; attempt < 40; ++attempt) {
+    const Micros wait = BackoffDelay(policy, attempt, "seed" + std::to_string(attempt), Micros(0));
+    EXPECT_GE(wait, Micros(0));
+    EXPECT_LE(wait,
+              std::min(policy.cap, policy.base * (std::int64_t{1} << std::min(attempt - 1, 30U))));
+  }
+  EXPECT_GE(BackoffDelay(policy, 1, "s", std::chrono::hours(1)), Micros(std::chrono::hours(1)));
+}
+
+}  // namespace
+}  // namespace tocsin

@@ -1,0 +1,122 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+
+#include "common/kafka/group_consumer.h"
+#include "common/kafka/producer.h"
+#include "tests/common/kafka/eventually.h"
+#include "tests/common/kafka/mock_cluster.h"
+
+namespace tocsin::kafka {
+namespace {
+
+using std::chrono::seconds;
+
+struct Taken {
+  IncomingRecord record;
+  Done done;
+};
+
+class GroupConsumerMockTest : public ::testing::Test {
+ protected:
+  GroupConsumerMockTest() {
+    cluster_.CreateTopic("lane", 1);
+    auto producer = Producer::Create(cluster_.Settings(), kWorkerProfile);
+    EXPECT_TRUE(producer);
+    producer_ = std::move(*producer);
+  }
+
+  void Publish(int count) {
+    std::vector<OutgoingRecord> records;
+    for (int i = 0; i < count; ++i)
+      records.push_back(
+          {.topic = "lane", .key = "k", .value = std::to_string(published_++), .headers = {}});
+    ASSERT_TRUE(producer_->PublishAndWait(std::move(records)));
+  }
+  std::unique_ptr<GroupConsumer> Start() {
+    GroupOptions options;
+    options.group = "group";
+    options.topics = {"lane"};
+    options.high_water = 8;
+    options.low_water = 2;
+    auto consumer = GroupConsumer::Start(
+        cluster_.Settings(), options, [this](IncomingRecord&& record, Done done) {
+          if (room_ == 0) {
+            ++refusals_;
+            return false;
+          }
+          --room_;
+          values_.Edit([&](auto& values) { values.push_back(record.value); });
+          done();
+          return true;
+        });
+    EXPECT_TRUE(consumer);
+    return std::move(*consumer);
+  }
+  bool WaitValues(size_t count) {
+    return values_.Wait([&](const auto& values) { return values.size() >= count; });
+  }
+  void ExpectAllOnceInOrder(size_t count) {
+    const auto values = values_.Get();
+    ASSERT_EQ(values.size(), count);
+    for (size_t i = 0; i < count; ++i) EXPECT_EQ(values[i], std::to_string(i));
+  }
+
+  MockCluster cluster_;
+  std::unique_ptr<Producer> producer_;
+  int published_ = 0;
+  std::atomic<int> room_{1'000'000};
+  std::atomic<int> refusals_{0};
+  Watched<std::vector<std::string>> values_;
+};
+
+TEST_F(GroupConsumerMockTest, OffersARefusedRecordAgainAndLosesNoneBehindIt) {
+  room_ = 5;
+  const auto consumer = Start();
+  Publish(500);
+  ASSERT_TRUE(WaitValues(5));
+  for (const int more : {3, 20, 100, 372}) {  // through many pauses and resumptions
+    const int seen = refusals_;
+    ASSERT_TRUE(Eventually([&] { return refusals_ > seen; }));
+    room_ += more;
+  }
+  ASSERT_TRUE(WaitValues(500));
+  ExpectAllOnceInOrder(500);
+}
+
+TEST_F(GroupConsumerMockTest, HandsOutNothingWhilePaused) {
+  const auto consumer = Start();
+  Publish(10);
+  ASSERT_TRUE(WaitValues(10));
+  consumer->PauseAll();
+  Publish(30);
+  EXPECT_EQ(values_.Get().size(), 10U);
+  consumer->ResumeAll();
+  ASSERT_TRUE(WaitValues(40));
+  ExpectAllOnceInOrder(40);
+}
+
+TEST_F(GroupConsumerMockTest, PausesAndResumesOftenWithoutALossOrARepetition) {
+  const auto consumer = Start();
+  for (int round = 0; round < 20; ++round) {
+    Publish(50);
+    consumer->PauseAll();
+    Publish(50);
+    consumer->ResumeAll();
+  }
+  ASSERT_TRUE(WaitValues(2'000));
+  ExpectAllOnceInOrder(2'000);
+}
+
+TEST_F(GroupConsumerMockTest, StopsInBoundedTimeWhenTheBrokerIsGone) {
+  const auto consumer = Start();
+  Publish(1);
+  ASSERT_TRUE(WaitValues(1));
+  cluster_.Down();
+  EXPECT_TRUE(consumer->Stop());
+}
+
+}  // namespace
+}  // namespace tocsin::kafka

@@ -1,0 +1,240 @@
+#include "common/kafka/group_consumer.h"
+
+#include <librdkafka/rdkafka.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "tests/common/kafka/cluster.h"
+
+namespace tocsin::kafka {
+namespace {
+
+class GroupConsumerTest : public ClusterTest {
+ protected:
+  GroupOptions Options(const std::string& topic) const {
+    GroupOptions options;
+    options.group = Name("group");
+    options.topics = {topic};
+    options.commit_interval = std::chrono::milliseconds(100);
+    return options;
+  }
+  std::unique_ptr<GroupConsumer> Start(const GroupOptions& options, GroupConsumer::Take take,
+                                       Hooks hooks = {}) {
+    auto consumer = GroupConsumer::Start(settings_, options, std::move(take), std::move(hooks));
+    EXPECT_TRUE(consumer);
+    return std::move(*consumer);
+  }
+  // Counts what it takes and finishes it at once.
+  GroupConsumer::Take Count() {
+    return [this](IncomingRecord&& record, Done done) {
+      seen_.Edit([&](auto& seen) { ++seen[record.value]; });
+      done();
+      return true;
+    };
+  }
+  bool WaitSeen(size_t count) {
+    return seen_.Wait([&](const auto& seen) { return seen.size() >= count; });
+  }
+
+  // As retention does.
+  void DeleteRecordsBefore(const std::string& topic, std::int32_t partition, std::int64_t offset) {
+    rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", settings_.bootstrap.c_str(), nullptr, 0);
+    rd_kafka_t* const client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
+    rd_kafka_topic_partition_list_t* const list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = offset;
+    rd_kafka_DeleteRecords_t* deletion = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_queue_t* const answers = rd_kafka_queue_new(client);
+    rd_kafka_DeleteRecords(client, &deletion, 1, nullptr, answers);
+    rd_kafka_event_t* const answer = rd_kafka_queue_poll(answers, 30'000);
+    ASSERT_NE(answer, nullptr);
+    EXPECT_EQ(rd_kafka_event_error(answer), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_event_destroy(answer);
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_DeleteRecords_destroy(deletion);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client);
+  }
+
+  Watched<std::map<std::string, int>> seen_;  // value -> times
+};
+
+// R1
+TEST_F(GroupConsumerTest, ReadsAgainFromTheFirstUnfinishedRecordAfterARestart) {
+  const std::string topic = CreateTopic("lane", 1);
+  PublishNumbers(topic, 0, 10);
+  {
+    Watched<std::map<std::string, Done>> open;
+    const auto consumer = Start(Options(topic), [&](IncomingRecord&& record, Done done) {
+      open.Edit([&](auto& all) { all.emplace(record.value, std::move(done)); });
+      return true;
+    });
+    ASSERT_TRUE(open.Wait([](const auto& all) { return all.size() == 10; }));
+    open.Edit([](auto& all) {  // all but 4, backwards; 4 is dropped
+      for (auto done = all.rbegin(); done != all.rend(); ++done)
+        if (done->first != "4") done->second();
+      all.clear();
+    });
+    EXPECT_TRUE(consumer->Stop());
+  }
+  const auto consumer = Start(Options(topic), Count());
+  ASSERT_TRUE(WaitSeen(6));
+  PublishNumbers(topic, 10, 11);
+  ASSERT_TRUE(WaitSeen(7));
+  const auto seen = seen_.Get();
+  EXPECT_EQ(seen.size(), 7U);  // 4 … 10
+  EXPECT_FALSE(seen.contains("3"));
+}
+
+TEST_F(GroupConsumerTest, StopsWhenTheLogNoLongerHasItsPosition) {
+  const std::string topic = CreateTopic("lane", 1);
+  PublishNumbers(topic, 0, 5);
+  {
+    const auto consumer = Start(Options(topic), Count());
+    ASSERT_TRUE(WaitSeen(5));
+    EXPECT_TRUE(consumer->Stop());  // commits 5
+  }
+  PublishNumbers(topic, 5, 10);
+  DeleteRecordsBefore(topic, 0, 8);
+  Watched<std::vector<Error>> failures;
+  Hooks hooks;
+  hooks.failed = [&](const Error& error) {
+    failures.Edit([&](auto& all) { all.push_back(error); });
+  };
+  const auto consumer = Start(Options(topic), Count(), hooks);
+  ASSERT_TRUE(failures.Wait([](const auto& all) { return !all.empty(); }));
+  EXPECT_EQ(failures.Get()[0].code, ErrorCode::kCorrupt);
+  EXPECT_NE(failures.Get()[0].message.find(topic + "[0]"), std::string::npos);
+  EXPECT_EQ(seen_.Get().size(), 5U);  // 8 and 9 were not taken for the next ones
+}
+
+TEST_F(GroupConsumerTest, AnotherWithTheSameInstanceStopsTheFirst) {
+  const std::string topic = CreateTopic("lane", 1);
+  settings_.instance = "worker-1";
+  Watched<std::vector<Error>> failures;
+  Hooks hooks;
+  hooks.failed = [&](const Error& error) {
+    failures.Edit([&](auto& all) { all.push_back(error); });
+  };
+  const auto first = Start(Options(topic), Count(), hooks);
+  PublishNumbers(topic, 0, 1);
+  ASSERT_TRUE(WaitSeen(1));
+  const auto second = Start(Options(topic), Count());
+  ASSERT_TRUE(failures.Wait([](const auto& all) { return !all.empty(); }));
+  PublishNumbers(topic, 1, 2);
+  EXPECT_TRUE(WaitSeen(2));
+}
+
+// R1: kill -9 of a member with a fixed name; the same name comes back to its partitions.
+TEST_F(GroupConsumerTest, AKilledMembersWorkComesAgainUnderItsName) {
+  const std::string topic = CreateTopic("lane", 4);
+  settings_.instance = "worker-1";
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();  // before any client of this process runs a thread
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const auto consumer = Start(Options(topic), [&](IncomingRecord&&, Done done) {
+      new Done(std::move(done));  // never finished, never dropped
+      return write(ready[1], "x", 1) == 1;
+    });
+    pause();
+    _exit(0);
+  }
+  PublishNumbers(topic, 0, 20);
+  char taken = 0;
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(read(ready[0], &taken, 1), 1);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  close(ready[0]);
+  close(ready[1]);
+  const auto consumer = Start(Options(topic), Count());
+  ASSERT_TRUE(WaitSeen(20));
+}
+
+TEST_F(GroupConsumerTest, TwoMembersShareWithoutALoss) {
+  const std::string topic = CreateTopic("lane", 6);
+  auto first = Start(Options(topic), Count());
+  PublishNumbers(topic, 0, 1'000);
+  const auto second = Start(Options(topic), Count());
+  PublishNumbers(topic, 1'000, 2'000);
+  ASSERT_TRUE(Eventually([&] { return second->Gauges().size() == 3; }));
+  PublishNumbers(topic, 2'000, 3'000);
+  EXPECT_TRUE(first->Stop());
+  PublishNumbers(topic, 3'000, 4'000);
+  ASSERT_TRUE(WaitSeen(4'000));
+  const auto seen = seen_.Get();
+  int times = 0;
+  for (const auto& [value, count] : seen) times += count;
+  EXPECT_EQ(times, 4'000) << "finished at once, drained and committed: nothing comes twice";
+}
+
+// A rebalance gives what is in flight its time, and what is late for it moves nothing.
+TEST_F(GroupConsumerTest, ADoneThatComesLateMovesNothing) {
+  const std::string topic = CreateTopic("lane", 2);
+  GroupOptions options = Options(topic);
+  options.drain = std::chrono::milliseconds(50);
+  Watched<std::vector<Done>> open;
+  auto first = Start(options, [&](IncomingRecord&&, Done done) {
+    open.Edit([&](auto& all) { all.push_back(std::move(done)); });
+    return true;
+  });
+  PublishNumbers(topic, 0, 10);
+  ASSERT_TRUE(open.Wait([](const auto& all) { return all.size() == 10; }));
+  EXPECT_TRUE(first->Stop());
+  open.Edit([](auto& all) {
+    for (Done& done : all) {
+      EXPECT_TRUE(done.Lost());
+      done();
+    }
+  });
+  const auto second = Start(options, Count());
+  EXPECT_TRUE(WaitSeen(10));
+}
+
+TEST_F(GroupConsumerTest, ShowsLagInFlightAndTheOldestOpenRecord) {
+  const std::string topic = CreateTopic("lane", 1);
+  Watched<std::vector<Done>> open;
+  const auto consumer = Start(Options(topic), [&](IncomingRecord&&, Done done) {
+    open.Edit([&](auto& all) { all.push_back(std::move(done)); });
+    return true;
+  });
+  PublishNumbers(topic, 0, 3);
+  ASSERT_TRUE(Eventually([&] {
+    const auto gauges = consumer->Gauges();
+    return gauges.size() == 1 && gauges[0].in_flight == 3 && gauges[0].lag == 3 &&
+           gauges[0].oldest_open.has_value();
+  }));
+  EXPECT_TRUE(consumer->Owns(topic, 0));
+  EXPECT_FALSE(consumer->Owns(topic, 1));
+  open.Edit([](auto& all) {
+    for (Done& done : all) done();
+  });
+  EXPECT_TRUE(Eventually([&] { return consumer->Gauges()[0].lag == 0; }));
+}
+
+TEST_F(GroupConsumerTest, LosesNothingThroughManyPausesOfFullLanes) {
+  const std::string topic = CreateTopic("lane", 3);
+  GroupOptions options = Options(topic);
+  options.high_water = 32;
+  options.low_water = 16;
+  options.offer_again = std::chrono::milliseconds(1);
+  std::minstd_rand random(7);  // polling thread only
+  const auto consumer = Start(options, [&](IncomingRecord&& record, Done done) {
+    if (random() % 4 != 0) return false;
+    seen_.Edit([&](auto& seen) { ++seen[record.value]; });
+    done();
+    return true;
+  });
+  PublishNumbers(topic, 0, 3'000);
+  ASSERT_TRUE(WaitSeen(3'000));
+  for (const auto& [value, times] : seen_.Get()) EXPECT_EQ(times, 1) << value;
+}
+
+}  // namespace
+}  // namespace tocsin::kafka

@@ -1,0 +1,43 @@
+// librdkafka's mock broker in this process. It drops acknowledged records beyond 5 MiB a partition
+// and knows no admin requests: for faults of adapters only, never for promises.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <string>
+
+#include "common/kafka/settings.h"
+
+namespace tocsin::kafka {
+
+class MockCluster {
+ public:
+  MockCluster()
+      : client_(rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0)),
+        cluster_(rd_kafka_mock_cluster_new(client_, 1)) {}
+  ~MockCluster() {
+    rd_kafka_mock_cluster_destroy(cluster_);
+    rd_kafka_destroy(client_);
+  }
+  MockCluster(const MockCluster&) = delete;
+  MockCluster& operator=(const MockCluster&) = delete;
+
+  KafkaSettings Settings() const {
+    KafkaSettings settings;
+    settings.bootstrap = rd_kafka_mock_cluster_bootstraps(cluster_);
+    return settings;
+  }
+  void CreateTopic(const std::string& name, int partitions) {
+    rd_kafka_mock_topic_create(cluster_, name.c_str(), partitions, 1);
+  }
+  void Down() { rd_kafka_mock_broker_set_down(cluster_, 1); }
+  void Up() { rd_kafka_mock_broker_set_up(cluster_, 1); }
+  void SetRoundTrip(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, 1, ms); }
+
+ private:
+  rd_kafka_t* client_;
+  rd_kafka_mock_cluster_t* cluster_;
+};
+
+}  // namespace tocsin::kafka

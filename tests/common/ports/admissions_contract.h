@@ -1,0 +1,171 @@
+// What every Admissions must do. A world makes one:
+//   Admissions& admissions();
+//   void Taken(const std::string& alert_id);  // a worker has claimed a try of it
+//   void LoseMemory();
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <string>
+#include <utility>
+
+#include "common/base/digest.h"
+#include "common/base/uuid.h"
+#include "common/ports/admissions.h"
+#include "common/ports/clock.h"
+
+namespace tocsin {
+
+template <typename World>
+class AdmissionsContract : public ::testing::Test {
+ protected:
+  static AdmitRequest ARequest(const std::string& key = {}) {
+    return {.alert_id = MakeUuidV5(RandomBytes(16)),
+            .client_id = "client",
+            .idempotency_digest = key,
+            .request_digest = std::string(32, 'r'),
+            .nonce = RandomBytes(16),
+            .accepted = SystemClock().Now(),
+            .not_after = SystemClock().Now() + std::chrono::hours(1)};
+  }
+  static std::string AKey() { return RandomBytes(32); }
+  static v1::Position APosition() {
+    v1::Position position;
+    position.set_topic("tocsin.sms.normal");
+    position.set_partition(7);
+    position.set_offset(123'456'789'012);
+    return position;
+  }
+
+  Result<Admission> Ask(AdmitRequest request) {
+    std::promise<Result<Admission>> promise;
+    world.admissions().Admit(std::move(request), [&promise](Result<Admission> admission) {
+      promise.set_value(std::move(admission));
+    });
+    return promise.get_future().get();
+  }
+  Admission Admit(const AdmitRequest& request) {
+    auto admission = Ask(request);
+    EXPECT_TRUE(admission) << admission.error().message;
+    return admission ? *admission : Admission();
+  }
+  // The same request again, by another call: with an id, a nonce and a time of its own.
+  AdmitRequest Repeated(const AdmitRequest& request) {
+    AdmitRequest repeated = ARequest(request.idempotency_digest);
+    repeated.request_digest = request.request_digest;
+    return repeated;
+  }
+
+  World world;
+};
+
+TYPED_TEST_SUITE_P(AdmissionsContract);
+
+TYPED_TEST_P(AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew) {
+  const AdmitRequest request = this->ARequest();
+  const Admission admission = this->Admit(request);
+  EXPECT_EQ(admission.state, Admission::State::kNew);
+  EXPECT_EQ(admission.alert_id, request.alert_id);
+  EXPECT_EQ(admission.accepted, request.accepted);
+}
+
+// A3
+TYPED_TEST_P(AdmissionsContract, RepeatsTheFirstAnswerForTheSameRequestUnderTheSameKey) {
+  const AdmitRequest first = this->ARequest(this->AKey());
+  EXPECT_EQ(this->Admit(first).state, Admission::State::kNew);
+  this->world.admissions().Confirm(first.alert_id, this->APosition());
+  Admission replay = this->Admit(this->Repeated(first));
+  EXPECT_EQ(replay.state, Admission::State::kReplay);
+  EXPECT_EQ(replay.alert_id, first.alert_id);
+  EXPECT_EQ(replay.accepted, first.accepted);
+  EXPECT_EQ(replay.position.SerializeAsString(), this->APosition().SerializeAsString());
+}
+
+// A3
+TYPED_TEST_P(AdmissionsContract, FindsAnotherRequestUnderTheSameKeyInConflict) {
+  for (const bool confirmed : {false, true}) {
+    const AdmitRequest first = this->ARequest(this->AKey());
+    this->Admit(first);
+    if (confirmed) this->world.admissions().Confirm(first.alert_id, this->APosition());
+    AdmitRequest other = this->Repeated(first);
+    other.request_digest = std::string(32, 'o');
+    EXPECT_EQ(this->Admit(other).state, Admission::State::kConflict);
+  }
+}
+
+TYPED_TEST_P(AdmissionsContract, PublishesAgainUnderTheFirstIdWhatNeverSaidHowItEnded) {
+  const AdmitRequest first = this->ARequest(this->AKey());
+  this->Admit(first);
+  const Admission again = this->Admit(this->Repeated(first));
+  EXPECT_EQ(again.state, Admission::State::kAgain);
+  EXPECT_EQ(again.alert_id, first.alert_id);
+  EXPECT_EQ(again.accepted, first.accepted);
+}
+
+TYPED_TEST_P(AdmissionsContract, ForgetsAWithdrawnAlertAndItsKey) {
+  const AdmitRequest first = this->ARequest(this->AKey());
+  this->Admit(first);
+  this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, first.nonce);
+  const AdmitRequest later = this->Repeated(first);
+  const Admission admission = this->Admit(later);
+  EXPECT_EQ(admission.state, Admission::State::kNew);
+  EXPECT_EQ(admission.alert_id, later.alert_id);
+}
+
+TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalByAnotherNonce) {
+  const AdmitRequest first = this->ARequest(this->AKey());
+  this->Admit(first);
+  this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, "other");
+  EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kAgain);
+}
+
+// The first call's record may be in the log although the second call's is not.
+TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalByACallThatFoundTheAlertBegun) {
+  const AdmitRequest first = this->ARequest(this->AKey());
+  this->Admit(first);
+  const AdmitRequest second = this->Repeated(first);
+  this->Admit(second);
+  this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, second.nonce);
+  const Admission third = this->Admit(this->Repeated(first));
+  EXPECT_EQ(third.state, Admission::State::kAgain);
+  EXPECT_EQ(third.alert_id, first.alert_id);
+}
+
+TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalOfAnAlertThatAWorkerHasSeen) {
+  const AdmitRequest first = this->ARequest(this->AKey());
+  this->Admit(first);
+  this->world.Taken(first.alert_id);
+  this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, first.nonce);
+  EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kAgain);
+}
+
+TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterTheConfirmation) {
+  const AdmitRequest first = this->ARequest(this->AKey());
+  this->Admit(first);
+  this->world.admissions().Confirm(first.alert_id, this->APosition());
+  this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, first.nonce);
+  EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kReplay);
+}
+
+TYPED_TEST_P(AdmissionsContract, AdmitsNothingOnceItsMemoryIsLost) {
+  this->Admit(this->ARequest());
+  this->world.LoseMemory();
+  for (const std::string& key : {std::string(), this->AKey()}) {
+    const auto admission = this->Ask(this->ARequest(key));
+    ASSERT_FALSE(admission);
+    EXPECT_EQ(admission.error().code, ErrorCode::kRedisUnavailable);
+  }
+}
+
+REGISTER_TYPED_TEST_SUITE_P(AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew,
+                            RepeatsTheFirstAnswerForTheSameRequestUnderTheSameKey,
+                            FindsAnotherRequestUnderTheSameKeyInConflict,
+                            PublishesAgainUnderTheFirstIdWhatNeverSaidHowItEnded,
+                            ForgetsAWithdrawnAlertAndItsKey, IgnoresAWithdrawalByAnotherNonce,
+                            IgnoresAWithdrawalByACallThatFoundTheAlertBegun,
+                            IgnoresAWithdrawalOfAnAlertThatAWorkerHasSeen,
+                            IgnoresAWithdrawalAfterTheConfirmation,
+                            AdmitsNothingOnceItsMemoryIsLost);
+
+}  // namespace tocsin

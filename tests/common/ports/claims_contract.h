@@ -1,0 +1,283 @@
+// What every Claims must do. A world makes one and says what the port cannot:
+//   Claims& claims();
+//   void Mark(const std::string& alert_id, const std::string& reason);  // CANCELLED, ACKNOWLEDGED
+//   void LoseMemory();
+//   void Pass(Micros lease, std::function<bool()> over);  // until `over`; the lease bounds it
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/digest.h"
+#include "common/base/uuid.h"
+#include "common/ports/claims.h"
+#include "common/ports/clock.h"
+
+namespace tocsin {
+
+template <typename World>
+class ClaimsContract : public ::testing::Test {
+ protected:
+  static constexpr Micros kLongLease = std::chrono::seconds(35);
+  static constexpr Micros kShortLease = std::chrono::milliseconds(30);
+
+  static v1::TryName AName(std::uint32_t step = 1, std::uint32_t count = 1) {
+    v1::TryName name;
+    name.set_alert_id(MakeUuidV5(RandomBytes(16)));
+    name.set_step(step);
+    name.set_try_(count);
+    return name;
+  }
+  static ClaimRequest ARequest(const v1::TryName& name, Micros lease = kLongLease) {
+    return {.name = name,
+            .client_id = "client",
+            .owner = "worker-1/7",
+            .lease = lease,
+            .end = {},
+            .work = std::string("sealed\0work", 11),
+            .not_after = SystemClock().Now() + std::chrono::hours(1)};
+  }
+  static v1::Receipt AReceipt(v1::ReceiptOutcome outcome, const std::string& sid = {}) {
+    v1::Receipt receipt;
+    receipt.set_outcome(outcome);
+    receipt.set_provider_sid(sid);
+    receipt.set_began_us(1'767'225'600'000'001);
+    return receipt;
+  }
+  static v1::Receipt Accepted(const std::string& sid) {
+    return AReceipt(v1::RECEIPT_OUTCOME_ACCEPTED, sid);
+  }
+  static std::string ASid() { return "SM" + MakeUuidV5(RandomBytes(16)); }
+
+  Claim Take(const ClaimRequest& request) {
+    auto claim = world.claims().Take(request);
+    EXPECT_TRUE(claim) << claim.error().message;
+    return claim ? *claim : Claim();
+  }
+  v1::Receipt Keep(const v1::TryName& name, std::uint64_t fence, const v1::Receipt& receipt) {
+    auto kept = world.claims().Keep(name, fence, receipt);
+    EXPECT_TRUE(kept) << kept.error().message;
+    return kept ? *kept : v1::Receipt();
+  }
+  void Lapse(const ClaimRequest& request) {
+    world.Pass(request.lease, [&] { return Take(request).state == Claim::State::kLapsed; });
+  }
+
+  World world;
+};
+
+TYPED_TEST_SUITE_P(ClaimsContract);
+
+TYPED_TEST_P(ClaimsContract, GrantsANewTryOnceAndThenSaysBusy) {
+  const ClaimRequest request = this->ARequest(this->AName());
+  const Claim first = this->Take(request);
+  EXPECT_EQ(first.state, Claim::State::kGranted);
+  EXPECT_GT(first.fence, 0u);
+  const Claim second = this->Take(request);
+  EXPECT_EQ(second.state, Claim::State::kBusy);
+  EXPECT_GT(second.lease_left.count(), 0);
+  EXPECT_LE(second.lease_left, request.lease);
+  EXPECT_EQ(second.began, first.began);
+}
+
+TYPED_TEST_P(ClaimsContract, GrantsOneOfManyOwnersRacing) {
+  constexpr int kOwners = 8;
+  for (int round = 0; round < 20; ++round) {
+    const ClaimRequest request = this->ARequest(this->AName());
+    std::atomic<int> granted = 0;
+    std::vector<std::thread> owners;
+    for (int i = 0; i < kOwners; ++i)
+      owners.emplace_back(
+          [&] { granted += this->Take(request).state == Claim::State::kGranted ? 1 : 0; });
+    for (std::thread& owner : owners) owner.join();
+    EXPECT_EQ(granted, 1);
+  }
+}
+
+TYPED_TEST_P(ClaimsContract, CallsATryLapsedWhenItsLeaseIsOverAndGrantsItToNobody) {
+  const ClaimRequest request = this->ARequest(this->AName(), this->kShortLease);
+  const Claim first = this->Take(request);
+  this->Lapse(request);
+  const Claim later = this->Take(request);
+  EXPECT_EQ(later.state, Claim::State::kLapsed);
+  EXPECT_EQ(later.fence, first.fence);
+  EXPECT_EQ(later.began, first.began);
+}
+
+TYPED_TEST_P(ClaimsContract, GrantsAReleasedTryAgainUnderAHigherFence) {
+  const ClaimRequest request = this->ARequest(this->AName());
+  const Claim first = this->Take(request);
+  EXPECT_TRUE(this->world.claims().Release(request.name, first.fence));
+  const Claim second = this->Take(request);
+  EXPECT_EQ(second.state, Claim::State::kGranted);
+  EXPECT_GT(second.fence, first.fence);
+}
+
+TYPED_TEST_P(ClaimsContract, IgnoresAReleaseUnderAnOldFence) {
+  const ClaimRequest request = this->ARequest(this->AName());
+  const Claim first = this->Take(request);
+  EXPECT_TRUE(this->world.claims().Release(request.name, first.fence));
+  this->Take(request);
+  EXPECT_TRUE(this->world.claims().Release(request.name, first.fence));
+  EXPECT_EQ(this->Take(request).state, Claim::State::kBusy);
+}
+
+TYPED_TEST_P(ClaimsContract, IgnoresAReleaseAfterTheOutcome) {
+  const ClaimRequest request = this->ARequest(this->AName());
+  const Claim claim = this->Take(request);
+  this->Keep(request.name, claim.fence, this->Accepted(this->ASid()));
+  EXPECT_TRUE(this->world.claims().Release(request.name, claim.fence));
+  EXPECT_EQ(this->Take(request).state, Claim::State::kDone);
+}
+
+TYPED_TEST_P(ClaimsContract, GivesTheReceiptToEveryoneWhoAsksAfterTheOutcome) {
+  const ClaimRequest request = this->ARequest(this->AName());
+  const Claim claim = this->Take(request);
+  v1::Receipt receipt = this->AReceipt(v1::RECEIPT_OUTCOME_REFUSED);
+  receipt.set_provider_code(21610);
+  EXPECT_EQ(this->Keep(request.name, claim.fence, receipt).SerializeAsString(),
+            receipt.SerializeAsString());
+  const Claim later = this->Take(request);
+  EXPECT_EQ(later.state, Claim::State::kDone);
+  EXPECT_EQ(later.receipt.SerializeAsString(), receipt.SerializeAsString());
+}
+
+TYPED_TEST_P(ClaimsContract, KeepsNothingButAcceptedUnderAnOldFence) {
+  const ClaimRequest request = this->ARequest(this->AName());
+  const Claim first = this->Take(request);
+  EXPECT_TRUE(this->world.claims().Release(request.name, first.fence));
+  this->Take(request);
+  const auto refused = this->AReceipt(v1::RECEIPT_OUTCOME_REFUSED);
+  EXPECT_EQ(this->Keep(request.name, first.fence, refused).outcome(),
+            v1::RECEIPT_OUTCOME_UNSPECIFIED);
+  EXPECT_EQ(this->Take(request).state, Claim::State::kBusy);
+  EXPECT_EQ(this->Keep(request.name, first.fence, this->Accepted(this->ASid())).outcome(),
+            v1::RECEIPT_OUTCOME_ACCEPTED);
+}
+
+TYPED_TEST_P(ClaimsContract, LetsALateAcceptedOutrankWhatWasNotKnown) {
+  v1::Receipt ended = this->AReceipt(v1::RECEIPT_OUTCOME_ENDED);
+  ended.set_status(v1::TRY_STATUS_FAILED);
+  ended.set_reason("IN_DOUBT");
+  for (const v1::Receipt& before : {this->AReceipt(v1::RECEIPT_OUTCOME_IN_DOUBT),
+                                    this->AReceipt(v1::RECEIPT_OUTCOME_NOT_SENT), ended}) {
+    const ClaimRequest request = this->ARequest(this->AName());
+    const Claim claim = this->Take(request);
+    EXPECT_EQ(this->Keep(request.name, claim.fence, before).outcome(), before.outcome());
+    const std::string sid = this->ASid();
+    EXPECT_EQ(this->Keep(request.name, 0, this->Accepted(sid)).provider_sid(), sid);
+    EXPECT_EQ(this->Take(request).receipt.provider_sid(), sid);
+  }
+}
+
+TYPED_TEST_P(ClaimsContract, LetsNothingOutrankACertainOutcome) {
+  v1::Receipt expired = this->AReceipt(v1::RECEIPT_OUTCOME_ENDED);
+  expired.set_reason("EXPIRED");
+  for (const v1::Receipt& before :
+       {this->Accepted(this->ASid()), this->AReceipt(v1::RECEIPT_OUTCOME_REFUSED),
+        this->AReceipt(v1::RECEIPT_OUTCOME_RATE_LIMITED), expired}) {
+    const ClaimRequest request = this->ARequest(this->AName());
+    const Claim claim = this->Take(request);
+    this->Keep(request.name, claim.fence, before);
+    for (const v1::Receipt& late :
+         {this->Accepted(this->ASid()), this->AReceipt(v1::RECEIPT_OUTCOME_IN_DOUBT),
+          this->AReceipt(v1::RECEIPT_OUTCOME_NOT_SENT)})
+      EXPECT_EQ(this->Keep(request.name, claim.fence, late).SerializeAsString(),
+                before.SerializeAsString());
+  }
+}
+
+TYPED_TEST_P(ClaimsContract, KeepsADoubtForASilentHolderOnlyAfterItsLease) {
+  const auto doubt = this->AReceipt(v1::RECEIPT_OUTCOME_IN_DOUBT);
+  const ClaimRequest live = this->ARequest(this->AName());
+  this->Take(live);
+  EXPECT_EQ(this->Keep(live.name, 0, doubt).outcome(), v1::RECEIPT_OUTCOME_UNSPECIFIED);
+  const ClaimRequest silent = this->ARequest(this->AName(), this->kShortLease);
+  this->Take(silent);
+  this->Lapse(silent);
+  EXPECT_EQ(this->Keep(silent.name, 0, doubt).outcome(), v1::RECEIPT_OUTCOME_IN_DOUBT);
+  EXPECT_EQ(this->Take(silent).state, Claim::State::kDone);
+}
+
+TYPED_TEST_P(ClaimsContract, RefusesASidThatBelongsToAnotherTry) {
+  const std::string sid = this->ASid();
+  const v1::TryName first = this->AName();
+  v1::TryName second = first;
+  second.set_try_(2);
+  this->Keep(first, this->Take(this->ARequest(first)).fence, this->Accepted(sid));
+  const Claim claim = this->Take(this->ARequest(second));
+  const auto kept = this->world.claims().Keep(second, claim.fence, this->Accepted(sid));
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(this->Take(this->ARequest(second)).state, Claim::State::kBusy);
+}
+
+TYPED_TEST_P(ClaimsContract, StoresAVerdictForATryThatNeverBegan) {
+  ClaimRequest request = this->ARequest(this->AName());
+  request.end = this->AReceipt(v1::RECEIPT_OUTCOME_ENDED);
+  request.end->set_reason("EXPIRED");
+  EXPECT_EQ(this->Take(request).state, Claim::State::kDone);
+  const Claim later = this->Take(this->ARequest(request.name));
+  EXPECT_EQ(later.state, Claim::State::kDone);
+  EXPECT_EQ(later.receipt.reason(), "EXPIRED");
+}
+
+TYPED_TEST_P(ClaimsContract, LetsWhatWasBegunOutrankVerdictsAndMarks) {
+  ClaimRequest request = this->ARequest(this->AName());
+  this->Take(request);
+  this->world.Mark(request.name.alert_id(), "CANCELLED");
+  request.end = this->AReceipt(v1::RECEIPT_OUTCOME_ENDED);
+  EXPECT_EQ(this->Take(request).state, Claim::State::kBusy);
+}
+
+TYPED_TEST_P(ClaimsContract, StopsATryWhoseAlertWasMarkedBeforeItBegan) {
+  for (const std::string reason : {"CANCELLED", "ACKNOWLEDGED"}) {
+    const ClaimRequest request = this->ARequest(this->AName());
+    this->world.Mark(request.name.alert_id(), reason);
+    const Claim stopped = this->Take(request);
+    EXPECT_EQ(stopped.state, Claim::State::kStopped);
+    EXPECT_EQ(stopped.receipt.outcome(), v1::RECEIPT_OUTCOME_ENDED);
+    EXPECT_EQ(stopped.receipt.reason(), reason);
+    const Claim later = this->Take(request);
+    EXPECT_EQ(later.state, Claim::State::kDone);
+    EXPECT_EQ(later.receipt.SerializeAsString(), stopped.receipt.SerializeAsString());
+  }
+}
+
+TYPED_TEST_P(ClaimsContract, KeepsTriesAndStepsApart) {
+  v1::TryName name = this->AName(1, 1);
+  this->Take(this->ARequest(name));
+  name.set_try_(2);
+  EXPECT_EQ(this->Take(this->ARequest(name)).state, Claim::State::kGranted);
+  name.set_step(2);
+  EXPECT_EQ(this->Take(this->ARequest(name)).state, Claim::State::kGranted);
+}
+
+TYPED_TEST_P(ClaimsContract, AnswersNothingOnceItsMemoryIsLost) {
+  const ClaimRequest request = this->ARequest(this->AName());
+  const Claim claim = this->Take(request);
+  this->world.LoseMemory();
+  const auto taken = this->world.claims().Take(request);
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, ErrorCode::kRedisUnavailable);
+  EXPECT_FALSE(this->world.claims().Release(request.name, claim.fence));
+  EXPECT_FALSE(this->world.claims().Keep(request.name, claim.fence, this->Accepted("SM1")));
+}
+
+REGISTER_TYPED_TEST_SUITE_P(
+    ClaimsContract, GrantsANewTryOnceAndThenSaysBusy, GrantsOneOfManyOwnersRacing,
+    CallsATryLapsedWhenItsLeaseIsOverAndGrantsItToNobody, GrantsAReleasedTryAgainUnderAHigherFence,
+    IgnoresAReleaseUnderAnOldFence, IgnoresAReleaseAfterTheOutcome,
+    GivesTheReceiptToEveryoneWhoAsksAfterTheOutcome, KeepsNothingButAcceptedUnderAnOldFence,
+    LetsALateAcceptedOutrankWhatWasNotKnown, LetsNothingOutrankACertainOutcome,
+    KeepsADoubtForASilentHolderOnlyAfterItsLease, RefusesASidThatBelongsToAnotherTry,
+    StoresAVerdictForATryThatNeverBegan, LetsWhatWasBegunOutrankVerdictsAndMarks,
+    StopsATryWhoseAlertWasMarkedBeforeItBegan, KeepsTriesAndStepsApart,
+    AnswersNothingOnceItsMemoryIsLost);
+
+}  // namespace tocsin

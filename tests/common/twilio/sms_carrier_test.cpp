@@ -1,0 +1,123 @@
+#include "common/twilio/sms_carrier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/crypto/vault.h"
+#include "common/twilio/try_token.h"
+#include "common/twilio/webhook.h"
+#include "tests/common/twilio/script_server.h"
+
+namespace tocsin::twilio {
+namespace {
+
+using testing::EndsWith;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+constexpr WallTime kNow = FromUnixMicros(1'790'000'000'000'000);
+
+class StoppedClock final : public Clock {
+ public:
+  WallTime Now() const override { return kNow; }
+  SteadyTime SteadyNow() const override { return {}; }
+};
+
+class SmsCarrierTest : public testing::Test {
+ protected:
+  v1::Receipt Send() { return carrier.Send(dispatch, SteadyTime::max()); }
+  FormFields Form() const {
+    const auto requests = server.Requests();
+    if (requests.size() != 1) return {};
+    return *FormDecode(requests[0].substr(requests[0].find("\r\n\r\n") + 4), 100);
+  }
+
+  ScriptServer server{
+      {{.answer = HttpAnswer(201, R"({"sid":"SM0a0b0c0d0e0f00010203040506070809"})")}}};
+  crypto::KeyringVault vault{crypto::Keyring::Generate(kNow)};
+  StoppedClock clock;
+  SmsCarrier carrier{{.rest = {.base_url = server.Url()},
+                      .public_base_url = "https://alerts.example.org/",
+                      .topics = Topics("tocsin")},
+                     vault,
+                     clock};
+  Dispatch dispatch = [] {
+    Dispatch made;
+    made.name.set_alert_id("01990000-aaaa-7bbb-8ccc-dddddddddddd");
+    made.name.set_step(1);
+    made.name.set_try_(2);
+    made.to = Pii("+15145550123");
+    made.text = Pii("Fire, floor 3 & 4: café");
+    made.account = {.sid = "AC1", .auth_token = Secret("t"), .secondary_auth_token = {}};
+    made.sender.number = "+14165550100";
+    made.work.set_topic(Topics("tocsin").Lane(v1::CHANNEL_SMS, v1::ALERT_CLASS_HIGH));
+    made.work.set_partition(7);
+    made.work.set_offset(99);
+    made.validity = std::chrono::seconds(600);
+    return made;
+  }();
+};
+
+// S1
+TEST_F(SmsCarrierTest, PostsToFromAndBody) {
+  EXPECT_EQ(Send().outcome(), v1::RECEIPT_OUTCOME_ACCEPTED);
+  EXPECT_EQ(FieldOf(Form(), "To"), "+15145550123");
+  EXPECT_EQ(FieldOf(Form(), "From"), "+14165550100");
+  EXPECT_EQ(FieldOf(Form(), "Body"), "Fire, floor 3 & 4: café");
+  EXPECT_EQ(FieldOf(Form(), "ValidityPeriod"), "600");
+  EXPECT_EQ(FieldOf(Form(), "MessagingServiceSid"), "");
+}
+
+// W5: the callback names the try and where its work stands.
+TEST_F(SmsCarrierTest, AsksForCallbacksThatNameTheTry) {
+  Send();
+  std::string url(FieldOf(Form(), "StatusCallback"));
+  const std::string path = "https://alerts.example.org/twilio/sms/status/";
+  ASSERT_THAT(url, StartsWith(path));
+  ASSERT_THAT(url, EndsWith("#rc=5&rp=all&rt=3000&tt=15000"));
+  const auto token = ParseTryToken(vault, url.substr(path.size(), kTryTokenChars));
+  ASSERT_TRUE(token);
+  EXPECT_EQ(token->name.SerializeAsString(), dispatch.name.SerializeAsString());
+  EXPECT_EQ(token->channel, v1::CHANNEL_SMS);
+  EXPECT_EQ(token->alert_class, v1::ALERT_CLASS_HIGH);
+  EXPECT_EQ(token->partition, 7);
+  EXPECT_EQ(token->offset, 99);
+  EXPECT_EQ(token->time, kNow);
+}
+
+TEST_F(SmsCarrierTest, SendsThroughAMessagingService) {
+  dispatch.sender.number.clear();
+  dispatch.sender.messaging_service_sid = "MG1";
+  Send();
+  EXPECT_EQ(FieldOf(Form(), "MessagingServiceSid"), "MG1");
+  EXPECT_EQ(FieldOf(Form(), "From"), "");
+}
+
+TEST_F(SmsCarrierTest, KeepsTheValidityWithinTwiliosBounds) {
+  dispatch.validity = std::chrono::hours(48);
+  Send();
+  EXPECT_EQ(FieldOf(Form(), "ValidityPeriod"), "36000");
+}
+
+TEST_F(SmsCarrierTest, GivesAtLeastASecondOfValidity) {
+  dispatch.validity = std::chrono::seconds(-5);
+  Send();
+  EXPECT_EQ(FieldOf(Form(), "ValidityPeriod"), "1");
+}
+
+TEST_F(SmsCarrierTest, SendsNothingWithoutASender) {
+  dispatch.sender.number.clear();
+  const v1::Receipt receipt = Send();
+  EXPECT_EQ(receipt.outcome(), v1::RECEIPT_OUTCOME_NOT_SENT);
+  EXPECT_EQ(receipt.reason(), "NO_ROUTE");
+  EXPECT_THAT(server.Requests(), IsEmpty());
+}
+
+TEST_F(SmsCarrierTest, SendsNothingForATryWithoutAProperName) {
+  dispatch.name.set_alert_id("none");
+  EXPECT_EQ(Send().outcome(), v1::RECEIPT_OUTCOME_NOT_SENT);
+  EXPECT_THAT(server.Requests(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace tocsin::twilio

@@ -1,0 +1,100 @@
+// The door, in memory. Answers on the caller's thread.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "common/ports/admissions.h"
+
+namespace tocsin {
+
+// Safe to use from several threads.
+class FakeAdmissions final : public Admissions {
+ public:
+  void SetDown(bool down) {
+    const std::lock_guard lock(mutex_);
+    down_ = down;
+  }
+  // The store was flushed: all is gone, and every call fails.
+  void LoseMemory() {
+    const std::lock_guard lock(mutex_);
+    alerts_.clear();
+    keys_.clear();
+    down_ = true;
+  }
+  // A worker has claimed a try of this alert.
+  void SetTaken(const std::string& alert_id) {
+    const std::lock_guard lock(mutex_);
+    alerts_[alert_id].taken = true;
+  }
+
+  void Admit(AdmitRequest request, std::function<void(Result<Admission>)> answer) override {
+    answer(Decide(request));
+  }
+
+  void Confirm(const std::string& alert_id, const v1::Position& position) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) return;
+    alerts_[alert_id].accepted = true;
+    alerts_[alert_id].position = position;
+  }
+
+  void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
+                const std::string& nonce) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = alerts_.find(alert_id);
+    if (down_ || found == alerts_.end()) return;
+    const Alert& alert = found->second;
+    if (alert.accepted || alert.again || alert.taken || alert.request.nonce != nonce) return;
+    alerts_.erase(found);
+    if (const auto key = keys_.find(idempotency_digest);
+        key != keys_.end() && key->second == alert_id)
+      keys_.erase(key);
+  }
+
+ private:
+  struct Alert {
+    AdmitRequest request;
+    v1::Position position;
+    bool accepted = false;
+    bool again = false;
+    bool taken = false;
+  };
+
+  Result<Admission> Decide(const AdmitRequest& request) {
+    using State = Admission::State;
+    const std::lock_guard lock(mutex_);
+    if (down_) return Fail(ErrorCode::kRedisUnavailable, "the store does not answer");
+    const auto key = keys_.find(request.idempotency_digest);
+    if (!request.idempotency_digest.empty() && key != keys_.end()) {
+      Alert& first = alerts_[key->second];
+      Admission admission{
+          .alert_id = key->second, .accepted = first.request.accepted, .position = first.position};
+      if (first.request.request_digest != request.request_digest) {
+        admission.state = State::kConflict;
+      } else if (first.accepted) {
+        admission.state = State::kReplay;
+      } else {
+        admission.state = State::kAgain;
+        first.request.nonce = request.nonce;
+        first.again = true;
+      }
+      return admission;
+    }
+    alerts_[request.alert_id].request = request;
+    if (!request.idempotency_digest.empty()) keys_[request.idempotency_digest] = request.alert_id;
+    return Admission{.state = State::kNew,
+                     .alert_id = request.alert_id,
+                     .accepted = request.accepted,
+                     .position = {}};
+  }
+
+  std::mutex mutex_;
+  bool down_ = false;
+  std::map<std::string, Alert> alerts_;
+  std::map<std::string, std::string> keys_;
+};
+
+}  // namespace tocsin

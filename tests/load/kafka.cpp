@@ -1,0 +1,67 @@
+#include "common/kafka/admin.h"
+#include "common/kafka/producer.h"
+#include "tests/load/load.h"
+
+#include <memory>
+#include <semaphore>
+
+namespace tocsin::load {
+namespace {
+
+constexpr std::ptrdiff_t kPipelined = 16'000;  // below the producer's own bound
+constexpr size_t kValueBytes = 300;
+constexpr std::chrono::milliseconds kLimit{30'000};
+constexpr const char* kTopic = "load.raw";  // of nobody else
+
+struct Options {
+  std::string bootstrap;
+  std::uint64_t count = 200'000;
+  int in_flight = 64;
+  bool pipelined = false;
+};
+
+// The limit beside ours: the same producer, the same broker, records that nobody reads.
+Result<int> Drive(const Options& options) {
+  kafka::KafkaSettings settings;
+  settings.bootstrap = options.bootstrap;
+  TOCSIN_TRY(kafka::Admin admin, kafka::Admin::Create(settings));
+  TOCSIN_CHECK_OK(
+      admin.EnsureTopics({{kTopic, kLanePartitions, false, std::chrono::hours(1), false}}, kLimit));
+  TOCSIN_TRY(const auto producer, kafka::Producer::Create(settings, kafka::kIngressProfile));
+  TOCSIN_CHECK_OK(producer->Warm({kTopic}, kLimit));
+
+  Measure measure(options.count);
+  std::counting_semaphore<kPipelined> open(options.pipelined ? kPipelined : options.in_flight);
+  for (std::uint64_t i = 0; i < options.count; ++i) {
+    open.acquire();
+    const auto begin = Steady::now();
+    producer->Publish({kTopic, std::to_string(i), std::string(kValueBytes, 'x'), {}},
+                      [&measure, &open, begin](const PublishReport& report) {
+                        if (report.outcome == PublishOutcome::kPersisted)
+                          measure.Done(begin);
+                        else
+                          measure.Failed(report.why);
+                        open.release();
+                      });
+  }
+  TOCSIN_CHECK_OK(producer->Flush(kLimit));
+  return measure.Tell();
+}
+
+}  // namespace
+
+void AddKafka(CLI::App& app, Run& run) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& command = *app.add_subcommand("kafka", "bare records, each with its report");
+  command.add_option("--bootstrap", options->bootstrap)
+      ->envname("TOCSIN_KAFKA_BOOTSTRAP")
+      ->required();
+  command.add_option("--count", options->count)->capture_default_str();
+  auto* in_flight = command.add_option("--in-flight", options->in_flight)
+                        ->check(CLI::Range(1, 10'000))
+                        ->capture_default_str();
+  command.add_flag("--pipelined", options->pipelined, "as many as fit")->excludes(in_flight);
+  command.callback([options, &run] { run = [options] { return Drive(*options); }; });
+}
+
+}  // namespace tocsin::load

@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/load/load.h"
+
+namespace tocsin::load {
+
+Measure::Measure(std::uint64_t expected) { micros_.reserve(expected); }
+
+void Measure::Done(Steady::time_point begin, std::uint64_t pieces) {
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - begin);
+  const std::lock_guard lock(mutex_);
+  done_ += pieces;
+  micros_.push_back(static_cast<std::uint32_t>(took.count()));
+}
+
+void Measure::Failed(const std::string& why, std::uint64_t pieces) {
+  const std::lock_guard lock(mutex_);
+  failed_ += pieces;
+  if (why_.empty()) why_ = why;
+}
+
+int Measure::Tell() {
+  const double seconds = std::chrono::duration<double>(Steady::now() - begin_).count();
+  const std::lock_guard lock(mutex_);
+  std::sort(micros_.begin(), micros_.end());
+  const auto quantile = [this](double share) {
+    if (micros_.empty()) return 0.0;
+    const auto last = static_cast<double>(micros_.size() - 1);
+    return micros_[static_cast<size_t>(last * share)] / 1000.0;
+  };
+  nlohmann::json told{{"done", done_},
+                      {"failed", failed_},
+                      {"seconds", seconds},
+                      {"per_second", static_cast<double>(done_) / seconds},
+                      {"p50_ms", quantile(.5)},
+                      {"p99_ms", quantile(.99)},
+                      {"p999_ms", quantile(.999)}};
+  if (!why_.empty()) told["why"] = why_;
+  std::cout << told.dump() << '\n';
+  return failed_ == 0 ? 0 : 1;
+}
+
+Steady::time_point Schedule::Await(std::uint64_t number) const {
+  if (per_second_ <= 0) return Steady::now();
+  const auto at =
+      begin_ + std::chrono::duration_cast<Steady::duration>(
+                   std::chrono::duration<double>(static_cast<double>(number) / per_second_));
+  std::this_thread::sleep_until(at);
+  return at;
+}
+
+}  // namespace tocsin::load

@@ -1,0 +1,35 @@
+// A log that takes its time: nothing is reported before the test says so.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <utility>
+
+#include "tests/fakes/record_log.h"
+
+namespace tocsin::ingress {
+
+// For one thread. What is released goes into `log`, which says how it ends.
+class HeldLog final : public RecordLog {
+ public:
+  explicit HeldLog(FakeRecordLog& log) : log_(log) {}
+
+  void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) override {
+    held_.emplace_back(std::move(record), std::move(report));
+  }
+
+  size_t Held() const { return held_.size(); }
+
+  // The oldest one is written and reported.
+  void ReleaseOne() {
+    auto [record, report] = std::move(held_.front());
+    held_.pop_front();
+    log_.Publish(std::move(record), report);
+  }
+
+ private:
+  FakeRecordLog& log_;
+  std::deque<std::pair<OutgoingRecord, std::function<void(const PublishReport&)>>> held_;
+};
+
+}  // namespace tocsin::ingress

@@ -1,0 +1,75 @@
+"""Many alerts while Twilio loses, refuses and delays some: at the end every book says the same. R1, R4, R7, W5."""
+
+import os
+
+import pytest
+
+import api
+import ledger
+import poll
+import stack as stacks
+
+ALERTS = int(os.environ.get("TOCSIN_SYSTEM_ALERTS", "3000"))
+ALERTS_PER_SECOND = 20  # the least a busy machine of two cores carries through to the end
+SETTLE_SECONDS = 180
+FAST = 1000  # segments per second of the sender: the test is not about pacing
+
+FAULTS = {
+    "create": {"latency_ms": 20, "slow_ms": 1000, "hold_ms": 4000, "rate_429": 0.01, "rate_500": 0.003,
+               "rate_500_after": 0.002, "rate_503_html": 0.002, "rate_502_html_after": 0.002,
+               "rate_reset_before": 0.005, "rate_reset_after": 0.005, "rate_timeout_before": 0.001,
+               "rate_timeout_after": 0.001, "rate_slow": 0.01, "rate_early": 0.01},
+    "callback": {"rate_missing": 0.002, "rate_double": 0.02, "rate_reorder": 0.02, "reorder_ms": 500},
+}
+
+
+def recipient(number):
+    """Mostly people; some whose carrier fails, and some numbers that Twilio refuses."""
+    if number % 97 == 0:
+        return "+15005553005"
+    if number % 101 == 0:
+        return "+15005550009"
+    return f"+1514{2_000_000 + number}"
+
+
+def frames(requests):
+    return [requests[at:at + api.MAX_STREAM_FRAME] for at in range(0, len(requests), api.MAX_STREAM_FRAME)]
+
+
+def enqueue_all(client, requests):
+    """The ids of all alerts; what the service is too busy for is offered again under its key."""
+    accepted, left = {}, list(requests)
+    while left:
+        offered, refused = frames(left), []
+        for frame, results in client.stream(offered):
+            for request, result in zip(offered[frame], results):
+                if result.HasField("accepted"):
+                    accepted[request.idempotency_key] = result.accepted.alert_id
+                else:
+                    assert api.Details(result.error).retry_seconds is not None, result.error
+                    refused.append(request)
+        left = refused
+    return accepted
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with stacks.Stack({"TOCSIN_TWILIO_POST_LIMIT": "3s", "TOCSIN_LEASE": "8s"}) as started:
+        started.change_registry(lambda text: text.replace("segments_per_second: 100", f"segments_per_second: {FAST}"))
+        yield started
+
+
+def test_client_kafka_twilio_and_postgresql_agree_on_every_alert(stack, client, simulator):
+    simulator.faults(**FAULTS)
+    accepted = enqueue_all(client, [api.request(recipient(number), f"Notice {number}.", idempotency_key=f"n-{number}")
+                                    for number in range(ALERTS)])
+    ids = set(accepted.values())
+    assert len(ids) == ALERTS
+    try:
+        poll.until("every alert has its end", lambda: ledger.settled(stack),
+                   SETTLE_SECONDS + ALERTS / ALERTS_PER_SECOND)
+    finally:
+        books = ledger.Ledger.read(stack.env, ids)
+        print(books.report())
+    assert not books.differences()
+    assert sum(books.simulator.faults.values()) > 0, "the run met no fault"

@@ -1,0 +1,374 @@
+"""Twilio's official Python SDK judges the simulator from outside (Q2).
+
+Needs the package `twilio` and the program; TOCSIN_BIN_DIR names the folder of the latter.
+"""
+
+import http.server
+import json
+import os
+import pathlib
+import queue
+import signal
+import socket
+import subprocess
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+
+import twilio.rest as twilio_rest
+from twilio.base.exceptions import TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.request_validator import RequestValidator
+
+ACCOUNT = "AC0123456789abcdef0123456789abcdef"
+SERVICE = "MG0123456789abcdef0123456789abcdef"
+TOKEN = "fedcba9876543210fedcba9876543210"
+FROM = "+15017122661"
+TO = "+15145550123"
+ANSWER_LIMIT = 20  # seconds a test waits for a callback before it fails
+
+
+def program():
+    folder = os.environ.get("TOCSIN_BIN_DIR", "build/release/bin")
+    return str(pathlib.Path(folder) / "tocsin-twilio-sim")
+
+
+class Simulator:
+    def __init__(self, folder, *extra):
+        token_file = folder / "token"
+        token_file.write_text(TOKEN + "\n")
+        self.process = subprocess.Popen(
+            [program(), "--listen", "127.0.0.1:0", "--account", ACCOUNT, "--auth-token-file",
+             str(token_file), "--number", "+15145550111", "--messaging-service",
+             f"{SERVICE}=+15145550111", "--seed", "7", *extra],
+            stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().split("port ")[1].split(",")[0])
+        self.base = f"http://127.0.0.1:{self.port}"
+
+    def control(self, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(self.base + path, data=data)) as answer:
+            return answer.read().decode()
+
+    def lines(self, path):
+        return [json.loads(line) for line in self.control(path).splitlines()]
+
+    def client(self, token=TOKEN, account=ACCOUNT):
+        http_client = TwilioHttpClient(timeout=10)
+        http_client.session.trust_env = False
+        client = twilio_rest.Client(account, token, http_client=http_client,
+                                    environment={"unused": "1"})
+        client.api.base_url = self.base
+        return client
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory):
+    running = Simulator(tmp_path_factory.mktemp("sim"))
+    yield running
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(timeout=10) == 0
+
+
+@pytest.fixture(autouse=True)
+def clean(simulator):
+    simulator.control("/sim/reset", {})
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """Keeps every webhook it gets: path, headers, form fields."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.statuses = queue.Queue()  # answers to give; 204 when empty
+        self.seen = queue.Queue()
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+    def next(self):
+        return self.seen.get(timeout=ANSWER_LIMIT)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        pairs = urllib.parse.parse_qsl(body, keep_blank_values=True, strict_parsing=True)
+        self.server.seen.put((self.path, self.headers, dict(pairs)))
+        status = 204 if self.server.statuses.empty() else self.server.statuses.get()
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def receiver():
+    server = Receiver()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def wait_for_status(client, sid, status):
+    for _ in range(2000):
+        message = client.messages(sid).fetch()
+        if message.status == status:
+            return message
+    raise AssertionError(f"never became {status}")
+
+
+def test_a_created_message_has_the_documented_types(simulator):
+    message = simulator.client().messages.create(to=TO, from_=FROM, body="caf\u00e9 \U0001f514")
+    assert message.sid.startswith("SM") and len(message.sid) == 34
+    assert message.account_sid == ACCOUNT
+    assert (message.status, message.direction) == ("queued", "outbound-api")
+    assert (message.num_segments, message.num_media) == ("1", "0")
+    assert message.body == "caf\u00e9 \U0001f514"
+    assert message.date_created.tzinfo is not None and message.date_sent is None
+    assert message.price is None and message.price_unit == "USD"
+    assert message.error_code is None and message.messaging_service_sid is None
+    assert message.uri == f"/2010-04-01/Accounts/{ACCOUNT}/Messages/{message.sid}.json"
+    assert set(message.subresource_uris) == {"media", "feedback"}
+
+
+def test_a_message_is_delivered_fetched_redacted_and_deleted(simulator):
+    client = simulator.client()
+    sid = client.messages.create(to=TO, from_=FROM, body="secret").sid
+    delivered = wait_for_status(client, sid, "delivered")
+    assert delivered.date_sent is not None and delivered.body == "secret"
+    assert client.messages(sid).update(body="").body == ""
+    assert client.messages(sid).fetch().body == ""
+    assert client.messages(sid).delete()
+    with pytest.raises(TwilioRestException) as gone:
+        client.messages(sid).fetch()
+    assert (gone.value.status, gone.value.code) == (404, 20404)
+
+
+def test_a_message_in_flight_cannot_be_deleted(simulator):
+    simulator.control("/sim/faults", {"outcomes": {TO: {"queue_ms": 60000}}})
+    client = simulator.client()
+    sid = client.messages.create(to=TO, from_=FROM, body="x").sid
+    with pytest.raises(TwilioRestException) as refused:
+        client.messages(sid).delete()
+    assert (refused.value.status, refused.value.code) == (409, 20009)
+
+
+def test_the_list_pages_newest_first(simulator):
+    client = simulator.client()
+    sids = [client.messages.create(to=TO, from_=FROM, body=str(i)).sid for i in range(7)]
+    client.messages.create(to="+15145550199", from_=FROM, body="other")
+    listed = client.messages.list(to=TO, page_size=3)
+    assert [message.sid for message in listed] == sids[::-1]
+    page = client.messages.page(to=TO, page_size=3)
+    pages = [[m.sid for m in page]]
+    while (page := page.next_page()) is not None:
+        pages.append([m.sid for m in page])
+    assert [len(p) for p in pages] == [3, 3, 1]
+    assert len(client.messages.list(limit=5)) == 5
+
+
+@pytest.mark.parametrize("fields, status, code", [
+    ({"to": "+15005550001", "from_": FROM, "body": "x"}, 400, 21211),
+    ({"to": "+15005550002", "from_": FROM, "body": "x"}, 400, 21612),
+    ({"to": "+15005550003", "from_": FROM, "body": "x"}, 400, 21408),
+    ({"to": "+15005550004", "from_": FROM, "body": "x"}, 400, 21610),
+    ({"to": "+15005550009", "from_": FROM, "body": "x"}, 400, 21614),
+    ({"to": "nonsense", "from_": FROM, "body": "x"}, 400, 21211),
+    ({"to": TO, "from_": FROM}, 400, 21602),
+    ({"to": TO, "body": "x"}, 400, 21603),
+    ({"to": TO, "from_": FROM, "body": "x" * 1601}, 400, 21617),
+    ({"to": TO, "from_": "+15145559999", "body": "x"}, 400, 21659),
+    ({"to": TO, "from_": FROM, "body": "x", "status_callback": "http://a_b/"}, 400, 21609),
+    ({"to": TO, "messaging_service_sid": "MG" + "f" * 32, "body": "x"}, 400, 21701),
+])
+def test_refusals_carry_twilios_codes(simulator, fields, status, code):
+    with pytest.raises(TwilioRestException) as refused:
+        simulator.client().messages.create(**fields)
+    assert (refused.value.status, refused.value.code) == (status, code)
+    assert simulator.lines("/sim/requests")[-1]["code"] == code
+
+
+def test_wrong_credentials_and_foreign_accounts_are_refused(simulator):
+    with pytest.raises(TwilioRestException) as refused:
+        simulator.client(token="wrong").messages.create(to=TO, from_=FROM, body="x")
+    assert (refused.value.status, refused.value.code) == (401, 20003)
+    client = simulator.client()
+    with pytest.raises(TwilioRestException) as missing:
+        client.api.v2010.accounts("AC" + "f" * 32).messages.create(to=TO, from_=FROM, body="x")
+    assert (missing.value.status, missing.value.code) == (404, 20404)
+
+
+def form_of(entry):
+    path, headers, fields = entry
+    return path, headers["X-Twilio-Signature"], fields
+
+
+def test_callbacks_are_signed_and_in_order(simulator, receiver):
+    url = receiver.url("/cb/token-1?x=%2F&y=a+b")
+    sent = simulator.client().messages.create(to=TO, from_=FROM, body="x",
+                                              status_callback=url + "#rc=2&rp=all")
+    for status in ("sent", "delivered"):
+        path, headers, fields = receiver.next()
+        assert receiver.url(path) == url
+        assert RequestValidator(TOKEN).validate(url, fields, headers["X-Twilio-Signature"])
+        assert not RequestValidator("x").validate(url, fields, headers["X-Twilio-Signature"])
+        assert headers["User-Agent"] == "TwilioProxy/1.1"
+        assert headers["I-Twilio-Idempotency-Token"]
+        assert headers["Content-Type"].startswith("application/x-www-form-urlencoded")
+        assert fields["MessageSid"] == fields["SmsSid"] == sent.sid
+        assert fields["MessageStatus"] == fields["SmsStatus"] == status
+        assert (fields["To"], fields["From"], fields["AccountSid"]) == (TO, FROM, ACCOUNT)
+        assert fields["ApiVersion"] == "2010-04-01" and "ErrorCode" not in fields
+        assert ("RawDlrDoneDate" in fields) == (status == "delivered")
+
+
+def test_a_failure_names_its_code(simulator, receiver):
+    client = simulator.client()
+    sid = client.messages.create(to="+15005553003", from_=FROM, body="x",
+                                 status_callback=receiver.url("/cb")).sid
+    assert receiver.next()[2]["MessageStatus"] == "sent"
+    fields = receiver.next()[2]
+    assert (fields["MessageStatus"], fields["ErrorCode"]) == ("undelivered", "30003")
+    fetched = client.messages(sid).fetch()
+    assert (fetched.error_code, fetched.status) == (30003, "undelivered")
+
+
+def test_a_service_accepts_first_and_tells_of_queued(simulator, receiver):
+    message = simulator.client().messages.create(to=TO, messaging_service_sid=SERVICE, body="x",
+                                                 status_callback=receiver.url("/cb"))
+    assert (message.status, message.from_, message.num_segments) == ("accepted", None, "0")
+    told = [receiver.next()[2] for _ in range(3)]
+    assert [f["MessageStatus"] for f in told] == ["queued", "sent", "delivered"]
+    assert {f["MessagingServiceSid"] for f in told} == {SERVICE}
+    assert {f["From"] for f in told} == {"+15145550111"}
+
+
+def test_retries_keep_the_idempotency_token(simulator, receiver):
+    for _ in range(2):
+        receiver.statuses.put(503)
+    simulator.client().messages.create(to="+15005555000", from_=FROM, body="x",
+                                       status_callback=receiver.url("/cb#rc=3&rp=5xx"))
+    tries = [receiver.next() for _ in range(3)]
+    assert {t[2]["MessageStatus"] for t in tries} == {"sent"}
+    assert len({t[1]["I-Twilio-Idempotency-Token"] for t in tries}) == 1
+
+
+def test_callback_faults_double_drop_and_come_early(simulator, receiver):
+    simulator.control("/sim/faults", {"callback": {"rate_double": 1}})
+    client = simulator.client()
+    client.messages.create(to=TO, from_=FROM, body="x", status_callback=receiver.url("/cb"))
+    told = [receiver.next()[2]["MessageStatus"] for _ in range(4)]
+    assert told == ["sent", "sent", "delivered", "delivered"]
+    simulator.control("/sim/faults", {"callback": {"rate_missing": 1}})
+    sid = client.messages.create(to=TO, from_=FROM, body="x",
+                                 status_callback=receiver.url("/cb")).sid
+    wait_for_status(client, sid, "delivered")
+    assert receiver.seen.empty()
+    simulator.control("/sim/faults", {"callback": {}, "next": [{"kind": "early"}]})
+    client.messages.create(to=TO, from_=FROM, body="x", status_callback=receiver.url("/cb"))
+    assert not receiver.seen.empty()
+
+
+def test_reordered_callbacks_overtake_each_other(simulator, receiver):
+    simulator.control("/sim/faults", {"callback": {"rate_reorder": 0.5}, "seed": 3})
+    client = simulator.client()
+    orders = set()
+    for _ in range(10):
+        client.messages.create(to=TO, from_=FROM, body="x", status_callback=receiver.url("/cb"))
+        orders.add(tuple(receiver.next()[2]["MessageStatus"] for _ in range(2)))
+    assert ("delivered", "sent") in orders
+
+
+def post_raw(simulator):
+    """The answer's status line, or None when the connection was reset."""
+    body = urllib.parse.urlencode({"To": TO, "From": FROM, "Body": "x"})
+    import base64
+    credentials = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+    with socket.create_connection(("127.0.0.1", simulator.port), timeout=10) as connection:
+        connection.sendall((f"POST /2010-04-01/Accounts/{ACCOUNT}/Messages.json HTTP/1.1\r\n"
+                            f"Host: x\r\nAuthorization: Basic {credentials}\r\n"
+                            "Content-Type: application/x-www-form-urlencoded\r\n"
+                            f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
+        try:
+            return connection.recv(65536).decode()
+        except ConnectionResetError:
+            return None
+
+
+def test_create_faults_do_what_the_books_say(simulator):
+    simulator.control("/sim/faults", {"create": {"hold_ms": 50}, "next": [
+        {"kind": "429", "retry_after": 3}, {"kind": "500"}, {"kind": "500_after"},
+        {"kind": "503_html"}, {"kind": "reset_before"}, {"kind": "reset_after"},
+        {"kind": "timeout_after"}, {"kind": "refuse", "code": 21610}]})
+    before = len(simulator.lines("/sim/requests"))
+    answers = [post_raw(simulator) for _ in range(9)]
+    assert [a and int(a.split()[1]) for a in answers] == [429, 500, 500, 503, None, None, None, 400,
+                                                         201]
+    assert "Retry-After: 3" in answers[0] and '"code":20429' in answers[0]
+    assert "<html>" in answers[3]
+    books = simulator.lines("/sim/requests")[before:]
+    assert [b["accepted"] for b in books] == [False, False, True, False, False, True, True, False,
+                                             True]
+    assert len(simulator.lines("/sim/messages")) == 4
+
+
+def test_stop_blocks_and_start_frees(simulator, receiver):
+    client = simulator.client()
+    inbound = {"from": TO, "to": FROM, "url": receiver.url("/in")}
+    said = json.loads(simulator.control("/sim/inbound", {**inbound, "body": " stop "}))
+    assert said["status"] == 204
+    path, headers, fields = receiver.next()
+    assert RequestValidator(TOKEN).validate(receiver.url(path), fields,
+                                            headers["X-Twilio-Signature"])
+    assert fields["Body"] == " stop " and fields["SmsStatus"] == "received"
+    assert fields["MessageSid"] == fields["SmsMessageSid"] == said["sid"]
+    with pytest.raises(TwilioRestException) as refused:
+        client.messages.create(to=TO, from_=FROM, body="x")
+    assert refused.value.code == 21610
+    simulator.control("/sim/inbound", {**inbound, "body": "START"})
+    assert client.messages.create(to=TO, from_=FROM, body="x").status == "queued"
+
+
+def test_a_full_queue_is_refused_with_21611(simulator):
+    simulator.control("/sim/faults", {"senders": {FROM: {"queue_segments": 0}}})
+    with pytest.raises(TwilioRestException) as refused:
+        simulator.client().messages.create(to=TO, from_=FROM, body="x")
+    assert refused.value.code == 21611
+
+
+def test_control_requests_with_unknown_members_are_refused(simulator):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        simulator.control("/sim/faults", {"creates": {}})
+    assert refused.value.code == 400
+    assert "creates" in json.loads(refused.value.read())["error"]
+
+
+def test_the_same_seed_gives_the_same_sids(simulator):
+    client = simulator.client()
+    runs = []
+    for _ in range(2):
+        simulator.control("/sim/reset", {"seed": 99})
+        runs.append([client.messages.create(to=TO, from_=FROM, body="x").sid for _ in range(5)])
+    assert runs[0] == runs[1]
+
+
+def test_callbacks_leave_loopback_only_when_told(simulator):
+    client = simulator.client()
+    before = json.loads(simulator.control("/sim/health"))["callbacks_withheld"]
+    sid = client.messages.create(to=TO, from_=FROM, body="x",
+                                 status_callback="http://192.0.2.1/cb").sid
+    wait_for_status(client, sid, "delivered")
+    health = json.loads(simulator.control("/sim/health"))
+    assert health["callbacks_withheld"] == before + 2 and health["callbacks_waiting"] == 0
