@@ -61,7 +61,7 @@ struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string
       message;  // ids, lengths and last-four digits only: it is logged and returned as it stands
-  std::string field = {};  // the offending field of a request or setting, as its author wrote it
+  std::string field = {};    // the offending field of a request or setting, as its author wrote it
   std::string subject = {};  // id of the alert it is about, where one is known
   std::optional<std::chrono::milliseconds> retry_after = {};  // when the refusing side named a time
 };

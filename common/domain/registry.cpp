@@ -126,7 +126,8 @@ Result<const Sender*> RegistrySnapshot::SenderFor(std::string_view e164, v1::Cha
   for (const Sender& sender : content_.senders) {
     if (sender.account_sid != route->account_sid || !sender.channels.contains(channel)) continue;
     if (!wanted.empty()) {
-      if (sender.id == wanted) return &sender;
+      const bool fits = sender.classes.empty() || sender.classes.contains(alert_class);
+      if (sender.id == wanted && fits) return &sender;
     } else if (sender.classes.empty()) {
       if (general == nullptr) general = &sender;
     } else if (sender.classes.contains(alert_class) && dedicated == nullptr) {
@@ -136,8 +137,8 @@ Result<const Sender*> RegistrySnapshot::SenderFor(std::string_view e164, v1::Cha
   const Sender* chosen = dedicated != nullptr ? dedicated : general;
   if (chosen != nullptr) return chosen;
   if (!wanted.empty())
-    return Fail(ErrorCode::kNoRoute, "no such sender for this channel at the account of the route",
-                "sender");
+    return Fail(ErrorCode::kNoRoute,
+                "no such sender for this channel and class at the account of the route", "sender");
   return Fail(ErrorCode::kNoRoute,
               "the route's account has no sender for " + std::string(NameOf(channel)) + "; add one",
               "to");

@@ -27,8 +27,10 @@ struct FoldOptions {
   std::chrono::milliseconds hint_interval{1'000};
   std::chrono::milliseconds retry_base{100};  // after a failed fold; doubles
   std::chrono::milliseconds retry_cap{5'000};
-  std::int64_t queue_records = 10'000;  // fetched ahead
-  std::int64_t queue_kbytes = 16'384;
+  // Fetched ahead. A full queue stops fetching for a whole second (librdkafka 2.0.2), so it holds
+  // more than a second of work.
+  std::int64_t queue_records = 50'000;
+  std::int64_t queue_kbytes = 32'768;
 };
 
 struct Watermarks {

@@ -31,7 +31,9 @@ struct GroupOptions {
   // mark it flows again: every pause throws away what was fetched ahead.
   size_t high_water = 128;
   size_t low_water = 64;
-  std::int64_t queue_records = 2'000;  // fetched ahead
+  // Fetched ahead. A full queue stops fetching for a whole second (librdkafka 2.0.2), so it holds
+  // more than a second of work.
+  std::int64_t queue_records = 20'000;
   std::int64_t queue_kbytes = 16'384;
 };
 

@@ -88,10 +88,10 @@ void Acceptance::Enqueue(const std::string& client_id, const v1::EnqueueRequest&
 
 void Acceptance::Admitted(const std::shared_ptr<Call>& call, Result<Admission> admission) {
   if (!admission) {
-    // An emergency goes on without the store: its record in the lane is the acceptance.
-    if (admission.error().code == ErrorCode::kRedisUnavailable &&
-        call->request.alert_class == v1::ALERT_CLASS_EMERGENCY)
-      return Publish(call);
+    // An emergency goes on without the store, be it down or drowned: its record is the acceptance.
+    const bool storeless = admission.error().code == ErrorCode::kRedisUnavailable ||
+                           admission.error().code == ErrorCode::kOverloaded;
+    if (storeless && call->request.alert_class == v1::ALERT_CLASS_EMERGENCY) return Publish(call);
     return Finish(*call, Fail(admission.error()));
   }
   call->admitted = true;

@@ -125,6 +125,9 @@ Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySn
   if (request.has_expires_at()) {
     TOCSIN_TRY(not_after, TimeOf(request.expires_at(), now, "expires_at"));
   }
+  if (not_after <= std::max(send_at, now) && !request.has_expires_at())
+    return Fail(ErrorCode::kInvalidArgument,
+                "leaves no time to send within 7 days; choose an earlier time", "send_at");
   if (not_after <= std::max(send_at, now))
     return Fail(ErrorCode::kInvalidArgument, "must lie after now and after send_at", "expires_at");
 

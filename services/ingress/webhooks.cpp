@@ -1,8 +1,10 @@
 #include "services/ingress/webhooks.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "common/base/uuid.h"
 #include "common/domain/phone.h"
 #include "common/domain/twilio_errors.h"
 #include "common/twilio/opt_out.h"
@@ -13,6 +15,7 @@
 namespace tocsin::ingress {
 namespace {
 
+constexpr size_t kAccountsTried = 32;  // of a request that names no account of ours
 constexpr std::string_view kAlias = "/relay/twilio/webhook";
 
 struct Prefix {
@@ -79,10 +82,32 @@ std::optional<Webhooks::Route> Webhooks::RouteOf(std::string_view path) {
 }
 
 // The alias takes every kind; what the request is shows in its fields.
-std::optional<v1::WebhookKind> Webhooks::KindOfAlias(const FormFields& fields) const {
+v1::WebhookKind Webhooks::KindOfAlias(const FormFields& fields) {
   if (!twilio::FieldOf(fields, "CallSid").empty()) return v1::WEBHOOK_KIND_VOICE_STATUS;
   if (!twilio::FieldOf(fields, "MessageStatus").empty()) return v1::WEBHOOK_KIND_SMS_STATUS;
   if (!twilio::FieldOf(fields, "MessageSid").empty()) return v1::WEBHOOK_KIND_SMS_INBOUND;
+  return v1::WEBHOOK_KIND_UNSPECIFIED;
+}
+
+// The account that a request names decides which tokens it is checked against; nothing of it is
+// believed before that. One that names none of ours may still be made with a token of ours, and is
+// then as authentic.
+std::optional<Webhooks::Signer> Webhooks::SignerOf(const RegistrySnapshot& registry,
+                                                   const http::Request& request, bool is_json,
+                                                   const FormFields& fields) const {
+  const std::string_view signature = request.Find("x-twilio-signature").value_or("");
+  const std::string url = public_base_url_ + request.target;
+  const auto check = [&](const Account& account) -> std::optional<Signer> {
+    const auto who = is_json ? twilio::WhoSignedJson(account, url, request.body, signature)
+                             : twilio::WhoSignedForm(account, url, fields, signature);
+    if (who == twilio::SignedBy::kNobody) return std::nullopt;
+    return Signer{&account, twilio::NameOf(who)};
+  };
+  if (const Account* named = registry.FindAccount(twilio::FieldOf(fields, "AccountSid")))
+    return check(*named);
+  const auto& accounts = registry.All().accounts;
+  for (size_t i = 0; i < std::min(accounts.size(), kAccountsTried); ++i)
+    if (const auto signer = check(accounts[i])) return signer;
   return std::nullopt;
 }
 
@@ -97,39 +122,33 @@ void Webhooks::Handle(http::Request request, http::Responder responder) {
 
 void Webhooks::HandlePost(Route route, const http::Request& request, http::Responder responder) {
   const auto refuse = [&](Verdict verdict) { Refuse(verdict, route.kind, std::move(responder)); };
-  const auto signature = request.Find("x-twilio-signature");
-  if (!signature) return refuse(Verdict::kUnsigned);
-  if (!HasType(request, "application/x-www-form-urlencoded")) return refuse(Verdict::kWrongType);
-  const auto fields = FormDecode(request.body, twilio::kMaxWebhookFields);
+  if (!request.Find("x-twilio-signature")) return refuse(Verdict::kUnsigned);
+  const bool is_json = HasType(request, "application/json");
+  if (!is_json && !request.body.empty() && !HasType(request, "application/x-www-form-urlencoded"))
+    return refuse(Verdict::kWrongType);
+  const auto fields =
+      is_json ? Result<FormFields>() : FormDecode(request.body, twilio::kMaxWebhookFields);
   if (!fields) return refuse(Verdict::kUnreadable);
-
-  // Whose it claims to be decides which tokens it is checked against; nothing of it is believed
-  // before that.
   const auto registry = parts_.registry.Now();
-  const Account* account = registry->FindAccount(twilio::FieldOf(*fields, "AccountSid"));
-  const auto signed_by =
-      account == nullptr
-          ? twilio::SignedBy::kNobody
-          : twilio::WhoSignedForm(*account, public_base_url_ + request.target, *fields, *signature);
-  if (signed_by == twilio::SignedBy::kNobody) return refuse(Verdict::kForged);
+  const auto signer = SignerOf(*registry, request, is_json, *fields);
+  if (!signer) return refuse(Verdict::kForged);
 
-  if (route.kind == v1::WEBHOOK_KIND_UNSPECIFIED) {
-    const auto kind = KindOfAlias(*fields);
-    if (!kind) return refuse(Verdict::kUnreadable);
-    route.kind = *kind;
-  }
-  auto record = RecordOf(route, request, *fields);
-  if (!record)
-    return refuse(record.error().code == ErrorCode::kKmsUnavailable ? Verdict::kUnavailable
-                                                                    : Verdict::kUnreadable);
-  record->set_signed_by(std::string(twilio::NameOf(signed_by)));
+  if (route.kind == v1::WEBHOOK_KIND_UNSPECIFIED) route.kind = KindOfAlias(*fields);
+  auto record = RecordOf(route, request, *fields, *signer);
+  if (!record) return refuse(Verdict::kUnavailable);
   auto consent = ConsentOf(*record, *fields);
   Publish(*std::move(record), std::move(consent), std::move(responder));
 }
 
+// Fails only for want of keys: what Twilio signed is published, also when its fields are not those
+// we know.
 Result<v1::WebhookRecord> Webhooks::RecordOf(const Route& route, const http::Request& request,
-                                             const FormFields& fields) {
-  TOCSIN_TRY(v1::WebhookRecord record, twilio::ReadWebhook(route.kind, fields));
+                                             const FormFields& fields, const Signer& signer) {
+  auto read = twilio::ReadWebhook(route.kind, fields);
+  v1::WebhookRecord record = read ? *std::move(read) : v1::WebhookRecord();
+  if (!read) record.set_webhook_id(MakeUuidV5(request.target + '\n' + request.body));
+  record.set_account_sid(signer.account->sid);
+  record.set_signed_by(std::string(signer.token));
   record.set_received_time_us(ToUnixMicros(parts_.clock.Now()));
   AddTry(route.token, record);
   if (const auto phone = Phone::Parse(twilio::OtherParty(route.kind, fields)))
@@ -211,8 +230,10 @@ void Webhooks::Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord
     out.headers.emplace_back(kHeaderSchema, consent->GetDescriptor()->full_name());
     parts_.log.Publish(std::move(out), report);
   }
+  const std::string& name =
+      record.provider_sid().empty() ? record.webhook_id() : record.provider_sid();
   OutgoingRecord out{parts_.topics.Webhooks(),
-                     record.has_try_() ? record.try_().alert_id() : record.provider_sid(),
+                     record.has_try_() ? record.try_().alert_id() : name,
                      record.SerializeAsString(),
                      {}};
   out.headers.emplace_back(kHeaderSchema, record.GetDescriptor()->full_name());

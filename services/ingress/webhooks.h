@@ -25,7 +25,7 @@ enum class Verdict {
   kPublished,    // 2xx after the delivery report
   kUnknownPath,  // 404
   kWrongMethod,  // 405
-  kUnreadable,   // 400: not a form, or fields out of their bounds
+  kUnreadable,   // 400: a form that cannot be decoded
   kWrongType,    // 415
   kUnsigned,     // 403: no signature
   kForged,       // 403: a signature of nobody
@@ -65,11 +65,19 @@ class Webhooks {
   };
   struct Visit;  // one request on its way
 
+  // Whose token made the signature.
+  struct Signer {
+    const Account* account = nullptr;
+    std::string_view token;  // "primary" or "secondary"
+  };
+
   static std::optional<Route> RouteOf(std::string_view path);
-  std::optional<v1::WebhookKind> KindOfAlias(const FormFields& fields) const;
+  static v1::WebhookKind KindOfAlias(const FormFields& fields);
+  std::optional<Signer> SignerOf(const RegistrySnapshot& registry, const http::Request& request,
+                                 bool is_json, const FormFields& fields) const;
   void HandlePost(Route route, const http::Request& request, http::Responder responder);
   Result<v1::WebhookRecord> RecordOf(const Route& route, const http::Request& request,
-                                     const FormFields& fields);
+                                     const FormFields& fields, const Signer& signer);
   void AddTry(std::string_view token, v1::WebhookRecord& record);
   std::optional<v1::ConsentRecord> ConsentOf(const v1::WebhookRecord& record,
                                              const FormFields& fields) const;

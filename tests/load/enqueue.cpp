@@ -1,8 +1,10 @@
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <semaphore>
 #include <thread>
 

@@ -1,9 +1,9 @@
+#include <memory>
+#include <semaphore>
+
 #include "common/kafka/admin.h"
 #include "common/kafka/producer.h"
 #include "tests/load/load.h"
-
-#include <memory>
-#include <semaphore>
 
 namespace tocsin::load {
 namespace {

@@ -26,6 +26,7 @@ BETWEEN_KILLS = (50, 300)  # alerts accepted between a return and the next kill
 SETTLE_SECONDS = 400
 AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 CALL_SECONDS = 5
+PAUSE_SECONDS = 0.2
 
 
 class SteadyCaller:
@@ -34,6 +35,7 @@ class SteadyCaller:
     def __init__(self, client):
         self._client = client
         self._stop = threading.Event()
+        self._pause = threading.Event()  # never set: a caller waits a little before it asks again
         self._work = queue.Queue(maxsize=CALLERS)
         self.accepted = {}  # key -> alert id; each key is written by one thread
         self.repeated = 0
@@ -72,6 +74,7 @@ class SteadyCaller:
                         self.refused[str(error.code())] += 1
                         break
                     self.repeated += 1
+                    self._pause.wait(PAUSE_SECONDS)
 
 
 @pytest.fixture(scope="module")

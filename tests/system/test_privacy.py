@@ -44,6 +44,17 @@ def leaks(where, content):
     return [f"{where}: {secret} as {spelling!r}" for spelling, secret in spellings().items() if spelling in content]
 
 
+def stored(path):
+    """What a file holds; nothing of those that are only holes, as Kafka's indexes of 10 MiB are."""
+    try:
+        if not os.path.isfile(path) or os.stat(path).st_blocks == 0:
+            return b""
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""  # a store put it away meanwhile
+
+
 @pytest.fixture(scope="module")
 def used(stack, client):
     """The stack after alerts that were delivered, refused, malformed and answered."""
@@ -89,16 +100,9 @@ def test_no_file_of_the_stack_holds_a_number_or_a_text(used, folder):
     found, read = [], 0
     for parent, _, names in os.walk(used.state / folder, followlinks=True):
         for name in names:
-            path = os.path.join(parent, name)
-            if not os.path.isfile(path):
-                continue
-            try:
-                with open(path, "rb") as file:
-                    content = file.read()
-            except FileNotFoundError:
-                continue  # a store put it away meanwhile
+            content = stored(os.path.join(parent, name))
             read += len(content)
-            found += leaks(path, content)
+            found += leaks(os.path.join(parent, name), content)
     assert not found
     assert read > 0 or folder == "spool"
 

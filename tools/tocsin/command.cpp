@@ -1,8 +1,10 @@
 #include "tools/tocsin/command.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <string_view>
 
 namespace tocsin::cli {
 namespace {
@@ -13,6 +15,27 @@ constexpr size_t kMaxFile = 1 << 20;
 
 void PrintJson(const nlohmann::json& json) {
   std::cout << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+}
+
+int CheckConfig() {
+  int code = kDone;
+  for (const char* name : {"TOCSIN_API_KEY_FILE", "TOCSIN_TWILIO_AUTH_TOKEN_FILE"}) {
+    const char* path = std::getenv(name);
+    if (path == nullptr) continue;
+    if (const auto read = ReadSecretFile(path); !read) {
+      std::cerr << "tocsin: " << name << ": the file it names " << read.error().message << '\n';
+      code = kWrongUse;
+    }
+  }
+  for (const char* name : {"TOCSIN_INGRESS_GRPC", "TOCSIN_AUDIT_GRPC"}) {
+    const char* address = std::getenv(name);
+    if (address == nullptr || std::string_view(address).find(':') != std::string_view::npos)
+      continue;
+    std::cerr << "tocsin: " << name << " is not host:port\n";
+    code = kWrongUse;
+  }
+  if (code == kDone) std::cout << "the settings can be used\n";
+  return code;
 }
 
 int Report(const Error& error) {
@@ -40,13 +63,18 @@ Result<std::string> ReadFile(const std::string& path) {
       return Fail(ErrorCode::kInvalidConfig, "is larger than 1 MiB", path);
     text += *it;
   }
+  return text;
+}
+
+Result<std::string> ReadTextFile(const std::string& path) {
+  TOCSIN_TRY(std::string text, ReadFile(path));
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   return text;
 }
 
 Result<Secret> ReadSecretFile(const std::string& path) {
-  TOCSIN_TRY(std::string text, ReadFile(path));
+  TOCSIN_TRY(std::string text, ReadTextFile(path));
   if (text.empty()) return Fail(ErrorCode::kInvalidConfig, "is empty", path);
   return Secret(std::move(text));
 }

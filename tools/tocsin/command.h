@@ -31,14 +31,21 @@ void AddWebhook(CLI::App& app, Action& action);
 void AddKeyring(CLI::App& app, Action& action);
 void AddErrors(CLI::App& app, Action& action);
 
+// Reports, on stderr, which of the environment's files and addresses cannot be used; kDone when all
+// can.
+int CheckConfig();
+
 // Data goes to stdout, words to stderr.
 void PrintJson(const nlohmann::json& json);
 
 // "what happened: why (REASON)" on stderr; the exit code that fits it.
 int Report(const Error& error);
 
-// The file's content without its last line break; `-` is stdin. At most 1 MiB.
+// The file's content, byte for byte; `-` is stdin. At most 1 MiB.
 Result<std::string> ReadFile(const std::string& path);
+
+// Without its last line break, which an editor put there.
+Result<std::string> ReadTextFile(const std::string& path);
 Result<Secret> ReadSecretFile(const std::string& path);
 
 }  // namespace tocsin::cli

@@ -48,7 +48,7 @@ Result<v1::EnqueueRequest> Build(const Options& options) {
   request.set_text(options.text);
   request.set_sender(options.sender);
   if (!options.text_file.empty()) {
-    TOCSIN_TRY(*request.mutable_text(), ReadFile(options.text_file));
+    TOCSIN_TRY(*request.mutable_text(), ReadTextFile(options.text_file));
   }
   using google::protobuf::util::TimeUtil;
   if (!options.send_at.empty() && !TimeUtil::FromString(options.send_at, request.mutable_send_at()))

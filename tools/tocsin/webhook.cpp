@@ -48,7 +48,7 @@ Result<Webhook> Read(const Options& options) {
   if (webhook.is_json) {
     TOCSIN_TRY(webhook.body, ReadFile(options.json_file));
   } else if (!options.form_file.empty()) {
-    TOCSIN_TRY(webhook.body, ReadFile(options.form_file));
+    TOCSIN_TRY(webhook.body, ReadTextFile(options.form_file));
     TOCSIN_TRY(webhook.fields, FormDecode(webhook.body, kMaxFields));
   }
   return webhook;

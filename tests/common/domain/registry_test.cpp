@@ -24,7 +24,10 @@ TEST(RegistryTest, KeepsASenderForEmergenciesToThem) {  // A4
   };
   EXPECT_EQ(sender(v1::ALERT_CLASS_EMERGENCY), "urgent");
   EXPECT_EQ(sender(v1::ALERT_CLASS_BULK), "main");
-  EXPECT_EQ(sender(v1::ALERT_CLASS_NORMAL, "urgent"), "urgent");
+  EXPECT_EQ(sender(v1::ALERT_CLASS_EMERGENCY, "main"), "main");
+  const auto bulk =
+      registry->SenderFor("+15145550123", v1::CHANNEL_SMS, v1::ALERT_CLASS_BULK, "urgent");
+  EXPECT_EQ(bulk.error().code, ErrorCode::kNoRoute);
 }
 
 TEST(RegistryTest, SaysWhatIsMissingWhenNoRouteLeadsToANumber) {  // L5
