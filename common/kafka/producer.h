@@ -23,8 +23,10 @@ struct ProducerProfile {
   std::int64_t max_kbytes = 32'768;                    // the same by size
 };
 // A caller waits for the answer: Twilio for 15 s at most.
-constexpr ProducerProfile kIngressProfile{.delivery_timeout = std::chrono::milliseconds(4'000),
-                                          .linger = std::chrono::microseconds(1'000)};
+constexpr ProducerProfile kIngressProfile{
+    .delivery_timeout = std::chrono::milliseconds(4'000),
+    .linger = std::chrono::microseconds(1'000),
+    .max_records = 40'000};  // enqueues in flight, and webhooks beside them
 // Nobody waits but the next step of the same alert.
 constexpr ProducerProfile kWorkerProfile{};
 

@@ -33,6 +33,9 @@ using telemetry::Severity;
 
 constexpr std::chrono::milliseconds kTopicLimit{10'000};
 constexpr std::chrono::milliseconds kHealthLimit{2'000};
+constexpr std::chrono::milliseconds kOfferToPool{5};
+constexpr std::chrono::milliseconds kOfferToRelay{
+    25};  // it holds back the heads of long tiers for long
 
 // The lane of a topic, in the order of Topics::Lanes.
 size_t LaneOf(const std::vector<std::string>& lanes, const std::string& topic) {
@@ -70,15 +73,17 @@ Result<Consumers> StartConsumers(const Config& config, service::Runtime& runtime
   for (std::string& topic : topics.Delays(false)) delays.push_back(std::move(topic));
   const std::string& prefix = config.base.kafka.prefix;
   const auto start = [&](const std::string& group, std::vector<std::string> from,
-                         kafka::GroupConsumer::Take take) {
-    return kafka::GroupConsumer::Start(config.base.kafka,
-                                       {.group = prefix + '.' + group, .topics = std::move(from)},
-                                       std::move(take), runtime.KafkaHooks(group));
+                         std::chrono::milliseconds again, kafka::GroupConsumer::Take take) {
+    return kafka::GroupConsumer::Start(
+        config.base.kafka,
+        {.group = prefix + '.' + group, .topics = std::move(from), .offer_again = again},
+        std::move(take), runtime.KafkaHooks(group));
   };
   Consumers consumers;
-  TOCSIN_TRY(consumers.emergency, start("sms.emergency", {lanes[0]}, to_pool));
-  TOCSIN_TRY(consumers.other, start("sms.other", {lanes.begin() + 1, lanes.end()}, to_pool));
-  TOCSIN_TRY(consumers.relay, start("relay", std::move(delays), to_relay));
+  TOCSIN_TRY(consumers.emergency, start("sms.emergency", {lanes[0]}, kOfferToPool, to_pool));
+  TOCSIN_TRY(consumers.other,
+             start("sms.other", {lanes.begin() + 1, lanes.end()}, kOfferToPool, to_pool));
+  TOCSIN_TRY(consumers.relay, start("relay", std::move(delays), kOfferToRelay, to_relay));
   return consumers;
 }
 

@@ -120,9 +120,6 @@ class Client:
         return self._call(self.ingress, "AlertService", "EnqueueBatch",
                           message("EnqueueBatchRequest")(alerts=requests))
 
-    def call(self, method, **fields):
-        return self._call(self.ingress, "AlertService", method, message(f"{method}Request")(**fields))
-
     def stream(self, frames, seconds=600):
         """frames: lists of requests. Yields (frame number, results), in any order."""
         stub = self.ingress.stream_stream("/tocsin.v1.AlertService/EnqueueStream",

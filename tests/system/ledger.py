@@ -27,6 +27,9 @@ PREFIX = "tocsin"
 LANES = [f"{PREFIX}.sms.{name}" for name in ("emergency", "high", "normal", "bulk")]
 DELAYS = [f"{PREFIX}.delay.{kind}.{tier}" for kind in ("emergency", "other") for tier in ("5s", "1m", "10m", "1h")]
 DEAD, EVENTS, WEBHOOKS = f"{PREFIX}.sms.dead", f"{PREFIX}.events", f"{PREFIX}.webhooks"
+# Who works off what: what is done is committed.
+GROUPS = {f"{PREFIX}.sms.emergency": LANES[:1], f"{PREFIX}.sms.other": LANES[1:], f"{PREFIX}.relay": DELAYS}
+FOLDED = [*LANES, EVENTS, WEBHOOKS]  # by the audit
 SHOWN = 20  # items of one difference
 KAFKA_SECONDS = 120  # for all of the topics
 TOKEN = struct.Struct(">B16sII")  # format, alert, step, try: the begin of a token (common/twilio/try_token.cpp)
@@ -289,16 +292,58 @@ class Ledger:
         return "\n".join([*lines, "the books differ" if differences else "the books agree"])
 
 
+def _ends(consumer, topics):
+    """The end of each partition that ever held a record."""
+    known = consumer.list_topics(timeout=KAFKA_SECONDS).topics
+    parts = [confluent_kafka.TopicPartition(topic, number)
+             for topic in topics if topic in known for number in known[topic].partitions]
+    ends = {(part.topic, part.partition): consumer.get_watermark_offsets(part, timeout=KAFKA_SECONDS)[1]
+            for part in parts}
+    return {part: end for part, end in ends.items() if end > 0}
+
+
+def _worked_off(bootstrap):
+    """Whether the workers have committed all there is."""
+    for group, topics in GROUPS.items():
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": group})  # joins nothing
+        try:
+            ends = _ends(consumer, topics)
+            asked = [confluent_kafka.TopicPartition(*part) for part in ends]
+            done = consumer.committed(asked, timeout=KAFKA_SECONDS) if asked else []
+            if any(part.offset < ends[part.topic, part.partition] for part in done):
+                return False
+        finally:
+            consumer.close()
+    return True
+
+
+def _folded(bootstrap, cursor):
+    """Whether the audit has folded all there is."""
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "tocsin-tests"})
+    try:
+        ends = _ends(consumer, FOLDED)
+    finally:
+        consumer.close()
+    cursor.execute("SELECT topic, partition, next_offset FROM tocsin.positions")
+    reached = {(topic, partition): offset for topic, partition, offset in cursor}
+    return all(reached.get(part, 0) >= end for part, end in ends.items())
+
+
 def settled(stack):
-    """Whether nothing is under way: each alert has an end, or is SENT and its callback never came."""
-    with stack.database().cursor() as cursor:
-        cursor.execute("SELECT alert_id::text, state FROM tocsin.alerts WHERE ended_us IS NULL")
-        open_ = cursor.fetchall()
-    if any(api.STATES[state] != "SENT" for _, state in open_):
-        return False
-    if stack.simulator().health()["callbacks_waiting"]:
-        return False
-    return not open_ or {alert for alert, _ in open_} <= Simulator.read(stack.simulator()).unsettled
+    """Whether all is at rest: each alert has an end, or is SENT and no callback will come; every record is worked off."""
+    bootstrap = stack.env["TOCSIN_KAFKA_BOOTSTRAP"]
+    connection = stack.database()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT alert_id::text, state FROM tocsin.alerts WHERE ended_us IS NULL")
+            open_ = {alert: api.STATES[state] for alert, state in cursor}
+            if set(open_.values()) - {"SENT"} or stack.simulator().health()["callbacks_waiting"]:
+                return False
+            if not _worked_off(bootstrap) or not _folded(bootstrap, cursor):
+                return False
+            return not open_ or set(open_) <= Simulator.read(stack.simulator()).unsettled
+    finally:
+        connection.close()
 
 
 def main():

@@ -73,10 +73,9 @@ class Simulator:
 class Stack:
     """A context: up when entered, gone with all it kept when left. `settings` reach every process of it."""
 
-    def __init__(self, settings=None, replicas=None):
+    def __init__(self, settings=None):
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-system."))
         self.state.chmod(0o755)  # the stores' user passes through it
-        self.replicas = replicas
         self.output = self.state / "scripts.log"
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("TOCSIN_") or name in KEPT_SETTINGS}
@@ -85,7 +84,7 @@ class Stack:
 
     def __enter__(self):
         try:
-            self._script("up", *(["--replicas", self.replicas] if self.replicas else []))
+            self._script("up")
         except BaseException:
             self.__exit__()
             raise
@@ -133,8 +132,9 @@ class Stack:
         return requests.get(f"http://{address}/metrics", timeout=HTTP_SECONDS).text
 
     def gauge(self, service, name):
-        found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self.metrics(service), re.MULTILINE)
-        return float(found[1]) if found else 0.0
+        """The sum over its labels."""
+        found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self.metrics(service), re.MULTILINE)
+        return sum(map(float, found))
 
     def tocsin(self, *arguments, **options):
         """Runs the command line tool in the stack's environment."""

@@ -63,6 +63,14 @@ def test_an_alert_is_delivered_and_its_timeline_tells_so_in_plain_words(client, 
     assert TO not in str(alert) and "Water main" not in str(alert)  # P3
 
 
+@pytest.mark.parametrize("alert_class, sender", [("EMERGENCY", "emergency"), ("HIGH", "main"), ("NORMAL", "main"),
+                                                 ("BULK", "main")])
+def test_each_class_is_delivered_by_its_sender(client, simulator, alert_class, sender):  # A4, V7
+    alert = client.until_state(client.send(TO, alert_class=alert_class), "DELIVERED")
+    assert getattr(alert, "class") == api.CLASSES[alert_class]
+    assert [attempt.sender for attempt in alert.tries] == [sender]
+
+
 def test_the_same_key_and_request_get_the_first_answer_again(client, simulator):  # A3
     sent = api.request("+15145550124", idempotency_key=f"visit-{uuid.uuid4()}")
     first, again = client.enqueue(sent), client.enqueue(sent)
