@@ -44,13 +44,18 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerSettings& settings,
   if (!server->server_ || server->port_ == 0)
     return Fail(ErrorCode::kInvalidConfig,
                 "cannot listen on " + settings.address + " for gRPC; is the port taken?");
+  server->names_ = settings.names;
+  server->SetServing(true);
   return server;
 }
 
 Server::~Server() { Drain(std::chrono::system_clock::now()); }
 
 void Server::SetServing(bool serving) {
-  if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(serving);
+  auto* const health = server_->GetHealthCheckService();
+  if (health == nullptr) return;
+  health->SetServingStatus(serving);
+  for (const std::string& name : names_) health->SetServingStatus(name, serving);
 }
 
 void Server::Drain(std::chrono::system_clock::time_point deadline) {

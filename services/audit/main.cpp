@@ -91,8 +91,11 @@ int Run(const Config& config, service::Runtime& runtime, const telemetry::StopSi
   StatusService status({runtime.registry(), topics, board, readers}, CountAnswers(metrics));
   UnbuiltAuditService audit;
   UnbuiltAdminService administration;
-  auto server =
-      rpc::Server::Start({.address = config.grpc_address}, {&status, &audit, &administration});
+  auto server = rpc::Server::Start(
+      {.address = config.grpc_address,
+       .names = {v1::StatusService::service_full_name(), v1::AuditService::service_full_name(),
+                 v1::AdminService::service_full_name()}},
+      {&status, &audit, &administration});
   if (!server) return telemetry::Explain(server.error());
   const Gauges gauges(metrics, topics, **consumer, board, readers);
   postgres::Session asking(config.postgres);

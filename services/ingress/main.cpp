@@ -62,7 +62,9 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
                                     webhooks.Handle(std::move(request), std::move(responder));
                                   });
   if (!http) return telemetry::Explain(http.error());
-  auto grpc = rpc::Server::Start({.address = config.grpc_address}, {&alerts});
+  auto grpc = rpc::Server::Start(
+      {.address = config.grpc_address, .names = {v1::AlertService::service_full_name()}},
+      {&alerts});
   if (!grpc) return telemetry::Explain(grpc.error());
   ExportGauges(runtime.metrics(), acceptance, admissions, **producer, **http);
   const service::Health health(

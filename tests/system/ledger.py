@@ -330,7 +330,7 @@ def _folded(bootstrap, cursor):
 
 
 def settled(stack):
-    """Whether all is at rest: each alert has an end, or is SENT and no callback will come; every record is worked off."""
+    """Whether all is at rest: an end of each alert, or SENT and no callback to come; every record worked off."""
     bootstrap = stack.env["TOCSIN_KAFKA_BOOTSTRAP"]
     connection = stack.database()
     try:

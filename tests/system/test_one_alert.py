@@ -34,12 +34,10 @@ def stranger(stack):
     stack.change_registry(lambda text: text.replace("clients:\n", entry, 1))
     caller = stack.client(key)
 
-    def known():
-        try:
-            caller.get(str(uuid.uuid4()))
-        except grpc.RpcError as error:
-            return error.code() == grpc.StatusCode.NOT_FOUND
-        return False
+    def known():  # to both services: each follows the file by itself
+        codes = [refusal(caller.get, str(uuid.uuid4()))[0],
+                 refusal(lambda: caller.call("Cancel", alert_id=str(uuid.uuid4())))[0]]
+        return codes == [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED]
 
     poll.until("the services know the new client", known)
     yield caller

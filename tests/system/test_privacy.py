@@ -162,7 +162,8 @@ def test_no_secret_of_the_installation_stands_in_a_log(used):  # P7
 
 
 def test_no_secret_stands_on_a_command_line(used):  # P7
-    secrets = [path.read_bytes() for path in (used.state / "secrets").iterdir()]
+    secrets = [path.read_bytes() for path in (used.state / "secrets").iterdir()
+               if path.name != "account-sid"]  # a name, not a secret; it lies there beside its token
     for name in stacks.BIN.glob("tocsin*"):
         for pid in subprocess.run(["pgrep", "-f", str(name)], capture_output=True, text=True,
                                   check=False).stdout.split():
