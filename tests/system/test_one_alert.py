@@ -35,9 +35,8 @@ def stranger(stack):
     caller = stack.client(key)
 
     def known():  # to both services: each follows the file by itself
-        codes = [refusal(caller.get, str(uuid.uuid4()))[0],
-                 refusal(lambda: caller.call("Cancel", alert_id=str(uuid.uuid4())))[0]]
-        return codes == [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED]
+        codes = [refusal(caller.get, str(uuid.uuid4()))[0], refusal(caller.send, "nobody")[0]]
+        return codes == [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT]
 
     poll.until("the services know the new client", known)
     yield caller
