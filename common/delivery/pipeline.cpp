@@ -25,15 +25,6 @@ Passage PassageOf(const v1::Receipt& receipt) {
   }
 }
 
-v1::Receipt Verdict(v1::TryStatus status, ErrorCode reason, WallTime now) {
-  v1::Receipt receipt;
-  receipt.set_outcome(v1::RECEIPT_OUTCOME_ENDED);
-  receipt.set_status(status);
-  receipt.set_reason(std::string(TraitsOf(reason).name));
-  receipt.set_ended_us(ToUnixMicros(now));
-  return receipt;
-}
-
 }  // namespace
 
 struct DeliveryPipeline::Try {
@@ -99,7 +90,7 @@ Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) 
                                      work.segments(), FromUnixMicros(work.not_after_us())));
     const WallTime now = parts_.clock.Now();
     if (turn >= FromUnixMicros(work.not_after_us()))
-      return End(attempt, Verdict(v1::TRY_STATUS_EXPIRED, ErrorCode::kExpired, now));
+      return End(attempt, EndedBeforePost(v1::TRY_STATUS_EXPIRED, ErrorCode::kExpired, now));
     if (turn > now + kAtOnce) {
       work.mutable_slot()->set_sender(sender.id);
       work.mutable_slot()->set_account_sid(sender.account_sid);
@@ -112,7 +103,8 @@ Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) 
   v1::Content content;
   if (!opened && opened.error().code == ErrorCode::kKmsUnavailable) return Fail(opened.error());
   if (!opened || !content.ParseFromString(opened->Reveal()))
-    return End(attempt, Verdict(v1::TRY_STATUS_REJECTED, ErrorCode::kCorrupt, parts_.clock.Now()));
+    return End(attempt,
+               EndedBeforePost(v1::TRY_STATUS_REJECTED, ErrorCode::kCorrupt, parts_.clock.Now()));
 
   const SteadyTime before = parts_.clock.SteadyNow();
   TOCSIN_TRY(const Claim claim, TakeClaim(attempt, std::nullopt));

@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::chrono::seconds kMaxValidity{36'000};  // Twilio's ValidityPeriod
 
-v1::Receipt Ended(v1::TryStatus status, ErrorCode reason, WallTime now) {
+}  // namespace
+
+v1::Receipt EndedBeforePost(v1::TryStatus status, ErrorCode reason, WallTime now) {
   v1::Receipt receipt;
   receipt.set_outcome(v1::RECEIPT_OUTCOME_ENDED);
   receipt.set_status(status);
@@ -17,8 +19,6 @@ v1::Receipt Ended(v1::TryStatus status, ErrorCode reason, WallTime now) {
   receipt.set_ended_us(ToUnixMicros(now));
   return receipt;
 }
-
-}  // namespace
 
 // Holds the one place that may make a ClearedTry.
 struct Clearing {
@@ -33,19 +33,19 @@ Clearance Clear(const v1::WorkRecord& work, const RegistrySnapshot& registry,
   const auto left =
       std::chrono::floor<std::chrono::seconds>(FromUnixMicros(work.not_after_us()) - now);
   if (left < std::chrono::seconds(1))
-    return Ended(v1::TRY_STATUS_EXPIRED, ErrorCode::kExpired, now);
+    return EndedBeforePost(v1::TRY_STATUS_EXPIRED, ErrorCode::kExpired, now);
   if (registry.ModeOf(work.channel()) == ChannelMode::kDisabled)
-    return Ended(
+    return EndedBeforePost(
         v1::TRY_STATUS_REJECTED,
         work.channel() == v1::CHANNEL_VOICE ? ErrorCode::kVoiceDisabled : ErrorCode::kSmsDisabled,
         now);
   const Sender* sender = registry.FindSender(work.sender());
-  if (sender == nullptr) return Ended(v1::TRY_STATUS_REJECTED, ErrorCode::kNoRoute, now);
+  if (sender == nullptr) return EndedBeforePost(v1::TRY_STATUS_REJECTED, ErrorCode::kNoRoute, now);
   const Account* account = registry.FindAccount(sender->account_sid);
   if (account == nullptr || account->auth_token.empty())
-    return Ended(v1::TRY_STATUS_REJECTED, ErrorCode::kCredentialsMissing, now);
+    return EndedBeforePost(v1::TRY_STATUS_REJECTED, ErrorCode::kCredentialsMissing, now);
   if (consents.OptedOut(work.recipient().token(), ConsentName(*sender)))
-    return Ended(v1::TRY_STATUS_SUPPRESSED, ErrorCode::kOptedOut, now);
+    return EndedBeforePost(v1::TRY_STATUS_SUPPRESSED, ErrorCode::kOptedOut, now);
   const WallTime due = DueTime(work);
   if (due > now) return NotYet{due};
   return Clearing::Go(*sender, *account, std::min(left, kMaxValidity));

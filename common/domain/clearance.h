@@ -44,6 +44,9 @@ using Clearance = std::variant<ClearedTry, NotYet, v1::Receipt>;
 Clearance Clear(const v1::WorkRecord& work, const RegistrySnapshot& registry,
                 const ConsentBook& consents, WallTime now);
 
+// The receipt of a try that a rule ended before its POST.
+v1::Receipt EndedBeforePost(v1::TryStatus status, ErrorCode reason, WallTime now);
+
 // What ConsentBook knows a sender by: its number, or its messaging service.
 const std::string& ConsentName(const Sender& sender);
 
