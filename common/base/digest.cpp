@@ -1,12 +1,14 @@
 #include "common/base/digest.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 namespace tocsin {
 namespace {
@@ -41,12 +43,34 @@ std::string Digest(const EVP_MD* md, std::string_view data) {
   return out;
 }
 
-std::string Hmac(const EVP_MD* md, std::string_view key, std::string_view data) {
+struct FreeMac {
+  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+using MacContext = std::unique_ptr<EVP_MAC_CTX, FreeMac>;
+
+MacContext NewHmac(const char* digest) {
+  EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  if (mac == nullptr) AbortWithoutCrypto("an HMAC");
+  MacContext context(EVP_MAC_CTX_new(mac));
+  EVP_MAC_free(mac);
+  std::string name(digest);
+  const OSSL_PARAM params[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0),
+      OSSL_PARAM_construct_end()};
+  if (!context || EVP_MAC_CTX_set_params(context.get(), params) != 1) AbortWithoutCrypto("an HMAC");
+  return context;
+}
+
+// `context` is the thread's own and takes a new key each time.
+std::string Hmac(EVP_MAC_CTX* context, std::string_view key, std::string_view data) {
+  static constexpr unsigned char kNoKey = 0;  // a null key would mean: the last one
+  const auto* bytes = key.empty() ? &kNoKey : reinterpret_cast<const unsigned char*>(key.data());
   std::string out(EVP_MAX_MD_SIZE, '\0');
-  unsigned int size = 0;
-  if (HMAC(md, key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(data.data()), data.size(),
-           reinterpret_cast<unsigned char*>(out.data()), &size) == nullptr)
+  size_t size = 0;
+  if (EVP_MAC_init(context, bytes, key.size(), nullptr) != 1 ||
+      EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(data.data()), data.size()) !=
+          1 ||
+      EVP_MAC_final(context, reinterpret_cast<unsigned char*>(out.data()), &size, out.size()) != 1)
     AbortWithoutCrypto("an HMAC");
   out.resize(size);
   return out;
@@ -57,9 +81,13 @@ std::string Hmac(const EVP_MD* md, std::string_view key, std::string_view data) 
 std::string Sha256(std::string_view data) { return Digest(Md256(), data); }
 std::string Sha1(std::string_view data) { return Digest(Md1(), data); }
 std::string HmacSha256(std::string_view key, std::string_view data) {
-  return Hmac(Md256(), key, data);
+  thread_local const MacContext context = NewHmac("SHA256");
+  return Hmac(context.get(), key, data);
 }
-std::string HmacSha1(std::string_view key, std::string_view data) { return Hmac(Md1(), key, data); }
+std::string HmacSha1(std::string_view key, std::string_view data) {
+  thread_local const MacContext context = NewHmac("SHA1");
+  return Hmac(context.get(), key, data);
+}
 
 std::string RandomBytes(size_t count) {
   std::string out(count, '\0');

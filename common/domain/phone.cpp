@@ -2,11 +2,14 @@
 
 #include <phonenumbers/phonenumberutil.h>
 
+#include "common/domain/nanp_region.h"
+
 namespace tocsin {
 namespace {
 
 constexpr size_t kMaxWritten = 40;  // "+", 15 digits and generous punctuation
 constexpr size_t kMaxDigits = 15;   // E.164, ITU-T
+constexpr size_t kNanpLength = 12;  // "+1" and ten digits
 
 Error NotAPhone(size_t length) {
   return {.code = ErrorCode::kInvalidPhoneFormat,
@@ -30,12 +33,22 @@ std::string Compact(std::string_view text) {
   return digits;
 }
 
+// Whether it is a whole North American number: these are possible by their form alone, and by far
+// the most.
+bool IsNanp(std::string_view compact) {
+  return compact.size() == kNanpLength && compact[1] == '1' && compact[2] >= '2';
+}
+
 }  // namespace
 
 Result<Phone> Phone::Parse(std::string_view text) {
   const std::string compact = text.size() <= kMaxWritten ? Compact(text) : std::string();
   if (compact.size() < 3 || compact.size() > kMaxDigits + 1 || compact.front() != '+')
     return Fail(NotAPhone(text.size()));
+  if (IsNanp(compact)) {
+    std::string region = NanpRegion(std::string_view(compact).substr(2));
+    return Phone(compact, std::move(region));
+  }
   namespace lib = i18n::phonenumbers;
   const lib::PhoneNumberUtil& util = *lib::PhoneNumberUtil::GetInstance();
   lib::PhoneNumber number;
