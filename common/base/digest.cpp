@@ -6,8 +6,10 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 namespace tocsin {
@@ -76,6 +78,33 @@ std::string Hmac(EVP_MAC_CTX* context, std::string_view key, std::string_view da
   return out;
 }
 
+void Draw(unsigned char* out, size_t count) {
+  if (RAND_bytes(out, static_cast<int>(count)) != 1) AbortWithoutCrypto("random bytes");
+}
+
+class RandomStore {
+ public:
+  RandomStore() = default;
+  RandomStore(const RandomStore&) = delete;
+  RandomStore& operator=(const RandomStore&) = delete;
+  ~RandomStore() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+
+  void Take(unsigned char* out, size_t count) {
+    if (count > bytes_.size()) return Draw(out, count);
+    if (count > bytes_.size() - taken_) {
+      Draw(bytes_.data(), bytes_.size());
+      taken_ = 0;
+    }
+    std::memcpy(out, bytes_.data() + taken_, count);
+    OPENSSL_cleanse(bytes_.data() + taken_, count);
+    taken_ += count;
+  }
+
+ private:
+  std::array<unsigned char, 4096> bytes_{};
+  size_t taken_ = bytes_.size();
+};
+
 }  // namespace
 
 std::string Sha256(std::string_view data) { return Digest(Md256(), data); }
@@ -89,10 +118,14 @@ std::string HmacSha1(std::string_view key, std::string_view data) {
   return Hmac(context.get(), key, data);
 }
 
+void FillRandom(void* out, size_t count) {
+  thread_local RandomStore store;
+  store.Take(static_cast<unsigned char*>(out), count);
+}
+
 std::string RandomBytes(size_t count) {
   std::string out(count, '\0');
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(count)) != 1)
-    AbortWithoutCrypto("random bytes");
+  FillRandom(out.data(), out.size());
   return out;
 }
 

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -46,37 +45,6 @@ OwnedContext MakeContext() {
 EVP_CIPHER_CTX* Context() {
   thread_local const OwnedContext context = MakeContext();
   return context.get();
-}
-
-// Random bytes from a store per thread: a draw from OpenSSL costs the same for 72 bytes as for 4
-// KiB. What was taken is overwritten at once. A forked child would repeat its parent's bytes: no
-// program of Tocsin forks after its first seal.
-class RandomStore {
- public:
-  ~RandomStore() { Cleanse(bytes_.data(), bytes_.size()); }
-
-  void Take(unsigned char* out, size_t size) {  // at most kStoreBytes
-    if (size > bytes_.size() - taken_) {
-      bytes_ = RandomBytes(kStoreBytes);
-      taken_ = 0;
-    }
-    std::memcpy(out, bytes_.data() + taken_, size);
-    Cleanse(bytes_.data() + taken_, size);
-    taken_ += size;
-  }
-
- private:
-  static constexpr size_t kStoreBytes = 4096;
-
-  std::string bytes_;
-  size_t taken_ = 0;
-};
-
-template <size_t size>
-std::string_view TakeRandom(std::array<unsigned char, size>& out) {
-  thread_local RandomStore store;
-  store.Take(out.data(), out.size());
-  return {reinterpret_cast<const char*>(out.data()), out.size()};
 }
 
 const unsigned char* Bytes(std::string_view text) {
@@ -172,17 +140,15 @@ Result<SealedValue> KeyringVault::Seal(const SealContext& context, std::string_v
     return Fail(ErrorCode::kTextTooLong,
                 "vault: more than " + std::to_string(kMaxPlain) + " bytes");
   KeyBytes dek;
-  std::array<unsigned char, kDekIdBytes> id_bytes{};
-  std::array<unsigned char, kNonceBytes> nonce_bytes{};
-  TakeRandom(dek.bytes());
-  const std::string_view dek_id = TakeRandom(id_bytes);
-  const std::string_view nonce = TakeRandom(nonce_bytes);
+  FillRandom(dek.data(), kKeyBytes);
+  const std::string dek_id = RandomBytes(kDekIdBytes);
+  const std::string nonce = RandomBytes(kNonceBytes);
 
   SealedValue value;
   value.key = Wrap(dek_id, dek);
-  value.sealed.set_dek_id(dek_id.data(), dek_id.size());
+  value.sealed.set_dek_id(dek_id);
   value.sealed.set_schema(kSchema);
-  value.sealed.set_nonce(nonce.data(), nonce.size());
+  value.sealed.set_nonce(nonce);
   Encrypt(dek, nonce, BoundTo(context, kSchema, dek_id), plain, *value.sealed.mutable_ciphertext());
   return value;
 }
@@ -203,8 +169,7 @@ Result<Pii> KeyringVault::Open(const SealContext& context, const v1::WrappedKey&
 }
 
 v1::WrappedKey KeyringVault::Wrap(std::string_view dek_id, const KeyBytes& dek) const {
-  std::array<unsigned char, kNonceBytes> nonce_bytes{};
-  const std::string_view nonce = TakeRandom(nonce_bytes);
+  const std::string nonce = RandomBytes(kNonceBytes);
   const std::uint32_t version = keyring_.NewestVersion(KeyPurpose::kKek);
   v1::WrappedKey key;
   key.set_dek_id(dek_id.data(), dek_id.size());

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "common/base/encoding.h"
 
 namespace tocsin {
@@ -27,6 +29,13 @@ TEST(HmacTest, TakesKeysLongerThanABlock) {  // RFC 4231, case 6
   EXPECT_EQ(HexEncode(HmacSha256(std::string(131, '\xaa'),
                                  "Test Using Larger Than Block-Size Key - Hash Key First")),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+TEST(RandomBytesTest, NeverRepeatsWhetherItFitsTheStoreOrNot) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 2000; ++i) EXPECT_TRUE(seen.insert(RandomBytes(16)).second);
+  EXPECT_NE(RandomBytes(10'000), RandomBytes(10'000));
+  EXPECT_EQ(RandomBytes(0), "");
 }
 
 }  // namespace
