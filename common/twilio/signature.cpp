@@ -10,6 +10,8 @@ namespace tocsin::twilio {
 namespace {
 
 constexpr std::string_view kBodyHash = "bodySHA256";
+constexpr std::string_view kAlgorithm = "algorithm";
+constexpr std::string_view kHmacSha1 = "HMAC_SHA1";
 
 std::string_view WithoutFragment(std::string_view url) { return url.substr(0, url.find('#')); }
 
@@ -143,6 +145,18 @@ std::string_view NameOf(SignedBy who) {
     case SignedBy::kSecondary: return "secondary";
   }
   return "";
+}
+
+bool IsSignedByToken(std::string_view settings) {
+  while (!settings.empty()) {
+    std::string_view pair = settings.substr(0, settings.find(','));
+    settings.remove_prefix(std::min(settings.size(), pair.size() + 1));
+    pair.remove_prefix(std::min(pair.size(), pair.find_first_not_of(" \t")));
+    const size_t equals = pair.find('=');
+    if (pair.substr(0, equals) != kAlgorithm) continue;
+    if (equals == std::string_view::npos || pair.substr(equals + 1) != kHmacSha1) return false;
+  }
+  return true;
 }
 
 SignedBy WhoSignedForm(const Account& account, std::string_view url, const FormFields& fields,

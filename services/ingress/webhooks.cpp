@@ -123,6 +123,8 @@ void Webhooks::Handle(http::Request request, http::Responder responder) {
 void Webhooks::HandlePost(Route route, const http::Request& request, http::Responder responder) {
   const auto refuse = [&](Verdict verdict) { Refuse(verdict, route.kind, std::move(responder)); };
   if (!request.Find("x-twilio-signature")) return refuse(Verdict::kUnsigned);
+  if (!twilio::IsSignedByToken(request.Find("x-twilio-webhooks-signature-settings").value_or("")))
+    return refuse(Verdict::kForged);
   const bool is_json = HasType(request, "application/json");
   if (!is_json && !request.body.empty() && !HasType(request, "application/x-www-form-urlencoded"))
     return refuse(Verdict::kWrongType);

@@ -152,6 +152,26 @@ class Client:
             raise AssertionError(f"{late}\n{seen.get('alert')}") from None
 
 
+def _frames(requests):
+    return [requests[at:at + MAX_STREAM_FRAME] for at in range(0, len(requests), MAX_STREAM_FRAME)]
+
+
+def enqueue_all(client, requests):
+    """The ids of all alerts; what the service is too busy for is offered again under its key."""
+    accepted, left = {}, list(requests)
+    while left:
+        offered, refused = _frames(left), []
+        for frame, results in client.stream(offered):
+            for request, result in zip(offered[frame], results):
+                if result.HasField("accepted"):
+                    accepted[request.idempotency_key] = result.accepted.alert_id
+                else:
+                    assert Details(result.error).retry_seconds is not None, result.error
+                    refused.append(request)
+        left = refused
+    return accepted
+
+
 def state(alert):
     return STATES[alert.state]
 

@@ -20,10 +20,11 @@ SEED = int(os.environ.get("TOCSIN_SYSTEM_SEED", "1"))
 VICTIMS = ["ingress-1", "sms-worker-1", "audit-1"]
 CALLERS = 16
 PER_SECOND = 100
-TWILIO_MS = 800  # with the rate above: about 80 POSTs in flight
+TWILIO_MS = int(os.environ.get("TOCSIN_SYSTEM_TWILIO_MS", "800"))  # with the rate above: about 80 POSTs in flight
+BACKLOG = int(os.environ.get("TOCSIN_SYSTEM_BACKLOG", "0"))  # alerts that keep the senders busy when Twilio is quick
 IN_FLIGHT = 50
 BETWEEN_KILLS = (50, 300)  # alerts accepted between a return and the next kill
-SETTLE_SECONDS = 400
+SETTLE_SECONDS = 400 + BACKLOG / 20
 AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 CALL_SECONDS = 5
 PAUSE_SECONDS = 0.2
@@ -91,6 +92,9 @@ def test_kill_9_of_any_service_loses_no_alert_and_sends_none_twice(stack, client
     victims = VICTIMS * KILLS
     dice.shuffle(victims)
     print(f"seed {SEED}, kills {victims}")
+    backlog = api.enqueue_all(client, [
+        api.request(f"+1604{2_000_000 + number}", f"Bulk {number}.", alert_class="BULK", idempotency_key=f"b-{number}")
+        for number in range(BACKLOG)])
     with SteadyCaller(client) as caller:
         for victim in victims:
             enough = len(caller.accepted) + dice.randint(*BETWEEN_KILLS)
@@ -103,7 +107,7 @@ def test_kill_9_of_any_service_loses_no_alert_and_sends_none_twice(stack, client
     try:
         poll.until("every alert has its end", lambda: ledger.settled(stack), SETTLE_SECONDS)
     finally:
-        books = ledger.Ledger.read(stack.env, set(caller.accepted.values()))
+        books = ledger.Ledger.read(stack.env, {*backlog.values(), *caller.accepted.values()})
         print(f"calls repeated {caller.repeated}\n{books.report()}")
     assert not books.differences()
     assert len(books.tables.doubted) > 0, "no kill met a POST in flight"

@@ -32,26 +32,6 @@ def recipient(number):
     return f"+1514{2_000_000 + number}"
 
 
-def frames(requests):
-    return [requests[at:at + api.MAX_STREAM_FRAME] for at in range(0, len(requests), api.MAX_STREAM_FRAME)]
-
-
-def enqueue_all(client, requests):
-    """The ids of all alerts; what the service is too busy for is offered again under its key."""
-    accepted, left = {}, list(requests)
-    while left:
-        offered, refused = frames(left), []
-        for frame, results in client.stream(offered):
-            for request, result in zip(offered[frame], results):
-                if result.HasField("accepted"):
-                    accepted[request.idempotency_key] = result.accepted.alert_id
-                else:
-                    assert api.Details(result.error).retry_seconds is not None, result.error
-                    refused.append(request)
-        left = refused
-    return accepted
-
-
 @pytest.fixture(scope="module")
 def stack():
     with stacks.Stack({"TOCSIN_TWILIO_POST_LIMIT": "3s", "TOCSIN_LEASE": "8s"}) as started:
@@ -61,8 +41,8 @@ def stack():
 
 def test_client_kafka_twilio_and_postgresql_agree_on_every_alert(stack, client, simulator):
     simulator.faults(**FAULTS)
-    accepted = enqueue_all(client, [api.request(recipient(number), f"Notice {number}.", idempotency_key=f"n-{number}")
-                                    for number in range(ALERTS)])
+    accepted = api.enqueue_all(client, [api.request(recipient(number), f"Notice {number}.", idempotency_key=f"n-{number}")
+                                        for number in range(ALERTS)])
     ids = set(accepted.values())
     assert len(ids) == ALERTS
     try:

@@ -134,7 +134,8 @@ void AddVerb(CLI::App& parent, const char* name, const char* help, Action& actio
   options->AddTo(command);
   if (with_signature)
     command.add_option("--signature", options->signature, "X-Twilio-Signature as it came")
-        ->required();
+        ->required()
+        ->expected(0, 1);  // an empty one is a signature too: not a valid one
   command.callback([options, &action, run] {
     action = [options, run](const Common& common) { return run(*options, common); };
   });

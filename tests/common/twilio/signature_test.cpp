@@ -197,6 +197,17 @@ TEST(Signature, SaysWhichTokenOfTheAccountSigned) {
   EXPECT_EQ(WhoSignedJson(account, url, "{ }", Sign(Secret("first"), url, {})), SignedBy::kNobody);
 }
 
+// W1: a request that names another way of signing is not judged by this one.
+TEST(Signature, KnowsTheRequestsThatTheTokenDidNotSign) {
+  EXPECT_TRUE(IsSignedByToken(""));
+  EXPECT_TRUE(IsSignedByToken("key=webhooks_sharedkey_1"));
+  EXPECT_TRUE(IsSignedByToken("key=1, algorithm=HMAC_SHA1"));
+  for (const char* other :
+       {"key=1,algorithm=HMAC_SHA256", "algorithm=none", "algorithm=", "algorithm",
+        "algorithm=HMAC_SHA1,algorithm=none", ",  algorithm=hmac_sha1"})
+    EXPECT_FALSE(IsSignedByToken(other)) << other;
+}
+
 TEST(Signature, AnOddUrlIsSignedAsItStands) {
   for (const char* url : {"", "no scheme", "https://", "https://?", "https://:", "x://h:1#"})
     EXPECT_TRUE(VerifyForm(kToken, url, kFields, Sign(kToken, url, kFields))) << url;

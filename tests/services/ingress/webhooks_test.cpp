@@ -250,6 +250,14 @@ TEST_F(WebhooksTest, TakesTheSecondaryTokenWhileTheyRotateAndSaysSo) {  // W3
   EXPECT_EQ(Published()[0].signed_by(), "secondary");
 }
 
+TEST_F(WebhooksTest, RefusesARequestThatNamesAnotherWayOfSigning) {  // W1
+  http::Request request = Signed("/twilio/sms/status", StatusForm());
+  request.headers.emplace_back("X-Twilio-Webhooks-Signature-Settings",
+                               "key=1,algorithm=HMAC_SHA256");
+  EXPECT_EQ(Handle(std::move(request)).status, 403);
+  EXPECT_THAT(Published(), IsEmpty());
+}
+
 TEST_F(WebhooksTest, FindsTheTryAndItsWorkByTheTokenInThePath) {  // W5
   EXPECT_EQ(Handle(Signed("/twilio/sms/status/" + Token(), StatusForm())).status, 204);
   ASSERT_THAT(Published(), SizeIs(1));
