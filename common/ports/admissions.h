@@ -3,10 +3,11 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
-#include "tocsin/v1/types.pb.h"
+#include "tocsin/v1/records.pb.h"
 
 namespace tocsin {
 
@@ -33,6 +34,24 @@ struct Admission {
   v1::Position position;
 };
 
+// A mark that stops every try of an alert that has not begun.
+struct MarkRequest {
+  enum class Mark { kCancelled, kAcknowledged };
+  std::string alert_id;
+  std::string client_id;  // its owner; nobody else can mark it
+  Mark mark = Mark::kCancelled;
+  WallTime time;
+  std::string by;  // who acknowledged: no PII, no line breaks
+};
+
+struct Marked {
+  bool first = false;                      // nobody bore this mark on it before
+  WallTime time = {};                      // of the first such mark
+  std::string by = {};                     // who set that
+  bool posting = false;                    // a POST may be under way
+  std::vector<v1::Receipt> receipts = {};  // outcomes of its tries, in their order
+};
+
 // Never blocks the caller: requests are gathered and sent together. Safe to call from several
 // threads.
 class Admissions {
@@ -50,6 +69,10 @@ class Admissions {
   // The publish certainly failed: forgets the alert, if it is still being admitted under `nonce`.
   virtual void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                         const std::string& nonce) = 0;
+
+  // Sets the mark, for ever, and says what it met. Answers as Admit does; kNotFound when this
+  // client has no such alert (any more).
+  virtual void Mark(MarkRequest request, std::function<void(Result<Marked>)> answer) = 0;
 };
 
 }  // namespace tocsin

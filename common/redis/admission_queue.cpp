@@ -1,8 +1,10 @@
 #include "common/redis/admission_queue.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <iterator>
+#include <map>
 #include <type_traits>
 
 namespace tocsin::redis {
@@ -13,6 +15,8 @@ constexpr std::chrono::hours kLifeAfterHorizon{48};
 // ever.
 constexpr std::string_view kLifeOfStub =
     "777600000";  // 9 days, ms: the longest life of an alert's state
+
+constexpr std::size_t kMarkHead = 5;  // what mark.lua answers before names and receipts
 
 std::string LifeOf(WallTime not_after) {
   const auto end = std::chrono::ceil<std::chrono::milliseconds>(not_after + kLifeAfterHorizon);
@@ -60,6 +64,13 @@ void AdmissionQueue::Withdraw(const std::string& alert_id, const std::string& id
   Put({Withdrawing{alert_id, idempotency_digest, nonce}, deadline}, 2 * limit_);
 }
 
+void AdmissionQueue::Mark(MarkRequest request, std::function<void(Result<Marked>)> answer) {
+  const SteadyTime deadline = std::chrono::steady_clock::now() + server_.settings().command_limit;
+  Marking marking{std::move(request), answer};
+  if (Put({std::move(marking), deadline}, limit_)) return;
+  answer(Fail(ErrorCode::kOverloaded, "too many alerts wait at the door"));
+}
+
 std::size_t AdmissionQueue::Waiting() const {
   const std::lock_guard lock(mutex_);
   return queue_.size();
@@ -94,6 +105,7 @@ void AdmissionQueue::Work() {
 void AdmissionQueue::Serve(std::optional<Connection>& connection, Batch& batch) {
   const auto refuse = [](Request& request, const Error& error) {
     if (auto* entering = std::get_if<Entering>(&request.what)) entering->answer(Fail(error));
+    if (auto* marking = std::get_if<Marking>(&request.what)) marking->answer(Fail(error));
   };
   // Requests come in the order of their deadlines. The oldest one's bounds the whole round, so one
   // that came in meanwhile is still served within its own. Sent with little time left, a request
@@ -112,7 +124,7 @@ void AdmissionQueue::Serve(std::optional<Connection>& connection, Batch& batch) 
   const SteadyTime deadline = batch.front().deadline;
   if (!connection || !connection->Sound()) {
     connection.reset();
-    Result<Connection> opened = server_.Connect(deadline);
+    Result<Connection> opened = Open(deadline);
     if (!opened) {
       for (Request& request : batch) refuse(request, opened.error());
       return;
@@ -126,7 +138,19 @@ void AdmissionQueue::Serve(std::optional<Connection>& connection, Batch& batch) 
       refuse(batch[i], answers.error());
     else if (auto* entering = std::get_if<Entering>(&batch[i].what))
       entering->answer(Decide(entering->request, (*answers)[i], *held));
+    else if (auto* marking = std::get_if<Marking>(&batch[i].what))
+      marking->answer(ReadMark(marking->request, (*answers)[i], *held));
   }
+}
+
+// With the scripts known to Redis: one that is asked for again by its text runs after those behind
+// it.
+Result<Connection> AdmissionQueue::Open(SteadyTime deadline) {
+  TOCSIN_TRY(Connection connection, server_.Connect(deadline));
+  for (const Script* script : {&AdmitScript(), &WithdrawScript(), &MarkScript()})
+    connection.Append({"SCRIPT", "LOAD", script->text});
+  TOCSIN_CHECK_OK(connection.Exchange(deadline));
+  return connection;
 }
 
 // One round. Fails when the connection does, and when the epoch read at its end is not ours.
@@ -211,7 +235,43 @@ std::optional<ScriptCall> AdmissionQueue::ScriptOf(const Request& request) const
       call.keys.push_back(keys.Idempotency(withdrawing->idempotency_digest));
     return call;
   }
+  if (const auto* marking = std::get_if<Marking>(&request.what)) {
+    const MarkRequest& mark = marking->request;
+    const bool cancelled = mark.mark == MarkRequest::Mark::kCancelled;
+    return ScriptCall{.script = MarkScript(),
+                      .keys = {keys.Alert(mark.alert_id)},
+                      .args = {mark.client_id, cancelled ? "cancelled" : "acknowledged",
+                               std::to_string(ToUnixMicros(mark.time)) + ' ' + mark.by}};
+  }
   return std::nullopt;
+}
+
+Result<Marked> AdmissionQueue::ReadMark(const MarkRequest& request, Answers& answers,
+                                        Memory::Held& held) {
+  TOCSIN_TRY(const Reply reply, Judge(std::move(answers.replies[0]), server_.memory(), held));
+  if (reply.Text(0) == "unknown")
+    return Fail(ErrorCode::kNotFound, "there is no alert " + request.alert_id);
+  Marked marked{.first = reply.Number(3) == 1, .posting = reply.Text(4) == "1"};
+  const std::string_view said = reply.Text(2);
+  const std::size_t gap = said.find(' ');
+  std::int64_t time_us = 0;
+  std::from_chars(said.data(), said.data() + std::min(gap, said.size()), time_us);
+  marked.time = FromUnixMicros(time_us);
+  if (gap != std::string_view::npos) marked.by = said.substr(gap + 1);
+  std::map<std::pair<unsigned, unsigned>, v1::Receipt> receipts;  // by step and try
+  for (std::size_t i = kMarkHead; i + 1 < reply.items.size(); i += 2) {
+    const std::string_view name = reply.Text(i);
+    const std::string_view bytes = reply.Text(i + 1);
+    std::pair<unsigned, unsigned> number;
+    const char* const dot = name.data() + std::min(name.find('.'), name.size());
+    std::from_chars(name.data(), dot, number.first);
+    if (dot < name.data() + name.size())
+      std::from_chars(dot + 1, name.data() + name.size(), number.second);
+    if (!receipts[number].ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+      return Fail(ErrorCode::kCorrupt, "a receipt of " + request.alert_id + " cannot be read");
+  }
+  for (auto& [number, receipt] : receipts) marked.receipts.push_back(std::move(receipt));
+  return marked;
 }
 
 Result<Admission> AdmissionQueue::Decide(const AdmitRequest& request, Answers& answers,

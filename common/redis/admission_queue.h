@@ -24,13 +24,13 @@ constexpr unsigned kAdmissionThreads = 2;
 
 // Threads with a connection each take what waits, 256 at most, and ask for all of it in one round
 // trip: a hash and its life for an alert without an idempotency key (no script: nothing can race
-// for a new id), the script for one with a key. The epoch is read last in each round, so that what
-// was written into a Redis that lost its memory is refused.
+// for a new id), a script for one with a key and for a mark. The epoch is read last in each round,
+// so that what was written into a Redis that lost its memory is refused.
 //
-// Admit() of a full queue fails with kOverloaded. Confirm() and Withdraw() are dropped at twice
-// that length and when Redis fails: the alert then stays `admitting`, and a repetition publishes it
-// again under its id. Between two threads the order of requests is open: a confirmation may be
-// overtaken by the next admission, which then says kAgain.
+// Admit() and Mark() of a full queue fail with kOverloaded. Confirm() and Withdraw() are dropped at
+// twice that length and when Redis fails: the alert then stays `admitting`, and a repetition
+// publishes it again under its id. Between two threads the order of requests is open: a
+// confirmation may be overtaken by the next admission, which then says kAgain.
 //
 // Destruction refuses new requests and waits until those taken are answered, command_limit (1 s)
 // at most.
@@ -46,6 +46,7 @@ class AdmissionQueue final : public Admissions {
   void Confirm(const std::string& alert_id, const v1::Position& position) override;
   void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                 const std::string& nonce) override;
+  void Mark(MarkRequest request, std::function<void(Result<Marked>)> answer) override;
 
   std::size_t Waiting() const;  // for a gauge
 
@@ -63,8 +64,12 @@ class AdmissionQueue final : public Admissions {
     std::string idempotency_digest;
     std::string nonce;
   };
+  struct Marking {
+    MarkRequest request;
+    std::function<void(Result<Marked>)> answer;
+  };
   struct Request {
-    std::variant<Entering, Confirming, Withdrawing> what;
+    std::variant<Entering, Confirming, Withdrawing, Marking> what;
     SteadyTime deadline;
   };
   // One request's own answers within a round.
@@ -77,6 +82,7 @@ class AdmissionQueue final : public Admissions {
   Batch TakeBatch();
   void Work();
   void Serve(std::optional<Connection>& connection, Batch& batch);
+  Result<Connection> Open(SteadyTime deadline);
   Result<std::vector<Answers>> Ask(Connection& connection, const Batch& batch, Memory::Held& held,
                                    SteadyTime deadline);
   Status AskByText(Connection& connection, const Batch& batch, const Memory::Held& held,
@@ -85,6 +91,7 @@ class AdmissionQueue final : public Admissions {
                             const Memory::Held& held);
   std::optional<ScriptCall> ScriptOf(const Request& request) const;
   Result<Admission> Decide(const AdmitRequest& request, Answers& answers, Memory::Held& held);
+  Result<Marked> ReadMark(const MarkRequest& request, Answers& answers, Memory::Held& held);
 
   Server& server_;
   const std::size_t limit_;

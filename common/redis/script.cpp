@@ -33,6 +33,10 @@ const Script& WithdrawScript() {
   static const Script script(script_texts::withdraw);
   return script;
 }
+const Script& MarkScript() {
+  static const Script script(script_texts::mark);
+  return script;
+}
 
 void Append(Connection& connection, const ScriptCall& call, const Keys& keys,
             const Memory::Held& held, CallForm form) {

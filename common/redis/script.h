@@ -24,6 +24,7 @@ const Script& KeepScript();
 const Script& TurnScript();
 const Script& AdmitScript();
 const Script& WithdrawScript();
+const Script& MarkScript();
 
 // `keys` and `args` are those after the prologue's own two.
 struct ScriptCall {

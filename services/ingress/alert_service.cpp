@@ -26,9 +26,24 @@ class RefusedStream final
 
 }  // namespace
 
-AlertService::AlertService(const RegistrySource& registry, Acceptance& acceptance,
+AlertService::AlertService(const RegistrySource& registry, Acceptance& acceptance, Marking& marking,
                            AlertServiceObserver observer)
-    : registry_(registry), acceptance_(acceptance), observer_(std::move(observer)) {}
+    : registry_(registry),
+      acceptance_(acceptance),
+      marking_(marking),
+      observer_(std::move(observer)) {}
+
+// Finishes a unary call with what it came to.
+template <typename Response>
+std::function<void(Result<Response>)> AlertService::Answering(const char* method,
+                                                              grpc::ServerUnaryReactor* reactor,
+                                                              Response* response) const {
+  return [this, method, reactor, response](Result<Response> result) {
+    observer_.answered(method, result ? "OK" : TraitsOf(result.error().code).name);
+    if (result) *response = *std::move(result);
+    reactor->Finish(result ? grpc::Status::OK : rpc::ToGrpcStatus(result.error()));
+  };
+}
 
 Result<std::string> AlertService::ClientOf(const grpc::CallbackServerContext& context) const {
   TOCSIN_TRY(const Secret key, rpc::BearerKey(context));
@@ -39,19 +54,12 @@ grpc::ServerUnaryReactor* AlertService::Enqueue(grpc::CallbackServerContext* con
                                                 const v1::EnqueueRequest* request,
                                                 v1::EnqueueResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto client = ClientOf(*context);
-  if (!client) {
-    observer_.answered("Enqueue", TraitsOf(client.error().code).name);
-    reactor->Finish(rpc::ToGrpcStatus(client.error()));
-    return reactor;
+  auto answer = Answering("Enqueue", reactor, response);
+  if (const auto client = ClientOf(*context)) {
+    acceptance_.Enqueue(*client, *request, TraceOf(*context), std::move(answer));
+  } else {
+    answer(Fail(client.error()));
   }
-  acceptance_.Enqueue(
-      *client, *request, TraceOf(*context),
-      [this, reactor, response](Result<v1::EnqueueResponse> result) {
-        observer_.answered("Enqueue", result ? "OK" : TraitsOf(result.error().code).name);
-        if (result) *response = *std::move(result);
-        reactor->Finish(result ? grpc::Status::OK : rpc::ToGrpcStatus(result.error()));
-      });
   return reactor;
 }
 
@@ -113,14 +121,31 @@ grpc::ServerUnaryReactor* AlertService::RefuseUnbuilt(grpc::CallbackServerContex
 }
 
 grpc::ServerUnaryReactor* AlertService::Cancel(grpc::CallbackServerContext* context,
-                                               const v1::CancelRequest*, v1::CancelResponse*) {
-  return RefuseUnbuilt(*context, "Cancel");
+                                               const v1::CancelRequest* request,
+                                               v1::CancelResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  auto answer = Answering("Cancel", reactor, response);
+  if (const auto client = ClientOf(*context)) {
+    marking_.Cancel(*client, *request, TraceOf(*context), std::move(answer));
+  } else {
+    answer(Fail(client.error()));
+  }
+  return reactor;
 }
+
 grpc::ServerUnaryReactor* AlertService::Acknowledge(grpc::CallbackServerContext* context,
-                                                    const v1::AcknowledgeRequest*,
-                                                    v1::AcknowledgeResponse*) {
-  return RefuseUnbuilt(*context, "Acknowledge");
+                                                    const v1::AcknowledgeRequest* request,
+                                                    v1::AcknowledgeResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  auto answer = Answering("Acknowledge", reactor, response);
+  if (const auto client = ClientOf(*context)) {
+    marking_.Acknowledge(*client, *request, TraceOf(*context), std::move(answer));
+  } else {
+    answer(Fail(client.error()));
+  }
+  return reactor;
 }
+
 grpc::ServerUnaryReactor* AlertService::DryRun(grpc::CallbackServerContext* context,
                                                const v1::DryRunRequest*, v1::DryRunResponse*) {
   return RefuseUnbuilt(*context, "DryRun");

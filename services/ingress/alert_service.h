@@ -6,6 +6,7 @@
 
 #include "common/ports/registry_source.h"
 #include "services/ingress/acceptance.h"
+#include "services/ingress/marking.h"
 #include "tocsin/v1/alert_service.grpc.pb.h"
 
 namespace tocsin::ingress {
@@ -23,8 +24,8 @@ struct AlertServiceObserver {
 
 class AlertService final : public v1::AlertService::CallbackService {
  public:
-  // Both must outlive the server that serves this.
-  AlertService(const RegistrySource& registry, Acceptance& acceptance,
+  // All must outlive the server that serves this.
+  AlertService(const RegistrySource& registry, Acceptance& acceptance, Marking& marking,
                AlertServiceObserver observer);
 
   grpc::ServerUnaryReactor* Enqueue(grpc::CallbackServerContext* context,
@@ -36,23 +37,29 @@ class AlertService final : public v1::AlertService::CallbackService {
   grpc::ServerBidiReactor<v1::EnqueueStreamRequest, v1::EnqueueStreamResponse>* EnqueueStream(
       grpc::CallbackServerContext* context) override;
 
-  // Refused with NOT_BUILT: the wire is laid, the work behind it is not.
   grpc::ServerUnaryReactor* Cancel(grpc::CallbackServerContext* context,
                                    const v1::CancelRequest* request,
                                    v1::CancelResponse* response) override;
   grpc::ServerUnaryReactor* Acknowledge(grpc::CallbackServerContext* context,
                                         const v1::AcknowledgeRequest* request,
                                         v1::AcknowledgeResponse* response) override;
+
+  // Refused with NOT_BUILT: the wire is laid, the work behind it is not.
   grpc::ServerUnaryReactor* DryRun(grpc::CallbackServerContext* context,
                                    const v1::DryRunRequest* request,
                                    v1::DryRunResponse* response) override;
 
  private:
   Result<std::string> ClientOf(const grpc::CallbackServerContext& context) const;
+  template <typename Response>
+  std::function<void(Result<Response>)> Answering(const char* method,
+                                                  grpc::ServerUnaryReactor* reactor,
+                                                  Response* response) const;
   grpc::ServerUnaryReactor* RefuseUnbuilt(grpc::CallbackServerContext& context, const char* what);
 
   const RegistrySource& registry_;
   Acceptance& acceptance_;
+  Marking& marking_;
   const AlertServiceObserver observer_;
 };
 

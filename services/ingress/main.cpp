@@ -52,7 +52,8 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   redis::AdmissionQueue admissions(redis);
   Acceptance acceptance({clock, runtime.registry(), admissions, vault, **producer, topics},
                         config.acceptance);
-  AlertService alerts(runtime.registry(), acceptance, ObserveAlerts(runtime.metrics()));
+  Marking marking({clock, admissions, **producer, topics});
+  AlertService alerts(runtime.registry(), acceptance, marking, ObserveAlerts(runtime.metrics()));
   Webhooks webhooks({clock, runtime.registry(), vault, **producer, topics}, config.public_base_url,
                     ObserveWebhooks(runtime.metrics()));
   auto http = http::Server::Start({.address = config.http_address,

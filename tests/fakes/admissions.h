@@ -54,6 +54,10 @@ class FakeAdmissions final : public Admissions {
       keys_.erase(key);
   }
 
+  void Mark(MarkRequest request, std::function<void(Result<Marked>)> answer) override {
+    answer(DecideMark(std::move(request)));
+  }
+
  private:
   struct Alert {
     AdmitRequest request;
@@ -61,7 +65,24 @@ class FakeAdmissions final : public Admissions {
     bool accepted = false;
     bool again = false;
     bool taken = false;
+    std::map<MarkRequest::Mark, MarkRequest> marks;
   };
+
+  Result<Marked> DecideMark(MarkRequest request) {
+    const std::lock_guard lock(mutex_);
+    if (down_) return Fail(ErrorCode::kRedisUnavailable, "the store does not answer");
+    const auto found = alerts_.find(request.alert_id);
+    if (found == alerts_.end() || found->second.request.client_id != request.client_id)
+      return Fail(ErrorCode::kNotFound, "there is no alert " + request.alert_id);
+    Alert& alert = found->second;
+    const MarkRequest::Mark mark = request.mark;
+    const auto [entry, first] = alert.marks.try_emplace(mark, std::move(request));
+    return Marked{.first = first,
+                  .time = entry->second.time,
+                  .by = entry->second.by,
+                  .posting = alert.taken,
+                  .receipts = {}};
+  }
 
   Result<Admission> Decide(const AdmitRequest& request) {
     using State = Admission::State;

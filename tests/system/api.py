@@ -116,6 +116,15 @@ class Client:
     def send(self, to, **fields):
         return self.enqueue(request(to, **fields))
 
+    def cancel(self, alert_id):
+        response = self._call(self.ingress, "AlertService", "Cancel", message("CancelRequest")(alert_id=alert_id))
+        return response.Outcome.Name(response.outcome).removeprefix("OUTCOME_")
+
+    def acknowledge(self, alert_id, by):
+        """Whether nobody was earlier."""
+        sent = message("AcknowledgeRequest")(alert_id=alert_id, acknowledged_by=by)
+        return self._call(self.ingress, "AlertService", "Acknowledge", sent).first
+
     def batch(self, requests):
         return self._call(self.ingress, "AlertService", "EnqueueBatch",
                           message("EnqueueBatchRequest")(alerts=requests))

@@ -181,6 +181,32 @@ def test_an_alert_is_not_sent_before_its_time(client, simulator):  # A5
     assert post["at_us"] >= int(send_at * 1e6)
 
 
+def test_an_alert_that_was_cancelled_in_time_is_never_sent(client, simulator):  # A2
+    accepted = client.send("+15145550127", send_at=api.in_seconds(2))
+    assert [client.cancel(accepted.alert_id) for _ in range(2)] == ["CANCELLED", "CANCELLED"]
+    client.until_state(accepted, "CANCELLED")
+    poll.until("its try is stopped when its time comes",
+               lambda: "CANCELLED" in map(api.status, client.get(accepted.alert_id).tries))
+    assert not posts_to(simulator, "+15145550127")
+    assert api.state(client.get(accepted.alert_id)) == "CANCELLED"
+
+
+def test_a_cancel_after_the_post_is_too_late_and_says_so(client, stranger):  # A2
+    accepted = client.send("+15145550128")
+    client.until_state(accepted, "DELIVERED")
+    assert client.cancel(accepted.alert_id) == "TOO_LATE"
+    code, details = refusal(stranger.cancel, accepted.alert_id)
+    assert (code, details.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+
+
+def test_an_acknowledgement_names_the_first_who_gave_it(client):  # V6
+    accepted = client.send("+15145550129", send_at=api.in_seconds(60))
+    assert client.acknowledge(accepted.alert_id, "user-7")
+    assert not client.acknowledge(accepted.alert_id, "user-8")
+    alert = client.until_state(accepted, "ACKNOWLEDGED")
+    assert any("user-7" in entry.what for entry in alert.timeline)
+
+
 def test_who_said_stop_is_sent_nothing_and_who_said_start_is(stack, client, simulator):  # S4, S7
     number, inbound = "+15145550127", stack.env["TOCSIN_PUBLIC_BASE_URL"] + "/twilio/sms/inbound"
     assert simulator.inbound(number, " Stop ", inbound)["status"] == 200
@@ -247,6 +273,8 @@ def test_the_command_line_sends_and_tells(stack, client):  # O9
     alert_id = json.loads(sent.stdout)["alert_id"]
     poll.until("delivered", lambda: _told(stack, alert_id).get("state") == "DELIVERED")
     assert stack.tocsin("send", "--to", "nobody", "--text", "x").returncode == 1
+    assert stack.tocsin("cancel", alert_id).returncode == 1  # too late
+    assert stack.tocsin("ack", alert_id, "--by", "user-7").returncode == 0
     assert stack.tocsin("send").returncode == 2
 
 

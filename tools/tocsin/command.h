@@ -27,6 +27,7 @@ using Action = std::function<int(const Common&)>;
 // Each adds its verb to `app` and sets `action` when it is the one that was asked for.
 void AddSend(CLI::App& app, Action& action);
 void AddStatus(CLI::App& app, Action& action);
+void AddMarks(CLI::App& app, Action& action);  // cancel, ack
 void AddWebhook(CLI::App& app, Action& action);
 void AddKeyring(CLI::App& app, Action& action);
 void AddErrors(CLI::App& app, Action& action);

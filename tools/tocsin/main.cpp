@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   Action action;
   AddSend(app, action);
   AddStatus(app, action);
+  AddMarks(app, action);
   AddWebhook(app, action);
   AddKeyring(app, action);
   AddErrors(app, action);

@@ -50,6 +50,20 @@ class AdmissionsContract : public ::testing::Test {
     EXPECT_TRUE(admission) << admission.error().message;
     return admission ? *admission : Admission();
   }
+  static MarkRequest ACancel(const AdmitRequest& request) {
+    return {.alert_id = request.alert_id,
+            .client_id = request.client_id,
+            .mark = MarkRequest::Mark::kCancelled,
+            .time = request.accepted,
+            .by = {}};
+  }
+  Result<Marked> Mark(MarkRequest request) {
+    std::promise<Result<Marked>> promise;
+    world.admissions().Mark(std::move(request), [&promise](Result<Marked> marked) {
+      promise.set_value(std::move(marked));
+    });
+    return promise.get_future().get();
+  }
   // The same request again, by another call: with an id, a nonce and a time of its own.
   AdmitRequest Repeated(const AdmitRequest& request) {
     AdmitRequest repeated = ARequest(request.idempotency_digest);
@@ -148,6 +162,49 @@ TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterTheConfirmation) {
   EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kReplay);
 }
 
+// A2: the first mark stands, and says who set it.
+TYPED_TEST_P(AdmissionsContract, MarksAnAlertOnceAndRepeatsTheFirstMark) {
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  const auto by = [&](const char* who) {
+    return this->Mark({.alert_id = request.alert_id,
+                       .client_id = request.client_id,
+                       .mark = MarkRequest::Mark::kAcknowledged,
+                       .time = request.accepted + std::chrono::seconds(*who),
+                       .by = who});
+  };
+  for (const auto& [who, first] : {std::pair("Ann of the night shift", true), {"Bob", false}}) {
+    const auto marked = by(who);
+    ASSERT_TRUE(marked) << marked.error().message;
+    EXPECT_EQ(marked->first, first);
+    EXPECT_EQ(marked->by, "Ann of the night shift");
+    EXPECT_EQ(marked->time, request.accepted + std::chrono::seconds('A'));
+    EXPECT_FALSE(marked->posting);
+    EXPECT_TRUE(marked->receipts.empty());
+  }
+}
+
+TYPED_TEST_P(AdmissionsContract, TellsACancelOfATryWhosePostMayBeUnderWay) {
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  this->world.Taken(request.alert_id);
+  const auto marked = this->Mark(this->ACancel(request));
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_TRUE(marked->posting);
+}
+
+TYPED_TEST_P(AdmissionsContract, MarksNoAlertOfAnotherClientAndNoneThatIsUnknown) {
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  MarkRequest foreign = this->ACancel(request);
+  foreign.client_id = "another";
+  for (const MarkRequest& mark : {foreign, this->ACancel(this->ARequest())}) {
+    const auto marked = this->Mark(mark);
+    ASSERT_FALSE(marked);
+    EXPECT_EQ(marked.error().code, ErrorCode::kNotFound);
+  }
+}
+
 TYPED_TEST_P(AdmissionsContract, AdmitsNothingOnceItsMemoryIsLost) {
   this->Admit(this->ARequest());
   this->world.LoseMemory();
@@ -158,14 +215,14 @@ TYPED_TEST_P(AdmissionsContract, AdmitsNothingOnceItsMemoryIsLost) {
   }
 }
 
-REGISTER_TYPED_TEST_SUITE_P(AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew,
-                            RepeatsTheFirstAnswerForTheSameRequestUnderTheSameKey,
-                            FindsAnotherRequestUnderTheSameKeyInConflict,
-                            PublishesAgainUnderTheFirstIdWhatNeverSaidHowItEnded,
-                            ForgetsAWithdrawnAlertAndItsKey, IgnoresAWithdrawalByAnotherNonce,
-                            IgnoresAWithdrawalByACallThatFoundTheAlertBegun,
-                            IgnoresAWithdrawalOfAnAlertThatAWorkerHasSeen,
-                            IgnoresAWithdrawalAfterTheConfirmation,
-                            AdmitsNothingOnceItsMemoryIsLost);
+REGISTER_TYPED_TEST_SUITE_P(
+    AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew,
+    RepeatsTheFirstAnswerForTheSameRequestUnderTheSameKey,
+    FindsAnotherRequestUnderTheSameKeyInConflict,
+    PublishesAgainUnderTheFirstIdWhatNeverSaidHowItEnded, ForgetsAWithdrawnAlertAndItsKey,
+    IgnoresAWithdrawalByAnotherNonce, IgnoresAWithdrawalByACallThatFoundTheAlertBegun,
+    IgnoresAWithdrawalOfAnAlertThatAWorkerHasSeen, IgnoresAWithdrawalAfterTheConfirmation,
+    MarksAnAlertOnceAndRepeatsTheFirstMark, TellsACancelOfATryWhosePostMayBeUnderWay,
+    MarksNoAlertOfAnotherClientAndNoneThatIsUnknown, AdmitsNothingOnceItsMemoryIsLost);
 
 }  // namespace tocsin

@@ -42,6 +42,7 @@ class RealWorld {
   void Taken(const std::string& alert_id) {
     ClaimRequest request;
     request.name.set_alert_id(alert_id);
+    request.client_id = "client";
     request.lease = std::chrono::seconds(35);
     request.not_after = Now() + std::chrono::hours(1);
     EXPECT_TRUE(claims_.Take(request));
