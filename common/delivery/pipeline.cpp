@@ -2,6 +2,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/domain/waiting.h"
@@ -170,7 +171,8 @@ Result<Passage> DeliveryPipeline::Post(Try& attempt, const ClearedTry& cleared, 
                           .account = cleared.account(),
                           .sender = cleared.sender(),
                           .work = attempt.record.position,
-                          .validity = cleared.validity()};
+                          .validity = cleared.validity(),
+                          .traceparent = attempt.record.Header(kHeaderTraceparent).value_or("")};
   const WallTime began = parts_.clock.Now();
   v1::Receipt receipt =
       parts_.carrier.Send(dispatch, parts_.clock.SteadyNow() + settings_.post_limit);
@@ -178,10 +180,19 @@ Result<Passage> DeliveryPipeline::Post(Try& attempt, const ClearedTry& cleared, 
   receipt.set_ended_us(ToUnixMicros(parts_.clock.Now()));
   receipt.set_sender(cleared.sender().id);
   receipt.set_account_sid(cleared.sender().account_sid);
+  TellHandedOver(attempt.work, receipt);
   // With the store down, or the claim taken over, the events below still say what came of it.
   const Result<v1::Receipt> kept = parts_.claims.Keep(attempt.work.try_(), claim.fence, receipt);
   const bool stands = kept && kept->outcome() != v1::RECEIPT_OUTCOME_UNSPECIFIED;
   return Record(attempt, stands ? *kept : receipt);
+}
+
+void DeliveryPipeline::TellHandedOver(const v1::WorkRecord& work,
+                                      const v1::Receipt& receipt) const {
+  if (receipt.outcome() != v1::RECEIPT_OUTCOME_ACCEPTED || work.try_().try_() != 1) return;
+  const std::int64_t due_us =
+      std::max({work.accepted_time_us(), work.send_at_us(), work.first_published_us()});
+  settings_.handed_over(work.class_(), Micros(receipt.ended_us() - due_us));
 }
 
 // Publishes everything the outcome demands. Must be repeated until it succeeds, never undone.

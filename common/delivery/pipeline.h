@@ -25,6 +25,10 @@ struct DeliverySettings {
   Micros lease = std::chrono::seconds(35);       // POST limit and 5 s for what is around it
   double pace = 0.8;  // of the carrier's rate, so that its queue stays short
   RetryPolicy retry{};
+  // Told when the carrier took a step's first try: how long after its acceptance, or after it fell
+  // due. Called on sender threads; must not block.
+  std::function<void(v1::AlertClass alert_class, Micros waited)> handed_over = [](v1::AlertClass,
+                                                                                  Micros) {};
 };
 
 // How a record left the pipeline, for metrics.
@@ -71,6 +75,7 @@ class DeliveryPipeline {
   Result<Passage> FollowClaim(Try& attempt, const Claim& claim);
   Result<Passage> Post(Try& attempt, const ClearedTry& cleared, const Claim& claim, Pii to,
                        Pii text);
+  void TellHandedOver(const v1::WorkRecord& work, const v1::Receipt& receipt) const;
   Result<Passage> Record(Try& attempt, const v1::Receipt& receipt);
   OutgoingRecord Outgoing(const Try& attempt, std::string topic,
                           const google::protobuf::Message& message) const;

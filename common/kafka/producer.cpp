@@ -226,6 +226,9 @@ void Producer::Impl::OnDelivery(const rd_kafka_message_t& message) {
 }
 
 void Producer::Impl::Answer(PendingPtr pending, const PublishReport& report) {
+  if (const auto& reported = GetHooks().reported)
+    reported(report.outcome, std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() -
+                                                                pending->published));
   pending->report(report);
   pending.reset();
   if (open_.fetch_sub(1) != 1) return;

@@ -9,7 +9,9 @@
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/secret.h"
+#include "common/base/time.h"
 #include "common/kafka/statistics.h"
+#include "common/ports/record_log.h"
 
 namespace tocsin::kafka {
 
@@ -38,6 +40,8 @@ struct Hooks {
   std::function<void(int level, std::string_view line)> log;  // syslog levels, 3 error … 7 debug
   // The client gave up and does nothing more: a person or a restart is needed. At most once.
   std::function<void(const Error&)> failed;
+  // Of a producer: a record has its report, so long after it was published. Called for each record.
+  std::function<void(PublishOutcome outcome, Micros took)> reported;
 };
 
 }  // namespace tocsin::kafka

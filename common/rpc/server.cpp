@@ -13,6 +13,8 @@ namespace {
 constexpr int kPingsAcceptedMs = 10'000;   // the default refuses pings under 5 min with a GOAWAY
 constexpr int kConnectionAgeMs = 300'000;  // so that new replicas get their share
 constexpr int kConnectionGraceMs = 30'000;
+constexpr char kLiveness[] = "liveness";  // names for probes
+constexpr char kReadiness[] = "readiness";
 constexpr int kMaxMetadataBytes = 16 * 1024;
 
 }  // namespace
@@ -45,6 +47,9 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerSettings& settings,
     return Fail(ErrorCode::kInvalidConfig,
                 "cannot listen on " + settings.address + " for gRPC; is the port taken?");
   server->names_ = settings.names;
+  server->names_.emplace_back(kReadiness);
+  if (auto* const health = server->server_->GetHealthCheckService())
+    health->SetServingStatus(kLiveness, true);
   server->SetServing(true);
   return server;
 }

@@ -31,7 +31,8 @@ class Server {
 
   int port() const { return port_; }
 
-  // Health of the whole server and of each service: NOT_SERVING sends clients elsewhere.
+  // Health of the whole server, of each service and of "readiness": NOT_SERVING sends clients
+  // elsewhere. "liveness" is serving as long as the server is.
   void SetServing(bool serving);
 
   // Takes no more calls; waits for those in flight until `deadline`, then cuts them. May be called

@@ -20,14 +20,21 @@ bool Pause(const std::stop_token& stop) {
 
 }  // namespace
 
-Health::Health(telemetry::Readiness& readiness, std::vector<HealthCheck> checks) {
+Health::Health(telemetry::Readiness& readiness, std::vector<HealthCheck> checks,
+               std::function<void(bool ready)> told) {
   for (const HealthCheck& check : checks) readiness.Declare(check.dependency, check.role);
-  thread_ = std::jthread([&readiness, checks = std::move(checks)](std::stop_token stop) {
+  thread_ = std::jthread([&readiness, checks = std::move(checks),
+                          told = std::move(told)](std::stop_token stop) {
+    std::vector<SteadyTime> due(checks.size(), std::chrono::steady_clock::now());
     do {
-      for (const HealthCheck& check : checks) {
+      for (size_t i = 0; i < checks.size(); ++i) {
+        const HealthCheck& check = checks[i];
+        if (std::chrono::steady_clock::now() < due[i]) continue;
         const Status status = check.ask();
         readiness.Set(check.dependency, status.has_value(), status ? "" : status.error().message);
+        due[i] = std::chrono::steady_clock::now() + check.every;
       }
+      if (told) told(readiness.ready());
     } while (Pause(stop));
   });
 }

@@ -1,6 +1,7 @@
-// Asks each neighbour once a second how it is.
+// Asks each neighbour how it is, once a second unless its check says otherwise.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -16,13 +17,16 @@ struct HealthCheck {
   std::string dependency;
   std::function<Status()> ask;  // blocks a few seconds at most
   telemetry::Role role = telemetry::Role::kRequired;
+  std::chrono::seconds every{1};
 };
 
 // A thread of its own; what the checks use must outlive it. A slow neighbour delays the answers
 // about the others by its time-out.
 class Health {
  public:
-  Health(telemetry::Readiness& readiness, std::vector<HealthCheck> checks);
+  // `told` hears after every round whether the process is ready; for gRPC health.
+  Health(telemetry::Readiness& readiness, std::vector<HealthCheck> checks,
+         std::function<void(bool ready)> told = {});
 
  private:
   std::jthread thread_;

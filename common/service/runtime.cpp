@@ -1,5 +1,6 @@
 #include "common/service/runtime.h"
 
+#include <array>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -16,6 +17,21 @@ using telemetry::Log;
 using telemetry::Severity;
 
 constexpr std::chrono::seconds kSameErrorEvery{1};
+
+// Of neighbours; the others come with their first event.
+constexpr std::array kNeighbourFaults{ErrorCode::kKafkaUnavailable, ErrorCode::kRedisUnavailable,
+                                      ErrorCode::kPostgresUnavailable, ErrorCode::kKmsUnavailable,
+                                      ErrorCode::kOverloaded};
+constexpr std::array<std::pair<PublishOutcome, const char*>, 3> kPublishOutcomes{{
+    {PublishOutcome::kPersisted, "persisted"},
+    {PublishOutcome::kNotPersisted, "not_persisted"},
+    {PublishOutcome::kUnknown, "unknown"},
+}};
+
+telemetry::Counter& FailuresOf(telemetry::Metrics& metrics, std::string_view reason) {
+  return metrics.Counter("tocsin_neighbour_failures_total", "Calls to a neighbour that failed",
+                         {{"reason", std::string(reason)}});
+}
 
 void LogKafka(const std::string& client, int level, std::string_view line) {
   const Severity severity = level <= 3   ? Severity::kError
@@ -36,7 +52,13 @@ struct Runtime::Parts {
 };
 
 Runtime::Runtime(const BaseSettings& settings, const telemetry::StopSignal& stop)
-    : stop_(stop), metrics_(settings.service), parts_(std::make_unique<Parts>()) {}
+    : stop_(stop),
+      metrics_(settings.service),
+      spans_({settings.otlp_endpoint, settings.service, settings.instance}, metrics_),
+      parts_(std::make_unique<Parts>()) {
+  ShowReadiness();
+  for (const ErrorCode code : kNeighbourFaults) FailuresOf(metrics_, TraitsOf(code).name);
+}
 
 Runtime::~Runtime() = default;
 
@@ -62,9 +84,15 @@ Result<std::unique_ptr<Runtime>> Runtime::Start(const BaseSettings& settings,
       "tocsin_registry_reloads_total", "Registry files taken into force", {{"result", "taken"}});
   telemetry::Counter& refused = runtime->metrics_.Counter(
       "tocsin_registry_reloads_total", "Registry files taken into force", {{"result", "refused"}});
+  telemetry::Gauge& good =
+      runtime->metrics_.Gauge("tocsin_registry_last_reload_successful",
+                              "0 while the registry file that lies there is refused");
+  good.Set(1);
   parts.watch = std::make_unique<registry_file::RegistryWatch>(
-      settings.registry_file, *runtime->registry_, [&reloads, &refused](const Status& loaded) {
+      settings.registry_file, *runtime->registry_,
+      [&reloads, &refused, &good](const Status& loaded) {
         (loaded ? reloads : refused).Increment();
+        good.Set(loaded ? 1 : 0);
         Log(loaded ? Severity::kInfo : Severity::kError, "registry.reloaded",
             loaded ? "the registry file is in force" : loaded.error().message);
       });
@@ -81,17 +109,17 @@ kafka::Hooks Runtime::KafkaHooks(const std::string& client) {
                                             "Records waiting in the producer", labels);
   telemetry::Gauge& round_trip = metrics_.Gauge("tocsin_kafka_round_trip_p99_seconds",
                                                 "Slowest broker's round trip, p99", labels);
-  telemetry::Gauge& errors =
-      metrics_.Gauge("tocsin_kafka_send_errors", "Failed requests since start", labels);
-  telemetry::Gauge& rebalances =
-      metrics_.Gauge("tocsin_kafka_rebalances", "Rebalances since start", labels);
+  telemetry::Counter& errors =
+      metrics_.Counter("tocsin_kafka_send_errors_total", "Requests that failed", labels);
+  telemetry::Counter& rebalances =
+      metrics_.Counter("tocsin_kafka_rebalances_total", "Rebalances", labels);
   kafka::Hooks hooks;
   hooks.log = [client](int level, std::string_view line) { LogKafka(client, level, line); };
   hooks.statistics = [&](const kafka::ClientStatistics& statistics) {
     queued.Set(static_cast<double>(statistics.queued));
     round_trip.Set(static_cast<double>(statistics.round_trip_p99) / 1e6);
-    errors.Set(static_cast<double>(statistics.send_errors));
-    rebalances.Set(static_cast<double>(statistics.rebalances));
+    errors.RaiseTo(static_cast<double>(statistics.send_errors));
+    rebalances.RaiseTo(static_cast<double>(statistics.rebalances));
   };
   hooks.failed = [this, client](const Error& error) {
     Log(Severity::kFatal, "kafka.failed", error.message, {{"client", client}});
@@ -101,14 +129,41 @@ kafka::Hooks Runtime::KafkaHooks(const std::string& client) {
   return hooks;
 }
 
+kafka::Hooks Runtime::ProducerHooks(const std::string& client) {
+  kafka::Hooks hooks = KafkaHooks(client);
+  std::map<PublishOutcome, telemetry::Counter*> counters;
+  for (const auto& [outcome, name] : kPublishOutcomes)
+    counters[outcome] =
+        &metrics_.Counter("tocsin_kafka_publishes_total", "Records that have their report",
+                          {{"client", client}, {"outcome", name}});
+  telemetry::Histogram& seconds =
+      metrics_.Histogram("tocsin_kafka_publish_seconds", "From publishing to the delivery report",
+                         telemetry::kRequestSeconds, {{"client", client}});
+  hooks.reported = [counters = std::move(counters), &seconds](PublishOutcome outcome, Micros took) {
+    counters.at(outcome)->Increment();
+    seconds.Observe(std::chrono::nanoseconds(took));
+  };
+  return hooks;
+}
+
+void Runtime::ShowReadiness() {
+  metrics_.BeforeText([this] {
+    metrics_.Gauge("tocsin_ready", "1 when the process can do its work")
+        .Set(readiness_.ready() ? 1 : 0);
+    for (const telemetry::DependencyState& state : readiness_.dependencies())
+      metrics_
+          .Gauge("tocsin_dependency_up", "1 when the dependency answers",
+                 {{"dependency", state.name},
+                  {"role", state.role == telemetry::Role::kRequired ? "required" : "informative"}})
+          .Set(state.ok ? 1 : 0);
+  });
+}
+
 void Runtime::CloseOps() { parts_->ops.reset(); }
 
 void Runtime::NeighbourFailed(const Error& error) {
   const std::string_view reason = TraitsOf(error.code).name;
-  metrics_
-      .Counter("tocsin_neighbour_failures_total", "Calls to a neighbour that failed",
-               {{"reason", std::string(reason)}})
-      .Increment();
+  FailuresOf(metrics_, reason).Increment();
   const auto now = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(parts_->mutex);

@@ -11,6 +11,7 @@
 #include "common/service/settings.h"
 #include "common/telemetry/metrics.h"
 #include "common/telemetry/readiness.h"
+#include "common/telemetry/spans.h"
 #include "common/telemetry/stop_signal.h"
 
 namespace tocsin::service {
@@ -27,10 +28,14 @@ class Runtime {
   telemetry::Metrics& metrics() { return metrics_; }
   telemetry::Readiness& readiness() { return readiness_; }
   RegistrySource& registry() { return *registry_; }
+  telemetry::SpanExporter& spans() { return spans_; }
 
   // Hooks that log a client's warnings, keep gauges of its statistics (label `client`), and stop
   // the process when it gave up: a restart reads again what it had not finished.
   kafka::Hooks KafkaHooks(const std::string& client);
+
+  // The same for a producer, with its rates, errors and times beside.
+  kafka::Hooks ProducerHooks(const std::string& client);
 
   // Closes the operators' port. To be called before the parts end whose gauges it shows.
   void CloseOps();
@@ -42,10 +47,12 @@ class Runtime {
  private:
   struct Parts;
   Runtime(const BaseSettings& settings, const telemetry::StopSignal& stop);
+  void ShowReadiness();
 
   const telemetry::StopSignal& stop_;
   telemetry::Metrics metrics_;
   telemetry::Readiness readiness_;
+  telemetry::SpanExporter spans_;
   std::unique_ptr<RegistrySource> registry_;
   std::unique_ptr<Parts> parts_;
 };

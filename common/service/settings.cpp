@@ -41,6 +41,13 @@ BaseSettings ReadBase(config::Reader& reader, const std::string& service,
                            .Default(1));
   base.kafka.client_id = service;
   base.kafka.instance = base.instance;
+  base.otlp_endpoint = reader
+                           .Url("TOCSIN_OTLP_ENDPOINT",
+                                "collector of traces by OTLP/HTTP, such as "
+                                "http://127.0.0.1:4318/v1/traces; none unless given",
+                                {"http", "https"})
+                           .Optional()
+                           .value_or("");
   base.drain = reader
                    .Duration("TOCSIN_DRAIN", "from SIGTERM to the end of what is in flight",
                              milliseconds(100), milliseconds(600'000))

@@ -21,6 +21,7 @@ struct BaseSettings {
   std::string keyring_file;
   kafka::KafkaSettings kafka;
   telemetry::Severity log_level = telemetry::Severity::kInfo;
+  std::string otlp_endpoint;                // where spans go; empty: nowhere
   std::chrono::milliseconds drain{25'000};  // from SIGTERM to the end of what is in flight
 };
 

@@ -30,6 +30,7 @@ class Handles {
 }  // namespace
 
 void Counter::Increment(double by) { inner_.Increment(by); }
+void Counter::RaiseTo(double total) { Increment(total - inner_.Value()); }
 double Counter::Value() const { return inner_.Value(); }
 
 void Gauge::Set(double value) { inner_.Set(value); }

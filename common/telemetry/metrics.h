@@ -29,12 +29,14 @@ inline const Buckets kWebhookSeconds{.005, .01, .025, .05, .1, .25, .5, 1};
 inline const Buckets kSmsAcceptSeconds{.25, .5, 1, 2, 3, 5, 10};
 inline const Buckets kDeliverySeconds{1, 2, 5, 10, 30, 60, 300, 900};
 inline const Buckets kCallStartSeconds{.5, 1, 2, 5, 10, 30};
+inline const Buckets kPostSeconds{.025, .05, .1, .25, .5, 1, 2, 3, 5, 10, 30};
 
 // Only rises. All its functions are cheap, wait-free and safe from any thread.
 class Counter {
  public:
   explicit Counter(prometheus::Counter& inner) : inner_(inner) {}
   void Increment(double by = 1);  // a negative number is ignored
+  void RaiseTo(double total);     // of a total counted elsewhere; one caller at a time
   double Value() const;
 
  private:

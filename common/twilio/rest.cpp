@@ -123,16 +123,37 @@ v1::Receipt ReceiptOfFault(const Transfer& transfer) {
   return Unanswered(v1::RECEIPT_OUTCOME_IN_DOUBT, ErrorCode::kInDoubt);
 }
 
+List HeadersOf(const TraceContext& trace) {
+  List headers;
+  for (const std::string& line : {std::string("Content-Type: application/x-www-form-urlencoded"),
+                                  std::string("Expect:"),  // no waiting for "100 Continue"
+                                  "traceparent: " + trace.Text()}) {
+    curl_slist* const longer = curl_slist_append(headers.get(), line.c_str());
+    if (longer == nullptr) std::abort();
+    static_cast<void>(headers.release());
+    headers.reset(longer);
+  }
+  return headers;
+}
+
+// What every exchange holds to, be it a POST or a look whether Twilio can be reached.
+void SetSafety(const Handle& handle, const RestSettings& settings) {
+  Set(handle, CURLOPT_NOSIGNAL, 1L);
+  Set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  Set(handle, CURLOPT_FOLLOWLOCATION, 0L);
+  Set(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Set(handle, CURLOPT_SSL_VERIFYPEER, 1L);
+  Set(handle, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!settings.ca_file.empty()) Set(handle, CURLOPT_CAINFO, settings.ca_file.c_str());
+  Set(handle, CURLOPT_PROXY, settings.proxy.c_str());
+}
+
 }  // namespace
 
 // Handles that wait for their next POST, each with its kept connection. The last one used is taken
 // first: its connection is the least likely to have been closed meanwhile.
 struct RestClient::Pool {
-  explicit Pool(const RestSettings& settings)
-      : headers(curl_slist_append(
-            curl_slist_append(nullptr, "Content-Type: application/x-www-form-urlencoded"),
-            "Expect:")) {  // no waiting for "100 Continue"
-    if (headers == nullptr) std::abort();
+  explicit Pool(const RestSettings& settings) {
     base = settings.base_url;
     while (base.ends_with('/')) base.pop_back();
     base += "/2010-04-01/Accounts/";
@@ -158,21 +179,13 @@ struct RestClient::Pool {
   Handle Make(const RestSettings& settings) const {
     Handle handle(curl_easy_init());
     if (handle == nullptr) std::abort();
-    Set(handle, CURLOPT_NOSIGNAL, 1L);
-    Set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-    Set(handle, CURLOPT_FOLLOWLOCATION, 0L);
+    SetSafety(handle, settings);
     Set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    Set(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    Set(handle, CURLOPT_SSL_VERIFYPEER, 1L);
-    Set(handle, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (!settings.ca_file.empty()) Set(handle, CURLOPT_CAINFO, settings.ca_file.c_str());
-    Set(handle, CURLOPT_PROXY, settings.proxy.c_str());
     Set(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     Set(handle, CURLOPT_TCP_NODELAY, 1L);
     Set(handle, CURLOPT_MAXCONNECTS, 1L);
     Set(handle, CURLOPT_MAXAGE_CONN, kMaxConnectionAge);
     Set(handle, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
-    Set(handle, CURLOPT_HTTPHEADER, headers.get());
     Set(handle, CURLOPT_POST, 1L);
     Set(handle, CURLOPT_READFUNCTION, &ReadBody);
     Set(handle, CURLOPT_SEEKFUNCTION, &RefuseToRewind);
@@ -182,7 +195,6 @@ struct RestClient::Pool {
   }
 
   std::string base;
-  const List headers;
   std::mutex mutex;
   std::vector<Handle> idle;
   std::atomic<std::uint64_t> requests{0};
@@ -196,7 +208,8 @@ RestClient::RestClient(RestSettings settings)
 RestClient::~RestClient() = default;
 
 v1::Receipt RestClient::Post(const Account& account, std::string_view resource,
-                             const FormFields& form, SteadyTime deadline) {
+                             const FormFields& form, SteadyTime deadline,
+                             const TraceContext& trace) {
   const SteadyTime begin = std::chrono::steady_clock::now();
   const auto limit =
       std::min(settings_.post_limit, std::chrono::floor<milliseconds>(deadline - begin));
@@ -206,7 +219,9 @@ v1::Receipt RestClient::Post(const Account& account, std::string_view resource,
   Transfer transfer{.body = FormEncode(form), .answer = {}, .request_id = {}};
   const std::string url = pool_->base + PercentEncode(account.sid) + "/" + std::string(resource);
   Handle handle = pool_->Take(settings_);
+  const List headers = HeadersOf(trace);
   Set(handle, CURLOPT_URL, url.c_str());
+  Set(handle, CURLOPT_HTTPHEADER, headers.get());
   Set(handle, CURLOPT_USERNAME, account.sid.c_str());
   Set(handle, CURLOPT_PASSWORD, account.auth_token.Reveal().c_str());
   Set(handle, CURLOPT_CONNECTTIMEOUT_MS,
@@ -227,6 +242,7 @@ v1::Receipt RestClient::Post(const Account& account, std::string_view resource,
   transfer.answer.http_status = static_cast<unsigned>(http_status);
   v1::Receipt receipt = code == CURLE_OK ? ReceiptOf(transfer.answer) : ReceiptOfFault(transfer);
   receipt.set_http_status(transfer.answer.http_status);
+  Set(handle, CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
   // The secret stays no longer than it is needed.
   Set(handle, CURLOPT_PASSWORD, static_cast<const char*>(nullptr));
   pool_->GiveBack(std::move(handle));
@@ -238,8 +254,22 @@ v1::Receipt RestClient::Post(const Account& account, std::string_view resource,
          .curl_code = static_cast<int>(code),
          .duration = std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - begin),
          .new_connection = opened > 0,
-         .request_id = std::move(transfer.request_id)});
+         .request_id = std::move(transfer.request_id),
+         .trace = trace});
   return receipt;
+}
+
+Status RestClient::Reach() const {
+  const Handle handle(curl_easy_init());
+  if (handle == nullptr) std::abort();
+  SetSafety(handle, settings_);
+  Set(handle, CURLOPT_URL, settings_.base_url.c_str());
+  Set(handle, CURLOPT_CONNECT_ONLY, 1L);
+  Set(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(settings_.connect_limit.count()));
+  const CURLcode code = curl_easy_perform(handle.get());
+  if (code == CURLE_OK) return {};
+  return Fail(ErrorCode::kTwilioApiError,
+              std::string("Twilio cannot be reached: ") + curl_easy_strerror(code));
 }
 
 RestCounters RestClient::Counters() const {

@@ -11,6 +11,7 @@
 #include "common/base/encoding.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
+#include "common/base/trace.h"
 #include "common/domain/registry.h"
 #include "tocsin/v1/records.pb.h"
 
@@ -31,6 +32,7 @@ struct Exchange {
   Micros duration{};
   bool new_connection = false;
   std::string request_id;  // Twilio-Request-Id, at most 64 characters; often empty
+  TraceContext trace = TraceContext::New();  // the POST as a step of its alert's trace
 };
 
 struct RestSettings {
@@ -61,9 +63,13 @@ class RestClient {
 
   // POSTs the form to …/Accounts/{sid}/{resource}, such as "Messages.json". Blocks, the post limit
   // at most and never past `deadline`. Fills outcome, provider_sid, provider_code, http_status,
-  // retry_after_us, reason, segments.
+  // retry_after_us, reason, segments. `trace` goes out in the header `traceparent`.
   v1::Receipt Post(const Account& account, std::string_view resource, const FormFields& form,
-                   SteadyTime deadline);
+                   SteadyTime deadline, const TraceContext& trace = TraceContext::New());
+
+  // Whether Twilio's front can be reached: name, TCP and TLS, without a request. Blocks, the
+  // connect limit at most; kTwilioApiError says what was in the way.
+  Status Reach() const;
 
   RestCounters Counters() const;
 

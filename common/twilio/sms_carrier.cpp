@@ -27,15 +27,16 @@ SmsCarrier::SmsCarrier(SmsCarrierSettings settings, Vault& vault, const Clock& c
     : settings_(std::move(settings)), vault_(vault), clock_(clock), rest_(settings_.rest) {}
 
 v1::Receipt SmsCarrier::Send(const Dispatch& dispatch, SteadyTime deadline) {
-  const auto form = FormOf(dispatch);
-  if (form) return rest_.Post(dispatch.account, "Messages.json", *form, deadline);
+  const TraceContext trace = TraceContext::Continue(dispatch.traceparent);
+  const auto form = FormOf(dispatch, trace);
+  if (form) return rest_.Post(dispatch.account, "Messages.json", *form, deadline, trace);
   v1::Receipt receipt;
   receipt.set_outcome(v1::RECEIPT_OUTCOME_NOT_SENT);
   receipt.set_reason(std::string(TraitsOf(form.error().code).name));
   return receipt;
 }
 
-Result<FormFields> SmsCarrier::FormOf(const Dispatch& dispatch) const {
+Result<FormFields> SmsCarrier::FormOf(const Dispatch& dispatch, const TraceContext& trace) const {
   const Sender& sender = dispatch.sender;
   if (sender.number.empty() && sender.messaging_service_sid.empty())
     return Fail(ErrorCode::kNoRoute, "sender " + sender.id + " has no number and no service");
@@ -46,7 +47,7 @@ Result<FormFields> SmsCarrier::FormOf(const Dispatch& dispatch) const {
     form.emplace_back("MessagingServiceSid", sender.messaging_service_sid);
   form.emplace_back("Body", dispatch.text.Reveal());
   if (!settings_.public_base_url.empty()) {
-    TOCSIN_TRY(std::string url, CallbackUrl(dispatch));
+    TOCSIN_TRY(std::string url, CallbackUrl(dispatch, trace));
     form.emplace_back("StatusCallback", std::move(url));
   }
   const auto validity = std::clamp(dispatch.validity, kMinValidity, kMaxValidity);
@@ -54,7 +55,8 @@ Result<FormFields> SmsCarrier::FormOf(const Dispatch& dispatch) const {
   return form;
 }
 
-Result<std::string> SmsCarrier::CallbackUrl(const Dispatch& dispatch) const {
+Result<std::string> SmsCarrier::CallbackUrl(const Dispatch& dispatch,
+                                            const TraceContext& trace) const {
   TOCSIN_TRY(
       const std::string token,
       MakeTryToken(vault_, {.name = dispatch.name,
@@ -65,7 +67,8 @@ Result<std::string> SmsCarrier::CallbackUrl(const Dispatch& dispatch) const {
                             .time = clock_.Now()}));
   std::string url = settings_.public_base_url;
   while (url.ends_with('/')) url.pop_back();
-  return url.append("/twilio/sms/status/").append(token).append(kCallbackOverrides);
+  url.append("/twilio/sms/status/").append(token).append(kTraceQuery).append(trace.Text());
+  return url.append(kCallbackOverrides);
 }
 
 }  // namespace tocsin::twilio

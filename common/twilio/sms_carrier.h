@@ -15,6 +15,9 @@ namespace tocsin::twilio {
 // in all. Twilio's default is one retry, on a failed connect only.
 constexpr std::string_view kCallbackOverrides = "#rc=5&rp=all&rt=3000&tt=15000";
 
+// The query of a callback URL that leads the trace on. Twilio's signature covers it.
+constexpr std::string_view kTraceQuery = "?traceparent=";
+
 struct SmsCarrierSettings {
   RestSettings rest = {};
   std::string public_base_url = {};  // where Twilio reaches the ingress; empty: no status callbacks
@@ -31,10 +34,11 @@ class SmsCarrier final : public Carrier {
   v1::Receipt Send(const Dispatch& dispatch, SteadyTime deadline) override;
 
   RestCounters Counters() const { return rest_.Counters(); }
+  Status Reach() const { return rest_.Reach(); }
 
  private:
-  Result<FormFields> FormOf(const Dispatch& dispatch) const;
-  Result<std::string> CallbackUrl(const Dispatch& dispatch) const;
+  Result<FormFields> FormOf(const Dispatch& dispatch, const TraceContext& trace) const;
+  Result<std::string> CallbackUrl(const Dispatch& dispatch, const TraceContext& trace) const;
 
   const SmsCarrierSettings settings_;
   Vault& vault_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <numeric>
 #include <utility>
 
 #include "common/telemetry/log.h"
@@ -16,6 +17,9 @@ const telemetry::Buckets kBatchSeconds{.005, .01, .025, .05, .1, .25, .5, 1, 2.5
 constexpr std::array<std::string_view, 8> kAnswers{
     "OK",        "INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED",
     "NOT_FOUND", "OVERLOADED",       "NOT_BUILT",       "POSTGRES_UNAVAILABLE"};
+constexpr const char* kBatchTime = "tocsin_audit_batch_timestamp_seconds";
+constexpr const char* kBatchTimeHelp =
+    "Append time of the oldest record of the batch under way, or of the last one";
 constexpr std::array<std::string_view, 3> kMethods{"GetAlert", "ListAlerts", "WatchAlert"};
 
 std::int64_t LagOf(const kafka::FoldGauge& gauge) {
@@ -54,9 +58,13 @@ std::function<Status(std::span<const IncomingRecord>)> Measured(
     std::function<void(const Error&)> failed) {
   telemetry::Histogram& seconds =
       metrics.Histogram("tocsin_audit_batch_seconds", "Folding one batch", kBatchSeconds);
-  return [&seconds, fold = std::move(fold),
+  telemetry::Gauge& batch_time = metrics.Gauge(kBatchTime, kBatchTimeHelp);
+  return [&seconds, &batch_time, fold = std::move(fold),
           failed = std::move(failed)](std::span<const IncomingRecord> records) {
     const auto began = std::chrono::steady_clock::now();
+    WallTime oldest = WallTime::max();
+    for (const IncomingRecord& record : records) oldest = std::min(oldest, record.append_time);
+    if (!records.empty()) batch_time.Set(static_cast<double>(ToUnixMicros(oldest)) / 1e6);
     Status folded = fold(records);
     seconds.Observe(std::chrono::steady_clock::now() - began);
     if (!folded) failed(folded.error());
@@ -105,6 +113,15 @@ Gauges::Gauges(telemetry::Metrics& metrics, const FoldedTopics& topics,
           .Gauge("tocsin_audit_fold_lag", "Records in the logs of our partitions and not folded",
                  {{"topic_kind", std::string(kTopicKinds[kind])}})
           .Set(static_cast<double>(lag[kind]));
+    const std::int64_t unfinished = std::accumulate(lag.begin(), lag.end(), std::int64_t{0});
+    const telemetry::Labels group{{"group", "audit"}};
+    metrics
+        .Gauge("tocsin_consumer_lag_records", "Records not finished, to the end of the log", group)
+        .Set(static_cast<double>(unfinished));
+    metrics
+        .Gauge("tocsin_consumer_oldest_unfinished_timestamp_seconds",
+               "Append time of the oldest record read and not finished; 0 for none", group)
+        .Set(unfinished == 0 ? 0 : metrics.Gauge(kBatchTime, kBatchTimeHelp).Value());
     metrics.Gauge("tocsin_audit_waiting_calls", "Calls that wait for a position to be folded")
         .Set(static_cast<double>(board.waiting()));
     metrics.Gauge("tocsin_audit_waiting_reads", "Calls that wait for a reader")

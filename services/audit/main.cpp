@@ -99,12 +99,14 @@ int Run(const Config& config, service::Runtime& runtime, const telemetry::StopSi
   if (!server) return telemetry::Explain(server.error());
   const Gauges gauges(metrics, topics, **consumer, board, readers);
   postgres::Session asking(config.postgres);
-  service::Health health(runtime.readiness(), {{"kafka",
-                                                [&]() -> Status {
-                                                  TOCSIN_CHECK_OK(admin->ClusterId(kAskLimit));
-                                                  return {};
-                                                }},
-                                               {"postgres", [&] { return AskPostgres(asking); }}});
+  service::Health health(runtime.readiness(),
+                         {{"kafka",
+                           [&]() -> Status {
+                             TOCSIN_CHECK_OK(admin->ClusterId(kAskLimit));
+                             return {};
+                           }},
+                          {"postgres", [&] { return AskPostgres(asking); }}},
+                         [&](bool ready) { (*server)->SetServing(ready); });
   (*server)->SetServing(true);
   Log(Severity::kInfo, "service.started", "folding and answering", {{"port", (*server)->port()}});
 

@@ -6,14 +6,19 @@
 
 #include "common/rpc/auth.h"
 #include "common/rpc/errors.h"
-#include "common/telemetry/trace.h"
 #include "services/ingress/enqueue_stream.h"
 
 namespace tocsin::ingress {
 namespace {
 
-std::string TraceOf(const grpc::CallbackServerContext& context) {
-  return telemetry::TraceContext::Continue(rpc::Traceparent(context).value_or("")).Text();
+constexpr std::chrono::milliseconds kLeavingRetry{200};
+
+TraceContext TraceOf(const grpc::CallbackServerContext& context) {
+  return TraceContext::Continue(rpc::Traceparent(context).value_or(""));
+}
+
+Micros Since(SteadyTime began) {
+  return std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - began);
 }
 
 // A stream that is refused before its first frame.
@@ -36,16 +41,43 @@ AlertService::AlertService(const RegistrySource& registry, Acceptance& acceptanc
 // Finishes a unary call with what it came to.
 template <typename Response>
 std::function<void(Result<Response>)> AlertService::Answering(const char* method,
+                                                              const TraceContext& trace,
                                                               grpc::ServerUnaryReactor* reactor,
                                                               Response* response) const {
-  return [this, method, reactor, response](Result<Response> result) {
-    observer_.answered(method, result ? "OK" : TraitsOf(result.error().code).name);
+  return [this, method, trace, reactor, response,
+          began = std::chrono::steady_clock::now()](Result<Response> result) {
+    const std::string_view reason = result ? "OK" : TraitsOf(result.error().code).name;
+    std::string alert_id;
+    if constexpr (requires { result->alert_id(); })
+      if (result) alert_id = result->alert_id();
+    observer_.answered(method, reason);
+    observer_.finished({method, reason, std::move(alert_id), trace, Since(began)});
     if (result) *response = *std::move(result);
     reactor->Finish(result ? grpc::Status::OK : rpc::ToGrpcStatus(result.error()));
   };
 }
 
-Result<std::string> AlertService::ClientOf(const grpc::CallbackServerContext& context) const {
+Error LeavingError() {
+  return {.code = ErrorCode::kOverloaded,
+          .message = "this server is leaving and took nothing of the call; ask again",
+          .retry_after = kLeavingRetry};
+}
+
+void AlertService::StopTaking() {
+  std::set<std::shared_ptr<ingress::EnqueueStream>> open;
+  {
+    const std::lock_guard lock(mutex_);
+    leaving_ = true;
+    open = streams_;  // held here: one that ends meanwhile leaves the set, not the world
+  }
+  for (const auto& stream : open) stream->Leave();
+}
+
+Result<std::string> AlertService::ClientOf(const grpc::CallbackServerContext& context) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (leaving_) return Fail(LeavingError());
+  }
   TOCSIN_TRY(const Secret key, rpc::BearerKey(context));
   return registry_.Now()->Authenticate(key.Reveal(), Scope::kSend);
 }
@@ -54,9 +86,10 @@ grpc::ServerUnaryReactor* AlertService::Enqueue(grpc::CallbackServerContext* con
                                                 const v1::EnqueueRequest* request,
                                                 v1::EnqueueResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  auto answer = Answering("Enqueue", reactor, response);
+  const TraceContext trace = TraceOf(*context);
+  auto answer = Answering("Enqueue", trace, reactor, response);
   if (const auto client = ClientOf(*context)) {
-    acceptance_.Enqueue(*client, *request, TraceOf(*context), std::move(answer));
+    acceptance_.Enqueue(*client, *request, trace.Text(), std::move(answer));
   } else {
     answer(Fail(client.error()));
   }
@@ -81,10 +114,11 @@ grpc::ServerUnaryReactor* AlertService::EnqueueBatch(grpc::CallbackServerContext
                    .field = "alerts"});
   for (int i = 0; i < count; ++i) response->add_results();
   const auto open = std::make_shared<std::atomic<int>>(count);
-  const std::string trace = TraceOf(*context);
+  const TraceContext trace = TraceOf(*context);
+  const SteadyTime began = std::chrono::steady_clock::now();
   for (int i = 0; i < count; ++i) {
-    acceptance_.Enqueue(*client, request->alerts(i), trace,
-                        [this, reactor, open,
+    acceptance_.Enqueue(*client, request->alerts(i), trace.Text(),
+                        [this, reactor, open, trace, began,
                          slot = response->mutable_results(i)](Result<v1::EnqueueResponse> result) {
                           observer_.answered("EnqueueBatch",
                                              result ? "OK" : TraitsOf(result.error().code).name);
@@ -93,7 +127,9 @@ grpc::ServerUnaryReactor* AlertService::EnqueueBatch(grpc::CallbackServerContext
                           } else {
                             *slot->mutable_error() = rpc::ToRpcStatus(result.error());
                           }
-                          if (open->fetch_sub(1) == 1) reactor->Finish(grpc::Status::OK);
+                          if (open->fetch_sub(1) != 1) return;
+                          observer_.finished({"EnqueueBatch", "OK", "", trace, Since(began)});
+                          reactor->Finish(grpc::Status::OK);
                         });
   }
   return reactor;
@@ -106,7 +142,21 @@ AlertService::EnqueueStream(grpc::CallbackServerContext* context) {
     observer_.answered("EnqueueStream", TraitsOf(client.error().code).name);
     return new RefusedStream(rpc::ToGrpcStatus(client.error()));
   }
-  return new ingress::EnqueueStream(*client, TraceOf(*context), acceptance_, observer_);
+  const auto stream =
+      std::make_shared<ingress::EnqueueStream>(*client, TraceOf(*context), acceptance_, observer_);
+  stream->OnEnd([this, held = std::weak_ptr(stream)] {
+    const auto kept = held.lock();  // let go after the lock
+    const std::lock_guard lock(mutex_);
+    streams_.erase(kept);
+  });
+  bool leaving = false;
+  {
+    const std::lock_guard lock(mutex_);
+    streams_.insert(stream);
+    leaving = leaving_;
+  }
+  if (leaving) stream->Leave();
+  return stream.get();
 }
 
 grpc::ServerUnaryReactor* AlertService::RefuseUnbuilt(grpc::CallbackServerContext& context,
@@ -124,9 +174,10 @@ grpc::ServerUnaryReactor* AlertService::Cancel(grpc::CallbackServerContext* cont
                                                const v1::CancelRequest* request,
                                                v1::CancelResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  auto answer = Answering("Cancel", reactor, response);
+  const TraceContext trace = TraceOf(*context);
+  auto answer = Answering("Cancel", trace, reactor, response);
   if (const auto client = ClientOf(*context)) {
-    marking_.Cancel(*client, *request, TraceOf(*context), std::move(answer));
+    marking_.Cancel(*client, *request, trace.Text(), std::move(answer));
   } else {
     answer(Fail(client.error()));
   }
@@ -137,9 +188,10 @@ grpc::ServerUnaryReactor* AlertService::Acknowledge(grpc::CallbackServerContext*
                                                     const v1::AcknowledgeRequest* request,
                                                     v1::AcknowledgeResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  auto answer = Answering("Acknowledge", reactor, response);
+  const TraceContext trace = TraceOf(*context);
+  auto answer = Answering("Acknowledge", trace, reactor, response);
   if (const auto client = ClientOf(*context)) {
-    marking_.Acknowledge(*client, *request, TraceOf(*context), std::move(answer));
+    marking_.Acknowledge(*client, *request, trace.Text(), std::move(answer));
   } else {
     answer(Fail(client.error()));
   }

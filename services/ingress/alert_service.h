@@ -2,8 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 
+#include "common/base/trace.h"
 #include "common/ports/registry_source.h"
 #include "services/ingress/acceptance.h"
 #include "services/ingress/marking.h"
@@ -15,12 +19,28 @@ constexpr int kMaxBatch = 1000;
 constexpr int kMaxFrame = 100;
 constexpr int kMaxOpenFrames = 10;  // then the stream is not read until one is answered
 
+// A call that was answered whole, or a frame of a stream.
+struct AnsweredCall {
+  std::string_view method;
+  std::string_view reason;  // "OK" also when single alerts of it were refused
+  std::string alert_id;     // of an Enqueue that was accepted, else empty
+  TraceContext trace;
+  Micros took{};
+};
+
 // What happened to one alert or call, for metrics. Must not block.
 struct AlertServiceObserver {
   // `reason` is a name of the closed list, or "OK"; `method` is the RPC's name.
   std::function<void(std::string_view method, std::string_view reason)> answered =
       [](std::string_view, std::string_view) {};
+  std::function<void(const AnsweredCall& call)> finished = [](const AnsweredCall&) {};
 };
+
+class EnqueueStream;
+
+// What a call is refused with while this process leaves: another replica takes it, or the next
+// start of this one.
+Error LeavingError();
 
 class AlertService final : public v1::AlertService::CallbackService {
  public:
@@ -37,6 +57,10 @@ class AlertService final : public v1::AlertService::CallbackService {
   grpc::ServerBidiReactor<v1::EnqueueStreamRequest, v1::EnqueueStreamResponse>* EnqueueStream(
       grpc::CallbackServerContext* context) override;
 
+  // From now on calls are refused with LeavingError(), and open streams end so when their frames
+  // are answered. Calls under way go on.
+  void StopTaking();
+
   grpc::ServerUnaryReactor* Cancel(grpc::CallbackServerContext* context,
                                    const v1::CancelRequest* request,
                                    v1::CancelResponse* response) override;
@@ -50,9 +74,9 @@ class AlertService final : public v1::AlertService::CallbackService {
                                    v1::DryRunResponse* response) override;
 
  private:
-  Result<std::string> ClientOf(const grpc::CallbackServerContext& context) const;
+  Result<std::string> ClientOf(const grpc::CallbackServerContext& context);
   template <typename Response>
-  std::function<void(Result<Response>)> Answering(const char* method,
+  std::function<void(Result<Response>)> Answering(const char* method, const TraceContext& trace,
                                                   grpc::ServerUnaryReactor* reactor,
                                                   Response* response) const;
   grpc::ServerUnaryReactor* RefuseUnbuilt(grpc::CallbackServerContext& context, const char* what);
@@ -61,6 +85,10 @@ class AlertService final : public v1::AlertService::CallbackService {
   Acceptance& acceptance_;
   Marking& marking_;
   const AlertServiceObserver observer_;
+
+  std::mutex mutex_;
+  bool leaving_ = false;
+  std::set<std::shared_ptr<ingress::EnqueueStream>> streams_;  // open ones
 };
 
 }  // namespace tocsin::ingress

@@ -10,12 +10,13 @@ namespace tocsin::ingress {
 struct EnqueueStream::Frame {
   v1::EnqueueStreamResponse response;
   std::atomic<int> open;
+  const SteadyTime began = std::chrono::steady_clock::now();
 };
 
-EnqueueStream::EnqueueStream(std::string client_id, std::string traceparent, Acceptance& acceptance,
+EnqueueStream::EnqueueStream(std::string client_id, TraceContext trace, Acceptance& acceptance,
                              const AlertServiceObserver& observer)
     : client_id_(std::move(client_id)),
-      traceparent_(std::move(traceparent)),
+      trace_(std::move(trace)),
       acceptance_(acceptance),
       observer_(observer) {
   Advance(std::unique_lock(mutex_));
@@ -32,6 +33,7 @@ void EnqueueStream::OnReadDone(bool ok) {
   const auto frame = std::make_shared<Frame>();
   {
     std::unique_lock lock(mutex_);
+    if (finished_) return;  // it came when the call had its end: the caller knows it was not taken
     request.Swap(&incoming_);
     reading_ = false;
     ++open_;
@@ -48,7 +50,7 @@ void EnqueueStream::OnReadDone(bool ok) {
       Answered(frame, i,
                Fail(ErrorCode::kTooManyItems, "a frame has at most 100 alerts", "alerts"));
     } else {
-      acceptance_.Enqueue(client_id_, request.alerts(i), traceparent_,
+      acceptance_.Enqueue(client_id_, request.alerts(i), trace_.Text(),
                           [this, frame, i](Result<v1::EnqueueResponse> result) {
                             Answered(frame, i, std::move(result));
                           });
@@ -71,6 +73,9 @@ void EnqueueStream::Answered(const std::shared_ptr<Frame>& frame, int index,
     }
   }
   if (frame->open.fetch_sub(1) != 1) return;
+  observer_.finished(
+      {"EnqueueStream", "OK", "", trace_,
+       std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - frame->began)});
   std::unique_lock lock(mutex_);
   ready_.push_back(frame);
   Advance(std::move(lock));
@@ -85,6 +90,17 @@ void EnqueueStream::OnWriteDone(bool ok) {
   Advance(std::move(lock));
 }
 
+void EnqueueStream::OnDone() {
+  const auto ended = std::move(ended_);  // it outlives *this, which goes with the call
+  ended();
+}
+
+void EnqueueStream::Leave() {
+  std::unique_lock lock(mutex_);
+  leaving_ = true;
+  Advance(std::move(lock));
+}
+
 void EnqueueStream::Advance(std::unique_lock<std::mutex> lock) {
   if (broken_) {
     open_ -= static_cast<int>(ready_.size());  // nobody is there to read them
@@ -94,14 +110,15 @@ void EnqueueStream::Advance(std::unique_lock<std::mutex> lock) {
     writing_ = true;
     StartWrite(&ready_.front()->response);
   }
-  if (!reading_ && !read_end_ && open_ < kMaxOpenFrames) {
+  if (!reading_ && !read_end_ && !leaving_ && open_ < kMaxOpenFrames) {
     reading_ = true;
     StartRead(&incoming_);
   }
-  if (read_end_ && open_ == 0 && !writing_ && !finished_) {
+  if ((read_end_ || leaving_) && open_ == 0 && !writing_ && !finished_) {
     finished_ = true;
+    const bool whole = read_end_;
     lock.unlock();
-    Finish(grpc::Status::OK);
+    Finish(whole ? grpc::Status::OK : rpc::ToGrpcStatus(LeavingError()));
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -10,29 +11,35 @@
 
 namespace tocsin::ingress {
 
-// Deletes itself when gRPC is done with it, which is after the last alert was answered. At most
+// gRPC is done with it after the last alert was answered; whoever holds it lets go then. At most
 // kMaxOpenFrames frames are unanswered; then nothing more is read, and HTTP/2 holds the caller
 // back.
 class EnqueueStream final
     : public grpc::ServerBidiReactor<v1::EnqueueStreamRequest, v1::EnqueueStreamResponse> {
  public:
-  EnqueueStream(std::string client_id, std::string traceparent, Acceptance& acceptance,
+  EnqueueStream(std::string client_id, TraceContext trace, Acceptance& acceptance,
                 const AlertServiceObserver& observer);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
-  void OnDone() override { delete this; }
+  void OnDone() override;
+
+  // `ended` is called once, when gRPC is done with the stream. To be set before gRPC has it.
+  void OnEnd(std::function<void()> ended) { ended_ = std::move(ended); }
+
+  // Reads no further frame and ends the call with LeavingError() when those read are answered.
+  void Leave();
 
  private:
   struct Frame;
 
   void Answered(const std::shared_ptr<Frame>& frame, int index, Result<v1::EnqueueResponse> result);
-  // Starts what may be started, with the lock given; gives it back, for gRPC may delete *this as
+  // Starts what may be started, with the lock given; gives it back, for *this may be gone as
   // soon as the stream is finished.
   void Advance(std::unique_lock<std::mutex> lock);
 
   const std::string client_id_;
-  const std::string traceparent_;
+  const TraceContext trace_;
   Acceptance& acceptance_;
   const AlertServiceObserver& observer_;
 
@@ -44,7 +51,9 @@ class EnqueueStream final
   bool writing_ = false;
   bool read_end_ = false;  // the caller has closed its side, or is gone
   bool broken_ = false;    // nothing can be written any more
+  bool leaving_ = false;   // this process is
   bool finished_ = false;
+  std::function<void()> ended_ = [] {};
 };
 
 }  // namespace tocsin::ingress

@@ -38,7 +38,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   auto admin = kafka::Admin::Create(config.base.kafka, runtime.KafkaHooks("admin"));
   if (!admin) return telemetry::Explain(admin.error());
   auto producer = kafka::Producer::Create(config.base.kafka, kafka::kIngressProfile,
-                                          runtime.KafkaHooks("producer"));
+                                          runtime.ProducerHooks("producer"));
   if (!producer) return telemetry::Explain(producer.error());
   redis::Server redis(config.redis, [] {
     Log(Severity::kError, "redis.epoch",
@@ -53,21 +53,24 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   Acceptance acceptance({clock, runtime.registry(), admissions, vault, **producer, topics},
                         config.acceptance);
   Marking marking({clock, admissions, **producer, topics});
-  AlertService alerts(runtime.registry(), acceptance, marking, ObserveAlerts(runtime.metrics()));
+  AlertService alerts(runtime.registry(), acceptance, marking,
+                      ObserveAlerts(runtime.metrics(), runtime.spans()));
   Webhooks webhooks({clock, runtime.registry(), vault, **producer, topics}, config.public_base_url,
-                    ObserveWebhooks(runtime.metrics()));
-  auto http = http::Server::Start({.address = config.http_address,
-                                   .threads = config.http_threads,
-                                   .answer_timeout = kWebhookLimit},
-                                  [&](http::Request request, http::Responder responder) {
-                                    webhooks.Handle(std::move(request), std::move(responder));
-                                  });
+                    ObserveWebhooks(runtime.metrics(), runtime.spans()));
+  auto http = http::Server::Start(
+      {.address = config.http_address,
+       .threads = config.http_threads,
+       .answer_timeout = kWebhookLimit},
+      Measured(runtime.metrics(), [&](http::Request request, http::Responder responder) {
+        webhooks.Handle(std::move(request), std::move(responder));
+      }));
   if (!http) return telemetry::Explain(http.error());
   auto grpc = rpc::Server::Start(
       {.address = config.grpc_address, .names = {v1::AlertService::service_full_name()}},
       {&alerts});
   if (!grpc) return telemetry::Explain(grpc.error());
-  ExportGauges(runtime.metrics(), acceptance, admissions, **producer, **http);
+  ExportGauges(runtime.metrics(),
+               {acceptance, config.acceptance.max_in_flight, admissions, **producer, **http});
   const service::Health health(
       runtime.readiness(),
       {{"kafka",
@@ -76,7 +79,8 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
           return {};
         }},
        // Without Redis emergencies are still taken, so it is told and does not turn callers away.
-       {"redis", [&] { return redis.Ping(); }, telemetry::Role::kInformative}});
+       {"redis", [&] { return redis.Ping(); }, telemetry::Role::kInformative}},
+      [&](bool ready) { (*grpc)->SetServing(ready); });
   Log(Severity::kInfo, "service.started", "accepting",
       {{"http_port", (*http)->port()}, {"grpc_port", (*grpc)->port()}});
 
@@ -84,6 +88,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   Log(Severity::kInfo, "service.draining", "finishing what is in flight");
   runtime.readiness().StartDraining();
   (*grpc)->SetServing(false);
+  alerts.StopTaking();
   const auto now = std::chrono::steady_clock::now();
   (*grpc)->Drain(std::chrono::system_clock::now() + config.base.drain);
   const bool drained = (*http)->Drain(now + config.base.drain);

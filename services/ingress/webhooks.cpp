@@ -9,6 +9,7 @@
 #include "common/domain/twilio_errors.h"
 #include "common/twilio/opt_out.h"
 #include "common/twilio/signature.h"
+#include "common/twilio/sms_carrier.h"
 #include "common/twilio/try_token.h"
 #include "common/twilio/webhook.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr size_t kAccountsTried = 32;  // of a request that names no account of ours
 constexpr std::string_view kAlias = "/relay/twilio/webhook";
+constexpr std::string_view kDelivered = "delivered";
 
 struct Prefix {
   std::string_view path;
@@ -41,6 +43,12 @@ int StatusOf(Verdict verdict) {
     case Verdict::kUnavailable: return 503;
   }
   return 500;
+}
+
+// The next step of the trace that the callback's URL leads on; a new one without it.
+TraceContext TraceOf(const http::Request& request) {
+  const std::string_view query = request.Query(), wanted = twilio::kTraceQuery.substr(1);
+  return TraceContext::Continue(query.starts_with(wanted) ? query.substr(wanted.size()) : "");
 }
 
 // The media type without its parameters.
@@ -138,8 +146,10 @@ void Webhooks::HandlePost(Route route, const http::Request& request, http::Respo
   if (route.kind == v1::WEBHOOK_KIND_UNSPECIFIED) route.kind = KindOfAlias(*fields);
   auto record = RecordOf(route, request, *fields, *signer);
   if (!record) return refuse(Verdict::kUnavailable);
+  if (record->provider_status() == kDelivered && record->token_time_us() > 0)
+    observer_.delivered(Micros(record->received_time_us() - record->token_time_us()));
   auto consent = ConsentOf(*record, *fields);
-  Publish(*std::move(record), std::move(consent), std::move(responder));
+  Publish(*std::move(record), std::move(consent), TraceOf(request), std::move(responder));
 }
 
 // Fails only for want of keys: what Twilio signed is published, also when its fields are not those
@@ -203,19 +213,31 @@ std::optional<v1::ConsentRecord> Webhooks::ConsentOf(const v1::WebhookRecord& re
 
 // One answer for one or two records: the last report gives it.
 struct Webhooks::Visit {
-  Visit(http::Responder answer, int records) : responder(std::move(answer)), open(records) {}
+  Visit(http::Responder answer, int records, const TraceContext& its_trace, std::string about)
+      : responder(std::move(answer)),
+        open(records),
+        trace(its_trace),
+        alert_id(std::move(about)),
+        began(std::chrono::steady_clock::now()) {}
   http::Responder responder;
   std::atomic<int> open;
   std::atomic<bool> failed{false};
+  const TraceContext trace;
+  const std::string alert_id;
+  const SteadyTime began;
 };
 
 void Webhooks::Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord> consent,
-                       http::Responder responder) {
-  const auto visit = std::make_shared<Visit>(std::move(responder), consent ? 2 : 1);
+                       const TraceContext& trace, http::Responder responder) {
+  const auto visit = std::make_shared<Visit>(std::move(responder), consent ? 2 : 1, trace,
+                                             record.try_().alert_id());
   const auto report = [this, visit, kind = record.kind(),
                        signed_by = record.signed_by()](const PublishReport& said) {
     if (said.outcome != PublishOutcome::kPersisted) visit->failed = true;
     if (visit->open.fetch_sub(1) != 1) return;
+    observer_.published(
+        {visit->alert_id, visit->trace, !visit->failed,
+         std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - visit->began)});
     if (visit->failed) return Refuse(Verdict::kUnavailable, kind, std::move(visit->responder));
     observer_.answered(Verdict::kPublished, kind, signed_by);
     if (kind ==
@@ -230,6 +252,7 @@ void Webhooks::Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord
                        consent->SerializeAsString(),
                        {}};
     out.headers.emplace_back(kHeaderSchema, consent->GetDescriptor()->full_name());
+    out.headers.emplace_back(kHeaderTraceparent, trace.Text());
     parts_.log.Publish(std::move(out), report);
   }
   const std::string& name =
@@ -239,6 +262,7 @@ void Webhooks::Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord
                      record.SerializeAsString(),
                      {}};
   out.headers.emplace_back(kHeaderSchema, record.GetDescriptor()->full_name());
+  out.headers.emplace_back(kHeaderTraceparent, trace.Text());
   parts_.log.Publish(std::move(out), report);
 }
 

@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "common/base/encoding.h"
+#include "common/base/time.h"
+#include "common/base/trace.h"
 #include "common/domain/consents.h"
 #include "common/domain/topics.h"
 #include "common/http/server.h"
@@ -34,9 +36,20 @@ enum class Verdict {
 constexpr int kVerdicts = 8;
 std::string_view NameOf(Verdict verdict);
 
+// A webhook that is on disk, or could not be brought there.
+struct PublishedWebhook {
+  std::string alert_id;  // empty: it names no try of ours
+  TraceContext trace;
+  bool persisted = false;
+  Micros took{};  // from its signature being found good to the last delivery report
+};
+
 struct WebhookObserver {
   std::function<void(Verdict verdict, v1::WebhookKind kind, std::string_view signed_by)> answered =
       [](Verdict, v1::WebhookKind, std::string_view) {};
+  // A callback that says "delivered" came this long after its POST.
+  std::function<void(Micros after)> delivered = [](Micros) {};
+  std::function<void(const PublishedWebhook& webhook)> published = [](const PublishedWebhook&) {};
 };
 
 // The handler of the public port. Safe to call from several threads; the parts outlive every
@@ -82,7 +95,7 @@ class Webhooks {
   std::optional<v1::ConsentRecord> ConsentOf(const v1::WebhookRecord& record,
                                              const FormFields& fields) const;
   void Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord> consent,
-               http::Responder responder);
+               const TraceContext& trace, http::Responder responder);
   void Refuse(Verdict verdict, v1::WebhookKind kind, http::Responder responder);
 
   const Parts parts_;

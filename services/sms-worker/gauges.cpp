@@ -61,12 +61,24 @@ void ExportGauges(telemetry::Metrics& metrics, GaugedParts parts) {
           .Gauge("tocsin_lane_waiting_records", "Records in a lane, no sender has them yet",
                  {{"lane", kLaneNames[lane]}})
           .Set(static_cast<double>(parts.pool.Waiting(lane)));
+    metrics.Gauge("tocsin_lane_capacity_records", "Records that may wait in a lane")
+        .Set(static_cast<double>(parts.limits.lane_capacity));
     metrics.Gauge("tocsin_senders_busy", "Senders that hold a record")
         .Set(static_cast<double>(parts.pool.Busy()));
+    metrics.Gauge("tocsin_senders", "Senders there are")
+        .Set(static_cast<double>(parts.limits.senders));
+    metrics.Gauge("tocsin_senders_held", "1 while a sender waits for a neighbour that is down")
+        .Set(parts.pool.Held() ? 1 : 0);
+    metrics.Gauge("tocsin_redis_connections_in_use", "Connections on loan from the pool")
+        .Set(static_cast<double>(parts.redis.ConnectionsInUse()));
+    metrics.Gauge("tocsin_redis_connections_limit", "Connections of the pool, at most")
+        .Set(static_cast<double>(parts.redis_connections));
     metrics.Gauge("tocsin_relay_held_records", "Records that wait in memory for their time")
         .Set(static_cast<double>(parts.relay.Held()));
-    metrics.Gauge("tocsin_relay_moved_records", "Records handed on since start")
-        .Set(static_cast<double>(parts.relay.Moved()));
+    metrics.Counter("tocsin_relay_moved_total", "Records handed on")
+        .RaiseTo(static_cast<double>(parts.relay.Moved()));
+    metrics.Counter("tocsin_relay_dropped_total", "Records on delay topics that are no work")
+        .RaiseTo(static_cast<double>(parts.relay.Dropped()));
     metrics
         .Gauge("tocsin_relay_lateness_seconds", "By how much the last record left after its time")
         .Set(std::chrono::duration<double>(parts.relay.LastLateness()).count());

@@ -6,6 +6,7 @@
 #include "common/delivery/relay.h"
 #include "common/delivery/sender_pool.h"
 #include "common/kafka/group_consumer.h"
+#include "common/redis/server.h"
 #include "common/telemetry/metrics.h"
 
 namespace tocsin::sms {
@@ -16,6 +17,9 @@ SenderPoolObserver Observe(telemetry::Metrics& metrics, std::function<void(const
 // Parts whose state the gauges show. They must outlive `metrics`' last reading.
 struct GaugedParts {
   const SenderPool& pool;
+  SenderPoolSettings limits;
+  const redis::Server& redis;
+  size_t redis_connections;  // at most
   const Relay& relay;
   std::map<std::string, const kafka::GroupConsumer*> consumers;  // by group label
 };

@@ -16,6 +16,7 @@
 #include "common/redis/claim_store.h"
 #include "common/redis/gcra_pacer.h"
 #include "common/redis/server.h"
+#include "common/service/delivery_metrics.h"
 #include "common/service/health.h"
 #include "common/service/runtime.h"
 #include "common/telemetry/explain.h"
@@ -33,6 +34,7 @@ using telemetry::Severity;
 
 constexpr std::chrono::milliseconds kTopicLimit{10'000};
 constexpr std::chrono::milliseconds kHealthLimit{2'000};
+constexpr std::chrono::seconds kTwilioEvery{15};  // each look opens a connection
 constexpr std::chrono::milliseconds kOfferToPool{5};
 constexpr std::chrono::milliseconds kOfferToRelay{
     25};  // it holds back the heads of long tiers for long
@@ -95,7 +97,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   auto admin = kafka::Admin::Create(config.base.kafka, runtime.KafkaHooks("admin"));
   if (!admin) return telemetry::Explain(admin.error());
   auto producer = kafka::Producer::Create(config.base.kafka, kafka::kWorkerProfile,
-                                          runtime.KafkaHooks("producer"));
+                                          runtime.ProducerHooks("producer"));
   if (!producer) return telemetry::Explain(producer.error());
   redis::Server redis(config.redis, [] {
     Log(Severity::kError, "redis.epoch", "Redis lost its memory; nothing is sent until a restart");
@@ -109,7 +111,8 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
                 .connect_limit = config.connect_limit,
                 .post_limit = std::chrono::duration_cast<std::chrono::milliseconds>(
                     config.delivery.post_limit),
-                .observe = {}},
+                .observe =
+                    service::ObservePosts(runtime.metrics(), runtime.spans(), v1::CHANNEL_SMS)},
        .public_base_url = config.public_base_url,
        .topics = topics},
       vault, clock);
@@ -138,26 +141,33 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   if (!service::RetryUntil(stop.Token(), caught_up, complain)) return 0;
   runtime.readiness().Set("consents", true);
 
+  DeliverySettings delivery = config.delivery;
+  delivery.handed_over = service::ObserveHandovers(runtime.metrics(), v1::CHANNEL_SMS);
   DeliveryPipeline pipeline(
       v1::CHANNEL_SMS,
       {clock, runtime.registry(), consents, claims, pacer, vault, carrier, **producer, topics},
-      config.delivery);
+      delivery);
   SenderPool pool(pipeline, config.pool, Observe(runtime.metrics(), complain));
   Relay relay(clock, **producer, topics);
   auto consumers = StartConsumers(config, runtime, topics, pool, relay);
   if (!consumers) return telemetry::Explain(consumers.error());
   ExportGauges(runtime.metrics(), {pool,
+                                   config.pool,
+                                   redis,
+                                   config.redis.pool_size,
                                    relay,
                                    {{"sms.emergency", consumers->emergency.get()},
                                     {"sms.other", consumers->other.get()},
                                     {"relay", consumers->relay.get()}}});
-  const service::Health health(runtime.readiness(),
-                               {{"kafka",
-                                 [&]() -> Status {
-                                   TOCSIN_CHECK_OK(admin->ClusterId(kHealthLimit));
-                                   return {};
-                                 }},
-                                {"redis", [&] { return redis.Ping(); }}});
+  const service::Health health(
+      runtime.readiness(),
+      {{"kafka",
+        [&]() -> Status {
+          TOCSIN_CHECK_OK(admin->ClusterId(kHealthLimit));
+          return {};
+        }},
+       {"redis", [&] { return redis.Ping(); }},
+       {"twilio", [&] { return carrier.Reach(); }, telemetry::Role::kInformative, kTwilioEvery}});
   Log(Severity::kInfo, "service.started", "delivering", {{"senders", config.pool.senders}});
 
   stop.Wait();

@@ -19,6 +19,7 @@ class FakeCarrier final : public Carrier {
     std::string text;
     std::string sender;
     std::chrono::seconds validity;
+    std::string traceparent;
   };
 
   v1::Receipt Send(const Dispatch& dispatch, SteadyTime) override {
@@ -26,7 +27,7 @@ class FakeCarrier final : public Carrier {
     {
       const std::lock_guard lock(mutex_);
       sent.push_back({dispatch.name, dispatch.to.Reveal(), dispatch.text.Reveal(),
-                      dispatch.sender.id, dispatch.validity});
+                      dispatch.sender.id, dispatch.validity, dispatch.traceparent});
       during = during_post;
     }
     if (during) during();

@@ -1,5 +1,6 @@
 """Tocsin's gRPC API as a caller without generated code sees it: messages straight from the .proto files."""
 
+import json
 import pathlib
 import subprocess
 import tempfile
@@ -94,7 +95,8 @@ class Client:
     """One caller with its key. Safe to use from several threads."""
 
     def __init__(self, ingress, audit, key):
-        options = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100),
+        options = [("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+                   ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100),
                    ("grpc.max_reconnect_backoff_ms", 1000)]
         self.ingress = grpc.insecure_channel(ingress, options)
         self.audit = grpc.insecure_channel(audit, options)
@@ -189,10 +191,11 @@ def status(attempt):
     return TRY_STATUSES[attempt.status]
 
 
-def health(address):
-    """grpc.health.v1 without its generated code: True when the whole server is serving."""
+def health(address, service=""):
+    """True when the server, or that service of it, is serving."""
+    asked = message("grpc.health.v1.HealthCheckRequest")(service=service).SerializeToString()
     with grpc.insecure_channel(address) as channel:
-        return channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=CALL_SECONDS) == HEALTH_SERVING
+        return channel.unary_unary("/grpc.health.v1.Health/Check")(asked, timeout=CALL_SECONDS) == HEALTH_SERVING
 
 
 def reflected_services(address):

@@ -22,6 +22,7 @@ UP_SECONDS = 900
 HTTP_SECONDS = 30
 BOOK_LIMIT = 100_000
 SERVICES = ("audit", "sms-worker", "ingress")
+PORTS_PER_REPLICA = 4  # scripts/lib/services.sh
 LOG_LINES, LOG_CHARACTERS = 10, 400
 # What a caller's own stack may have left in the environment must not lead a test to it.
 KEPT_SETTINGS = {"TOCSIN_CACHE_DIR", "TOCSIN_BIN_DIR"}
@@ -71,9 +72,11 @@ class Simulator:
 
 
 class Stack:
-    """A context: up when entered, gone with all it kept when left. `settings` reach every process of it."""
+    """A context: up when entered, gone with all it kept when left. `settings` reach every process of it,
+    `arguments` go to scripts/up."""
 
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, arguments=()):
+        self._arguments = arguments
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-system."))
         self.state.chmod(0o755)  # the stores' user passes through it
         self.output = self.state / "scripts.log"
@@ -84,7 +87,7 @@ class Stack:
 
     def __enter__(self):
         try:
-            self._script("up")
+            self._script("up", *self._arguments)
         except BaseException:
             self.__exit__()
             raise
@@ -120,6 +123,11 @@ class Stack:
 
     def client(self, key=None):
         return api.Client(self.env["TOCSIN_INGRESS_GRPC"], self.env["TOCSIN_AUDIT_GRPC"], key or self.api_key())
+
+    def every_address(self, setting, replicas):
+        """The gRPC target of all replicas of the service whose first one `setting` names."""
+        host, port = self.env[setting].rsplit(":", 1)
+        return "ipv4:" + ",".join(f"{host}:{int(port) + number * PORTS_PER_REPLICA}" for number in range(replicas))
 
     def database(self):
         connection = psycopg2.connect(self.env["TOCSIN_POSTGRES_URL"])

@@ -30,16 +30,16 @@ EXCEPTIONS = {
     # Settings of an adapter are read where the service reads its own, and its counters are shown there.
     "services/audit/config": {"common/postgres"},
     "services/audit/gauges": {"common/kafka", "common/telemetry"},
-    "services/ingress/alert_service": {"common/telemetry"},  # the trace goes on from the caller's
     "services/ingress/config": {"common/redis"},
     "services/ingress/observers": {"common/kafka", "common/redis", "common/telemetry"},
     "services/sms-worker/config": {"common/redis"},
-    "services/sms-worker/gauges": {"common/kafka", "common/telemetry"},
+    "services/sms-worker/gauges": {"common/kafka", "common/redis", "common/telemetry"},
+    "common/service/delivery_metrics": {"common/twilio"},  # of workers only, a library of its own
 }
 # Each library of others has one home among the adapters; a program's own tools are not among them.
 LIBRARIES = {
     "openssl": {"common/base", "common/crypto"}, "librdkafka": {"common/kafka"}, "hiredis": {"common/redis"},
-    "pqxx": {"common/postgres"}, "curl": {"common/twilio"}, "grpcpp": {"common/rpc", "services/ingress",
+    "pqxx": {"common/postgres"}, "curl": {"common/twilio", "common/telemetry"}, "grpcpp": {"common/rpc", "services/ingress",
     "services/audit"}, "prometheus": {"common/telemetry"}, "spdlog": {"common/telemetry"},
     "yaml-cpp": {"common/config", "common/registry_file"}, "phonenumbers": {"common/domain"},
     "pistache": {"common/http"}, "boost": {"common/http"},

@@ -230,6 +230,12 @@ TEST_F(DeliveryPipelineTest, CarriesTheTraceOfItsCallerToEveryRecord) {  // O3
   }
 }
 
+TEST_F(DeliveryPipelineTest, HandsTheTraceToTheCarrier) {  // O3
+  ASSERT_TRUE(Deliver(AWork()));
+  EXPECT_THAT(carrier.sent.at(0).traceparent,
+              testing::HasSubstr("0af7651916cd43dd8448eb211c80319c"));
+}
+
 TEST_F(DeliveryPipelineTest, PutsNeitherNumberNorTextIntoAnyRecord) {  // P3
   carrier.answer = FakeCarrier::Of(v1::RECEIPT_OUTCOME_REFUSED, 21614);
   ASSERT_TRUE(Deliver(AWork()));

@@ -83,6 +83,14 @@ TEST_F(RestClientTest, PostsAFormAndReadsTheSid) {
   EXPECT_TRUE(seen[0].new_connection);
 }
 
+TEST_F(RestClientTest, SaysWhetherTwilioCanBeReachedWithoutARequest) {  // O2
+  Begin({{.answer = kCreated}});
+  EXPECT_TRUE(client->Reach());
+  EXPECT_THAT(server->Requests(), SizeIs(0));
+  BeginAt("http://127.0.0.1:1");
+  EXPECT_EQ(client->Reach().error().code, ErrorCode::kTwilioApiError);
+}
+
 // R8
 TEST_F(RestClientTest, UsesItsConnectionAgainAndCountsThem) {
   Begin({{.answer = kCreated}, {.answer = kCreated}, {.answer = kCreated}});

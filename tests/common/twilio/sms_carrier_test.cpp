@@ -12,7 +12,9 @@ namespace tocsin::twilio {
 namespace {
 
 using testing::EndsWith;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr WallTime kNow = FromUnixMicros(1'790'000'000'000'000);
@@ -83,6 +85,16 @@ TEST_F(SmsCarrierTest, AsksForCallbacksThatNameTheTry) {
   EXPECT_EQ(token->partition, 7);
   EXPECT_EQ(token->offset, 99);
   EXPECT_EQ(token->time, kNow);
+}
+
+TEST_F(SmsCarrierTest, LeadsTheTraceToTwilioAndBack) {  // O3
+  dispatch.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  Send();
+  const std::string step = "00-4bf92f3577b34da6a3ce929d0e0e4736-";
+  const std::string url(FieldOf(Form(), "StatusCallback"));
+  EXPECT_THAT(url, HasSubstr("?traceparent=" + step));
+  EXPECT_THAT(server.Requests()[0], HasSubstr("\r\ntraceparent: " + step));
+  EXPECT_THAT(url, Not(HasSubstr("00f067aa0ba902b7"))) << "the POST is a step of its own";
 }
 
 TEST_F(SmsCarrierTest, SendsThroughAMessagingService) {

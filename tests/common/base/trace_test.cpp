@@ -1,9 +1,9 @@
-#include "common/telemetry/trace.h"
+#include "common/base/trace.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace tocsin::telemetry {
+namespace tocsin {
 namespace {
 
 using testing::MatchesRegex;
@@ -58,6 +58,8 @@ TEST(TraceContextTest, AChildKeepsTheTraceAndHasASpanOfItsOwn) {
   const TraceContext child = parent->Child();
   EXPECT_EQ(child.trace_id(), TRACE);
   EXPECT_NE(child.span_id(), SPAN);
+  EXPECT_EQ(child.parent_id(), SPAN);
+  EXPECT_EQ(parent->parent_id(), "");
   EXPECT_FALSE(child.sampled());
   EXPECT_EQ(TraceContext::Continue("00-" TRACE "-" SPAN "-01").trace_id(), TRACE);
 }
@@ -70,4 +72,4 @@ TEST(TraceContextTest, ANewOneIsLawfulSampledAndUnlikeAnyOther) {
 }
 
 }  // namespace
-}  // namespace tocsin::telemetry
+}  // namespace tocsin

@@ -1,11 +1,11 @@
-#include "common/telemetry/trace.h"
+#include "common/base/trace.h"
 
 #include <algorithm>
 
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
 
-namespace tocsin::telemetry {
+namespace tocsin {
 namespace {
 
 constexpr size_t kVersionAt = 0;
@@ -46,20 +46,22 @@ std::optional<TraceContext> TraceContext::Parse(std::string_view text) {
   if (text.size() > kLength && (version == "00" || text[kLength] != '-')) return std::nullopt;
   const char low = flags[1];
   const unsigned bits = static_cast<unsigned>(low <= '9' ? low - '0' : low - 'a' + 10);
-  return TraceContext(std::string(trace), std::string(span), (bits & kSampled) != 0);
+  return TraceContext(std::string(trace), std::string(span), {}, (bits & kSampled) != 0);
 }
 
-TraceContext TraceContext::New() { return {RandomId(kTraceBytes), RandomId(kSpanBytes), true}; }
+TraceContext TraceContext::New() { return {RandomId(kTraceBytes), RandomId(kSpanBytes), {}, true}; }
 
 TraceContext TraceContext::Continue(std::string_view traceparent) {
   const auto parent = Parse(traceparent);
   return parent ? parent->Child() : New();
 }
 
-TraceContext TraceContext::Child() const { return {trace_id_, RandomId(kSpanBytes), sampled_}; }
+TraceContext TraceContext::Child() const {
+  return {trace_id_, RandomId(kSpanBytes), span_id_, sampled_};
+}
 
 std::string TraceContext::Text() const {
   return "00-" + trace_id_ + '-' + span_id_ + (sampled_ ? "-01" : "-00");
 }
 
-}  // namespace tocsin::telemetry
+}  // namespace tocsin

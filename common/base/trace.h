@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace tocsin::telemetry {
+namespace tocsin {
 
 // One step of a trace. Immutable value.
 class TraceContext {
@@ -22,22 +22,27 @@ class TraceContext {
   // broken.
   static TraceContext Continue(std::string_view traceparent);
 
-  // The next step of the same trace.
+  // The next step of the same trace; it remembers this one as its parent.
   TraceContext Child() const;
 
-  const std::string& trace_id() const { return trace_id_; }  // 32 lower-case hex digits
-  const std::string& span_id() const { return span_id_; }    // 16 lower-case hex digits
+  const std::string& trace_id() const { return trace_id_; }    // 32 lower-case hex digits
+  const std::string& span_id() const { return span_id_; }      // 16 lower-case hex digits
+  const std::string& parent_id() const { return parent_id_; }  // the step before; empty: none known
   bool sampled() const { return sampled_; }
 
   std::string Text() const;  // the header's value, version 00
 
  private:
-  TraceContext(std::string trace_id, std::string span_id, bool sampled)
-      : trace_id_(std::move(trace_id)), span_id_(std::move(span_id)), sampled_(sampled) {}
+  TraceContext(std::string trace_id, std::string span_id, std::string parent_id, bool sampled)
+      : trace_id_(std::move(trace_id)),
+        span_id_(std::move(span_id)),
+        parent_id_(std::move(parent_id)),
+        sampled_(sampled) {}
 
   std::string trace_id_;
   std::string span_id_;
+  std::string parent_id_;
   bool sampled_;
 };
 
-}  // namespace tocsin::telemetry
+}  // namespace tocsin

@@ -1,0 +1,71 @@
+"""A rolling restart under load: callers see nothing but "ask again", nothing is lost, nothing is sent twice. O8."""
+
+import threading
+import time
+
+import grpc
+import pytest
+
+import api
+import ledger
+import poll
+import stack as stacks
+import steady_caller
+
+REPLICAS = 2
+ORDER = [f"{service}-{number}" for service in ("ingress", "sms-worker", "audit") for number in (1, 2)]
+TWILIO_MS = 300  # with the rate of the callers: about 30 POSTs in flight when a worker is told to go
+BETWEEN_RESTARTS = 100  # alerts accepted between a return and the next restart
+SETTLE_SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with stacks.Stack(arguments=("--replicas", str(REPLICAS))) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def client(stack):
+    caller = api.Client(*(stack.every_address(setting, REPLICAS) for setting in
+                          ("TOCSIN_INGRESS_GRPC", "TOCSIN_AUDIT_GRPC")), stack.api_key())
+    yield caller
+    caller.close()
+
+
+def test_a_rolling_restart_under_load_refuses_nobody_and_doubles_nothing(stack, client, simulator):  # O8, R1
+    simulator.faults(create={"latency_ms": TWILIO_MS})
+    took = {}
+    with steady_caller.SteadyCaller(client, "rolling") as caller:
+        for process in ORDER:
+            enough = len(caller.accepted) + BETWEEN_RESTARTS
+            poll.until(f"{enough} alerts are accepted", lambda: len(caller.accepted) >= enough)
+            began = time.monotonic()
+            stack.start(process)  # SIGTERM, its drain, its end, a new start until it is ready
+            took[process] = round(time.monotonic() - began, 1)
+    poll.until("every alert has its end", lambda: ledger.settled(stack), SETTLE_SECONDS)
+    books = ledger.Ledger.read(stack.env, set(caller.accepted.values()))
+    print(f"restarts, in seconds: {took}\naccepted {len(caller.accepted)}, asked again {caller.repeated}, of those "
+          f"without a time to wait {len(caller.unexplained)}, refused {sum(caller.refused.values())}\n{books.report()}")
+    assert not caller.refused and not caller.unexplained, caller.unexplained[:3]
+    assert not books.differences()
+    assert not books.tables.doubted, "a worker left a POST behind"
+
+
+def test_a_stream_that_is_open_at_a_restart_ends_with_a_time_to_wait(stack):  # O8, A1
+    caller, over = stack.client(), threading.Event()
+
+    def frames():
+        yield [api.request("+15145550151")]
+        over.wait()
+
+    answers = caller.stream(frames())
+    (result,) = next(answers)[1]
+    assert result.WhichOneof("outcome") == "accepted"
+    stack.start("ingress-1")
+    with pytest.raises(grpc.RpcError) as ended:
+        next(answers)
+    over.set()
+    caller.close()
+    assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert api.Details.of(ended.value).retry_seconds is not None
