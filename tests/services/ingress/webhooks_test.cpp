@@ -25,6 +25,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
+using testing::StartsWith;
 
 constexpr const char* kPublicUrl = "https://alerts.example.com/hooks";
 constexpr const char* kPerson = "+15145550123";
@@ -111,6 +112,35 @@ class WebhooksTest : public testing::Test {
   std::vector<Verdict> verdicts;
   Webhooks webhooks = By(log);
 };
+
+TEST_F(WebhooksTest, LeadsTheTraceOfItsCallbackUrlToEveryRecord) {  // O3
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-", query = "?traceparent=" + trace;
+  FormFields stopped = StatusForm("failed");
+  stopped.emplace_back("ErrorCode", "21610");
+  EXPECT_EQ(Handle(Signed("/twilio/sms/status" + query + "00f067aa0ba902b7-01", stopped)).status,
+            204);
+  EXPECT_EQ(Handle(Signed("/twilio/sms/status?traceparent=x", StatusForm())).status, 204);
+  std::vector<std::string> led;
+  for (const OutgoingRecord& record : log.Records())
+    for (const auto& [name, value] : record.headers)
+      if (name == kHeaderTraceparent) led.push_back(value);
+  ASSERT_THAT(led, SizeIs(3));  // the consent and both webhooks
+  EXPECT_THAT(led[0], StartsWith(trace));
+  EXPECT_EQ(led[1], led[0]) << "one step for what came in together";
+  EXPECT_THAT(led[2], Not(StartsWith(trace)));
+}
+
+TEST_F(WebhooksTest, TellsHowLongADeliveryTook) {  // O1
+  std::vector<Micros> took;
+  WebhookObserver observer;
+  observer.delivered = [&](Micros after) { took.push_back(after); };
+  Webhooks watched({clock, registry, vault, log, topics}, kPublicUrl, observer);
+  const std::string target = "/twilio/sms/status/" + Token();
+  clock.Advance(std::chrono::seconds(4));
+  for (const char* status : {"sent", "delivered"})
+    watched.Handle(Signed(target, StatusForm(status)), http::Responder([](http::Response) {}));
+  EXPECT_THAT(took, ElementsAre(Micros(std::chrono::seconds(4))));
+}
 
 TEST_F(WebhooksTest, AnswersASignedStatusOnlyAfterItIsOnDisk) {  // W1, W4
   HeldLog held(log);
