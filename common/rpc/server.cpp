@@ -15,6 +15,7 @@ constexpr int kConnectionAgeMs = 300'000;  // so that new replicas get their sha
 constexpr int kConnectionGraceMs = 30'000;
 constexpr char kLiveness[] = "liveness";  // names for probes
 constexpr char kReadiness[] = "readiness";
+constexpr char kWhole[] = "";  // by its name: the call without one would take liveness along
 constexpr int kMaxMetadataBytes = 16 * 1024;
 
 }  // namespace
@@ -47,6 +48,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerSettings& settings,
     return Fail(ErrorCode::kInvalidConfig,
                 "cannot listen on " + settings.address + " for gRPC; is the port taken?");
   server->names_ = settings.names;
+  server->names_.emplace_back(kWhole);
   server->names_.emplace_back(kReadiness);
   if (auto* const health = server->server_->GetHealthCheckService())
     health->SetServingStatus(kLiveness, true);
@@ -59,8 +61,12 @@ Server::~Server() { Drain(std::chrono::system_clock::now()); }
 void Server::SetServing(bool serving) {
   auto* const health = server_->GetHealthCheckService();
   if (health == nullptr) return;
-  health->SetServingStatus(serving);
   for (const std::string& name : names_) health->SetServingStatus(name, serving);
+}
+
+void Server::SetReady(bool ready) {
+  if (auto* const health = server_->GetHealthCheckService())
+    health->SetServingStatus(kReadiness, ready);
 }
 
 void Server::Drain(std::chrono::system_clock::time_point deadline) {

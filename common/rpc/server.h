@@ -31,9 +31,13 @@ class Server {
 
   int port() const { return port_; }
 
-  // Health of the whole server, of each service and of "readiness": NOT_SERVING sends clients
-  // elsewhere. "liveness" is serving as long as the server is.
+  // Health of the whole server and of each service: NOT_SERVING sends clients that watch it
+  // elsewhere, so it is for leaving. "liveness" is serving as long as the server is.
   void SetServing(bool serving);
+
+  // Health of the name "readiness", for probes: whether the process can do its work. Callers are
+  // better served by an error with its reason, so the other names do not follow it.
+  void SetReady(bool ready);
 
   // Takes no more calls; waits for those in flight until `deadline`, then cuts them. May be called
   // again.

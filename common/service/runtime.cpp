@@ -1,5 +1,7 @@
 #include "common/service/runtime.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <map>
 #include <mutex>
@@ -160,6 +162,11 @@ void Runtime::ShowReadiness() {
 }
 
 void Runtime::CloseOps() { parts_->ops.reset(); }
+
+void Runtime::ExitNow() {
+  parts_->log.reset();
+  _exit(0);
+}
 
 void Runtime::NeighbourFailed(const Error& error) {
   const std::string_view reason = TraitsOf(error.code).name;

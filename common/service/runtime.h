@@ -40,6 +40,10 @@ class Runtime {
   // Closes the operators' port. To be called before the parts end whose gauges it shows.
   void CloseOps();
 
+  // Ends the process with success, with nothing but the log brought to its end: for a part that
+  // cannot be taken down cleanly when all that matters is on disk.
+  [[noreturn]] void ExitNow();
+
   // One line: what is wrong with a neighbour, at most once a second for each reason; counted
   // always.
   void NeighbourFailed(const Error& error);

@@ -29,7 +29,8 @@ gRPC, package `tocsin.v1`. `AlertService` is served by the ingress, the others b
 - **What went wrong**: `google.rpc.Status` in the details: one `ErrorInfo` (domain `tocsin`, reason from the closed
   [list](#reasons)), `BadRequest` with the field at fault, `RetryInfo` where the same call may succeed later.
 - **Trying again**: only UNAVAILABLE and RESOURCE_EXHAUSTED, after `RetryInfo`, with the same idempotency key. A
-  server that leaves refuses new calls so, and the next one takes them.
+  server that leaves refuses new calls so, and the next one takes them. Give your channel
+  [service-config.json](snippets/service-config.json): it spreads calls over the replicas and leaves one that goes.
 - A field, a call or a filter that is not served yet is refused with NOT_BUILT and its name; it is never ignored.
 """
 # Fields of FileDescriptorProto and below, as their numbers in a source path.

@@ -106,7 +106,7 @@ int Run(const Config& config, service::Runtime& runtime, const telemetry::StopSi
                              return {};
                            }},
                           {"postgres", [&] { return AskPostgres(asking); }}},
-                         [&](bool ready) { (*server)->SetServing(ready); });
+                         [&](bool ready) { (*server)->SetReady(ready); });
   (*server)->SetServing(true);
   Log(Severity::kInfo, "service.started", "folding and answering", {{"port", (*server)->port()}});
 

@@ -1,7 +1,9 @@
 #include "services/ingress/alert_service.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "common/rpc/auth.h"
@@ -68,15 +70,32 @@ void AlertService::StopTaking() {
   {
     const std::lock_guard lock(mutex_);
     leaving_ = true;
+    last_refused_ = std::chrono::steady_clock::now();
     open = streams_;  // held here: one that ends meanwhile leaves the set, not the world
   }
   for (const auto& stream : open) stream->Leave();
 }
 
+bool AlertService::WaitUntilQuiet(SteadyTime deadline) {
+  while (true) {
+    SteadyTime quiet;
+    {
+      const std::lock_guard lock(mutex_);
+      quiet = last_refused_ + kQuiet;
+    }
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (now >= quiet || now >= deadline) return now >= quiet;
+    std::this_thread::sleep_until(std::min(quiet, deadline));
+  }
+}
+
 Result<std::string> AlertService::ClientOf(const grpc::CallbackServerContext& context) {
   {
     const std::lock_guard lock(mutex_);
-    if (leaving_) return Fail(LeavingError());
+    if (leaving_) {
+      last_refused_ = std::chrono::steady_clock::now();
+      return Fail(LeavingError());
+    }
   }
   TOCSIN_TRY(const Secret key, rpc::BearerKey(context));
   return registry_.Now()->Authenticate(key.Reveal(), Scope::kSend);

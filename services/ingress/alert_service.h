@@ -17,6 +17,7 @@ namespace tocsin::ingress {
 
 constexpr int kMaxBatch = 1000;
 constexpr int kMaxFrame = 100;
+constexpr std::chrono::milliseconds kQuiet{300};
 constexpr int kMaxOpenFrames = 10;  // then the stream is not read until one is answered
 
 // A call that was answered whole, or a frame of a stream.
@@ -61,6 +62,10 @@ class AlertService final : public v1::AlertService::CallbackService {
   // are answered. Calls under way go on.
   void StopTaking();
 
+  // After StopTaking(): true when nobody has called for kQuiet, false when they still did at
+  // `deadline`. Blocks until then.
+  bool WaitUntilQuiet(SteadyTime deadline);
+
   grpc::ServerUnaryReactor* Cancel(grpc::CallbackServerContext* context,
                                    const v1::CancelRequest* request,
                                    v1::CancelResponse* response) override;
@@ -88,6 +93,7 @@ class AlertService final : public v1::AlertService::CallbackService {
 
   std::mutex mutex_;
   bool leaving_ = false;
+  SteadyTime last_refused_;
   std::set<std::shared_ptr<ingress::EnqueueStream>> streams_;  // open ones
 };
 

@@ -1,4 +1,5 @@
 // tocsin-ingress: takes alerts from callers and webhooks from Twilio, and publishes both.
+#include <algorithm>
 #include <chrono>
 
 #include "common/crypto/keyring.h"
@@ -27,6 +28,7 @@ using telemetry::Severity;
 
 constexpr std::chrono::milliseconds kTopicLimit{10'000};
 constexpr std::chrono::milliseconds kHealthLimit{2'000};
+constexpr std::chrono::milliseconds kQuietLimit{2'000};     // for callers to go elsewhere
 constexpr std::chrono::milliseconds kWebhookLimit{10'000};  // Twilio gives up after 15 s
 
 // Blocks until a stop; what it made is ended in order, nothing accepted is dropped.
@@ -80,7 +82,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
         }},
        // Without Redis emergencies are still taken, so it is told and does not turn callers away.
        {"redis", [&] { return redis.Ping(); }, telemetry::Role::kInformative}},
-      [&](bool ready) { (*grpc)->SetServing(ready); });
+      [&](bool ready) { (*grpc)->SetReady(ready); });
   Log(Severity::kInfo, "service.started", "accepting",
       {{"http_port", (*http)->port()}, {"grpc_port", (*grpc)->port()}});
 
@@ -90,12 +92,17 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   (*grpc)->SetServing(false);
   alerts.StopTaking();
   const auto now = std::chrono::steady_clock::now();
-  (*grpc)->Drain(std::chrono::system_clock::now() + config.base.drain);
+  // gRPC's own end answers calls that come meanwhile with CANCELLED, which nobody repeats. So it is
+  // begun only when callers have gone elsewhere; else the connections end with the process, and
+  // callers see UNAVAILABLE.
+  const bool quiet = alerts.WaitUntilQuiet(now + std::min(config.base.drain, kQuietLimit));
+  if (quiet) (*grpc)->Drain(std::chrono::system_clock::now() + config.base.drain);
   const bool drained = (*http)->Drain(now + config.base.drain);
   const Status flushed = (*producer)->Flush(config.base.drain);
   Log(drained && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped", "stopped",
       {{"in_flight", acceptance.InFlight()}});
   runtime.CloseOps();
+  if (!quiet) runtime.ExitNow();
   return 0;
 }
 
