@@ -1,23 +1,25 @@
 #include "common/delivery/pipeline.h"
 
-#include <google/protobuf/message.h>
-
-#include <algorithm>
 #include <utility>
 
-#include "common/domain/waiting.h"
+#include "common/delivery/outgoing.h"
+#include "common/domain/known_try.h"
 
 namespace tocsin {
 namespace {
 
 constexpr size_t kMaxUnparsed = 1 << 20;  // what a dead letter keeps of a record it cannot read
 
+// How long work waits whose claims are still being restored, before it asks again.
+constexpr Micros kUntilKnown = std::chrono::seconds(2);
+
 // A turn this near is taken at once: a trip through the relay costs more.
 constexpr Micros kAtOnce = std::chrono::milliseconds(20);
 
-constexpr std::string_view kContentField = "content";
-
 Passage PassageOf(const v1::Receipt& receipt) {
+  if (receipt.settled_by() == kByCallback) return Passage::kSettledByCallback;
+  if (receipt.settled_by() == kByList) return Passage::kSettledByList;
+  if (receipt.settled_by() == kByPolicy) return Passage::kSettledByPolicy;
   switch (receipt.outcome()) {
     case v1::RECEIPT_OUTCOME_ACCEPTED: return Passage::kSent;
     case v1::RECEIPT_OUTCOME_IN_DOUBT: return Passage::kInDoubt;
@@ -28,6 +30,23 @@ Passage PassageOf(const v1::Receipt& receipt) {
 
 }  // namespace
 
+std::string_view NameOf(Passage passage) {
+  switch (passage) {  // no default: -Wswitch asks for a missing row
+    case Passage::kSent: return "sent";
+    case Passage::kFailed: return "failed";
+    case Passage::kInDoubt: return "in_doubt";
+    case Passage::kEnded: return "ended";
+    case Passage::kWaits: return "waits";
+    case Passage::kUnreadable: return "unreadable";
+    case Passage::kLooksAgain: return "looks_again";
+    case Passage::kSettledByCallback: return "settled_by_callback";
+    case Passage::kSettledByList: return "settled_by_list";
+    case Passage::kSettledByPolicy: return "settled_by_policy";
+    case Passage::kNoted: return "noted";
+  }
+  return "unknown";
+}
+
 struct DeliveryPipeline::Try {
   const IncomingRecord& record;
   v1::WorkRecord work;
@@ -35,13 +54,19 @@ struct DeliveryPipeline::Try {
 };
 
 DeliveryPipeline::DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySettings settings)
-    : channel_(channel), parts_(parts), settings_(std::move(settings)) {}
+    : channel_(channel),
+      parts_(parts),
+      settings_(std::move(settings)),
+      look_({parts.clock, parts.claims, parts.vault, parts.list}, settings_.retry.doubt) {}
 
 Result<Passage> DeliveryPipeline::Deliver(const IncomingRecord& record) {
   Try attempt{record, {}, parts_.registry.Now()};
-  if (!attempt.work.ParseFromString(record.value) || attempt.work.kind() != v1::WORK_KIND_TRY ||
-      attempt.work.channel() != channel_)
+  if (!attempt.work.ParseFromString(record.value) || attempt.work.channel() != channel_)
     return BuryUnreadable(record);
+  if (KnownFrom(attempt.work) < parts_.claims.KnownSince())
+    return Wait(attempt, parts_.clock.Now() + kUntilKnown);
+  if (attempt.work.kind() == v1::WORK_KIND_SETTLE) return Look(attempt);
+  if (attempt.work.kind() != v1::WORK_KIND_TRY) return BuryUnreadable(record);
   const Clearance clearance =
       Clear(attempt.work, *attempt.registry, parts_.consents, parts_.clock.Now());
   if (const auto* not_yet = std::get_if<NotYet>(&clearance)) return Wait(attempt, not_yet->due);
@@ -56,10 +81,8 @@ Result<Passage> DeliveryPipeline::BuryUnreadable(const IncomingRecord& record) {
   *dead.mutable_position() = record.position;
   dead.set_time_us(ToUnixMicros(record.append_time));
   dead.set_unparsed(record.value.substr(0, kMaxUnparsed));
-  OutgoingRecord out{parts_.topics.Dead(channel_), record.key, dead.SerializeAsString(), {}};
-  out.headers.emplace_back(kHeaderSchema, dead.GetDescriptor()->full_name());
   std::vector<OutgoingRecord> records;
-  records.push_back(std::move(out));
+  records.push_back(RecordMaker(parts_.topics, record).Of(parts_.topics.Dead(channel_), dead));
   TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
   return Passage::kUnreadable;
 }
@@ -67,11 +90,23 @@ Result<Passage> DeliveryPipeline::BuryUnreadable(const IncomingRecord& record) {
 Result<Passage> DeliveryPipeline::Wait(Try& attempt, WallTime due) {
   attempt.work.set_due_time_us(ToUnixMicros(due));
   attempt.work.clear_acceptance();  // audit folds it from the lane, once
-  std::vector<OutgoingRecord> records;
-  records.push_back(
-      Outgoing(attempt, NextStop(parts_.topics, attempt.work, parts_.clock.Now()), attempt.work));
-  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
+  TOCSIN_CHECK_OK(PassOn(attempt, attempt.work));
   return Passage::kWaits;
+}
+
+Status DeliveryPipeline::PassOn(const Try& attempt, const v1::WorkRecord& next) {
+  std::vector<OutgoingRecord> records;
+  records.push_back(RecordMaker(parts_.topics, attempt.record).Of(next, parts_.clock.Now()));
+  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
+  return {};
+}
+
+// A look that comes before its time, for the clocks of two workers differ, just looks early.
+Result<Passage> DeliveryPipeline::Look(Try& attempt) {
+  TOCSIN_TRY(const std::optional<v1::Receipt> settled, look_.Look(attempt.work, *attempt.registry));
+  if (settled) return Record(attempt, *settled);
+  TOCSIN_CHECK_OK(PassOn(attempt, NextLook(attempt.work, settings_.retry.doubt)));
+  return Passage::kLooksAgain;
 }
 
 // The verdict goes through the claim: an end takes effect only if the try was never begun.
@@ -112,9 +147,10 @@ Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) 
   if (claim.state != Claim::State::kGranted) return FollowClaim(attempt, claim);
   const std::int64_t began_us = ToUnixMicros(claim.began);
   std::vector<OutgoingRecord> said;
-  said.push_back(Outgoing(attempt, parts_.topics.Events(),
-                          TryStarted(work, began_us, began_us + settings_.lease.count(), sender.id,
-                                     sender.account_sid)));
+  said.push_back(
+      RecordMaker(parts_.topics, attempt.record)
+          .Of(parts_.topics.Events(), TryStarted(work, began_us, began_us + settings_.lease.count(),
+                                                 sender.id, sender.account_sid)));
   const auto published = parts_.log.PublishAndWait(std::move(said));
   const auto used = parts_.clock.SteadyNow() - before;
   if (!published || used > settings_.lease - settings_.post_limit) {
@@ -134,6 +170,7 @@ Result<Claim> DeliveryPipeline::TakeClaim(const Try& attempt, std::optional<v1::
                              .lease = settings_.lease,
                              .end = std::move(verdict),
                              .work = attempt.record.value,
+                             .twins = TwinsOf(work),
                              .not_after = FromUnixMicros(work.not_after_us())});
 }
 
@@ -198,37 +235,14 @@ void DeliveryPipeline::TellHandedOver(const v1::WorkRecord& work,
 // Publishes everything the outcome demands. Must be repeated until it succeeds, never undone.
 Result<Passage> DeliveryPipeline::Record(Try& attempt, const v1::Receipt& receipt) {
   const Sender* sender = attempt.registry->FindSender(attempt.work.sender());
-  Settlement settlement = Settle(attempt.work, receipt, settings_.retry,
-                                 sender == nullptr ? std::string() : ConsentName(*sender));
-  std::vector<OutgoingRecord> records;
-  for (const v1::Event& event : settlement.events)
-    records.push_back(Outgoing(attempt, parts_.topics.Events(), event));
-  if (settlement.follow_up)
-    records.push_back(Outgoing(attempt,
-                               NextStop(parts_.topics, *settlement.follow_up, parts_.clock.Now()),
-                               *settlement.follow_up));
-  if (settlement.dead) {
-    *settlement.dead->mutable_position() = attempt.record.position;
-    records.push_back(Outgoing(attempt, parts_.topics.Dead(channel_), *settlement.dead));
-  }
-  if (settlement.consent) {
-    OutgoingRecord consent = Outgoing(attempt, parts_.topics.Consents(), *settlement.consent);
-    consent.key = ConsentKey(settlement.consent->recipient().token(), settlement.consent->sender());
-    records.push_back(std::move(consent));
+  const Settlement settlement = Settle(attempt.work, receipt, settings_.retry,
+                                       sender == nullptr ? std::string() : ConsentName(*sender));
+  if (settlement.consent)
     parts_.consents.Apply(*settlement.consent);  // here at once; elsewhere by the topic
-  }
-  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
+  const RecordMaker maker(parts_.topics, attempt.record);
+  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(
+      maker.Of(settlement, channel_, attempt.record.position, parts_.clock.Now())));
   return PassageOf(receipt);
-}
-
-OutgoingRecord DeliveryPipeline::Outgoing(const Try& attempt, std::string topic,
-                                          const google::protobuf::Message& message) const {
-  OutgoingRecord out{
-      std::move(topic), attempt.work.try_().alert_id(), message.SerializeAsString(), {}};
-  out.headers.emplace_back(kHeaderSchema, message.GetDescriptor()->full_name());
-  if (auto traceparent = attempt.record.Header(kHeaderTraceparent))
-    out.headers.emplace_back(kHeaderTraceparent, *std::move(traceparent));
-  return out;
 }
 
 }  // namespace tocsin

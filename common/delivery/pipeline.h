@@ -1,12 +1,14 @@
-// The way of a work record: clear, pace, claim, say so, POST, keep the receipt, settle.
+// The way of a work record: clear, pace, claim, say so, POST, keep the receipt, settle; and of a
+// look: look, settle or look again.
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <chrono>
-#include <functional>
 #include <string>
+#include <string_view>
 
 #include "common/base/result.h"
+#include "common/delivery/doubt_look.h"
 #include "common/domain/clearance.h"
 #include "common/domain/settlement.h"
 #include "common/domain/topics.h"
@@ -15,6 +17,7 @@
 #include "common/ports/clock.h"
 #include "common/ports/record_log.h"
 #include "common/ports/registry_source.h"
+#include "common/ports/taken_list.h"
 #include "common/ports/vault.h"
 
 namespace tocsin {
@@ -39,7 +42,19 @@ enum class Passage {
   kEnded,       // a rule ended it before its POST
   kWaits,       // it is not its turn yet: handed to the relay
   kUnreadable,  // not a work record: kept among the dead
+  kLooksAgain,  // a doubt stays open
+  kSettledByCallback,
+  kSettledByList,
+  kSettledByPolicy,  // a doubt that nothing proves: the class's policy decided
+  kNoted,            // what a callback tells was taken in
 };
+std::string_view NameOf(Passage passage);  // lower_snake, for metrics
+inline constexpr std::array kPassages{Passage::kSent,          Passage::kFailed,
+                                      Passage::kInDoubt,       Passage::kEnded,
+                                      Passage::kWaits,         Passage::kUnreadable,
+                                      Passage::kLooksAgain,    Passage::kSettledByCallback,
+                                      Passage::kSettledByList, Passage::kSettledByPolicy,
+                                      Passage::kNoted};
 
 // Carries work of one channel. Holds nothing between records; safe to call from several threads.
 // The parts it is given must outlive it.
@@ -53,6 +68,7 @@ class DeliveryPipeline {
     Pacer& pacer;
     Vault& vault;
     Carrier& carrier;
+    TakenList& list;
     RecordLog& log;
     const Topics& topics;
   };
@@ -67,6 +83,7 @@ class DeliveryPipeline {
  private:
   struct Try;  // what one passage knows
 
+  Result<Passage> Look(Try& attempt);
   Result<Passage> BuryUnreadable(const IncomingRecord& record);
   Result<Passage> Wait(Try& attempt, WallTime due);
   Result<Passage> End(Try& attempt, const v1::Receipt& verdict);
@@ -77,12 +94,12 @@ class DeliveryPipeline {
                        Pii text);
   void TellHandedOver(const v1::WorkRecord& work, const v1::Receipt& receipt) const;
   Result<Passage> Record(Try& attempt, const v1::Receipt& receipt);
-  OutgoingRecord Outgoing(const Try& attempt, std::string topic,
-                          const google::protobuf::Message& message) const;
+  Status PassOn(const Try& attempt, const v1::WorkRecord& next);
 
   const v1::Channel channel_;
   const Parts parts_;
   const DeliverySettings settings_;
+  DoubtLook look_;
 };
 
 }  // namespace tocsin

@@ -11,9 +11,8 @@ constexpr std::chrono::milliseconds kLongestWait{1000};
 
 }  // namespace
 
-SenderPool::SenderPool(DeliveryPipeline& pipeline, SenderPoolSettings settings,
-                       SenderPoolObserver observer)
-    : pipeline_(pipeline), settings_(settings), observer_(std::move(observer)) {
+SenderPool::SenderPool(Deliver deliver, SenderPoolSettings settings, SenderPoolObserver observer)
+    : deliver_(std::move(deliver)), settings_(settings), observer_(std::move(observer)) {
   alive_ = settings_.senders;
   for (size_t i = 0; i < settings_.senders; ++i)
     threads_.emplace_back([this, i] { Serve(i < settings_.kept_for_emergency); });
@@ -82,7 +81,7 @@ void SenderPool::DeliverUntilDone(Item& item) {
   auto wait = kFirstWait;
   while (true) {
     const auto before = std::chrono::steady_clock::now();
-    const Result<Passage> passage = pipeline_.Deliver(item.record);
+    const Result<Passage> passage = deliver_(item.record);
     if (passage) {
       observer_.delivered(
           *passage, std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - before));

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <stop_token>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/delivery/lane_picker.h"
@@ -37,7 +38,13 @@ class SenderPool {
   using Finish =
       std::function<void()>;  // called once, on a sender's thread, when the offset may be stored
 
-  SenderPool(DeliveryPipeline& pipeline, SenderPoolSettings settings, SenderPoolObserver observer);
+  // What brings one record to where its offset may be stored. Blocks; called on sender threads.
+  using Deliver = std::function<Result<Passage>(const IncomingRecord& record)>;
+
+  SenderPool(Deliver deliver, SenderPoolSettings settings, SenderPoolObserver observer);
+  SenderPool(DeliveryPipeline& pipeline, SenderPoolSettings settings, SenderPoolObserver observer)
+      : SenderPool([&pipeline](const IncomingRecord& record) { return pipeline.Deliver(record); },
+                   settings, std::move(observer)) {}
   ~SenderPool();  // Stop(now)
 
   // False when the lane is full or the pool is stopping: keep the record and offer it again. Never
@@ -63,7 +70,7 @@ class SenderPool {
   bool Take(bool emergency_only, Item& item);
   void DeliverUntilDone(Item& item);
 
-  DeliveryPipeline& pipeline_;
+  const Deliver deliver_;
   const SenderPoolSettings settings_;
   const SenderPoolObserver observer_;
 

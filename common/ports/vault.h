@@ -19,6 +19,9 @@ struct SealContext {
   std::string_view field;      // "content", "form"
 };
 
+// The field of a work record's content.
+constexpr std::string_view kContentField = "content";
+
 struct SealedValue {
   v1::Sealed sealed;
   v1::WrappedKey key;

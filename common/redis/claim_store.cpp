@@ -3,32 +3,18 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/domain/doubt.h"
+
 namespace tocsin::redis {
 namespace {
 
 using State = Claim::State;
-
-constexpr std::chrono::hours kLifeAfterHorizon{48};
-// The longest horizon and what follows it: for the receipt of an alert whose hash Redis never had.
-constexpr std::chrono::milliseconds kLongestLife = std::chrono::days(7) + kLifeAfterHorizon;
 
 std::string Flag(bool on) { return on ? "1" : "0"; }
 
 std::string LifeOf(WallTime not_after) {
   const auto end = std::chrono::ceil<std::chrono::milliseconds>(not_after + kLifeAfterHorizon);
   return std::to_string(end.time_since_epoch().count());
-}
-
-// Whether late proof that Twilio has the message replaces this receipt: where it is certain that
-// nothing was taken, or that a rule forbade the POST, such proof is an error of somebody's and
-// changes nothing.
-bool YieldsToAccepted(const v1::Receipt& receipt) {
-  switch (receipt.outcome()) {
-    case v1::RECEIPT_OUTCOME_IN_DOUBT:
-    case v1::RECEIPT_OUTCOME_NOT_SENT: return true;
-    case v1::RECEIPT_OUTCOME_ENDED: return receipt.reason() == TraitsOf(ErrorCode::kInDoubt).name;
-    default: return false;
-  }
 }
 
 // The end of a try whose alert bore a mark before it began. Its time is the first taker's; kept
@@ -71,15 +57,17 @@ Result<Claim> ReadClaim(const Reply& reply) {
 
 Result<Claim> ClaimStore::Take(const ClaimRequest& request) {
   const std::string end = request.end ? request.end->SerializeAsString() : std::string();
-  TOCSIN_TRY(
-      const Reply reply,
-      server_.Run({.script = TakeScript(),
-                   .keys = {server_.keys().Alert(request.name.alert_id())},
-                   .args = {FieldsOf(request.name), std::to_string(request.name.step()),
-                            request.client_id, request.owner, std::to_string(request.lease.count()),
-                            request.work, end, Flag(request.end && YieldsToAccepted(*request.end)),
-                            StoppedReceipt(TraitsOf(ErrorCode::kCancelled).name),
-                            StoppedReceipt("ACKNOWLEDGED"), LifeOf(request.not_after)}}));
+  TOCSIN_TRY(const Reply reply,
+             server_.Run({.script = TakeScript(),
+                          .keys = {server_.keys().Alert(request.name.alert_id()),
+                                   server_.keys().Twins(request.twins)},
+                          .args = {FieldsOf(request.name), std::to_string(request.name.step()),
+                                   request.client_id, request.owner,
+                                   std::to_string(request.lease.count()), request.work, end,
+                                   TextOf(request.end ? ProofOf(*request.end) : Proof::kCertain),
+                                   StoppedReceipt(TraitsOf(ErrorCode::kCancelled).name),
+                                   StoppedReceipt("ACKNOWLEDGED"), LifeOf(request.not_after),
+                                   FullName(request.name)}}));
   return ReadClaim(reply);
 }
 
@@ -101,12 +89,42 @@ Result<v1::Receipt> ClaimStore::Keep(const v1::TryName& name, std::uint64_t fenc
                    .keys = {server_.keys().Alert(name.alert_id()),
                             server_.keys().Sid(receipt.provider_sid())},
                    .args = {FieldsOf(name), std::to_string(fence), receipt.SerializeAsString(),
-                            Flag(accepted), Flag(YieldsToAccepted(receipt)), FullName(name),
-                            std::to_string(kLongestLife.count())}}));
+                            Flag(accepted), TextOf(ProofOf(receipt)), FullName(name),
+                            std::to_string(kLongestLife.count()), TextOf(Proof::kDoubt)}}));
   if (reply.Text(0) == "sid")
     return Fail(ErrorCode::kCorrupt, "the SID of " + FullName(name) + " belongs to " +
                                          std::string(reply.Text(2)) + " already");
   return ParseReceipt(reply.Text(2));
+}
+
+Result<std::optional<v1::Receipt>> ClaimStore::Settle(const DoubtRequest& request) {
+  const Keys& keys = server_.keys();
+  ScriptCall call{.script = SettleScript(),
+                  .keys = {keys.Alert(request.name.alert_id()), keys.Twins(request.twins)},
+                  .args = {FieldsOf(request.name), FullName(request.name), keys.AlertPrefix(),
+                           keys.SidPrefix(), LifeOf(request.not_after),
+                           request.unproven ? request.unproven->SerializeAsString() : std::string(),
+                           TextOf(Proof::kUnproven), TextOf(Proof::kList), TextOf(Proof::kDoubt)}};
+  for (const v1::Receipt& found : request.found) {
+    call.args.push_back(found.provider_sid());
+    call.args.push_back(found.SerializeAsString());
+  }
+  TOCSIN_TRY(const Reply reply, server_.Run(call));
+  if (reply.Text(0) == "open") return std::optional<v1::Receipt>();
+  TOCSIN_TRY(v1::Receipt receipt, ParseReceipt(reply.Text(2)));
+  return std::optional(std::move(receipt));
+}
+
+Result<std::optional<std::string>> ClaimStore::Work(const v1::TryName& name) {
+  TOCSIN_TRY(const Reply reply, server_.Run({.script = WorkScript(),
+                                             .keys = {server_.keys().Alert(name.alert_id())},
+                                             .args = {std::to_string(name.step())}}));
+  v1::WorkRecord work;
+  const std::string_view kept = reply.Text(2);
+  if (kept.empty() || !work.ParseFromArray(kept.data(), static_cast<int>(kept.size())) ||
+      work.try_().try_() != name.try_())
+    return std::optional<std::string>();
+  return std::optional(std::string(kept));
 }
 
 }  // namespace tocsin::redis

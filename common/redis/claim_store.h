@@ -18,6 +18,9 @@ class ClaimStore final : public Claims {
   Status Release(const v1::TryName& name, std::uint64_t fence) override;
   Result<v1::Receipt> Keep(const v1::TryName& name, std::uint64_t fence,
                            const v1::Receipt& receipt) override;
+  Result<std::optional<v1::Receipt>> Settle(const DoubtRequest& request) override;
+  Result<std::optional<std::string>> Work(const v1::TryName& name) override;
+  WallTime KnownSince() const override { return server_.KnownSince(); }
 
  private:
   Server& server_;

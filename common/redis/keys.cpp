@@ -8,6 +8,12 @@ std::string Keys::Idempotency(std::string_view digest) const {
   return prefix_ + "key:" + HexEncode(digest);
 }
 
+std::string Keys::Twins(std::string_view twins) const {
+  return prefix_ + "twins:" + HexEncode(twins);
+}
+
+std::string TextOf(Proof proof) { return std::to_string(static_cast<int>(proof)); }
+
 std::string FieldsOf(const v1::TryName& name) {
   return std::to_string(name.step()) + "." + std::to_string(name.try_());
 }

@@ -16,8 +16,12 @@ void Memory::Held::Saw(std::int64_t promised) {
   }
 }
 
-Memory::Memory(Keys keys, std::string known_epoch, std::function<void()> on_lost)
-    : keys_(std::move(keys)), known_epoch_(std::move(known_epoch)), on_lost_(std::move(on_lost)) {}
+Memory::Memory(Keys keys, std::string known_epoch, bool waits_for_rebuild,
+               std::function<void()> on_lost)
+    : keys_(std::move(keys)),
+      known_epoch_(std::move(known_epoch)),
+      waits_for_rebuild_(waits_for_rebuild),
+      on_lost_(std::move(on_lost)) {}
 
 std::shared_ptr<Memory::Held> Memory::Current() const {
   const std::lock_guard lock(mutex_);
@@ -33,7 +37,7 @@ Status Memory::Meet(Connection& connection, const ServerInfo& info, SteadyTime d
   if (seen == info.identity) return {};
   if (!seen.empty()) {
     TOCSIN_CHECK_OK(CompareTide(connection, deadline));
-  } else if (!known_epoch_.empty()) {
+  } else if (waits_for_rebuild_ || !known_epoch_.empty()) {
     // The scripts compare from here on; a process that came back to another epoch is told at its
     // first call.
     const std::lock_guard lock(mutex_);
@@ -75,6 +79,15 @@ Status Memory::CompareTide(Connection& connection, SteadyTime deadline) {
   if (tide.Number(0) >= promised) return {};
   TOCSIN_CHECK_OK(connection.Ask({"SET", keys_.Epoch(), RandomName()}, deadline));
   return Fail(Lost(*held));
+}
+
+void Memory::Take(const std::string& epoch, WallTime known_since) {
+  const std::lock_guard lock(mutex_);
+  known_since_us_ = ToUnixMicros(known_since);
+  if (held_ != nullptr && held_->epoch == epoch) return;
+  held_ = std::make_shared<Held>();
+  held_->epoch = epoch;
+  held_->process = RandomName();
 }
 
 Error Memory::Lost(const Held& held) {

@@ -34,7 +34,7 @@ class Memory {
   };
 
   // `on_lost` is called once per loss, on the thread that saw it; it must not block.
-  Memory(Keys keys, std::string known_epoch, std::function<void()> on_lost);
+  Memory(Keys keys, std::string known_epoch, bool waits_for_rebuild, std::function<void()> on_lost);
 
   // Once per connection, before its first use: takes the epoch that stands (or founds one) when
   // this process holds none yet, and compares the tide when this is not the Redis it last saw.
@@ -43,6 +43,10 @@ class Memory {
 
   // Takes the epoch that stands now, or founds one. For a process that has rebuilt what was lost.
   Status Adopt(Connection& connection, SteadyTime deadline);
+
+  // Works with `epoch`, whose claims were restored; what is older than `known_since` was not.
+  void Take(const std::string& epoch, WallTime known_since);
+  WallTime KnownSince() const { return WallTime(Micros(known_since_us_.load())); }
 
   // Null until the first Meet().
   std::shared_ptr<Held> Current() const;
@@ -55,10 +59,12 @@ class Memory {
 
   const Keys keys_;
   const std::string known_epoch_;
+  const bool waits_for_rebuild_;
   const std::function<void()> on_lost_;
   mutable std::mutex mutex_;
   std::shared_ptr<Held> held_;
   std::string identity_;  // of the Redis last seen
+  std::atomic<std::int64_t> known_since_us_{ToUnixMicros(WallTime::min())};
   std::string reported_;  // the epoch whose loss was told
 };
 

@@ -21,6 +21,18 @@ const Script& KeepScript() {
   static const Script script(script_texts::keep);
   return script;
 }
+const Script& SettleScript() {
+  static const Script script(script_texts::settle);
+  return script;
+}
+const Script& WorkScript() {
+  static const Script script(script_texts::work);
+  return script;
+}
+const Script& RestoreScript() {
+  static const Script script(script_texts::restore);
+  return script;
+}
 const Script& TurnScript() {
   static const Script script(script_texts::turn);
   return script;

@@ -21,6 +21,9 @@ struct Script {
 const Script& TakeScript();
 const Script& ReleaseScript();
 const Script& KeepScript();
+const Script& SettleScript();
+const Script& WorkScript();
+const Script& RestoreScript();
 const Script& TurnScript();
 const Script& AdmitScript();
 const Script& WithdrawScript();

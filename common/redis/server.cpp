@@ -13,7 +13,8 @@ Result<ServerInfo> ReadInfo(Connection& connection, SteadyTime deadline) {
 Server::Server(Settings settings, std::function<void()> on_epoch_changed)
     : settings_(std::move(settings)),
       keys_(settings_.prefix),
-      memory_(keys_, settings_.known_epoch, std::move(on_epoch_changed)),
+      memory_(keys_, settings_.known_epoch, settings_.waits_for_rebuild,
+              std::move(on_epoch_changed)),
       pool_(settings_.pool_size, [this](SteadyTime deadline) { return Connect(deadline); }) {}
 
 Result<Connection> Server::Connect(SteadyTime deadline) {

@@ -36,6 +36,9 @@ class Server {
   // Takes the epoch that stands now. Only after the claims were rebuilt.
   Status AdoptEpoch();
 
+  // See Claims.
+  WallTime KnownSince() const { return memory_.KnownSince(); }
+
   // The epoch held, to be remembered for Settings::known_epoch; empty until the first connection.
   std::string Epoch() const;
 

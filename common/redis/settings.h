@@ -34,6 +34,10 @@ struct Settings {
   // The epoch a former run of this process held; empty: take the one that stands. With it, memory
   // that was lost while the process was away is noticed too.
   std::string known_epoch;
+
+  // No epoch is taken before somebody who restored the claims says so (Memory::Take): every script
+  // is refused until then.
+  bool waits_for_rebuild = false;
 };
 
 // Reads `redis://[[user]:password@]host[:port][/database]`; user and password may be

@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 constexpr long kMaxConnectionAge =
     60;  // seconds idle; Twilio and proxies close after about as long
 constexpr size_t kMaxRequestId = 64;
+constexpr unsigned kOk = 200;
 
 struct HandleDeleter {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -30,7 +31,7 @@ struct ListDeleter {
 };
 using List = std::unique_ptr<curl_slist, ListDeleter>;
 
-// One POST while it is under way: what libcurl's callbacks read and write.
+// One exchange while it is under way: what libcurl's callbacks read and write.
 struct Transfer {
   std::string body;
   size_t handed_over = 0;  // bytes of the body
@@ -156,7 +157,7 @@ struct RestClient::Pool {
   explicit Pool(const RestSettings& settings) {
     base = settings.base_url;
     while (base.ends_with('/')) base.pop_back();
-    base += "/2010-04-01/Accounts/";
+    accounts = base + "/2010-04-01/Accounts/";
   }
 
   Handle Take(const RestSettings& settings) {
@@ -186,7 +187,6 @@ struct RestClient::Pool {
     Set(handle, CURLOPT_MAXCONNECTS, 1L);
     Set(handle, CURLOPT_MAXAGE_CONN, kMaxConnectionAge);
     Set(handle, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
-    Set(handle, CURLOPT_POST, 1L);
     Set(handle, CURLOPT_READFUNCTION, &ReadBody);
     Set(handle, CURLOPT_SEEKFUNCTION, &RefuseToRewind);
     Set(handle, CURLOPT_WRITEFUNCTION, &WriteAnswer);
@@ -194,7 +194,45 @@ struct RestClient::Pool {
     return handle;
   }
 
-  std::string base;
+  // What libcurl said of one exchange, and whether it opened a connection for it.
+  struct Ended {
+    CURLcode code;
+    bool opened;
+  };
+  // A POST within `trace`; a GET without one.
+  Ended Perform(const RestSettings& settings, const Account& account, const std::string& url,
+                const TraceContext* trace, milliseconds limit, Transfer& transfer) {
+    Handle handle = Take(settings);
+    const List headers = trace ? HeadersOf(*trace) : List();
+    Set(handle, trace ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+    Set(handle, CURLOPT_HTTPHEADER, headers.get());
+    Set(handle, CURLOPT_URL, url.c_str());
+    Set(handle, CURLOPT_USERNAME, account.sid.c_str());
+    Set(handle, CURLOPT_PASSWORD, account.auth_token.Reveal().c_str());
+    Set(handle, CURLOPT_CONNECTTIMEOUT_MS,
+        static_cast<long>(std::min(settings.connect_limit, limit).count()));
+    Set(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
+    Set(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
+    for (const CURLoption option :
+         {CURLOPT_READDATA, CURLOPT_SEEKDATA, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA})
+      Set(handle, option, &transfer);
+    ++requests;
+    const CURLcode code = curl_easy_perform(handle.get());
+    long opened = 0;
+    long http_status = 0;
+    curl_easy_getinfo(handle.get(), CURLINFO_NUM_CONNECTS, &opened);
+    curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &http_status);
+    connections += static_cast<std::uint64_t>(opened);
+    transfer.answer.http_status = static_cast<unsigned>(http_status);
+    Set(handle, CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
+    // The secret stays no longer than it is needed.
+    Set(handle, CURLOPT_PASSWORD, static_cast<const char*>(nullptr));
+    GiveBack(std::move(handle));
+    return {code, opened > 0};
+  }
+
+  std::string base;      // without a trailing slash
+  std::string accounts;  // where the resources of accounts begin
   std::mutex mutex;
   std::vector<Handle> idle;
   std::atomic<std::uint64_t> requests{0};
@@ -217,35 +255,11 @@ v1::Receipt RestClient::Post(const Account& account, std::string_view resource,
     return Unanswered(v1::RECEIPT_OUTCOME_NOT_SENT, ErrorCode::kTwilioApiError);
 
   Transfer transfer{.body = FormEncode(form), .answer = {}, .request_id = {}};
-  const std::string url = pool_->base + PercentEncode(account.sid) + "/" + std::string(resource);
-  Handle handle = pool_->Take(settings_);
-  const List headers = HeadersOf(trace);
-  Set(handle, CURLOPT_URL, url.c_str());
-  Set(handle, CURLOPT_HTTPHEADER, headers.get());
-  Set(handle, CURLOPT_USERNAME, account.sid.c_str());
-  Set(handle, CURLOPT_PASSWORD, account.auth_token.Reveal().c_str());
-  Set(handle, CURLOPT_CONNECTTIMEOUT_MS,
-      static_cast<long>(std::min(settings_.connect_limit, limit).count()));
-  Set(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(limit.count()));
-  Set(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
-  for (const CURLoption option :
-       {CURLOPT_READDATA, CURLOPT_SEEKDATA, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA})
-    Set(handle, option, &transfer);
-
-  ++pool_->requests;
-  const CURLcode code = curl_easy_perform(handle.get());
-  long opened = 0;
-  long http_status = 0;
-  curl_easy_getinfo(handle.get(), CURLINFO_NUM_CONNECTS, &opened);
-  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &http_status);
-  pool_->connections += static_cast<std::uint64_t>(opened);
-  transfer.answer.http_status = static_cast<unsigned>(http_status);
+  const std::string url =
+      pool_->accounts + PercentEncode(account.sid) + "/" + std::string(resource);
+  const auto [code, opened] = pool_->Perform(settings_, account, url, &trace, limit, transfer);
   v1::Receipt receipt = code == CURLE_OK ? ReceiptOf(transfer.answer) : ReceiptOfFault(transfer);
   receipt.set_http_status(transfer.answer.http_status);
-  Set(handle, CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
-  // The secret stays no longer than it is needed.
-  Set(handle, CURLOPT_PASSWORD, static_cast<const char*>(nullptr));
-  pool_->GiveBack(std::move(handle));
   if (settings_.observe)
     settings_.observe(
         {.outcome = receipt.outcome(),
@@ -253,10 +267,30 @@ v1::Receipt RestClient::Post(const Account& account, std::string_view resource,
          .provider_code = receipt.provider_code(),
          .curl_code = static_cast<int>(code),
          .duration = std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - begin),
-         .new_connection = opened > 0,
+         .new_connection = opened,
          .request_id = std::move(transfer.request_id),
          .trace = trace});
   return receipt;
+}
+
+Result<std::string> RestClient::Get(const Account& account, const std::string& path,
+                                    SteadyTime deadline) {
+  const auto limit =
+      std::min(settings_.post_limit,
+               std::chrono::floor<milliseconds>(deadline - std::chrono::steady_clock::now()));
+  if (limit <= milliseconds(0))
+    return Fail(ErrorCode::kTwilioApiError, "no time was left to ask Twilio");
+  Transfer transfer{.body = {}, .answer = {}, .request_id = {}};
+  const CURLcode code =
+      pool_->Perform(settings_, account, pool_->base + path, /*trace=*/nullptr, limit, transfer)
+          .code;
+  if (code != CURLE_OK)
+    return Fail(ErrorCode::kTwilioApiError,
+                std::string("Twilio did not answer: ") + curl_easy_strerror(code));
+  if (transfer.answer.http_status != kOk)
+    return Fail(ErrorCode::kTwilioApiError,
+                "Twilio answered HTTP " + std::to_string(transfer.answer.http_status));
+  return std::move(transfer.answer.body);
 }
 
 Status RestClient::Reach() const {

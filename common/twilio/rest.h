@@ -1,4 +1,4 @@
-// Creating resources at Twilio's REST API (2010-04-01) by libcurl.
+// Twilio's REST API (2010-04-01) by libcurl: creating resources and reading lists.
 #pragma once
 
 #include <chrono>
@@ -46,7 +46,7 @@ struct RestSettings {
 };
 
 struct RestCounters {
-  std::uint64_t requests = 0;     // POSTs begun
+  std::uint64_t requests = 0;     // requests begun
   std::uint64_t connections = 0;  // connections opened (R8)
 };
 
@@ -70,6 +70,10 @@ class RestClient {
   // Whether Twilio's front can be reached: name, TCP and TLS, without a request. Blocks, the
   // connect limit at most; kTwilioApiError says what was in the way.
   Status Reach() const;
+
+  // GETs `path` of the base URL, which begins with a slash, and gives the answer's body when it is
+  // a 200. Blocks, the post limit at most and never past `deadline`. Fails with kTwilioApiError.
+  Result<std::string> Get(const Account& account, const std::string& path, SteadyTime deadline);
 
   RestCounters Counters() const;
 

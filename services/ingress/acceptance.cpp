@@ -179,7 +179,7 @@ Result<v1::WorkRecord> Acceptance::FirstWork(const Call& call) {
   v1::Content content;
   content.set_to(request.to.E164());
   content.set_text(request.text.Reveal());
-  TOCSIN_TRY(SealedValue sealed, parts_.vault.Seal({call.client_id, call.alert_id, "content"},
+  TOCSIN_TRY(SealedValue sealed, parts_.vault.Seal({call.client_id, call.alert_id, kContentField},
                                                    content.SerializeAsString()));
   v1::WorkRecord work;
   work.mutable_try_()->set_alert_id(call.alert_id);

@@ -1,5 +1,6 @@
 // tocsin-ingress: takes alerts from callers and webhooks from Twilio, and publishes both.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 
 #include "common/crypto/keyring.h"
@@ -42,15 +43,22 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   auto producer = kafka::Producer::Create(config.base.kafka, kafka::kIngressProfile,
                                           runtime.ProducerHooks("producer"));
   if (!producer) return telemetry::Explain(producer.error());
-  redis::Server redis(config.redis, [] {
+  std::atomic<bool> forgotten{false};
+  redis::Server redis(config.redis, [&forgotten] {
     Log(Severity::kError, "redis.epoch",
-        "Redis lost its memory; claims cannot be trusted until a restart");
+        "Redis lost its memory; alerts are admitted anew, under the ids their keys give them");
+    forgotten = true;
   });
-  runtime.readiness().Declare("kafka");
-  const auto complain = [&](const Error& error) { runtime.NeighbourFailed(error); };
-  if (!service::RetryUntil(
-          stop.Token(), [&] { return admin->EnsureTopics(topics.All(), kTopicLimit); }, complain))
-    return 0;
+  // What was admitted is on disk, and a worker that restored its claims knows what was begun: no
+  // memory has to be restored before this process admits again.
+  const auto ask_redis = [&]() -> Status {
+    if (forgotten.exchange(false))
+      if (const Status adopted = redis.AdoptEpoch(); !adopted) {
+        forgotten = true;
+        return Fail(adopted.error());
+      }
+    return redis.Ping();
+  };
   redis::AdmissionQueue admissions(redis);
   Acceptance acceptance({clock, runtime.registry(), admissions, vault, **producer, topics},
                         config.acceptance);
@@ -81,7 +89,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
           return {};
         }},
        // Without Redis emergencies are still taken, so it is told and does not turn callers away.
-       {"redis", [&] { return redis.Ping(); }, telemetry::Role::kInformative}},
+       {"redis", ask_redis, telemetry::Role::kInformative}},
       [&](bool ready) { (*grpc)->SetReady(ready); });
   Log(Severity::kInfo, "service.started", "accepting",
       {{"http_port", (*http)->port()}, {"grpc_port", (*grpc)->port()}});

@@ -59,8 +59,6 @@ Status CheckUnbuilt(const v1::EnqueueRequest& request) {
   if (request.plan_size() > 0) return refuse("a plan of several steps", "plan");
   if (request.has_template_()) return refuse("a stored text", "template");
   if (request.has_voice()) return refuse("a form of speech", "voice");
-  if (request.doubt_policy() == v1::DOUBT_POLICY_SEND_AGAIN)
-    return refuse("sending again when in doubt", "doubt_policy");
   if (!v1::DoubtPolicy_IsValid(request.doubt_policy()))
     return Fail(ErrorCode::kInvalidArgument, "is not a policy of this API", "doubt_policy");
   return {};

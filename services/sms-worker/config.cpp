@@ -7,12 +7,28 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLeaseBeyondPost{5'000};  // for the store, the log and the clock's grain
 
+void ReadDoubt(config::Reader& reader, DoubtSchedule& doubt) {
+  const auto limit = [&](const char* name, const char* what, milliseconds otherwise) {
+    return reader.Duration(name, what, milliseconds(10), milliseconds(600'000)).Default(otherwise);
+  };
+  doubt.first_look =
+      limit("TOCSIN_DOUBT_FIRST_LOOK", "from the begin of a doubt to the first look into it",
+            milliseconds(1'000));
+  doubt.emergency_limit =
+      limit("TOCSIN_DOUBT_EMERGENCY_LIMIT", "after it an emergency in doubt is sent again",
+            milliseconds(15'000));
+  doubt.other_limit =
+      limit("TOCSIN_DOUBT_LIMIT", "after it any other doubt ends as its policy says",
+            milliseconds(75'000));
+}
+
 }  // namespace
 
 Config Config::Read(config::Reader& reader) {
   Config config;
   config.base = service::ReadBase(reader, "tocsin-sms-worker", "TOCSIN_OPS_SMS_WORKER");
   config.redis = service::ReadRedis(reader, config.base.kafka.prefix);
+  config.redis.waits_for_rebuild = true;
   config.twilio_base_url =
       reader.Url("TOCSIN_TWILIO_BASE_URL", "Twilio's REST API, or a stand-in", {"https", "http"})
           .Default("https://api.twilio.com");
@@ -49,6 +65,13 @@ Config Config::Read(config::Reader& reader) {
           .Duration("TOCSIN_RETRY_CAP", "longest wait before a retry", milliseconds(1),
                     milliseconds(86'400'000))
           .Default(milliseconds(900'000));
+  config.delivery.retry.delivery.base =
+      reader
+          .Duration("TOCSIN_DELIVERY_RETRY_BASE",
+                    "first wait before a retry of what the carrier took and could not deliver",
+                    milliseconds(1), milliseconds(3'600'000))
+          .Default(milliseconds(60'000));
+  ReadDoubt(reader, config.delivery.retry.doubt);
   config.pool.senders = static_cast<size_t>(
       reader.Integer("TOCSIN_SENDERS", "POSTs in flight at most", 2, 4096).Default(100));
   config.pool.kept_for_emergency = static_cast<size_t>(

@@ -7,14 +7,6 @@
 namespace tocsin::sms {
 namespace {
 
-constexpr std::array<std::pair<Passage, const char*>, 6> kPassages{{
-    {Passage::kSent, "sent"},
-    {Passage::kFailed, "failed"},
-    {Passage::kInDoubt, "in_doubt"},
-    {Passage::kEnded, "ended"},
-    {Passage::kWaits, "waits"},
-    {Passage::kUnreadable, "unreadable"},
-}};
 constexpr std::array<const char*, kLanes> kLaneNames{"emergency", "high", "normal", "bulk"};
 
 void ShowConsumer(telemetry::Metrics& metrics, const std::string& group,
@@ -40,9 +32,10 @@ void ShowConsumer(telemetry::Metrics& metrics, const std::string& group,
 
 SenderPoolObserver Observe(telemetry::Metrics& metrics, std::function<void(const Error&)> held) {
   std::map<Passage, telemetry::Counter*> counters;
-  for (const auto& [passage, name] : kPassages)
-    counters[passage] = &metrics.Counter(
-        "tocsin_sms_passages_total", "Work records that left the pipeline", {{"passage", name}});
+  for (const Passage passage : kPassages)
+    counters[passage] =
+        &metrics.Counter("tocsin_sms_passages_total", "Work records that left the pipeline",
+                         {{"passage", std::string(NameOf(passage))}});
   telemetry::Histogram& seconds = metrics.Histogram(
       "tocsin_sms_passage_seconds", "From a sender taking a record to its last report",
       {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30});

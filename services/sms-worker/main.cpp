@@ -2,17 +2,22 @@
 // relay.
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 
 #include "common/crypto/keyring.h"
 #include "common/crypto/vault.h"
+#include "common/delivery/callback_desk.h"
+#include "common/delivery/claims_rebuild.h"
 #include "common/delivery/relay.h"
 #include "common/delivery/sender_pool.h"
 #include "common/kafka/admin.h"
 #include "common/kafka/group_consumer.h"
+#include "common/kafka/log_reader.h"
 #include "common/kafka/producer.h"
 #include "common/kafka/table_reader.h"
+#include "common/redis/claim_memory.h"
 #include "common/redis/claim_store.h"
 #include "common/redis/gcra_pacer.h"
 #include "common/redis/server.h"
@@ -21,6 +26,7 @@
 #include "common/service/runtime.h"
 #include "common/telemetry/explain.h"
 #include "common/telemetry/log.h"
+#include "common/twilio/message_list.h"
 #include "common/twilio/sms_carrier.h"
 #include "services/sms-worker/config.h"
 #include "services/sms-worker/gauges.h"
@@ -36,6 +42,8 @@ constexpr std::chrono::milliseconds kTopicLimit{10'000};
 constexpr std::chrono::milliseconds kHealthLimit{2'000};
 constexpr std::chrono::seconds kTwilioEvery{15};  // each look opens a connection
 constexpr std::chrono::milliseconds kOfferToPool{5};
+constexpr size_t kFactTakers =
+    8;  // threads that take callbacks in: each is one or two calls to Redis
 constexpr std::chrono::milliseconds kOfferToRelay{
     25};  // it holds back the heads of long tiers for long
 
@@ -52,21 +60,27 @@ std::function<void()> FinishOf(kafka::Done done) {
 struct Consumers {
   std::unique_ptr<kafka::GroupConsumer> emergency;
   std::unique_ptr<kafka::GroupConsumer> other;
+  std::unique_ptr<kafka::GroupConsumer> facts;
   std::unique_ptr<kafka::GroupConsumer> relay;
 
   bool Stop() const {
     const bool first = emergency->Stop();
     const bool second = other->Stop();
-    return relay->Stop() && first && second;
+    const bool third = facts->Stop();
+    return relay->Stop() && first && second && third;
   }
 };
 
 Result<Consumers> StartConsumers(const Config& config, service::Runtime& runtime,
-                                 const Topics& topics, SenderPool& pool, Relay& relay) {
+                                 const Topics& topics, SenderPool& pool, SenderPool& facts,
+                                 Relay& relay) {
   const std::vector<std::string> lanes = topics.Lanes(v1::CHANNEL_SMS);
   const auto to_pool = [lanes, &pool](IncomingRecord&& record, kafka::Done done) {
     const size_t lane = LaneOf(lanes, record.position.topic());
     return pool.Offer(lane, std::move(record), FinishOf(std::move(done)));
+  };
+  const auto to_facts = [&facts](IncomingRecord&& record, kafka::Done done) {
+    return facts.Offer(0, std::move(record), FinishOf(std::move(done)));
   };
   const auto to_relay = [&relay](IncomingRecord&& record, kafka::Done done) {
     return relay.Offer(std::move(record), FinishOf(std::move(done)));
@@ -85,6 +99,7 @@ Result<Consumers> StartConsumers(const Config& config, service::Runtime& runtime
   TOCSIN_TRY(consumers.emergency, start("sms.emergency", {lanes[0]}, kOfferToPool, to_pool));
   TOCSIN_TRY(consumers.other,
              start("sms.other", {lanes.begin() + 1, lanes.end()}, kOfferToPool, to_pool));
+  TOCSIN_TRY(consumers.facts, start("sms.facts", {topics.Webhooks()}, kOfferToPool, to_facts));
   TOCSIN_TRY(consumers.relay, start("relay", std::move(delays), kOfferToRelay, to_relay));
   return consumers;
 }
@@ -99,23 +114,24 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   auto producer = kafka::Producer::Create(config.base.kafka, kafka::kWorkerProfile,
                                           runtime.ProducerHooks("producer"));
   if (!producer) return telemetry::Explain(producer.error());
-  redis::Server redis(config.redis, [] {
-    Log(Severity::kError, "redis.epoch", "Redis lost its memory; nothing is sent until a restart");
+  std::atomic<ClaimsRebuild*> restorer{nullptr};  // made later, for it needs Redis
+  redis::Server redis(config.redis, [&restorer] {
+    Log(Severity::kError, "redis.epoch", "Redis lost its memory; claims are restored from the log");
+    if (ClaimsRebuild* rebuild = restorer) rebuild->TellLost();
   });
   redis::ClaimStore claims(redis);
   redis::GcraPacer pacer(redis);
+  const twilio::RestSettings rest{
+      .base_url = config.twilio_base_url,
+      .proxy = {},
+      .ca_file = {},
+      .connect_limit = config.connect_limit,
+      .post_limit =
+          std::chrono::duration_cast<std::chrono::milliseconds>(config.delivery.post_limit),
+      .observe = service::ObservePosts(runtime.metrics(), runtime.spans(), v1::CHANNEL_SMS)};
   twilio::SmsCarrier carrier(
-      {.rest = {.base_url = config.twilio_base_url,
-                .proxy = {},
-                .ca_file = {},
-                .connect_limit = config.connect_limit,
-                .post_limit = std::chrono::duration_cast<std::chrono::milliseconds>(
-                    config.delivery.post_limit),
-                .observe =
-                    service::ObservePosts(runtime.metrics(), runtime.spans(), v1::CHANNEL_SMS)},
-       .public_base_url = config.public_base_url,
-       .topics = topics},
-      vault, clock);
+      {.rest = rest, .public_base_url = config.public_base_url, .topics = topics}, vault, clock);
+  twilio::MessageList list(rest);
   for (const char* dependency : {"kafka", "redis", "consents"})
     runtime.readiness().Declare(dependency);
   const auto complain = [&](const Error& error) { runtime.NeighbourFailed(error); };
@@ -143,13 +159,31 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
 
   DeliverySettings delivery = config.delivery;
   delivery.handed_over = service::ObserveHandovers(runtime.metrics(), v1::CHANNEL_SMS);
-  DeliveryPipeline pipeline(
-      v1::CHANNEL_SMS,
-      {clock, runtime.registry(), consents, claims, pacer, vault, carrier, **producer, topics},
-      delivery);
-  SenderPool pool(pipeline, config.pool, Observe(runtime.metrics(), complain));
+  redis::ClaimStoreMemory memory(redis);
+  kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
+  runtime.readiness().Declare("claims");
+  ClaimsRebuild rebuild({clock, memory, history, topics},
+                        config.delivery.lease - config.delivery.post_limit,
+                        {.known = [&](bool known) { runtime.readiness().Set("claims", known); },
+                         .restored =
+                             [](size_t facts, bool whole) {
+                               Log(Severity::kInfo, "claims.restored", "claims restored",
+                                   {{"facts", facts}, {"whole", whole}});
+                             },
+                         .failed = complain});
+  restorer = &rebuild;
+  DeliveryPipeline pipeline(v1::CHANNEL_SMS,
+                            {clock, runtime.registry(), consents, claims, pacer, vault, carrier,
+                             list, **producer, topics},
+                            delivery);
+  const SenderPoolObserver observer = Observe(runtime.metrics(), complain);
+  SenderPool pool(pipeline, config.pool, observer);
+  CallbackDesk desk(v1::CHANNEL_SMS, {clock, claims, **producer, history, topics},
+                    config.delivery.retry);
+  SenderPool facts([&desk](const IncomingRecord& record) { return desk.Take(record); },
+                   {.senders = kFactTakers, .kept_for_emergency = 0}, observer);
   Relay relay(clock, **producer, topics);
-  auto consumers = StartConsumers(config, runtime, topics, pool, relay);
+  auto consumers = StartConsumers(config, runtime, topics, pool, facts, relay);
   if (!consumers) return telemetry::Explain(consumers.error());
   ExportGauges(runtime.metrics(), {pool,
                                    config.pool,
@@ -158,6 +192,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
                                    relay,
                                    {{"sms.emergency", consumers->emergency.get()},
                                     {"sms.other", consumers->other.get()},
+                                    {"sms.facts", consumers->facts.get()},
                                     {"relay", consumers->relay.get()}}});
   const service::Health health(
       runtime.readiness(),
@@ -173,7 +208,9 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   stop.Wait();
   Log(Severity::kInfo, "service.draining", "finishing what is in flight");
   runtime.readiness().StartDraining();
-  const bool finished = pool.Stop(std::chrono::steady_clock::now() + config.base.drain);
+  const auto drained = std::chrono::steady_clock::now() + config.base.drain;
+  const bool taken = facts.Stop(drained);
+  const bool finished = pool.Stop(drained) && taken;
   relay.Stop();
   const bool left = consumers->Stop();
   const Status flushed = (*producer)->Flush(config.base.drain);

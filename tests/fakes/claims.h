@@ -3,9 +3,13 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "common/domain/doubt.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
 
@@ -26,6 +30,7 @@ class FakeClaims final : public Claims {
     const std::lock_guard lock(mutex_);
     tries_.clear();
     sids_.clear();
+    works_.clear();
     marks_.clear();
     down_ = true;
   }
@@ -66,6 +71,8 @@ class FakeClaims final : public Claims {
     ++made.fence;
     made.began = now;
     made.lease_end = now + request.lease;
+    made.twins = request.twins;
+    works_[StepKey(request.name)] = {request.name.try_(), request.work};
     Claim claim;
     claim.state = Claim::State::kGranted;
     claim.fence = made.fence;
@@ -88,14 +95,59 @@ class FakeClaims final : public Claims {
     const bool accepted = receipt.outcome() == v1::RECEIPT_OUTCOME_ACCEPTED;
     if (accepted && receipt.provider_sid().empty())
       return Fail(ErrorCode::kInvalidArgument, "an accepted try without a SID");
-    if (accepted && sids_.try_emplace(receipt.provider_sid(), Key(name)).first->second != Key(name))
-      return Fail(ErrorCode::kCorrupt, "the SID belongs to another try");
+    if (accepted) {
+      Owner& owner =
+          sids_.try_emplace(receipt.provider_sid(), Owner{Key(name), false}).first->second;
+      if (owner.name != Key(name) && !owner.guessed)
+        return Fail(ErrorCode::kCorrupt, "the SID belongs to another try");
+      owner = {Key(name), false};
+    }
     Try& made = tries_[Key(name)];
-    if (Takes(made, accepted, fence)) {
+    if (Takes(made, receipt, fence)) {
       made.state = State::kDone;
       made.receipt = receipt;
     }
     return made.state == State::kDone ? made.receipt : v1::Receipt();
+  }
+
+  Result<std::optional<v1::Receipt>> Settle(const DoubtRequest& request) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) return Down();
+    const std::string key = Key(request.name);
+    Try& made = tries_[key];
+    if (made.state == State::kDone && !Doubted(made)) return std::optional(made.receipt);
+    if (UnderWay(made)) return std::optional<v1::Receipt>();
+    std::vector<v1::Receipt> free;
+    for (const v1::Receipt& found : request.found) {
+      const auto owner = sids_.find(found.provider_sid());
+      if (owner == sids_.end()) free.push_back(found);
+      if (owner != sids_.end() && owner->second.name == key) return End(made, found);
+    }
+    size_t doubts = 1;
+    size_t sending = 0;
+    for (const auto& [name, twin] : tries_) {
+      if (name == key || twin.twins != request.twins) continue;
+      sending += UnderWay(twin) ? 1 : 0;
+      doubts += Doubted(twin) ? 1 : 0;
+    }
+    if (!free.empty() && (free.size() >= doubts + sending || (request.unproven && sending == 0))) {
+      sids_[free.front().provider_sid()] = {key, true};
+      return End(made, free.front());
+    }
+    if (request.unproven) return End(made, *request.unproven);
+    return std::optional<v1::Receipt>();
+  }
+
+  WallTime KnownSince() const override { return known_since; }
+  WallTime known_since = WallTime::min();
+
+  Result<std::optional<std::string>> Work(const v1::TryName& name) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) return Down();
+    const auto found = works_.find(StepKey(name));
+    if (found == works_.end() || found->second.first != name.try_())
+      return std::optional<std::string>();
+    return std::optional(found->second.second);
   }
 
  private:
@@ -106,6 +158,11 @@ class FakeClaims final : public Claims {
     WallTime began;
     WallTime lease_end;
     v1::Receipt receipt;
+    std::string twins;
+  };
+  struct Owner {
+    std::string name;
+    bool guessed;  // from a list
   };
 
   static Claim Ended(Claim::State state, const v1::Receipt& receipt) {
@@ -117,26 +174,41 @@ class FakeClaims final : public Claims {
   static std::string Key(const v1::TryName& name) {
     return name.alert_id() + "." + std::to_string(name.step()) + "." + std::to_string(name.try_());
   }
+  static std::string StepKey(const v1::TryName& name) {
+    return name.alert_id() + "." + std::to_string(name.step());
+  }
   static tl::unexpected<Error> Down() {
     return Fail(ErrorCode::kRedisUnavailable, "the store does not answer");
   }
-  static bool YieldsToAccepted(const v1::Receipt& receipt) {
-    return receipt.outcome() == v1::RECEIPT_OUTCOME_IN_DOUBT ||
-           receipt.outcome() == v1::RECEIPT_OUTCOME_NOT_SENT ||
-           (receipt.outcome() == v1::RECEIPT_OUTCOME_ENDED && receipt.reason() == "IN_DOUBT");
-  }
-  bool Takes(const Try& made, bool accepted, std::uint64_t fence) const {
-    if (made.state == State::kDone) return accepted && YieldsToAccepted(made.receipt);
+  bool Takes(const Try& made, const v1::Receipt& receipt, std::uint64_t fence) const {
+    const bool accepted = receipt.outcome() == v1::RECEIPT_OUTCOME_ACCEPTED;
+    if (made.state == State::kDone) {
+      const Proof stands = ProofOf(made.receipt);
+      return accepted && stands != Proof::kCertain && ProofOf(receipt) > stands;
+    }
     if (accepted) return true;
     if (made.state != State::kSending) return false;
     return fence == made.fence || (fence == 0 && clock_.Now() >= made.lease_end);
+  }
+  bool UnderWay(const Try& made) const {
+    return made.state == State::kSending && made.lease_end > clock_.Now();
+  }
+  bool Doubted(const Try& made) const {
+    return (made.state == State::kSending && !UnderWay(made)) ||
+           (made.state == State::kDone && ProofOf(made.receipt) == Proof::kDoubt);
+  }
+  static std::optional<v1::Receipt> End(Try& made, const v1::Receipt& receipt) {
+    made.state = State::kDone;
+    made.receipt = receipt;
+    return receipt;
   }
 
   const Clock& clock_;
   std::mutex mutex_;
   bool down_ = false;
   std::map<std::string, Try> tries_;
-  std::map<std::string, std::string> sids_;
+  std::map<std::string, Owner> sids_;
+  std::map<std::string, std::pair<std::uint32_t, std::string>> works_;  // of a step's newest try
   std::map<std::string, std::set<std::string>> marks_;
 };
 

@@ -28,7 +28,8 @@ LANES = [f"{PREFIX}.sms.{name}" for name in ("emergency", "high", "normal", "bul
 DELAYS = [f"{PREFIX}.delay.{kind}.{tier}" for kind in ("emergency", "other") for tier in ("5s", "1m", "10m", "1h")]
 DEAD, EVENTS, WEBHOOKS = f"{PREFIX}.sms.dead", f"{PREFIX}.events", f"{PREFIX}.webhooks"
 # Who works off what: what is done is committed.
-GROUPS = {f"{PREFIX}.sms.emergency": LANES[:1], f"{PREFIX}.sms.other": LANES[1:], f"{PREFIX}.relay": DELAYS}
+GROUPS = {f"{PREFIX}.sms.emergency": LANES[:1], f"{PREFIX}.sms.other": LANES[1:], f"{PREFIX}.sms.facts": [WEBHOOKS],
+          f"{PREFIX}.relay": DELAYS}
 FOLDED = [*LANES, EVENTS, WEBHOOKS]  # by the audit
 SHOWN = 20  # items of one difference
 KAFKA_SECONDS = 120  # for all of the topics
@@ -83,6 +84,8 @@ class Kafka:
     tries: set = dataclasses.field(default_factory=set)  # told of by an event or a callback
     begun: set = dataclasses.field(default_factory=set)
     doubted: set = dataclasses.field(default_factory=set)
+    settled_by: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(set))  # try -> words
+    sent_again: set = dataclasses.field(default_factory=set)  # alerts: in doubt, and openly sent again
     failed: set = dataclasses.field(default_factory=set)
     given_up: set = dataclasses.field(default_factory=set)  # failed, and no try follows
     dead: set = dataclasses.field(default_factory=set)
@@ -123,10 +126,14 @@ class Kafka:
             self.begun.add(name)
         if status == "IN_DOUBT":
             self.doubted.add(name)
+        if changed.settled_by:
+            self.settled_by[name].add(changed.settled_by)
         if status == "FAILED":
             self.failed.add(name)
-            if changed.last:
-                self.given_up.add(name)
+        if status in ("FAILED", "UNDELIVERED") and changed.last:
+            self.given_up.add(name)
+        if changed.settled_by == "policy" and changed.next_try:
+            self.sent_again.add(name[0])
 
     def _webhook(self, value, _):
         webhook = api.message("WebhookRecord").FromString(value)
@@ -245,7 +252,9 @@ class Ledger:
             "tries begun and neither POSTed, failed nor in doubt":
                 kafka.begun - simulator.posted - kafka.failed - kafka.doubted,
             "tries accepted more than once": {name for name, count in simulator.accepted.items() if count > 1},
-            "alerts accepted more than once": {alert for alert, count in per_alert.items() if count > 1},
+            "alerts accepted more than once, and not openly sent again":
+                {alert for alert, count in per_alert.items() if count > 1} - kafka.sent_again,
+            "doubts that nothing settled": kafka.doubted - set(kafka.settled_by),
         }
 
     def _of_sids(self):
@@ -282,6 +291,9 @@ class Ledger:
             "faults    " + (", ".join(f"{name} {count}" for name, count in sorted(simulator.faults.items())) or "none"),
             f"accepted POSTs beyond one per try: {sum(count - 1 for count in simulator.accepted.values())}",
             f"stay SENT because no callback told the end: {len(self.unsettled())}",
+            "doubts settled by " + (", ".join(f"{how} {count}" for how, count in sorted(collections.Counter(
+                how for name, words in self.kafka.settled_by.items() if name in self.kafka.doubted
+                for how in words).items())) or "nothing"),
             f"tries ever in doubt {len(tables.doubted)}, of them still {len(self.open_doubts())}:",
             *(f"  {'taken ' if simulator.accepted[name] else 'not taken'} {'/'.join(map(str, name))}"
               for name in sorted(self.open_doubts())),

@@ -23,7 +23,7 @@ SETTLE_SECONDS = 400 + BACKLOG / 20
 @pytest.fixture(scope="module")
 def stack():
     # A short lease: what a killed worker held comes back soon.
-    with stacks.Stack({"TOCSIN_TWILIO_POST_LIMIT": "3s", "TOCSIN_LEASE": "8s"}) as started:
+    with stacks.Stack({"TOCSIN_TWILIO_POST_LIMIT": "3s", "TOCSIN_LEASE": "8s", "TOCSIN_DOUBT_LIMIT": "6s"}) as started:
         started.change_registry(lambda text: text.replace("segments_per_second: 100", "segments_per_second: 1000"))
         yield started
 

@@ -34,7 +34,7 @@ def recipient(number):
 
 @pytest.fixture(scope="module")
 def stack():
-    with stacks.Stack({"TOCSIN_TWILIO_POST_LIMIT": "3s", "TOCSIN_LEASE": "8s"}) as started:
+    with stacks.Stack({"TOCSIN_TWILIO_POST_LIMIT": "3s", "TOCSIN_LEASE": "8s", "TOCSIN_DOUBT_LIMIT": "6s"}) as started:
         started.change_registry(lambda text: text.replace("segments_per_second: 100", f"segments_per_second: {FAST}"))
         yield started
 

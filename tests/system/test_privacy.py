@@ -56,10 +56,16 @@ def stored(path):
 
 
 @pytest.fixture(scope="module")
+def stack():
+    with stacks.Stack({"TOCSIN_DOUBT_LIMIT": "3s"}) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def used(stack, client):
     """The stack after alerts that were delivered, refused, malformed and answered."""
     simulator = stack.simulator()
-    simulator.faults(outcomes={REFUSED: {"status": "undelivered", "code": 30003}})
+    simulator.faults(outcomes={REFUSED: {"status": "undelivered", "code": 30005}})
     client.until_state(client.send(DELIVERED, text=TEXT), "DELIVERED")
     client.until_state(client.send(REFUSED, text=TEXT), "FAILED")
     simulator.faults(next=[{"kind": "refuse", "code": 30007}])

@@ -1,24 +1,25 @@
 -- Writes what came of a try and returns the receipt that stands ('' for none).
 --   KEYS[3] alert  [4] SID (used when accepted)
 --   ARGV[3] "<step>.<try>"  [4] fence  [5] receipt  [6] '1' when accepted
---   [7] '1' when a late ACCEPTED outranks this receipt  [8] the try's full name  [9] life without a
---   known horizon, ms
-local alert, try, accepted = KEYS[3], ARGV[3], ARGV[6] == '1'
-local known = redis.call('HMGET', alert, try .. '.state', try .. '.receipt', try .. '.yields',
-                         try .. '.fence', try .. '.lease_us')
+--   [7] what the receipt proves (Proof in common/domain/doubt.h)  [8] the try's full name  [9] life without
+--   a known horizon, ms  [10] proof of an open doubt
+local alert, try, accepted, proof = KEYS[3], ARGV[3], ARGV[6] == '1', tonumber(ARGV[7])
+local known = redis.call('HMGET', alert, try .. '.state', try .. '.receipt', try .. '.proof',
+                         try .. '.fence', try .. '.lease_us', try .. '.twins')
 local state, receipt = known[1], known[2]
 
--- A SID that stood for two tries would let one sent message pay for both.
+-- A SID that stood for two tries would let one sent message pay for both. What a list gave is a guess
+-- among equal messages, and goes to the try that is named.
 if accepted then
   local holder = redis.call('GET', KEYS[4])
-  if holder and holder ~= ARGV[8] then
+  if holder and holder ~= ARGV[8] and not holder:find(' list', 1, true) then
     return {'sid', 0, holder}
   end
 end
 
 local takes
 if state == 'done' then
-  takes = accepted and known[3] == '1'
+  takes = accepted and known[3] and known[3] ~= '0' and proof > tonumber(known[3])
 elseif accepted then
   takes = true  -- Twilio has it, whoever says so
 elseif state == 'sending' then
@@ -29,8 +30,11 @@ end
 if takes then
   receipt = ARGV[5]
   redis.call('HSET', alert, 'taken', '1', try .. '.state', 'done', try .. '.receipt', receipt,
-             try .. '.yields', ARGV[7])
+             try .. '.proof', ARGV[7])
   redis.call('PEXPIRE', alert, ARGV[9], 'NX')
+  if known[6] and ARGV[7] ~= ARGV[10] then
+    redis.call('SREM', known[6], ARGV[8])
+  end
 end
 if accepted then
   local life = redis.call('PTTL', alert)

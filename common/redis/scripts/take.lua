@@ -1,7 +1,7 @@
 -- Who may make a try.
---   KEYS[3] alert   ARGV[3] "<step>.<try>"  [4] step  [5] client  [6] owner  [7] lease, us  [8] work
---   [9] verdict's receipt or ''  [10] '1' when a late ACCEPTED outranks it
---   [11] receipt of a cancelled try  [12] of an acknowledged one  [13] life, ms of UTC
+--   KEYS[3] alert  [4] twins   ARGV[3] "<step>.<try>"  [4] step  [5] client  [6] owner  [7] lease, us  [8] work
+--   [9] verdict's receipt or ''  [10] what it proves  [11] receipt of a cancelled try
+--   [12] of an acknowledged one  [13] life, ms of UTC  [14] the try's full name
 local alert, try = KEYS[3], ARGV[3]
 local known = redis.call('HMGET', alert, try .. '.state', try .. '.receipt', try .. '.lease_us',
                          try .. '.fence', try .. '.began_us', 'cancelled', 'acknowledged')
@@ -25,9 +25,9 @@ redis.call('HSET', alert, 'client', ARGV[5], 'taken', '1')
 live_until(alert, ARGV[13])
 
 -- An end is stored as the outcome, so that every repetition finds the same one.
-local function finish(word, receipt, yields)
+local function finish(word, receipt, proof)
   redis.call('HSET', alert, try .. '.state', 'done', try .. '.receipt', receipt,
-             try .. '.yields', yields)
+             try .. '.proof', proof)
   return {word, promise(), receipt}
 end
 if known[6] then
@@ -42,5 +42,8 @@ end
 
 fence = redis.call('HINCRBY', alert, try .. '.fence', 1)
 redis.call('HSET', alert, try .. '.state', 'sending', try .. '.owner', ARGV[6],
-           try .. '.lease_us', now + ARGV[7], try .. '.began_us', now, ARGV[4] .. '.work', ARGV[8])
+           try .. '.lease_us', now + ARGV[7], try .. '.began_us', now, ARGV[4] .. '.work', ARGV[8],
+           try .. '.twins', KEYS[4])
+redis.call('SADD', KEYS[4], ARGV[14])
+live_until(KEYS[4], ARGV[13])
 return {'granted', promise(), fence, now}

@@ -15,6 +15,7 @@
 #include "tests/fakes/pacer.h"
 #include "tests/fakes/record_log.h"
 #include "tests/fakes/registry.h"
+#include "tests/fakes/taken_list.h"
 #include "tests/fakes/vault.h"
 
 namespace tocsin {
@@ -37,6 +38,7 @@ class DeliveryFixture : public testing::Test {
     work.set_accepted_time_us(ToUnixMicros(clock.Now()));
     work.set_not_after_us(ToUnixMicros(clock.Now() + std::chrono::hours(24)));
     *work.mutable_recipient() = vault.Refer(phone);
+    work.set_body_digest(vault.DigestBody(kText).substr(0, 16));
     work.set_segments(1);
     work.set_sender("main");
     work.mutable_budget()->set_used(1);
@@ -87,11 +89,13 @@ class DeliveryFixture : public testing::Test {
   FakePacer pacer{clock};
   FakeVault vault;
   FakeCarrier carrier;
+  FakeTakenList list;
   FakeRecordLog log;
   Topics topics;
-  DeliveryPipeline pipeline{v1::CHANNEL_SMS,
-                            {clock, registry, consents, claims, pacer, vault, carrier, log, topics},
-                            {.owner = "test", .retry = {}}};
+  DeliveryPipeline pipeline{
+      v1::CHANNEL_SMS,
+      {clock, registry, consents, claims, pacer, vault, carrier, list, log, topics},
+      {.owner = "test", .retry = {}}};
 };
 
 }  // namespace tocsin

@@ -94,8 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
                     ClassRow{"content", v1::RECEIPT_OUTCOME_REFUSED, 21617, false, false},
                     ClassRow{"sender", v1::RECEIPT_OUTCOME_REFUSED, 21606, false, false},
                     ClassRow{"geography", v1::RECEIPT_OUTCOME_REFUSED, 21408, false, false},
-                    ClassRow{"nobody_knows_it", v1::RECEIPT_OUTCOME_REFUSED, 99999, false, false},
-                    ClassRow{"in_doubt", v1::RECEIPT_OUTCOME_IN_DOUBT, 0, false, false}),
+                    ClassRow{"nobody_knows_it", v1::RECEIPT_OUTCOME_REFUSED, 99999, false, false}),
     [](const auto& row) { return row.param.name; });
 
 TEST(SettlementTest, GivesUpWhenTheBudgetIsUsedUp) {
@@ -134,11 +133,27 @@ TEST(SettlementTest, RemembersAnOptOutAndDoesNotCallItADeadLetter) {  // S4
   EXPECT_FALSE(settled.follow_up || settled.dead);
 }
 
-TEST(SettlementTest, NamesEachThingThatHappenedDifferently) {
+TEST(SettlementTest, FollowsADoubtByALookAndNothingElse) {  // R4
   const auto doubt = Settled(Work(), Receipt(v1::RECEIPT_OUTCOME_IN_DOUBT));
-  ASSERT_THAT(doubt.events, SizeIs(2));
-  EXPECT_NE(doubt.events[0].event_id(), doubt.events[1].event_id());
-  EXPECT_EQ(doubt.events[1].try_changed().reason(), "IN_DOUBT");
+  ASSERT_THAT(doubt.events, SizeIs(1));
+  EXPECT_EQ(doubt.events[0].try_changed().status(), v1::TRY_STATUS_IN_DOUBT);
+  ASSERT_TRUE(doubt.follow_up);
+  EXPECT_EQ(doubt.follow_up->kind(), v1::WORK_KIND_SETTLE);
+  EXPECT_EQ(doubt.follow_up->try_().try_(), 1u);
+  EXPECT_FALSE(doubt.follow_up->has_acceptance() || doubt.dead);
+}
+
+TEST(SettlementTest, NamesAFailureBeforeAcceptanceAndOneAfterItDifferently) {
+  const auto before = Settled(Work(5), Receipt(v1::RECEIPT_OUTCOME_REFUSED, 20003));
+  v1::WebhookRecord callback;
+  callback.set_kind(v1::WEBHOOK_KIND_SMS_STATUS);
+  *callback.mutable_try_() = Work(5).try_();
+  callback.set_provider_sid("SM1");
+  callback.set_provider_status("failed");
+  callback.set_provider_code(30008);
+  ASSERT_TRUE(MayTryAgain(callback));
+  const auto after = SettleUndelivered(Work(5), callback, {});
+  EXPECT_NE(before.events[0].event_id(), after.events[0].event_id());
 }
 
 TEST(BackoffTest, StaysWithinItsCeilingAndNeverUnderRetryAfter) {  // R2

@@ -39,8 +39,49 @@ class ClaimsContract : public ::testing::Test {
             .owner = "worker-1/7",
             .lease = lease,
             .end = {},
-            .work = std::string("sealed\0work", 11),
+            .work = AWork(name),
+            .twins = "a person, a text " + name.alert_id(),
             .not_after = SystemClock().Now() + std::chrono::hours(1)};
+  }
+  static std::string AWork(const v1::TryName& name) {
+    v1::WorkRecord work;
+    *work.mutable_try_() = name;
+    work.set_body_digest(std::string("sealed\0work", 11));
+    return work.SerializeAsString();
+  }
+  // A try that is in doubt.
+  v1::TryName ADoubt(const std::string& twins) {
+    ClaimRequest request = ARequest(AName());
+    request.twins = twins;
+    Keep(request.name, Take(request).fence, AReceipt(v1::RECEIPT_OUTCOME_IN_DOUBT));
+    return request.name;
+  }
+  static v1::Receipt Listed(const std::string& sid) {
+    v1::Receipt receipt = Accepted(sid);
+    receipt.set_settled_by("list");
+    return receipt;
+  }
+  static v1::Receipt Unproven() {
+    v1::Receipt receipt = AReceipt(v1::RECEIPT_OUTCOME_ENDED);
+    receipt.set_status(v1::TRY_STATUS_FAILED);
+    receipt.set_reason("IN_DOUBT");
+    receipt.set_settled_by("policy");
+    return receipt;
+  }
+  // The SID it is settled by, "" while it stays open, "policy".
+  std::string Settle(const v1::TryName& name, const std::string& twins,
+                     const std::vector<std::string>& sids, bool time_is_up = false) {
+    DoubtRequest request{.name = name,
+                         .twins = twins,
+                         .found = {},
+                         .unproven = {},
+                         .not_after = SystemClock().Now() + std::chrono::hours(1)};
+    for (const std::string& sid : sids) request.found.push_back(Listed(sid));
+    if (time_is_up) request.unproven = Unproven();
+    const auto settled = world.claims().Settle(request);
+    EXPECT_TRUE(settled) << settled.error().message;
+    if (!settled || !*settled) return "";
+    return (*settled)->provider_sid().empty() ? "policy" : (*settled)->provider_sid();
   }
   static v1::Receipt AReceipt(v1::ReceiptOutcome outcome, const std::string& sid = {}) {
     v1::Receipt receipt;
@@ -258,6 +299,101 @@ TYPED_TEST_P(ClaimsContract, KeepsTriesAndStepsApart) {
   EXPECT_EQ(this->Take(this->ARequest(name)).state, Claim::State::kGranted);
 }
 
+TYPED_TEST_P(ClaimsContract, LeavesADoubtOpenUntilSomethingSettlesIt) {  // R4
+  const std::string twins = this->ASid();
+  const v1::TryName name = this->ADoubt(twins);
+  EXPECT_EQ(this->Settle(name, twins, {}), "");
+  const std::string sid = this->ASid();
+  EXPECT_EQ(this->Settle(name, twins, {sid}), sid);
+  EXPECT_EQ(this->Settle(name, twins, {this->ASid()}), sid);  // it stands
+  EXPECT_EQ(this->Take(this->ARequest(name)).receipt.provider_sid(), sid);
+}
+
+TYPED_TEST_P(ClaimsContract, EndsADoubtOnceWhenTheTimeIsUpAndLetsProofCorrectIt) {  // R4
+  const std::string twins = this->ASid();
+  const v1::TryName name = this->ADoubt(twins);
+  EXPECT_EQ(this->Settle(name, twins, {}, true), "policy");
+  EXPECT_EQ(this->Settle(name, twins, {this->ASid()}), "policy");
+  const std::string sid = this->ASid();
+  EXPECT_EQ(this->Keep(name, 0, this->Accepted(sid)).provider_sid(), sid);
+}
+
+TYPED_TEST_P(ClaimsContract, SharesOutEntriesAmongTwinsByCount) {  // R4
+  const std::string twins = this->ASid();
+  const std::string first = this->ASid();
+  const std::string second = this->ASid();
+  const v1::TryName one = this->ADoubt(twins);
+  const v1::TryName two = this->ADoubt(twins);
+  EXPECT_EQ(this->Settle(one, twins, {first}), "");
+  EXPECT_EQ(this->Settle(one, twins, {first, second}), first);
+  EXPECT_EQ(this->Settle(two, twins, {first, second}), second);
+}
+
+TYPED_TEST_P(ClaimsContract, GivesAScarceEntryToOneTwinWhenTheTimeIsUp) {  // R4
+  const std::string twins = this->ASid();
+  const std::string sid = this->ASid();
+  const v1::TryName one = this->ADoubt(twins);
+  const v1::TryName two = this->ADoubt(twins);
+  EXPECT_EQ(this->Settle(one, twins, {sid}, true), sid);
+  EXPECT_EQ(this->Settle(two, twins, {sid}, true), "policy");
+}
+
+TYPED_TEST_P(ClaimsContract, GivesNoEntryAwayThatATwinMayJustBeMaking) {  // R4
+  const std::string twins = this->ASid();
+  const std::string sid = this->ASid();
+  const v1::TryName name = this->ADoubt(twins);
+  ClaimRequest twin = this->ARequest(this->AName());
+  twin.twins = twins;
+  const Claim claim = this->Take(twin);
+  EXPECT_EQ(this->Settle(name, twins, {sid}), "");
+  this->Keep(twin.name, claim.fence, this->Accepted(this->ASid()));
+  EXPECT_EQ(this->Settle(name, twins, {sid}), sid);
+}
+
+TYPED_TEST_P(ClaimsContract, NeverGivesAnEntryThatATryOwns) {  // R4
+  const std::string twins = this->ASid();
+  const std::string sid = this->ASid();
+  const v1::TryName owner = this->AName();
+  this->Keep(owner, this->Take(this->ARequest(owner)).fence, this->Accepted(sid));
+  const v1::TryName name = this->ADoubt(twins);
+  EXPECT_EQ(this->Settle(name, twins, {sid}), "");
+  EXPECT_EQ(this->Settle(name, twins, {sid}, true), "policy");
+}
+
+TYPED_TEST_P(ClaimsContract, TakesAListsGuessBackForTheTryThatIsNamed) {  // R4
+  const std::string twins = this->ASid();
+  const std::string sid = this->ASid();
+  const v1::TryName one = this->ADoubt(twins);
+  const v1::TryName two = this->ADoubt(twins);
+  EXPECT_EQ(this->Settle(one, twins, {sid}, true), sid);
+  EXPECT_EQ(this->Keep(two, 0, this->Accepted(sid)).provider_sid(), sid);
+  const std::string own = this->ASid();
+  EXPECT_EQ(this->Keep(one, 0, this->Accepted(own)).provider_sid(), own);
+}
+
+TYPED_TEST_P(ClaimsContract, LetsAnAnswerSayMoreThanACallbackThatCameBeforeIt) {
+  const ClaimRequest request = this->ARequest(this->AName());
+  const Claim claim = this->Take(request);
+  const std::string sid = this->ASid();
+  v1::Receipt told = this->Accepted(sid);
+  told.set_settled_by("callback");
+  this->Keep(request.name, 0, told);
+  EXPECT_EQ(this->Keep(request.name, claim.fence, this->Accepted(sid)).settled_by(), "");
+  EXPECT_EQ(this->Keep(request.name, 0, told).settled_by(), "");
+}
+
+TYPED_TEST_P(ClaimsContract, KeepsTheWorkOfTheNewestTryOfAStep) {
+  v1::TryName name = this->AName();
+  this->Take(this->ARequest(name));
+  EXPECT_EQ(this->world.claims().Work(name)->value(), this->AWork(name));
+  v1::TryName next = name;
+  next.set_try_(2);
+  EXPECT_FALSE(this->world.claims().Work(next)->has_value());
+  this->Take(this->ARequest(next));
+  EXPECT_EQ(this->world.claims().Work(next)->value(), this->AWork(next));
+  EXPECT_FALSE(this->world.claims().Work(name)->has_value());
+}
+
 TYPED_TEST_P(ClaimsContract, AnswersNothingOnceItsMemoryIsLost) {
   const ClaimRequest request = this->ARequest(this->AName());
   const Claim claim = this->Take(request);
@@ -278,6 +414,10 @@ REGISTER_TYPED_TEST_SUITE_P(
     KeepsADoubtForASilentHolderOnlyAfterItsLease, RefusesASidThatBelongsToAnotherTry,
     StoresAVerdictForATryThatNeverBegan, LetsWhatWasBegunOutrankVerdictsAndMarks,
     StopsATryWhoseAlertWasMarkedBeforeItBegan, KeepsTriesAndStepsApart,
-    AnswersNothingOnceItsMemoryIsLost);
+    LeavesADoubtOpenUntilSomethingSettlesIt, EndsADoubtOnceWhenTheTimeIsUpAndLetsProofCorrectIt,
+    SharesOutEntriesAmongTwinsByCount, GivesAScarceEntryToOneTwinWhenTheTimeIsUp,
+    GivesNoEntryAwayThatATwinMayJustBeMaking, NeverGivesAnEntryThatATryOwns,
+    TakesAListsGuessBackForTheTryThatIsNamed, LetsAnAnswerSayMoreThanACallbackThatCameBeforeIt,
+    KeepsTheWorkOfTheNewestTryOfAStep, AnswersNothingOnceItsMemoryIsLost);
 
 }  // namespace tocsin

@@ -95,8 +95,6 @@ const Refused kRefused[] = {
     {"TemplateUnbuilt", ErrorCode::kNotBuilt, "template",
      [](auto& r) { r.mutable_template_()->set_id("fire"); }},
     {"VoiceFormUnbuilt", ErrorCode::kNotBuilt, "voice", [](auto& r) { r.mutable_voice(); }},
-    {"SendAgainUnbuilt", ErrorCode::kNotBuilt, "doubt_policy",
-     [](auto& r) { r.set_doubt_policy(v1::DOUBT_POLICY_SEND_AGAIN); }},
     {"TextEmpty", ErrorCode::kInvalidArgument, "text", [](auto& r) { r.clear_text(); }},
     {"TextNotUtf8", ErrorCode::kInvalidArgument, "text", [](auto& r) { r.set_text("a\xff"); }},
     {"TextWithNul", ErrorCode::kInvalidArgument, "text",
@@ -185,6 +183,7 @@ const Taken kTaken[] = {
     {"ExpiresAtTheHorizon", [](auto& r) { SetTime(*r.mutable_expires_at(), Now() + days(7)); }},
     {"ExpiresInASecond", [](auto& r) { SetTime(*r.mutable_expires_at(), Now() + seconds(1)); }},
     {"AtMostOnce", [](auto& r) { r.set_doubt_policy(v1::DOUBT_POLICY_FAIL); }},
+    {"AtLeastOnce", [](auto& r) { r.set_doubt_policy(v1::DOUBT_POLICY_SEND_AGAIN); }},
     {"SenderByName", [](auto& r) { r.set_sender("main"); }},
 };
 INSTANTIATE_TEST_SUITE_P(Each, TakenRequest, testing::ValuesIn(kTaken),

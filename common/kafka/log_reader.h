@@ -1,0 +1,29 @@
+// Reading records that are past, without a group.
+#pragma once
+
+#include <chrono>
+
+#include "common/kafka/settings.h"
+#include "common/ports/record_history.h"
+
+namespace tocsin::kafka {
+
+constexpr std::chrono::seconds kHistoryPatience{30};
+
+// Each call has a client of its own, so calls disturb neither each other nor the consumers.
+class LogReader final : public RecordHistory {
+ public:
+  LogReader(KafkaSettings settings, Hooks hooks)
+      : settings_(std::move(settings)), hooks_(std::move(hooks)) {}
+
+  Status Read(const std::vector<std::string>& topics, WallTime from,
+              const std::function<void(const IncomingRecord&)>& fold,
+              std::stop_token stop) override;
+  Result<std::optional<IncomingRecord>> At(const v1::Position& position) override;
+
+ private:
+  const KafkaSettings settings_;
+  const Hooks hooks_;
+};
+
+}  // namespace tocsin::kafka

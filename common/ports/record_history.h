@@ -1,0 +1,33 @@
+// Reading records that are past: what the core needs of Kafka to restore what a store forgot.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "common/ports/record_log.h"
+
+namespace tocsin {
+
+class RecordHistory {
+ public:
+  virtual ~RecordHistory() = default;
+
+  // Gives every record of the topics with a time stamp from `from` on, up to what is their end when
+  // the call begins; each partition in its order. Blocks for as long as that takes; a partition
+  // that gives nothing for kHistoryPatience (30 s), and a stop, end it with kKafkaUnavailable.
+  // `fold` is called on this thread. Safe to call from several threads.
+  virtual Status Read(const std::vector<std::string>& topics, WallTime from,
+                      const std::function<void(const IncomingRecord&)>& fold,
+                      std::stop_token stop) = 0;
+
+  // The record at a position; nothing when the log no longer has it. Blocks, kHistoryPatience at
+  // most.
+  virtual Result<std::optional<IncomingRecord>> At(const v1::Position& position) = 0;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,23 @@
+// The memory of Redis, found again and restored.
+#pragma once
+
+#include "common/ports/claim_memory.h"
+#include "common/redis/server.h"
+
+namespace tocsin::redis {
+
+// Needs Settings::waits_for_rebuild: without it the epoch that stands is taken unseen.
+class ClaimStoreMemory final : public ClaimMemory {
+ public:
+  explicit ClaimStoreMemory(Server& server) : server_(server) {}
+
+  Result<StoreMemory> Find() override;
+  Status Restore(const StoreMemory& memory, std::span<const KnownTry> tries) override;
+  void Adopt(const StoreMemory& memory, WallTime known_since) override;
+  Status SayWhole(const StoreMemory& memory) override;
+
+ private:
+  Server& server_;
+};
+
+}  // namespace tocsin::redis

@@ -1,0 +1,31 @@
+-- Tells what the log knows of a try.
+--   KEYS[3] alert  [4] SID (used when it is not '')
+--   ARGV[3] "<step>.<try>"  [4] receipt, '' while only its begin is known  [5] what it proves  [6] the try's
+--   full name  [7] lease, us of UTC  [8] began, us of UTC  [9] life, ms  [10] SID or ''  [11] proof of a list
+local alert, try, proof = KEYS[3], ARGV[3], tonumber(ARGV[5])
+local known = redis.call('HMGET', alert, try .. '.state', try .. '.proof', try .. '.lease_us')
+local state = known[1]
+
+if ARGV[4] == '' then
+  if not state or (state == 'sending' and tonumber(known[3]) < tonumber(ARGV[7])) then
+    redis.call('HSET', alert, 'taken', '1', try .. '.state', 'sending', try .. '.lease_us', ARGV[7],
+               try .. '.began_us', ARGV[8])
+    redis.call('HSETNX', alert, try .. '.fence', 1)
+  end
+else
+  -- What is certain stays; of the rest, what proves more.
+  local stands = state == 'done' and tonumber(known[2]) or -1
+  if stands < 0 or (stands > 0 and proof > stands) then
+    redis.call('HSET', alert, 'taken', '1', try .. '.state', 'done', try .. '.receipt', ARGV[4],
+               try .. '.proof', ARGV[5])
+  end
+  if ARGV[10] ~= '' then
+    if ARGV[5] == ARGV[11] then
+      redis.call('SET', KEYS[4], ARGV[6] .. ' list', 'PX', ARGV[9], 'NX')
+    else
+      redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[9])
+    end
+  end
+end
+redis.call('PEXPIRE', alert, ARGV[9], 'NX')
+return {'restored', 0}

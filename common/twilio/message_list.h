@@ -1,0 +1,24 @@
+// What Twilio lists of messages to one person.
+#pragma once
+
+#include "common/ports/taken_list.h"
+#include "common/twilio/rest.h"
+
+namespace tocsin::twilio {
+
+constexpr int kListPageSize = 20;  // the largest bodies of so many fit kMaxAnswer
+constexpr int kMaxListPages = 50;  // of one question; more is an error
+
+// By To and not by DateSent, which is null until a message is sent. The filter for the sender and
+// the window is applied here.
+class MessageList final : public TakenList {
+ public:
+  explicit MessageList(RestSettings settings) : rest_(std::move(settings)) {}
+
+  Result<std::vector<TakenEntry>> ListTaken(const TakenQuery& query, SteadyTime deadline) override;
+
+ private:
+  RestClient rest_;
+};
+
+}  // namespace tocsin::twilio

@@ -1,0 +1,37 @@
+// Records that are past, as the test writes them.
+#pragma once
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/ports/record_history.h"
+
+namespace tocsin {
+
+// Records are written before it is read.
+class FakeRecordHistory final : public RecordHistory {
+ public:
+  Status Read(const std::vector<std::string>& topics, WallTime from,
+              const std::function<void(const IncomingRecord&)>& fold,
+              std::stop_token stop) override {
+    for (const IncomingRecord& record : records) {
+      if (stop.stop_requested()) return Fail(ErrorCode::kKafkaUnavailable, "stopped");
+      const bool wanted = std::ranges::find(topics, record.position.topic()) != topics.end();
+      if (wanted && record.append_time >= from) fold(record);
+    }
+    return {};
+  }
+
+  Result<std::optional<IncomingRecord>> At(const v1::Position& position) override {
+    for (const IncomingRecord& record : records)
+      if (record.position.SerializeAsString() == position.SerializeAsString())
+        return std::optional(record);
+    return std::optional<IncomingRecord>();
+  }
+
+  std::vector<IncomingRecord> records;
+};
+
+}  // namespace tocsin
