@@ -38,10 +38,12 @@ std::string HowSettled(const v1::Receipt& receipt) {
 // An event that tells the receipt with the given status.
 v1::Event Changed(const v1::WorkRecord& work, const v1::Receipt& receipt, v1::TryStatus status,
                   std::string reason) {
-  // What the carrier says after it took the try is another thing than the same word before.
-  const bool taken = !receipt.provider_sid().empty() && IsEnd(status);
-  v1::Event event =
-      EventOf(work, v1::TryStatus_Name(status) + (taken ? ":taken" : ""), receipt.ended_us());
+  // Two holders may come to one status by different receipts, when the first could not be kept; and
+  // what the carrier says after it took the try is another thing than the same word before.
+  v1::Event event = EventOf(work,
+                            v1::TryStatus_Name(status) + ":" + receipt.provider_sid() + ":" +
+                                receipt.settled_by() + ":" + std::to_string(receipt.ended_us()),
+                            receipt.ended_us());
   v1::TryChanged& changed = *event.mutable_try_changed();
   changed.set_status(status);
   changed.set_reason(std::move(reason));

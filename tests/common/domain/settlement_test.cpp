@@ -156,6 +156,14 @@ TEST(SettlementTest, NamesAFailureBeforeAcceptanceAndOneAfterItDifferently) {
   EXPECT_NE(before.events[0].event_id(), after.events[0].event_id());
 }
 
+TEST(SettlementTest, NamesOneStatusOfTwoReceiptsDifferently) {  // R1
+  v1::Receipt later = Receipt(v1::RECEIPT_OUTCOME_IN_DOUBT);
+  later.set_ended_us(kNow + 1);
+  const auto first = Settled(Work(), Receipt(v1::RECEIPT_OUTCOME_IN_DOUBT));
+  const auto second = Settled(Work(), later);
+  EXPECT_NE(first.events[0].event_id(), second.events[0].event_id());
+}
+
 TEST(BackoffTest, StaysWithinItsCeilingAndNeverUnderRetryAfter) {  // R2
   const BackoffPolicy policy;
   for (unsigned attempt = 1; attempt < 40; ++attempt) {
