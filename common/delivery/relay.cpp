@@ -15,8 +15,10 @@ constexpr Micros kLongestNap = std::chrono::seconds(1);  // the wall clock may b
 
 }  // namespace
 
-Relay::Relay(const Clock& clock, RecordLog& log, const Topics& topics)
-    : clock_(clock), log_(log), topics_(topics), thread_([this] { Run(); }) {}
+Relay::Relay(const Clock& clock, RecordLog& log, const Topics& topics, Drive drive)
+    : clock_(clock), log_(log), topics_(topics) {
+  if (drive == Drive::kOwnThread) thread_ = std::thread([this] { Run(); });
+}
 
 Relay::~Relay() { Stop(); }
 
@@ -69,18 +71,27 @@ Micros Relay::LastLateness() const {
   return lateness_;
 }
 
+std::optional<Micros> Relay::MoveDue() {
+  std::unique_lock lock(mutex_);
+  return MoveDue(lock);
+}
+
 void Relay::Run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (waiting_.empty()) {
+    const std::optional<Micros> left = MoveDue(lock);
+    if (stopping_) return;
+    if (left)
+      changed_.wait_for(lock, std::min(*left, kLongestNap));
+    else
       changed_.wait(lock);
-      continue;
-    }
+  }
+}
+
+std::optional<Micros> Relay::MoveDue(std::unique_lock<std::mutex>& lock) {
+  while (!stopping_ && !waiting_.empty()) {
     const Micros left = waiting_.top()->moves_on - clock_.Now();
-    if (left > Micros(0)) {
-      changed_.wait_for(lock, std::min(left, kLongestNap));
-      continue;
-    }
+    if (left > Micros(0)) return left;
     Item* item = waiting_.top();
     waiting_.pop();
     ++moving_;
@@ -89,6 +100,7 @@ void Relay::Run() {
     Move(item);
     lock.lock();
   }
+  return std::nullopt;
 }
 
 void Relay::Move(Item* item) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <queue>
 #include <string>
 #include <thread>
@@ -18,18 +19,21 @@
 
 namespace tocsin {
 
-// Copies bytes and opens nothing; never waits for a lane. One thread of its own. What is held is a
-// copy whose offset is not stored: a crash repeats it, and the claim absorbs the repetition.
+// Copies bytes and opens nothing; never waits for a lane. What is held is a copy whose offset is
+// not stored: a crash repeats it, and the claim absorbs the repetition.
 class Relay {
  public:
   using Finish = std::function<void()>;  // called once, when the record's next stop is on disk
+
+  // kByHand: who brings a time of its own (a simulation) calls MoveDue() instead.
+  enum class Drive { kOwnThread, kByHand };
 
   // Of a partition of the shortest tier this many records are held at once, so that each leaves at
   // its own due time; of the others one: they fall due in the order they came, so the head is
   // enough.
   static constexpr size_t kHeldOfShortest = 10'000;
 
-  Relay(const Clock& clock, RecordLog& log, const Topics& topics);
+  Relay(const Clock& clock, RecordLog& log, const Topics& topics, Drive drive = Drive::kOwnThread);
   ~Relay();  // as Stop()
 
   // Takes no more and drops what is held, unfinished: it is read again. Waits for records on their
@@ -39,6 +43,9 @@ class Relay {
   // False when this partition's share is held already: keep the record and offer it again. Never
   // blocks.
   bool Offer(IncomingRecord&& record, Finish finish);
+
+  // Moves on what is due by now, and says how long the next has to wait; nothing when none waits.
+  std::optional<Micros> MoveDue();
 
   size_t Held() const;
   std::uint64_t Moved() const;    // records handed on
@@ -61,6 +68,7 @@ class Relay {
   };
 
   void Run();
+  std::optional<Micros> MoveDue(std::unique_lock<std::mutex>& lock);
   void Move(Item* item);
   void Ended(Item* item, const PublishReport& report);
 
