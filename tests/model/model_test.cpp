@@ -1,0 +1,48 @@
+#include "tests/model/world.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tocsin::model {
+namespace {
+
+using testing::IsEmpty;
+
+TEST(ModelTest, KeepsEveryPromiseInWorldsWithFaults) {  // R1, R2, R3, R4
+  constexpr std::uint64_t kSeeds = 150;
+  Counts counts;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const Outcome outcome = RunSeed(seed);
+    ASSERT_THAT(outcome.violations, IsEmpty()) << "again: tocsin-model --seed " << seed;
+    counts += outcome.counts;
+  }
+  EXPECT_GT(counts.kills, 0u);
+  EXPECT_GT(counts.freezes, 0u);
+  EXPECT_GT(counts.doubts, 0u);
+}
+
+TEST(ModelTest, RunsTheSameSeedTheSameWay) {
+  const Outcome first = RunSeed(7, Bug::kNone, true);
+  EXPECT_EQ(first.story, RunSeed(7, Bug::kNone, true).story);
+  EXPECT_FALSE(first.story.empty());
+}
+
+class PlantedBugTest : public testing::TestWithParam<std::pair<Bug, std::string_view>> {};
+
+TEST_P(PlantedBugTest, IsFoundWithinABoundedNumberOfSeeds) {
+  constexpr std::uint64_t kBound = 2'000;
+  for (std::uint64_t seed = 1; seed <= kBound; ++seed) {
+    const Outcome outcome = RunSeed(seed, GetParam().first);
+    if (outcome.violations.empty()) continue;
+    RecordProperty("seed", static_cast<int>(seed));
+    SUCCEED() << "seed " << seed << ": " << outcome.violations.front();
+    return;
+  }
+  FAIL() << "not within " << kBound << " seeds";
+}
+
+INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugTest, testing::ValuesIn(kBugs),
+                         [](const auto& named) { return std::string(named.param.second); });
+
+}  // namespace
+}  // namespace tocsin::model
