@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/failpoint.h"
 #include "common/delivery/outgoing.h"
 #include "common/domain/known_try.h"
 
@@ -15,6 +16,11 @@ constexpr Micros kUntilKnown = std::chrono::seconds(2);
 
 // A turn this near is taken at once: a trip through the relay costs more.
 constexpr Micros kAtOnce = std::chrono::milliseconds(20);
+
+// What a failpoint makes of a publish.
+Result<std::vector<v1::Position>> NotPublished() {
+  return Fail(ErrorCode::kOutcomeUnknown, "a failpoint");
+}
 
 Passage PassageOf(const v1::Receipt& receipt) {
   if (receipt.settled_by() == kByCallback) return Passage::kSettledByCallback;
@@ -145,13 +151,16 @@ Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) 
   const SteadyTime before = parts_.clock.SteadyNow();
   TOCSIN_TRY(const Claim claim, TakeClaim(attempt, std::nullopt));
   if (claim.state != Claim::State::kGranted) return FollowClaim(attempt, claim);
+  if (TOCSIN_FAILS_AT("claim")) return Fail(ErrorCode::kRedisUnavailable, "failpoint");
   const std::int64_t began_us = ToUnixMicros(claim.began);
   std::vector<OutgoingRecord> said;
   said.push_back(
       RecordMaker(parts_.topics, attempt.record)
           .Of(parts_.topics.Events(), TryStarted(work, began_us, began_us + settings_.lease.count(),
                                                  sender.id, sender.account_sid)));
-  const auto published = parts_.log.PublishAndWait(std::move(said));
+  auto published = TOCSIN_FAILS_AT("started_produce") ? NotPublished()
+                                                      : parts_.log.PublishAndWait(std::move(said));
+  if (TOCSIN_FAILS_AT("started_report")) published = NotPublished();
   const auto used = parts_.clock.SteadyNow() - before;
   if (!published || used > settings_.lease - settings_.post_limit) {
     TOCSIN_CHECK_OK(parts_.claims.Release(work.try_(), claim.fence));  // nothing left the house
@@ -239,9 +248,11 @@ Result<Passage> DeliveryPipeline::Record(Try& attempt, const v1::Receipt& receip
                                        sender == nullptr ? std::string() : ConsentName(*sender));
   if (settlement.consent)
     parts_.consents.Apply(*settlement.consent);  // here at once; elsewhere by the topic
+  if (TOCSIN_FAILS_AT("outcome_produce")) return Fail(NotPublished().error());
   const RecordMaker maker(parts_.topics, attempt.record);
   TOCSIN_CHECK_OK(parts_.log.PublishAndWait(
       maker.Of(settlement, channel_, attempt.record.position, parts_.clock.Now())));
+  if (TOCSIN_FAILS_AT("outcome_report")) return Fail(NotPublished().error());
   return PassageOf(receipt);
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/failpoint.h"
 #include "common/kafka/member.h"
 
 namespace tocsin::kafka {
@@ -96,7 +97,8 @@ void GroupConsumer::Impl::Receive(const rd_kafka_message_t& message) {
   // False for one handed out before: librdkafka 2.0.2 can jump back after a pause.
   if (!partition->progress->Begin(message.offset, record.append_time)) return;
   partition->next = message.offset + 1;
-  if (!hold_ && partition->refused.empty() && Offer(*partition, record)) return;
+  const bool offered = !hold_ && partition->refused.empty() && !TOCSIN_FAILS_AT("after_poll");
+  if (offered && Offer(*partition, record)) return;
   if (partition->refused.empty()) ++refused_;
   partition->refused.push_back(std::move(record));
   SettleFlow(*partition);
@@ -185,7 +187,7 @@ void GroupConsumer::Impl::Revoke() {
       Log(5, NameOfPartition(partition->topic, partition->number) + " leaves with " +
                  std::to_string(partition->progress->InFlight()) + " records in flight");
   const PartitionList unsaved = Unsaved();
-  if (unsaved->cnt > 0) {
+  if (unsaved->cnt > 0 && !TOCSIN_FAILS_AT("revoke")) {
     const auto error = CommitAndWait(GetClient(), unsaved.get(), kCommitLimit);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
       Log(4, "the last commit before partitions leave: " + TextOf(error));
@@ -221,7 +223,11 @@ void GroupConsumer::Impl::CommitFinished() {
       partition->end = high;
   }
   const PartitionList unsaved = Unsaved();
-  if (unsaved->cnt > 0) rd_kafka_commit(GetClient(), unsaved.get(), 1);
+  if (unsaved->cnt == 0) return;
+  if (TOCSIN_FAILS_AT("commit"))
+    OnCommit(RD_KAFKA_RESP_ERR__FAIL, unsaved.get());
+  else
+    rd_kafka_commit(GetClient(), unsaved.get(), 1);
 }
 
 void GroupConsumer::Impl::OnCommit(rd_kafka_resp_err_t error,

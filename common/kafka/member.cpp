@@ -3,6 +3,8 @@
 #include <array>
 #include <thread>
 
+#include "common/base/failpoint.h"
+
 namespace tocsin::kafka {
 
 Status Member::Start(const KafkaSettings& settings, const MemberConf& conf,
@@ -51,6 +53,7 @@ bool Member::Stop(std::chrono::milliseconds limit) {
 }
 
 void Member::Close() {
+  if (TOCSIN_FAILS_AT("close")) Lose();    // nothing more is committed
   rd_kafka_consumer_close(client_.get());  // comes back to OnRebalance
   const std::lock_guard lock(mutex_);
   client_.reset();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/base/failpoint.h"
+
 namespace tocsin::kafka {
 
 bool PartitionProgress::Begin(std::int64_t offset, WallTime append_time) {
@@ -75,7 +77,12 @@ Done::~Done() {
 }
 
 void Done::operator()() {
-  if (const auto progress = std::exchange(progress_, nullptr)) progress->Finish(offset_);
+  const auto progress = std::exchange(progress_, nullptr);
+  if (progress == nullptr) return;
+  if (TOCSIN_FAILS_AT("store"))
+    progress->Drop();
+  else
+    progress->Finish(offset_);
 }
 
 }  // namespace tocsin::kafka

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/failpoint.h"
 #include "common/twilio/answer.h"
 
 namespace tocsin::twilio {
@@ -53,7 +54,13 @@ size_t ReadBody(char* buffer, size_t size, size_t count, void* user) {
 // Without this libcurl rewinds the body and sends the POST again when a kept connection dies before
 // the first byte of the answer. It may have been taken by then: CURLE_SEND_FAIL_REWIND comes
 // instead, and is in doubt.
-int RefuseToRewind(void*, curl_off_t, int) { return CURL_SEEKFUNC_FAIL; }
+int RefuseToRewind([[maybe_unused]] void* user, curl_off_t, int) {
+  if (TOCSIN_WITHOUT("rewind_guard")) {
+    static_cast<Transfer*>(user)->handed_over = 0;
+    return CURL_SEEKFUNC_OK;
+  }
+  return CURL_SEEKFUNC_FAIL;
+}
 
 size_t WriteAnswer(char* data, size_t size, size_t count, void* user) {
   auto& answer = static_cast<Transfer*>(user)->answer;
@@ -81,6 +88,7 @@ size_t ReadHeader(char* data, size_t size, size_t count, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
   const std::string_view line(data, size * count);
   std::string_view value;
+  if (transfer.handed_over > 0 && TOCSIN_FAILS_AT("mid_post")) return 0;  // ends the transfer
   if (line.starts_with("HTTP/")) {  // also after "100 Continue": only the last answer counts
     transfer.answer.retry_after.reset();
     transfer.request_id.clear();
@@ -258,7 +266,8 @@ v1::Receipt RestClient::Post(const Account& account, std::string_view resource,
   const std::string url =
       pool_->accounts + PercentEncode(account.sid) + "/" + std::string(resource);
   const auto [code, opened] = pool_->Perform(settings_, account, url, &trace, limit, transfer);
-  v1::Receipt receipt = code == CURLE_OK ? ReceiptOf(transfer.answer) : ReceiptOfFault(transfer);
+  const bool read = code == CURLE_OK && !TOCSIN_FAILS_AT("response_read");
+  v1::Receipt receipt = read ? ReceiptOf(transfer.answer) : ReceiptOfFault(transfer);
   receipt.set_http_status(transfer.answer.http_status);
   if (settings_.observe)
     settings_.observe(

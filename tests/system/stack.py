@@ -72,11 +72,10 @@ class Simulator:
 
 
 class Stack:
-    """A context: up when entered, gone with all it kept when left. `settings` reach every process of it,
-    `arguments` go to scripts/up."""
+    """A context: up when entered, gone with all it kept when left. `settings` reach every process of it;
+    `replicas` as scripts/up takes them."""
 
-    def __init__(self, settings=None, arguments=()):
-        self._arguments = arguments
+    def __init__(self, settings=None, replicas=None):
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-system."))
         self.state.chmod(0o755)  # the stores' user passes through it
         self.output = self.state / "scripts.log"
@@ -84,10 +83,11 @@ class Stack:
                             if not name.startswith("TOCSIN_") or name in KEPT_SETTINGS}
         self.environment |= {"TOCSIN_STATE_DIR": str(self.state), "TOCSIN_BIN_DIR": str(BIN)} | (settings or {})
         self.env = {}
+        self._up = ["up", "--replicas", replicas] if replicas else ["up"]
 
     def __enter__(self):
         try:
-            self._script("up", *self._arguments)
+            self._script(*self._up)
         except BaseException:
             self.__exit__()
             raise

@@ -21,7 +21,7 @@ SETTLE_SECONDS = 240
 
 @pytest.fixture(scope="module")
 def stack():
-    with stacks.Stack(arguments=("--replicas", str(REPLICAS))) as started:
+    with stacks.Stack(replicas=str(REPLICAS)) as started:
         yield started
 
 

@@ -1,0 +1,45 @@
+#include "common/base/failpoint.h"
+
+#ifdef TOCSIN_FAILPOINTS
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <thread>
+
+namespace tocsin::failpoint {
+namespace {
+
+std::string Setting(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? std::string() : value;
+}
+
+}  // namespace
+
+bool FailsAt(std::string_view point) {
+  static const std::string path = Setting("TOCSIN_FAILPOINT_FILE");
+  if (path.empty()) return false;
+  std::ifstream file(path);
+  std::string armed;
+  std::string action;
+  int milliseconds = 0;
+  if (!(file >> armed >> action) || armed != point) return false;
+  file >> milliseconds;
+  // Of all who come by, the one whose rename succeeds is struck.
+  if (std::rename(path.c_str(), (path + ".struck").c_str()) != 0) return false;
+  if (action == "kill") ::kill(::getpid(), SIGKILL);
+  if (action == "hang") std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+  return action == "error";
+}
+
+bool Without(std::string_view guard) {
+  static const std::string guards = "," + Setting("TOCSIN_WITHOUT") + ",";
+  return guards.find("," + std::string(guard) + ",") != std::string::npos;
+}
+
+}  // namespace tocsin::failpoint
+#endif
