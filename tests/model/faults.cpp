@@ -24,6 +24,8 @@ Faults Faults::Draw(Dice& dice) {
   faults.callback_doubled = rate(0.3);
   faults.callback_late = rate(0.5);
   faults.undelivered = rate(0.5);
+  faults.list_unreadable = rate(0.5);
+  faults.list_lags = rate(0.5);
   faults.enqueue_repeated = rate(0.3);
   return faults;
 }

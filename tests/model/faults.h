@@ -29,6 +29,8 @@ struct Faults {
   double callback_doubled = 0;
   double callback_late = 0;  // by up to ten minutes
   double undelivered = 0;
+  double list_unreadable = 0;
+  double list_lags = 0;         // what was taken a moment ago is missing
   double enqueue_repeated = 0;  // the caller got no answer and asked again
 
   static Faults Draw(Dice& dice);

@@ -17,6 +17,7 @@ constexpr Micros kHop = 400us;  // one way to a store
 constexpr Micros kStoreLimit = 1s;
 constexpr Micros kSoonCopy = 300ms;
 constexpr Micros kLatestCopy = 60s;
+constexpr Micros kListLag = 5s;
 constexpr Micros kShortestTimeout = 50ms;
 constexpr Micros kLongestTimeout = 40s;  // longer than a lease
 
@@ -142,6 +143,14 @@ Result<v1::Receipt> ClaimsPort::Keep(const v1::TryName& name, std::uint64_t fenc
   return stands;
 }
 
+Result<std::optional<v1::Receipt>> ClaimsPort::Settle(const DoubtRequest& request) {
+  return Ask([request](FakeClaims& store) { return store.Settle(request); }, false);
+}
+
+Result<std::optional<std::string>> ClaimsPort::Work(const v1::TryName& name) {
+  return Ask([name](FakeClaims& store) { return store.Work(name); }, false);
+}
+
 Result<WallTime> ClaimsPort::TakeTurn(const std::string& sender, double units_per_second,
                                       unsigned segments, WallTime latest) {
   World& world = world_;
@@ -154,10 +163,10 @@ Result<WallTime> ClaimsPort::TakeTurn(const std::string& sender, double units_pe
 
 // --- The carrier --------------------------------------------------------------------------------
 
-v1::Receipt CarrierPort::Doubt(const v1::TryName& name, bool taken) {
-  if (taken) world_.carrier.Take(name);
+v1::Receipt CarrierPort::Doubt(const Dispatch& dispatch, bool taken) {
+  if (taken) world_.carrier.Take(dispatch);
   if (world_.bug == Bug::kCarrierRepeats && taken)
-    return FakeCarrier::Accepted(world_.carrier.Take(name));
+    return FakeCarrier::Accepted(world_.carrier.Take(dispatch));
   v1::Receipt receipt =
       FakeCarrier::Of(world_.bug == Bug::kDoubtTakenForUnsent ? v1::RECEIPT_OUTCOME_NOT_SENT
                                                               : v1::RECEIPT_OUTCOME_IN_DOUBT);
@@ -178,10 +187,10 @@ v1::Receipt CarrierPort::Send(const Dispatch& dispatch, SteadyTime deadline) {
   }
   host_.Sleep(way / 2);
   host_.MayFail();
-  if (world_.Strikes(faults.reset_before)) return Doubt(dispatch.name, false);
-  if (world_.Strikes(faults.reset_after)) return Doubt(dispatch.name, true);
+  if (world_.Strikes(faults.reset_before)) return Doubt(dispatch, false);
+  if (world_.Strikes(faults.reset_after)) return Doubt(dispatch, true);
   if (world_.Strikes(faults.timed_out)) {
-    const v1::Receipt doubt = Doubt(dispatch.name, world_.dice.Chance(0.5));
+    const v1::Receipt doubt = Doubt(dispatch, world_.dice.Chance(0.5));
     host_.Sleep(std::max(limit - way / 2, 0us));
     return doubt;
   }
@@ -198,11 +207,38 @@ v1::Receipt CarrierPort::Send(const Dispatch& dispatch, SteadyTime deadline) {
     receipt =
         FakeCarrier::Of(v1::RECEIPT_OUTCOME_REFUSED, kCodes[world_.dice.Below(kCodes.size())]);
   } else {
-    receipt = FakeCarrier::Accepted(world_.carrier.Take(dispatch.name));
+    receipt = FakeCarrier::Accepted(world_.carrier.Take(dispatch));
   }
   host_.Sleep(way / 2);
   host_.MayFail();
   return receipt;
+}
+
+Result<std::vector<TakenEntry>> CarrierPort::ListTaken(const TakenQuery& query, SteadyTime) {
+  host_.MayFail();
+  host_.Sleep(world_.dice.Between(1ms, 500ms));
+  if (world_.Strikes(world_.faults.list_unreadable))
+    return Fail(ErrorCode::kTwilioApiError, "the list cannot be read");
+  auto entries =
+      world_.carrier.List(query, world_.Strikes(world_.faults.list_lags) ? kListLag : 0us);
+  host_.MayFail();
+  return entries;
+}
+
+// --- The log, read back -------------------------------------------------------------------------
+
+Status HistoryPort::Read(const std::vector<std::string>&, WallTime,
+                         const std::function<void(const IncomingRecord&)>&, std::stop_token) {
+  return Fail(ErrorCode::kInternal, "the model does not restore claims");
+}
+
+Result<std::optional<IncomingRecord>> HistoryPort::At(const v1::Position& position) {
+  host_.MayFail();
+  host_.Sleep(kHop);
+  const auto& records = world_.broker.At({position.topic(), position.partition()}).records;
+  const auto offset = static_cast<size_t>(position.offset());
+  if (offset >= records.size()) return std::optional<IncomingRecord>();
+  return std::optional(records[offset]);
 }
 
 }  // namespace tocsin::model

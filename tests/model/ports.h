@@ -8,7 +8,9 @@
 
 #include "common/ports/carrier.h"
 #include "common/ports/claims.h"
+#include "common/ports/record_history.h"
 #include "common/ports/record_log.h"
+#include "common/ports/taken_list.h"
 #include "tests/fakes/claims.h"
 #include "tests/model/timeline.h"
 
@@ -58,6 +60,9 @@ class ClaimsPort final : public Claims, public Pacer {
   Status Release(const v1::TryName& name, std::uint64_t fence) override;
   Result<v1::Receipt> Keep(const v1::TryName& name, std::uint64_t fence,
                            const v1::Receipt& receipt) override;
+  Result<std::optional<v1::Receipt>> Settle(const DoubtRequest& request) override;
+  Result<std::optional<std::string>> Work(const v1::TryName& name) override;
+  WallTime KnownSince() const override { return WallTime::min(); }
   Result<WallTime> TakeTurn(const std::string& sender, double units_per_second, unsigned segments,
                             WallTime latest) override;
 
@@ -70,14 +75,29 @@ class ClaimsPort final : public Claims, public Pacer {
   Host& host_;
 };
 
-class CarrierPort final : public Carrier {
+class CarrierPort final : public Carrier, public TakenList {
  public:
   CarrierPort(World& world, Host& host) : world_(world), host_(host) {}
   v1::Receipt Send(const Dispatch& dispatch, SteadyTime deadline) override;
+  Result<std::vector<TakenEntry>> ListTaken(const TakenQuery& query, SteadyTime deadline) override;
 
  private:
-  v1::Receipt Doubt(const v1::TryName& name, bool taken);
+  v1::Receipt Doubt(const Dispatch& dispatch, bool taken);
 
+  World& world_;
+  Host& host_;
+};
+
+// The log, read back.
+class HistoryPort final : public RecordHistory {
+ public:
+  HistoryPort(World& world, Host& host) : world_(world), host_(host) {}
+  Status Read(const std::vector<std::string>& topics, WallTime from,
+              const std::function<void(const IncomingRecord&)>& fold,
+              std::stop_token stop) override;
+  Result<std::optional<IncomingRecord>> At(const v1::Position& position) override;
+
+ private:
   World& world_;
   Host& host_;
 };

@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr size_t kSenders = 3;
 constexpr size_t kLaneRoom = 4;
+constexpr size_t kDeskTakers = 2;
 constexpr Micros kFetch = 2ms;
 constexpr Micros kCommitInterval = 500ms;
 constexpr Micros kFirstWait = 50ms;  // of a sender whose neighbour does not answer
@@ -35,10 +36,12 @@ Process::Process(World& world, size_t number)
       claims_(world, *this),
       carrier_(world, *this),
       relay_clock_(world.timeline, world.bug == Bug::kRelayFiresEarly ? kRelayAhead : 0us),
+      history_(world, *this),
       pipeline_(v1::CHANNEL_SMS,
                 {world.timeline, registry_, consents_, claims_, claims_, world.vault, carrier_,
-                 log_, world.topics},
+                 carrier_, log_, world.topics},
                 {.owner = fmt::format("worker-{}", number), .retry = {}}),
+      desk_(v1::CHANNEL_SMS, {world.timeline, claims_, log_, history_, world.topics}, {}),
       relay_(relay_clock_, log_, world.topics, Relay::Drive::kByHand) {}
 
 Process::~Process() = default;
@@ -153,7 +156,9 @@ bool Process::Hand(const Place& place, Assigned& assigned, const IncomingRecord&
     if (!early) (*done)();
     Finished();
   };
+  const bool told = place.first == world_.topics.Webhooks();
   const bool taken = relayed ? HandToRelay(IncomingRecord(record), finish)
+                     : told  ? HandToDesk(IncomingRecord(record), finish)
                              : HandToLane(IncomingRecord(record), finish);
   if (taken && early) {
     (*done)();
@@ -169,6 +174,17 @@ bool Process::HandToLane(IncomingRecord&& record, std::function<void()> finish) 
   if (lanes_[lane].size() >= kLaneRoom) return false;
   lanes_[lane].push_back({AsTheBugSeesIt(std::move(record)), std::move(finish)});
   Dispatch();
+  return true;
+}
+
+bool Process::HandToDesk(IncomingRecord&& record, std::function<void()> finish) {
+  if (at_desk_ == kDeskTakers) return false;
+  ++at_desk_;
+  Spawn([this, item = Item{std::move(record), std::move(finish)}] {
+    Deliver(item, [this](const IncomingRecord& told) { return desk_.Take(told); });
+    --at_desk_;
+    Finished();
+  });
   return true;
 }
 
@@ -234,20 +250,23 @@ void Process::Dispatch() {
     const auto lane = picker_.Pick(waiting, false);
     if (!lane) return;
     ++busy_;
-    Spawn([this, item = std::move(lanes_[*lane].front())] { Deliver(item); });
+    Spawn([this, item = std::move(lanes_[*lane].front())] {
+      Deliver(item, [this](const IncomingRecord& work) { return pipeline_.Deliver(work); });
+      --busy_;
+      Finished();
+    });
     lanes_[*lane].pop_front();
   }
 }
 
-void Process::Deliver(const Item& item) {
+void Process::Deliver(const Item& item, const Way& way) {
   Micros wait = kFirstWait;
   while (true) {
-    const Result<Passage> passage = pipeline_.Deliver(item.record);
+    const Result<Passage> passage = way(item.record);
     if (passage) break;
     Sleep(wait);
     wait = std::min(wait * 2, kLongestWait);
   }
-  --busy_;
   item.finish();
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "common/delivery/callback_desk.h"
 #include "common/delivery/lane_picker.h"
 #include "common/delivery/pipeline.h"
 #include "common/delivery/relay.h"
@@ -61,9 +62,11 @@ class Process final : public Host, public std::enable_shared_from_this<Process> 
   void Poll(const Place& place);
   bool Hand(const Place& place, Assigned& assigned, const IncomingRecord& record);
   bool HandToLane(IncomingRecord&& record, std::function<void()> finish);
+  bool HandToDesk(IncomingRecord&& record, std::function<void()> finish);
   bool HandToRelay(IncomingRecord&& record, std::function<void()> finish);
   void Dispatch();
-  void Deliver(const Item& item);
+  using Way = std::function<Result<Passage>(const IncomingRecord& record)>;
+  void Deliver(const Item& item, const Way& way);
   void PlanDrive(Micros wait);
   void DriveRelay();
   void Finished();
@@ -85,13 +88,16 @@ class Process final : public Host, public std::enable_shared_from_this<Process> 
   ClaimsPort claims_;
   CarrierPort carrier_;
   RelayClock relay_clock_;
+  HistoryPort history_;
   DeliveryPipeline pipeline_;
+  CallbackDesk desk_;
   Relay relay_;
 
   std::map<Place, Assigned> assigned_;
   std::array<std::deque<Item>, kLanes> lanes_;
   LanePicker picker_;
   size_t busy_ = 0;
+  size_t at_desk_ = 0;
   bool commit_planned_ = false;
   bool polls_planned_ = false;
   std::optional<WallTime> drive_at_;

@@ -18,6 +18,8 @@ constexpr std::uint64_t kMostSteps = 300'000;  // a run that needs more does not
 constexpr Micros kSession = 6s;                // a group waits so long for a silent member
 constexpr Micros kLatestCallback = 10min;
 constexpr Micros kWebhookAgain = 5s;
+constexpr int kUnreachable = 30003;    // for now
+constexpr int kUnknownNumber = 30005;  // for good
 
 std::shared_ptr<const RegistrySnapshot> RegistryOf(double rate) {
   RegistrySnapshot::Content content = TestRegistry();
@@ -38,45 +40,67 @@ const v1::RecipientRef& SomeRecipient() {
 
 // --- The carrier's side -------------------------------------------------------------------------
 
-std::string CarrierSide::Take(const v1::TryName& name) {
-  const std::string sid = fmt::format("SM{:032x}", ++sids_);
-  world_.books.Taken(name);
-  world_.timeline.Tell(TryText(name) + " is taken as " + sid);
-  CallBack(name, sid, "sent");
+std::string CarrierSide::Take(const Dispatch& dispatch) {
+  const std::string sid = fmt::format("SM{:032x}", taken_.size() + 1);
+  const WallTime now = world_.timeline.Now();
+  taken_.push_back({dispatch.to.Reveal(),
+                    dispatch.sender.id,
+                    {sid, std::chrono::floor<std::chrono::seconds>(now), dispatch.text}});
+  world_.books.Taken(dispatch.name);
+  world_.timeline.Tell(TryText(dispatch.name) + " is taken as " + sid);
+  v1::WebhookRecord callback;
+  callback.set_kind(v1::WEBHOOK_KIND_SMS_STATUS);
+  *callback.mutable_try_() = dispatch.name;
+  *callback.mutable_work() = dispatch.work;
+  callback.set_token_time_us(ToUnixMicros(now));
+  callback.set_provider_sid(sid);
+  callback.set_account_sid(dispatch.account.sid);
+  callback.set_provider_status("sent");
+  CallBack(callback);
+  callback.set_provider_status("delivered");
+  if (world_.Strikes(world_.faults.undelivered)) {
+    callback.set_provider_status("undelivered");
+    callback.set_provider_code(world_.dice.Chance(0.5) ? kUnreachable : kUnknownNumber);
+  }
   if (world_.Strikes(world_.faults.callback_lost))
-    world_.books.Answered(name, "");
+    world_.books.Answered(dispatch.name, "");
   else
-    CallBack(name, sid, world_.Strikes(world_.faults.undelivered) ? "undelivered" : "delivered");
+    CallBack(callback);
   return sid;
 }
 
-void CarrierSide::CallBack(const v1::TryName& name, const std::string& sid,
-                           const std::string& word) {
+std::vector<TakenEntry> CarrierSide::List(const TakenQuery& query, Micros lag) const {
+  std::vector<TakenEntry> found;
+  for (const Taken& taken : taken_)
+    if (taken.to == query.to.Reveal() && taken.sender == query.sender.id &&
+        taken.entry.created >= query.from && taken.entry.created <= query.until &&
+        taken.entry.created + lag <= world_.timeline.Now())
+      found.push_back(taken.entry);
+  return found;
+}
+
+void CarrierSide::CallBack(v1::WebhookRecord callback) {
+  callback.set_webhook_id(
+      EventId(callback.try_(), callback.provider_sid() + callback.provider_status()));
   const Micros latest = world_.Strikes(world_.faults.callback_late) ? kLatestCallback : Micros(2s);
   const int times = world_.Strikes(world_.faults.callback_doubled) ? 2 : 1;
   for (int i = 0; i < times; ++i)
-    world_.timeline.After(world_.dice.Between(0us, latest),
-                          [this, name, sid, word] { Arrive(name, sid, word); });
+    world_.timeline.After(world_.dice.Between(0us, latest), [this, callback] { Arrive(callback); });
 }
 
 // The ingress: it answers when the record is in the log, and is asked again otherwise.
-void CarrierSide::Arrive(const v1::TryName& name, const std::string& sid, const std::string& word) {
+void CarrierSide::Arrive(v1::WebhookRecord callback) {
   if (world_.Strikes(world_.faults.publish_lost)) {
-    world_.timeline.After(kWebhookAgain, [this, name, sid, word] { Arrive(name, sid, word); });
+    world_.timeline.After(kWebhookAgain, [this, callback] { Arrive(callback); });
     return;
   }
-  v1::WebhookRecord webhook;
-  webhook.set_webhook_id(EventId(name, sid + word));
-  webhook.set_kind(v1::WEBHOOK_KIND_SMS_STATUS);
-  *webhook.mutable_try_() = name;
-  webhook.set_provider_sid(sid);
-  webhook.set_provider_status(word);
-  webhook.set_received_time_us(ToUnixMicros(world_.timeline.Now()));
+  callback.set_received_time_us(ToUnixMicros(world_.timeline.Now()));
+  const v1::TryName& name = callback.try_();
   if (world_.bug != Bug::kCallbackIgnored)
     world_.broker.Append(
-        {world_.topics.Webhooks(), name.alert_id(), webhook.SerializeAsString(), {}});
-  if (word != "sent") world_.books.Answered(name, word);
-  world_.timeline.Tell(TryText(name) + " calls back: " + word);
+        {world_.topics.Webhooks(), name.alert_id(), callback.SerializeAsString(), {}});
+  if (callback.provider_status() != "sent") world_.books.Answered(name, callback.provider_status());
+  world_.timeline.Tell(TryText(name) + " calls back: " + callback.provider_status());
 }
 
 // --- The run ------------------------------------------------------------------------------------
@@ -92,6 +116,7 @@ World::World(std::uint64_t seed, Bug planted) : dice(seed), bug(planted) {
   std::vector<std::string> worked = topics.Lanes(v1::CHANNEL_SMS);
   for (const bool emergency : {true, false})
     for (std::string& topic : topics.Delays(emergency)) worked.push_back(std::move(topic));
+  worked.push_back(topics.Webhooks());
   for (const std::string& topic : worked)
     for (std::int32_t i = 0; i < Broker::kPartitions; ++i) places_.emplace_back(topic, i);
   broker.appended = [this](const IncomingRecord& record) {
@@ -146,7 +171,9 @@ v1::WorkRecord World::AnAlert() {
   work.mutable_budget()->set_limit(1 + static_cast<unsigned>(dice.Below(5)));
   v1::Content content;
   content.set_to("+15145550123");
-  content.set_text("Boiler 3 is too hot");
+  // Twins, now and then: the same text for the same person.
+  content.set_text(fmt::format("Boiler {} is too hot", dice.Below(4)));
+  work.set_body_digest(vault.DigestBody(content.text()));
   const auto sealed =
       vault.Seal({"demo", work.try_().alert_id(), "content"}, content.SerializeAsString());
   *work.mutable_content() = sealed->sealed;

@@ -9,6 +9,8 @@
 
 #include "common/domain/registry.h"
 #include "common/domain/topics.h"
+#include "common/ports/carrier.h"
+#include "common/ports/taken_list.h"
 #include "tests/fakes/claims.h"
 #include "tests/fakes/pacer.h"
 #include "tests/fakes/vault.h"
@@ -26,14 +28,20 @@ struct World;
 class CarrierSide {
  public:
   explicit CarrierSide(World& world) : world_(world) {}
-  std::string Take(const v1::TryName& name);  // the SID
+  std::string Take(const Dispatch& dispatch);  // the SID
+  std::vector<TakenEntry> List(const TakenQuery& query, Micros lag) const;
 
  private:
-  void CallBack(const v1::TryName& name, const std::string& sid, const std::string& word);
-  void Arrive(const v1::TryName& name, const std::string& sid, const std::string& word);
+  void CallBack(v1::WebhookRecord callback);
+  void Arrive(v1::WebhookRecord callback);
 
+  struct Taken {
+    std::string to;
+    std::string sender;
+    TakenEntry entry;
+  };
   World& world_;
-  std::uint64_t sids_ = 0;
+  std::vector<Taken> taken_;
 };
 
 struct World {
