@@ -43,6 +43,10 @@ std::string MakeUuidV8(std::chrono::sys_time<std::chrono::milliseconds> time,
   return WithVersion(TimeThen(time, digest), 8);
 }
 
+std::string FirstUuidAt(std::chrono::sys_time<std::chrono::milliseconds> time) {
+  return UuidFromBytes(TimeThen(time, std::string(10, '\0')));
+}
+
 std::string UuidFromBytes(std::string_view bytes16) {
   if (bytes16.size() != 16) std::abort();
   const std::string hex = HexEncode(bytes16);

@@ -23,6 +23,10 @@ bool IsUuid(std::string_view text);
 std::optional<std::string> UuidToBytes(std::string_view text);  // 16 bytes
 std::string UuidFromBytes(std::string_view bytes16);            // aborts unless 16 bytes
 
+// The lowest UUID of a millisecond: its 48 bits, the rest zero. UUIDs of versions 7 and 8 compare
+// with it as their times do. `time` is from 1970 to 10889.
+std::string FirstUuidAt(std::chrono::sys_time<std::chrono::milliseconds> time);
+
 // The UTC instant in the first 48 bits of a version 7 or 8 UUID; nothing for other texts.
 std::optional<std::chrono::sys_time<std::chrono::milliseconds>> TimeOfUuid(std::string_view text);
 

@@ -30,13 +30,13 @@ constexpr char kReadFacts[] = R"(
   "last_four,"                                                                                     \
   " country, labels, later_steps, accepted_us, not_after_us, send_at_us, state, reason, "          \
   "updated_us,"                                                                                    \
-  " ended_us) "                                                                                    \
-  "SELECT a, b, c, d, decode(e, 'hex'), f, g, h, i::jsonb, j::smallint[], k, l, m, n, o, p, q "    \
+  " ended_us, outcome) "                                                                           \
+  "SELECT a, b, c, d, decode(e, 'hex'), f, g, h, i::jsonb, j::smallint[], k, l, m, n, o, p, q, r " \
   "FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::smallint[], $5::text[], $6::integer[]," \
   " $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[]," \
-  " $14::smallint[], $15::text[], $16::bigint[], $17::bigint[])"                                   \
-  " AS s (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q) "
-constexpr size_t kAlertColumns = 17;
+  " $14::smallint[], $15::text[], $16::bigint[], $17::bigint[], $18::smallint[])"                  \
+  " AS s (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r) "
+constexpr size_t kAlertColumns = 18;
 
 constexpr char kInsertAlerts[] = TOCSIN_ALERT_COLUMNS "ON CONFLICT DO NOTHING RETURNING alert_id";
 
@@ -49,7 +49,7 @@ constexpr char kWriteAlerts[] = TOCSIN_ALERT_COLUMNS R"(
     country = excluded.country, labels = excluded.labels, later_steps = excluded.later_steps,
     accepted_us = excluded.accepted_us, not_after_us = excluded.not_after_us,
     send_at_us = excluded.send_at_us, state = excluded.state, reason = excluded.reason,
-    updated_us = excluded.updated_us, ended_us = excluded.ended_us, revision = alerts.revision + 1)";
+    updated_us = excluded.updated_us, ended_us = excluded.ended_us, outcome = excluded.outcome, revision = alerts.revision + 1)";
 #undef TOCSIN_ALERT_COLUMNS
 
 constexpr char kLockAlerts[] = R"(
@@ -99,6 +99,7 @@ void AddAlert(const std::string& id, const AlertRow& row, const FoldedAlert& fol
   const std::int64_t updated = folded.updated ? ToUnixMicros(*folded.updated) : 0;
   rows.Add(std::max(updated, row.accepted_us));
   AddOptional(rows, folded.ended ? std::optional(ToUnixMicros(*folded.ended)) : std::nullopt);
+  AddUnlessZero(rows, folded.ended ? folded.state : 0);
 }
 
 void AddTry(const std::string& id, const TryFold& fold, RowArrays& rows) {
@@ -161,6 +162,100 @@ Fact StoredFact(const Rows& rows, size_t i) {
   return fact;
 }
 
+// One batch on its way into alerts and tries.
+class Writing {
+ public:
+  Writing(Transaction& transaction, const AlertIds& with_new_facts,
+          const std::map<std::string, AlertRow>& said, AlertIds& written)
+      : transaction_(transaction),
+        with_new_facts_(with_new_facts),
+        said_(said),
+        written_(written) {}
+
+  // Those of `ids` that are there. Gives the others.
+  Result<AlertIds> Update(const AlertIds& ids);
+  // Those of `ids` that are not there. Gives the others.
+  Result<AlertIds> Insert(const AlertIds& ids, const std::vector<AlertFact>& facts);
+
+ private:
+  Status WriteTries(RowArrays rows);
+
+  Transaction& transaction_;
+  const AlertIds& with_new_facts_;
+  const std::map<std::string, AlertRow>& said_;
+  AlertIds& written_;
+};
+
+FoldedAlert FoldRow(const AlertRow& row, const FactsByAlert& facts, const std::string& id) {
+  const auto known = facts.find(id);
+  return FoldAlert({.accepted = row.accepted, .later_steps = row.later_steps},
+                   known == facts.end() ? std::span<const Fact>() : std::span(known->second));
+}
+
+Result<AlertIds> Writing::Update(const AlertIds& ids) {
+  AlertIds missing = ids;
+  if (ids.empty()) return missing;
+  TOCSIN_TRY(const Rows locked, transaction_.Query(kLockAlerts, {IdArray(ids)}));
+  AlertIds changed;
+  std::map<std::string, AlertRow> rows;
+  for (size_t i = 0; i < locked.size(); ++i) {
+    const std::string id(locked.Text(i, 0));
+    missing.erase(id);
+    AlertRow row = StoredAlert(locked, i);
+    bool differs = with_new_facts_.contains(id);
+    if (const auto more = said_.find(id); more != said_.end())
+      differs = Merge(more->second, row) || differs;
+    if (differs) rows.emplace(id, std::move(row));
+  }
+  for (const auto& [id, row] : rows) changed.insert(changed.end(), id);
+  if (changed.empty()) return missing;
+  // Read after the locks are held: whoever held them before has committed its facts.
+  TOCSIN_TRY(const FactsByAlert facts, ReadFacts(transaction_, changed));
+  RowArrays alert_rows(kAlertColumns, rows.size());
+  RowArrays try_rows(kTryColumns, rows.size());
+  for (const auto& [id, row] : rows) {
+    const FoldedAlert folded = FoldRow(row, facts, id);
+    AddAlert(id, row, folded, alert_rows);
+    for (const TryFold& fold : folded.tries) AddTry(id, fold, try_rows);
+  }
+  TOCSIN_CHECK_OK(transaction_.Query(kWriteAlerts, std::move(alert_rows).Parameters()));
+  TOCSIN_CHECK_OK(WriteTries(std::move(try_rows)));
+  written_.merge(changed);
+  return missing;
+}
+
+Result<AlertIds> Writing::Insert(const AlertIds& ids, const std::vector<AlertFact>& batch) {
+  AlertIds there = ids;
+  if (ids.empty()) return there;
+  FactsByAlert facts;
+  for (const AlertFact& fact : batch)
+    if (ids.contains(fact.alert_id)) facts[fact.alert_id].push_back(fact.fact);
+  RowArrays alert_rows(kAlertColumns, ids.size());
+  std::map<std::string, FoldedAlert> folds;
+  for (const std::string& id : ids) {
+    const auto known = said_.find(id);
+    const AlertRow row = known == said_.end() ? AlertRow() : known->second;
+    AddAlert(id, row, folds.emplace(id, FoldRow(row, facts, id)).first->second, alert_rows);
+  }
+  TOCSIN_TRY(const Rows added,
+             transaction_.Query(kInsertAlerts, std::move(alert_rows).Parameters()));
+  RowArrays try_rows(kTryColumns, ids.size());
+  for (size_t i = 0; i < added.size(); ++i) {
+    const std::string id(added.Text(i, 0));
+    for (const TryFold& fold : folds.at(id).tries) AddTry(id, fold, try_rows);
+    there.erase(id);
+    written_.insert(id);
+  }
+  TOCSIN_CHECK_OK(WriteTries(std::move(try_rows)));
+  return there;
+}
+
+Status Writing::WriteTries(RowArrays rows) {
+  if (rows.empty()) return {};
+  TOCSIN_CHECK_OK(transaction_.Query(kWriteTries, std::move(rows).Parameters()));
+  return {};
+}
+
 }  // namespace
 
 postgres::Value IdArray(const AlertIds& ids) {
@@ -187,20 +282,6 @@ Result<NewFacts> InsertFacts(Transaction& transaction, const std::vector<AlertFa
   return inserted;
 }
 
-Result<AlertIds> InsertAlerts(Transaction& transaction,
-                              const std::map<std::string, AlertRow>& alerts) {
-  AlertIds there;
-  if (alerts.empty()) return there;
-  RowArrays rows(kAlertColumns, alerts.size());
-  for (const auto& [id, row] : alerts) {
-    AddAlert(id, row, FoldedAlert{}, rows);
-    there.insert(there.end(), id);
-  }
-  TOCSIN_TRY(const Rows added, transaction.Query(kInsertAlerts, std::move(rows).Parameters()));
-  for (size_t i = 0; i < added.size(); ++i) there.erase(std::string(added.Text(i, 0)));
-  return there;
-}
-
 Result<FactsByAlert> ReadFacts(Transaction& transaction, const AlertIds& alerts) {
   TOCSIN_TRY(const Rows rows, transaction.Query(kReadFacts, {IdArray(alerts)}));
   FactsByAlert facts;
@@ -209,35 +290,19 @@ Result<FactsByAlert> ReadFacts(Transaction& transaction, const AlertIds& alerts)
   return facts;
 }
 
-Status Refold(Transaction& transaction, const AlertIds& with_new_facts, const AlertIds& said_again,
-              const std::map<std::string, AlertRow>& said) {
-  AlertIds alerts = with_new_facts;
-  alerts.insert(said_again.begin(), said_again.end());
-  if (alerts.empty()) return {};
-  TOCSIN_TRY(const Rows locked, transaction.Query(kLockAlerts, {IdArray(alerts)}));
-  // Read after the locks are held: whoever held them before has committed its facts.
-  TOCSIN_TRY(const FactsByAlert facts, ReadFacts(transaction, alerts));
-  RowArrays alert_rows(kAlertColumns, locked.size());
-  RowArrays try_rows(kTryColumns, locked.size());
-  for (size_t i = 0; i < locked.size(); ++i) {
-    const std::string id(locked.Text(i, 0));
-    AlertRow row = StoredAlert(locked, i);
-    bool changed = with_new_facts.contains(id);
-    if (const auto more = said.find(id); more != said.end())
-      changed = Merge(more->second, row) || changed;
-    if (!changed) continue;
-    const auto known = facts.find(id);
-    const FoldedAlert folded =
-        FoldAlert({.accepted = row.accepted, .later_steps = row.later_steps},
-                  known == facts.end() ? std::span<const Fact>() : std::span(known->second));
-    AddAlert(id, row, folded, alert_rows);
-    for (const TryFold& fold : folded.tries) AddTry(id, fold, try_rows);
-  }
-  if (!alert_rows.empty())
-    TOCSIN_CHECK_OK(transaction.Query(kWriteAlerts, std::move(alert_rows).Parameters()));
-  if (!try_rows.empty())
-    TOCSIN_CHECK_OK(transaction.Query(kWriteTries, std::move(try_rows).Parameters()));
-  return {};
+Result<AlertIds> WriteAlerts(Transaction& transaction, const AlertIds& with_new_facts,
+                             const std::map<std::string, AlertRow>& said,
+                             const std::vector<AlertFact>& facts) {
+  AlertIds all = with_new_facts;
+  for (const auto& [id, row] : said) all.insert(id);
+  AlertIds written;
+  if (all.empty()) return written;
+  Writing writing{transaction, with_new_facts, said, written};
+  TOCSIN_TRY(const AlertIds missing, writing.Update(all));
+  TOCSIN_TRY(const AlertIds beaten, writing.Insert(missing, facts));
+  // Another process stored them since they were missed: now they are there, with its facts.
+  TOCSIN_CHECK_OK(writing.Update(beaten));
+  return written;
 }
 
 }  // namespace tocsin::audit

@@ -25,15 +25,14 @@ struct NewFacts {
 Result<NewFacts> InsertFacts(postgres::Transaction& transaction,
                              const std::vector<AlertFact>& facts);
 
-// Adds the alerts that are not there, as pending; gives those that were there.
-Result<AlertIds> InsertAlerts(postgres::Transaction& transaction,
-                              const std::map<std::string, AlertRow>& alerts);
-
-// Locks the alerts, folds all their facts again and writes alerts and tries. `said` is what the
-// batch says of them beside. Alerts with new facts get a new revision; those only `said_again` of,
-// if that changed them.
-Status Refold(postgres::Transaction& transaction, const AlertIds& with_new_facts,
-              const AlertIds& said_again, const std::map<std::string, AlertRow>& said);
+// Brings alerts and tries up to date. `said` is what the batch says of its alerts, `facts` all its
+// facts, `with_new_facts` the alerts of those that were new. Alerts that are there are locked and
+// all their facts folded again; they get a new revision when they have new facts or what is said of
+// them is new. The others are written once, from the batch alone: facts never come without their
+// alert. Gives the alerts written.
+Result<AlertIds> WriteAlerts(postgres::Transaction& transaction, const AlertIds& with_new_facts,
+                             const std::map<std::string, AlertRow>& said,
+                             const std::vector<AlertFact>& facts);
 
 // Facts by time, then id.
 Result<FactsByAlert> ReadFacts(postgres::Transaction& transaction, const AlertIds& alerts);

@@ -34,19 +34,19 @@ Status Adopt(Transaction& transaction, Batch& batch) {
   return {};
 }
 
-// Everything but the positions. Gives the number of new facts.
-Result<size_t> Store(Transaction& transaction, const std::string& cluster_id, Batch& batch) {
+// Everything but the positions.
+Status Store(Transaction& transaction, const std::string& cluster_id, Batch& batch, Folded& told) {
   TOCSIN_CHECK_OK(InsertWebhooks(transaction, batch.webhooks));
   TOCSIN_CHECK_OK(Adopt(transaction, batch));
   std::sort(batch.facts.begin(), batch.facts.end(), [](const AlertFact& a, const AlertFact& b) {
     return std::tie(a.alert_id, a.fact.id) < std::tie(b.alert_id, b.fact.id);
   });
   TOCSIN_TRY(NewFacts added, InsertFacts(transaction, batch.facts));
-  TOCSIN_TRY(const AlertIds there, InsertAlerts(transaction, batch.alerts));
-  TOCSIN_CHECK_OK(Refold(transaction, added.alerts, there, batch.alerts));
+  TOCSIN_TRY(told.changed, WriteAlerts(transaction, added.alerts, batch.alerts, batch.facts));
   TOCSIN_CHECK_OK(InsertKeys(transaction, batch.keys));
   TOCSIN_CHECK_OK(InsertUnparsed(transaction, cluster_id, batch.unparsed));
-  return added.count;
+  told.new_facts = added.count;
+  return {};
 }
 
 }  // namespace
@@ -107,8 +107,7 @@ Status FoldStore::FoldBatch(Batch batch) {
   Folded told;
   const Status stored = session_.Run([&](Transaction& transaction) -> Status {
     TOCSIN_CHECK_OK(MovePositions(transaction, cluster_id_, moves));
-    TOCSIN_TRY(told.new_facts, Store(transaction, cluster_id_, batch));
-    return {};
+    return Store(transaction, cluster_id_, batch, told);
   });
   if (!stored) {
     // The commit may have happened after all, or another process was faster: the table knows.
@@ -132,7 +131,8 @@ Result<size_t> FoldStore::SweepOrphans(WallTime now) {
     TOCSIN_TRY(const std::vector<AlertFact> facts, AdoptYoung(transaction, now));
     TOCSIN_TRY(const NewFacts added, InsertFacts(transaction, facts));
     joined = added.count;
-    return Refold(transaction, added.alerts, {}, {});
+    TOCSIN_CHECK_OK(WriteAlerts(transaction, added.alerts, {}, facts));
+    return {};
   });
   TOCSIN_CHECK_OK(swept);
   return joined;

@@ -14,6 +14,7 @@
 #include "common/base/time.h"
 #include "common/ports/record_log.h"
 #include "common/postgres/session.h"
+#include "services/audit/alert_tables.h"
 #include "services/audit/intake.h"
 
 namespace tocsin::audit {
@@ -32,6 +33,7 @@ struct Folded {
   std::map<TopicKind, size_t> records;
   std::vector<v1::Position> unparsed;
   size_t new_facts = 0;
+  AlertIds changed;
 };
 
 // For one thread at a time; blocks for a transaction's statements (postgres::kStatementLimit each).

@@ -51,17 +51,6 @@ Objection CheckFact(const Fact& fact) {
   return {};
 }
 
-// PostgreSQL's jsonb cannot hold U+0000.
-std::string LabelsJson(const google::protobuf::Map<std::string, std::string>& labels) {
-  const auto clean = [](std::string text) {
-    std::erase(text, '\0');
-    return text;
-  };
-  nlohmann::json object = nlohmann::json::object();
-  for (const auto& [name, value] : labels) object[clean(name)] = clean(value);
-  return object.dump();
-}
-
 void AddKey(const v1::WrappedKey& key, const std::string& token, Batch& batch) {
   if (!key.dek_id().empty()) batch.keys.try_emplace(key.dek_id(), WrappedKeyRow{key, token});
 }
@@ -175,6 +164,16 @@ std::vector<std::string> FoldedTopics::Names() const {
   std::vector<std::string> names;
   for (const auto& [name, kind] : kinds_) names.push_back(name);
   return names;
+}
+
+std::string LabelsJson(const google::protobuf::Map<std::string, std::string>& labels) {
+  const auto clean = [](std::string text) {
+    std::erase(text, '\0');
+    return text;
+  };
+  nlohmann::json object = nlohmann::json::object();
+  for (const auto& [name, value] : labels) object[clean(name)] = clean(value);
+  return object.dump();
 }
 
 bool Merge(const AlertRow& other, AlertRow& into) {

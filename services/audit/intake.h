@@ -85,6 +85,9 @@ struct Batch {
   std::map<TopicKind, size_t> counts;
 };
 
+// Labels as their column holds them; what jsonb cannot hold (U+0000) is left out.
+std::string LabelsJson(const google::protobuf::Map<std::string, std::string>& labels);
+
 // Every record leaves its offset and, when it can be read, its content. Records of topics that are
 // not folded leave their offset only.
 Batch Sort(std::span<const IncomingRecord> records, const FoldedTopics& topics);

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "common/crypto/keyring.h"
+#include "common/crypto/vault.h"
 #include "common/kafka/admin.h"
 #include "common/kafka/fold_consumer.h"
 #include "common/rpc/server.h"
@@ -55,7 +57,9 @@ Status AskPostgres(postgres::Session& session) {
   });
 }
 
-int Run(const Config& config, service::Runtime& runtime, const telemetry::StopSignal& stop) {
+int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring,
+        const telemetry::StopSignal& stop) {
+  crypto::KeyringVault vault(std::move(keyring));
   auto admin = kafka::Admin::Create(config.base.kafka);
   if (!admin) return telemetry::Explain(admin.error());
   runtime.readiness().Declare("kafka");
@@ -67,13 +71,15 @@ int Run(const Config& config, service::Runtime& runtime, const telemetry::StopSi
   telemetry::Metrics& metrics = runtime.metrics();
   const FoldedTopics topics{Topics(config.base.kafka.prefix)};
   PositionBoard board(config.postgres, *cluster_id);
+  AlertWatch watch(config.postgres);
   postgres::ReaderPool readers(config.postgres, config.readers, config.waiting_reads);
   Upkeep upkeep(std::make_unique<FoldStore>(config.postgres, *cluster_id, topics), failed);
 
   FoldStore store(config.postgres, *cluster_id, topics);
-  store.OnFolded([&board, count = CountFolded(metrics)](const Folded& folded) {
+  store.OnFolded([&board, &watch, count = CountFolded(metrics)](const Folded& folded) {
     count(folded);
     board.Advance(folded.next);
+    watch.Wake(folded.changed);
   });
   auto consumer = kafka::FoldConsumer::Start(
       config.base.kafka, {.group = config.base.kafka.prefix + ".audit", .topics = topics.Names()},
@@ -88,9 +94,10 @@ int Run(const Config& config, service::Runtime& runtime, const telemetry::StopSi
       runtime.KafkaHooks("fold"));
   if (!consumer) return telemetry::Explain(consumer.error());
 
-  StatusService status({runtime.registry(), topics, board, readers}, CountAnswers(metrics));
-  UnbuiltAuditService audit;
-  UnbuiltAdminService administration;
+  StatusService status({runtime.registry(), topics, board, readers, vault, watch},
+                       CountAnswers(metrics));
+  UnbuiltAuditService audit(runtime.registry());
+  UnbuiltAdminService administration(runtime.registry());
   auto server = rpc::Server::Start(
       {.address = config.grpc_address,
        .names = {v1::StatusService::service_full_name(), v1::AuditService::service_full_name(),
@@ -117,6 +124,7 @@ int Run(const Config& config, service::Runtime& runtime, const telemetry::StopSi
   const auto deadline = std::chrono::system_clock::now() + config.base.drain;
   const bool left = (*consumer)->Stop();  // after the batch under way
   board.Close();                          // answers those who wait for what will not be folded here
+  watch.Close();
   (*server)->Drain(deadline);
   readers.Close();
   Log(Severity::kInfo, "service.stopped", "stopped");
@@ -134,7 +142,9 @@ int main(int argc, char** argv) {
   const audit::Config config = audit::Config::Read(reader);
   if (const auto exit_code = reader.Conclude()) return *exit_code;
   const telemetry::StopSignal stop;  // before any thread: SIGTERM is ours from here on
+  auto keyring = crypto::Keyring::Load(config.base.keyring_file);
+  if (!keyring) return telemetry::Explain(keyring.error());
   const auto runtime = service::Runtime::Start(config.base, reader.sources(), stop);
   if (!runtime) return telemetry::Explain(runtime.error());
-  return audit::Run(config, **runtime, stop);
+  return audit::Run(config, **runtime, *std::move(keyring), stop);
 }

@@ -33,14 +33,8 @@ constexpr char kInsertOrphans[] = R"(
   SELECT a, b, decode(c, 'hex') FROM unnest($1::uuid[], $2::text[], $3::text[]) AS z (a, b, c)
   ON CONFLICT DO NOTHING)";
 
-// The lowest id of an instant (tocsin.first_id in SQL).
 std::string FirstId(WallTime time) {
-  const auto millis =
-      std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
-  std::string bytes(16, '\0');
-  for (int i = 0; i < 6; ++i)
-    bytes[static_cast<size_t>(i)] = static_cast<char>(millis >> (8 * (5 - i)) & 0xff);
-  return UuidFromBytes(bytes);
+  return FirstUuidAt(std::chrono::floor<std::chrono::milliseconds>(time));
 }
 
 WallTime MonthOf(WallTime time) {

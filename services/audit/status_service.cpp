@@ -5,42 +5,31 @@
 
 #include "common/base/uuid.h"
 #include "common/domain/registry.h"
-#include "common/rpc/auth.h"
-#include "common/rpc/errors.h"
+#include "services/audit/alert_list.h"
 #include "services/audit/alert_reader.h"
-#include "services/audit/unbuilt.h"
+#include "services/audit/watch_call.h"
 
 namespace tocsin::audit {
 namespace {
 
-constexpr std::string_view kGetAlert = "GetAlert";
-
-Error Busy(std::string message) {
-  return Error{.code = ErrorCode::kOverloaded,
-               .message = std::move(message),
-               .retry_after = std::chrono::milliseconds(500)};
-}
-
-// One call. It lives until gRPC is done with it; whoever takes the last step finishes it, once.
-class GetAlertCall final : public grpc::ServerUnaryReactor {
+// It may wait for a position before it reads.
+class GetAlertCall final : public Call {
  public:
   GetAlertCall(StatusService::Parts parts, const Answered& answered, v1::GetAlertResponse& response)
-      : parts_(parts), answered_(answered), response_(response) {}
+      : Call("GetAlert", parts.readers, answered), parts_(parts), response_(response) {}
 
   void Begin(const grpc::CallbackServerContext& context, const v1::GetAlertRequest& request) {
-    if (const Status started = TryBegin(context, request); !started) End(started.error());
+    if (const Status started = TryBegin(context, request); !started) End(started);
   }
 
   // The caller left. While the call waits for a position nobody else holds it; later a reader does.
   void OnCancel() override {
     if (parts_.board.Forget(ticket_.load())) Finish(grpc::Status::CANCELLED);
   }
-  void OnDone() override { delete this; }
 
  private:
   Status TryBegin(const grpc::CallbackServerContext& context, const v1::GetAlertRequest& request) {
-    TOCSIN_TRY(const Secret key, rpc::BearerKey(context));
-    TOCSIN_TRY(client_id_, parts_.registry.Now()->Authenticate(key.Reveal(), Scope::kStatus));
+    TOCSIN_TRY(client_id_, Caller(context, parts_.registry, Scope::kStatus));
     TOCSIN_TRY(GetAlertQuery query, ParseGetAlert(request, parts_.topics));
     alert_id_ = std::move(query.alert_id);
     if (!query.min_position) {
@@ -52,30 +41,19 @@ class GetAlertCall final : public grpc::ServerUnaryReactor {
                                 std::chrono::steady_clock::now() + query.wait,
                                 [this](const Status& folded) {
                                   if (folded) return Read();
-                                  End(folded.error());
+                                  End(folded);
                                 });
     return {};
   }
 
   void Read() {
-    const bool taken = parts_.readers.Submit([this](postgres::Session* session) {
-      if (session == nullptr) return End(Busy("this replica is stopping"));
-      Result<v1::Alert> alert = ReadAlert(*session, client_id_, alert_id_);
-      if (!alert) return End(alert.error());
-      *response_.mutable_alert() = *std::move(alert);
-      answered_(kGetAlert, "OK");
-      Finish(grpc::Status::OK);
+    Work([this](postgres::Session& session) -> Status {
+      TOCSIN_TRY(*response_.mutable_alert(), ReadAlert(session, client_id_, alert_id_));
+      return {};
     });
-    if (!taken) End(Busy("too many calls wait for a reader"));
-  }
-
-  void End(const Error& error) {
-    answered_(kGetAlert, TraitsOf(error.code).name);
-    Finish(rpc::ToGrpcStatus(error));
   }
 
   const StatusService::Parts parts_;
-  const Answered& answered_;
   v1::GetAlertResponse& response_;
   std::string client_id_;
   std::string alert_id_;
@@ -92,17 +70,14 @@ Result<std::chrono::milliseconds> ParseWait(const v1::GetAlertRequest& request) 
   return std::chrono::milliseconds(seconds * 1'000 + nanos / 1'000'000);
 }
 
+Status CheckAlertId(const std::string& alert_id) {
+  if (IsUuid(alert_id)) return {};
+  return Fail(ErrorCode::kInvalidArgument, "an alert's id is a UUID in lower case", "alert_id");
+}
+
 }  // namespace
 
-Result<GetAlertQuery> ParseGetAlert(const v1::GetAlertRequest& request,
-                                    const FoldedTopics& topics) {
-  GetAlertQuery query;
-  if (!IsUuid(request.alert_id()))
-    return Fail(ErrorCode::kInvalidArgument, "an alert's id is a UUID in lower case", "alert_id");
-  query.alert_id = request.alert_id();
-  TOCSIN_TRY(query.wait, ParseWait(request));
-  if (!request.has_min_position()) return query;
-  const v1::Position& at = request.min_position();
+Status CheckPosition(const v1::Position& at, const FoldedTopics& topics) {
   if (!topics.KindOf(at.topic()))
     return Fail(ErrorCode::kInvalidArgument, "no topic of alerts", "min_position.topic");
   if (at.partition() < 0 || at.partition() >= kLanePartitions)
@@ -110,7 +85,18 @@ Result<GetAlertQuery> ParseGetAlert(const v1::GetAlertRequest& request,
                 "min_position.partition");
   if (at.offset() < 0)
     return Fail(ErrorCode::kInvalidArgument, "an offset is not negative", "min_position.offset");
-  query.min_position = at;
+  return {};
+}
+
+Result<GetAlertQuery> ParseGetAlert(const v1::GetAlertRequest& request,
+                                    const FoldedTopics& topics) {
+  GetAlertQuery query;
+  TOCSIN_CHECK_OK(CheckAlertId(request.alert_id()));
+  query.alert_id = request.alert_id();
+  TOCSIN_TRY(query.wait, ParseWait(request));
+  if (!request.has_min_position()) return query;
+  TOCSIN_CHECK_OK(CheckPosition(request.min_position(), topics));
+  query.min_position = request.min_position();
   return query;
 }
 
@@ -123,21 +109,43 @@ grpc::ServerUnaryReactor* StatusService::GetAlert(grpc::CallbackServerContext* c
 }
 
 grpc::ServerUnaryReactor* StatusService::ListAlerts(grpc::CallbackServerContext* context,
-                                                    const v1::ListAlertsRequest* /*request*/,
-                                                    v1::ListAlertsResponse* /*response*/) {
-  answered_("ListAlerts", TraitsOf(ErrorCode::kNotBuilt).name);
-  return RefuseUnbuilt(*context, "ListAlerts");
+                                                    const v1::ListAlertsRequest* request,
+                                                    v1::ListAlertsResponse* response) {
+  auto* call = new Call("ListAlerts", parts_.readers, answered_);  // deletes itself in OnDone
+  const auto parsed = [&]() -> Result<AlertQuery> {
+    TOCSIN_TRY(const std::string client, Caller(*context, parts_.registry, Scope::kStatus));
+    return ParseListAlerts(*request, client, parts_.vault);
+  };
+  Result<AlertQuery> query = parsed();
+  if (!query) {
+    call->End(Fail(query.error()));
+    return call;
+  }
+  call->Work([this, query = *std::move(query), response](postgres::Session& session) -> Status {
+    TOCSIN_TRY(*response, audit::ListAlerts(session, query, parts_.vault));
+    return {};
+  });
+  return call;
 }
 
 grpc::ServerWriteReactor<v1::WatchAlertResponse>* StatusService::WatchAlert(
-    grpc::CallbackServerContext* /*context*/, const v1::WatchAlertRequest* /*request*/) {
-  class Refusal final : public grpc::ServerWriteReactor<v1::WatchAlertResponse> {
-   public:
-    Refusal() { Finish(rpc::ToGrpcStatus(Unbuilt("WatchAlert"))); }
-    void OnDone() override { delete this; }
+    grpc::CallbackServerContext* context, const v1::WatchAlertRequest* request) {
+  WatchCall* call = WatchCall::Make(parts_.watch, parts_.board, answered_);
+  std::optional<v1::Position> min_position;
+  const auto parsed = [&]() -> Result<std::string> {
+    TOCSIN_TRY(std::string client, Caller(*context, parts_.registry, Scope::kStatus));
+    TOCSIN_CHECK_OK(CheckAlertId(request->alert_id()));
+    if (request->has_min_position()) {
+      TOCSIN_CHECK_OK(CheckPosition(request->min_position(), parts_.topics));
+      min_position = request->min_position();
+    }
+    return client;
   };
-  answered_("WatchAlert", TraitsOf(ErrorCode::kNotBuilt).name);
-  return new Refusal;
+  if (const auto client = parsed(); client)
+    call->Begin(*client, request->alert_id(), min_position);
+  else
+    call->End(client.error());
+  return call;
 }
 
 }  // namespace tocsin::audit

@@ -5,7 +5,10 @@
 #include <string>
 
 #include "common/ports/registry_source.h"
+#include "common/ports/vault.h"
 #include "common/postgres/reader_pool.h"
+#include "services/audit/alert_watch.h"
+#include "services/audit/call.h"
 #include "services/audit/intake.h"
 #include "services/audit/position_board.h"
 #include "tocsin/v1/status_service.grpc.pb.h"
@@ -15,9 +18,6 @@ namespace tocsin::audit {
 constexpr std::chrono::seconds kMaxWait{30};  // of GetAlert for a position
 constexpr std::chrono::seconds kDefaultWait{5};
 
-// `reason` is a name of the closed list, or "OK". Must not block.
-using Answered = std::function<void(std::string_view method, std::string_view reason)>;
-
 class StatusService final : public v1::StatusService::CallbackService {
  public:
   struct Parts {
@@ -25,6 +25,8 @@ class StatusService final : public v1::StatusService::CallbackService {
     const FoldedTopics& topics;
     PositionBoard& board;
     postgres::ReaderPool& readers;
+    Vault& vault;
+    AlertWatch& watch;
   };
 
   // The parts outlive every call.
@@ -35,10 +37,12 @@ class StatusService final : public v1::StatusService::CallbackService {
                                      const v1::GetAlertRequest* request,
                                      v1::GetAlertResponse* response) override;
 
-  // Refused with NOT_BUILT: the wire is laid, the work behind it is not.
+  // The caller's own alerts only, newest first.
   grpc::ServerUnaryReactor* ListAlerts(grpc::CallbackServerContext* context,
                                        const v1::ListAlertsRequest* request,
                                        v1::ListAlertsResponse* response) override;
+
+  // The current state, then each change; ends with the terminal state.
   grpc::ServerWriteReactor<v1::WatchAlertResponse>* WatchAlert(
       grpc::CallbackServerContext* context, const v1::WatchAlertRequest* request) override;
 
@@ -54,5 +58,8 @@ struct GetAlertQuery {
   std::chrono::milliseconds wait{};
 };
 Result<GetAlertQuery> ParseGetAlert(const v1::GetAlertRequest& request, const FoldedTopics& topics);
+
+// A position given by a caller names a record that is folded sooner or later. Pure.
+Status CheckPosition(const v1::Position& at, const FoldedTopics& topics);
 
 }  // namespace tocsin::audit

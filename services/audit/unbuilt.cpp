@@ -1,5 +1,6 @@
 #include "services/audit/unbuilt.h"
 
+#include "common/domain/registry.h"
 #include "common/rpc/errors.h"
 
 namespace tocsin::audit {
@@ -7,50 +8,54 @@ namespace tocsin::audit {
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-Error Unbuilt(const std::string& method) {
-  return Error{.code = ErrorCode::kNotBuilt, .message = method + " is not built yet"};
-}
+namespace {
 
-ServerUnaryReactor* RefuseUnbuilt(CallbackServerContext& context, const std::string& method) {
+ServerUnaryReactor* Refuse(CallbackServerContext& context, const RegistrySource& registry,
+                           const std::string& method) {
   ServerUnaryReactor* reactor = context.DefaultReactor();
-  reactor->Finish(rpc::ToGrpcStatus(Unbuilt(method)));
+  const auto caller = Caller(context, registry, Scope::kAdmin);
+  reactor->Finish(rpc::ToGrpcStatus(
+      caller ? Error{.code = ErrorCode::kNotBuilt, .message = method + " is not built yet"}
+             : caller.error()));
   return reactor;
 }
+
+}  // namespace
 
 ServerUnaryReactor* UnbuiltAuditService::ListTrail(CallbackServerContext* context,
                                                    const v1::ListTrailRequest* /*request*/,
                                                    v1::ListTrailResponse* /*response*/) {
-  return RefuseUnbuilt(*context, "ListTrail");
+  return Refuse(*context, registry_, "ListTrail");
 }
 
 ServerUnaryReactor* UnbuiltAuditService::VerifyTrail(CallbackServerContext* context,
                                                      const v1::VerifyTrailRequest* /*request*/,
                                                      v1::VerifyTrailResponse* /*response*/) {
-  return RefuseUnbuilt(*context, "VerifyTrail");
+  return Refuse(*context, registry_, "VerifyTrail");
 }
 
 ServerUnaryReactor* UnbuiltAuditService::ErasePerson(CallbackServerContext* context,
                                                      const v1::ErasePersonRequest* /*request*/,
                                                      v1::ErasePersonResponse* /*response*/) {
-  return RefuseUnbuilt(*context, "ErasePerson");
+  return Refuse(*context, registry_, "ErasePerson");
 }
 
 ServerUnaryReactor* UnbuiltAdminService::ListDeadLetters(
     CallbackServerContext* context, const v1::ListDeadLettersRequest* /*request*/,
     v1::ListDeadLettersResponse* /*response*/) {
-  return RefuseUnbuilt(*context, "ListDeadLetters");
+  return Refuse(*context, registry_, "ListDeadLetters");
 }
 
 ServerUnaryReactor* UnbuiltAdminService::RedriveDeadLetter(
     CallbackServerContext* context, const v1::RedriveDeadLetterRequest* /*request*/,
     v1::RedriveDeadLetterResponse* /*response*/) {
-  return RefuseUnbuilt(*context, "RedriveDeadLetter");
+  return Refuse(*context, registry_, "RedriveDeadLetter");
 }
 
 ServerUnaryReactor* UnbuiltAdminService::DropDeadLetter(
     CallbackServerContext* context, const v1::DropDeadLetterRequest* /*request*/,
     v1::DropDeadLetterResponse* /*response*/) {
-  return RefuseUnbuilt(*context, "DropDeadLetter");
+  return Refuse(*context, registry_, "DropDeadLetter");
 }
 
 }  // namespace tocsin::audit

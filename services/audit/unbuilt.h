@@ -1,21 +1,19 @@
-// Services whose wire is laid and whose work is not: every call is refused with NOT_BUILT, so that
-// a caller learns the bound rather than meeting silence.
+// Services whose wire is laid and whose work is not: a caller with the scope is refused with
+// NOT_BUILT, so that it learns the bound rather than meeting silence.
 #pragma once
 
-#include <string>
-
-#include "common/base/error.h"
+#include "common/ports/registry_source.h"
+#include "services/audit/call.h"
 #include "tocsin/v1/admin_service.grpc.pb.h"
 #include "tocsin/v1/audit_service.grpc.pb.h"
 
 namespace tocsin::audit {
 
-Error Unbuilt(const std::string& method);
-grpc::ServerUnaryReactor* RefuseUnbuilt(grpc::CallbackServerContext& context,
-                                        const std::string& method);
-
 class UnbuiltAuditService final : public v1::AuditService::CallbackService {
  public:
+  // The registry outlives every call.
+  explicit UnbuiltAuditService(const RegistrySource& registry) : registry_(registry) {}
+
   grpc::ServerUnaryReactor* ListTrail(grpc::CallbackServerContext* context,
                                       const v1::ListTrailRequest* request,
                                       v1::ListTrailResponse* response) override;
@@ -25,10 +23,16 @@ class UnbuiltAuditService final : public v1::AuditService::CallbackService {
   grpc::ServerUnaryReactor* ErasePerson(grpc::CallbackServerContext* context,
                                         const v1::ErasePersonRequest* request,
                                         v1::ErasePersonResponse* response) override;
+
+ private:
+  const RegistrySource& registry_;
 };
 
 class UnbuiltAdminService final : public v1::AdminService::CallbackService {
  public:
+  // The registry outlives every call.
+  explicit UnbuiltAdminService(const RegistrySource& registry) : registry_(registry) {}
+
   grpc::ServerUnaryReactor* ListDeadLetters(grpc::CallbackServerContext* context,
                                             const v1::ListDeadLettersRequest* request,
                                             v1::ListDeadLettersResponse* response) override;
@@ -38,6 +42,9 @@ class UnbuiltAdminService final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* DropDeadLetter(grpc::CallbackServerContext* context,
                                            const v1::DropDeadLetterRequest* request,
                                            v1::DropDeadLetterResponse* response) override;
+
+ private:
+  const RegistrySource& registry_;
 };
 
 }  // namespace tocsin::audit

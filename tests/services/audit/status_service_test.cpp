@@ -11,6 +11,7 @@
 #include "common/rpc/server.h"
 #include "services/audit/fold_store.h"
 #include "services/audit/unbuilt.h"
+#include "tests/fakes/vault.h"
 #include "tests/services/audit/audit_database.h"
 #include "tests/services/audit/log_of.h"
 
@@ -22,6 +23,7 @@ using testing::HasSubstr;
 constexpr char kKey[] = "hosp1234-secret";
 constexpr char kOtherKey[] = "othr1234-secret";
 constexpr char kSendOnlyKey[] = "send1234-secret";
+constexpr char kAdminKey[] = "admn1234-secret";
 
 ApiKey KeyOf(const std::string& key, std::set<Scope> scopes) {
   return {key.substr(0, 8), HexEncode(Sha256(key)), std::move(scopes)};
@@ -32,6 +34,7 @@ std::shared_ptr<const RegistrySnapshot> Clients() {
   content.clients.push_back(
       {"hospital", {KeyOf(kKey, {Scope::kStatus}), KeyOf(kSendOnlyKey, {Scope::kSend})}});
   content.clients.push_back({"another", {KeyOf(kOtherKey, {Scope::kStatus})}});
+  content.clients.push_back({"operator", {KeyOf(kAdminKey, {Scope::kAdmin})}});
   return RegistrySnapshot::Build(std::move(content)).value();
 }
 
@@ -55,13 +58,16 @@ class StatusServiceTest : public testing::Test {
   explicit StatusServiceTest(postgres::Options database = AuditDatabase())
       : board(database, "cluster"),
         readers(database, 2, 16),
-        service({registry, topics, board, readers}, [](auto, auto) {}),
+        watch(database),
+        service({registry, topics, board, readers, vault, watch}, [](auto, auto) {}),
+        administration(registry),
         server(rpc::Server::Start({.address = "127.0.0.1:0"}, {&service, &administration}).value()),
         channel(grpc::CreateChannel("127.0.0.1:" + std::to_string(server->port()),
                                     grpc::InsecureChannelCredentials())) {}
 
   ~StatusServiceTest() override {
     board.Close();
+    watch.Close();
     server->Drain(std::chrono::system_clock::now() + std::chrono::seconds(5));
     readers.Close();
   }
@@ -86,6 +92,8 @@ class StatusServiceTest : public testing::Test {
   const FoldedTopics topics{Topics()};
   PositionBoard board;
   postgres::ReaderPool readers;
+  AlertWatch watch;
+  FakeVault vault;
   StatusService service;
   UnbuiltAdminService administration;
   std::unique_ptr<rpc::Server> server;
@@ -163,21 +171,115 @@ TEST_F(StatusServiceTest, LetsGoOfACallerWhoLeft) {
   while (board.waiting() != 0) std::this_thread::yield();
 }
 
-TEST_F(StatusServiceTest, SaysWhatIsNotBuilt) {
-  grpc::ClientContext context;
-  v1::ListAlertsResponse list;
-  const auto listed = v1::StatusService::NewStub(channel)->ListAlerts(&context, {}, &list);
-  EXPECT_EQ(listed.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(ReasonOf(listed), "NOT_BUILT");
-  grpc::ClientContext another;
-  v1::DropDeadLetterResponse dropped;
-  const auto drop = v1::AdminService::NewStub(channel)->DropDeadLetter(&another, {}, &dropped);
-  EXPECT_EQ(ReasonOf(drop), "NOT_BUILT");
-  grpc::ClientContext third;
-  v1::WatchAlertResponse change;
-  const auto watch = v1::StatusService::NewStub(channel)->WatchAlert(&third, {});
-  EXPECT_FALSE(watch->Read(&change));
-  EXPECT_EQ(ReasonOf(watch->Finish()), "NOT_BUILT");
+// One watcher, reading as it pleases.
+class Watching {
+ public:
+  Watching(const std::shared_ptr<grpc::Channel>& channel, const std::string& alert_id,
+           const std::string& key = kKey) {
+    context_.AddMetadata("authorization", "Bearer " + key);
+    v1::WatchAlertRequest request;
+    request.set_alert_id(alert_id);
+    stub_ = v1::StatusService::NewStub(channel);
+    reader_ = stub_->WatchAlert(&context_, request);
+  }
+
+  // The state of the next answer; 0 when there is none. Revisions rise.
+  v1::AlertState Next() {
+    v1::WatchAlertResponse response;
+    if (!reader_->Read(&response)) return v1::ALERT_STATE_UNSPECIFIED;
+    EXPECT_GT(response.alert().revision(), revision_);
+    revision_ = response.alert().revision();
+    return response.alert().state();
+  }
+  grpc::Status Finish() { return reader_->Finish(); }
+  void Leave() { context_.TryCancel(); }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<v1::StatusService::Stub> stub_;
+  std::unique_ptr<grpc::ClientReader<v1::WatchAlertResponse>> reader_;
+  std::uint64_t revision_ = 0;
+};
+
+// A2
+TEST_F(StatusServiceTest, ShowsAWatcherEachChangeThatAnotherReplicaFoldsUntilTheEnd) {
+  FoldStore other(AuditDatabase(), "cluster", topics);  // it wakes nobody here
+  ASSERT_TRUE(other.Fold(std::vector{log.Accepted(id)}));
+  Watching watching(channel, id);
+  EXPECT_EQ(watching.Next(), v1::ALERT_STATE_PENDING);
+  ASSERT_TRUE(other.Fold(std::vector{log.Changed(id, v1::TRY_STATUS_SENT, 2, "SM1")}));
+  EXPECT_EQ(watching.Next(), v1::ALERT_STATE_SENT);
+  ASSERT_TRUE(other.Fold(std::vector{log.Callback(id, "SM1", "delivered", 3)}));
+  EXPECT_EQ(watching.Next(), v1::ALERT_STATE_DELIVERED);
+  EXPECT_EQ(watching.Next(), v1::ALERT_STATE_UNSPECIFIED);
+  EXPECT_TRUE(watching.Finish().ok());
+}
+
+TEST_F(StatusServiceTest, EndsAWatchOfAnAlertThatHadEndedWithItsEnd) {
+  FoldStore store(AuditDatabase(), "cluster", topics);
+  ASSERT_TRUE(
+      store.Fold(std::vector{log.Accepted(id), log.Changed(id, v1::TRY_STATUS_DELIVERED, 2)}));
+  Watching watching(channel, id);
+  EXPECT_EQ(watching.Next(), v1::ALERT_STATE_DELIVERED);
+  EXPECT_TRUE(watching.Finish().ok());
+}
+
+TEST_F(StatusServiceTest, LetsNobodyWatchWhatIsNotTheirs) {
+  FoldStore store(AuditDatabase(), "cluster", topics);
+  ASSERT_TRUE(store.Fold(std::vector{log.Accepted(id)}));
+  EXPECT_EQ(ReasonOf(Watching(channel, id, kOtherKey).Finish()), "NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Watching(channel, AlertIdOf(2)).Finish()), "NOT_FOUND");
+  EXPECT_EQ(ReasonOf(Watching(channel, "no id").Finish()), "INVALID_ARGUMENT:alert_id");
+  EXPECT_EQ(ReasonOf(Watching(channel, id, "nobody00-x").Finish()), "UNAUTHENTICATED");
+}
+
+TEST_F(StatusServiceTest, ForgetsAWatcherWhoLeft) {
+  FoldStore store(AuditDatabase(), "cluster", topics);
+  ASSERT_TRUE(store.Fold(std::vector{log.Accepted(id)}));
+  Watching watching(channel, id);
+  EXPECT_EQ(watching.Next(), v1::ALERT_STATE_PENDING);
+  EXPECT_EQ(watch.watching(), 1U);
+  watching.Leave();
+  EXPECT_EQ(watching.Finish().error_code(), grpc::StatusCode::CANCELLED);
+  while (watch.watching() != 0) std::this_thread::yield();
+}
+
+TEST_F(StatusServiceTest, SendsWatchersElsewhereWhenItStops) {
+  FoldStore store(AuditDatabase(), "cluster", topics);
+  ASSERT_TRUE(store.Fold(std::vector{log.Accepted(id)}));
+  Watching watching(channel, id);
+  EXPECT_EQ(watching.Next(), v1::ALERT_STATE_PENDING);
+  watch.Close();
+  EXPECT_EQ(ReasonOf(watching.Finish()), "OVERLOADED");
+  EXPECT_EQ(ReasonOf(Watching(channel, id).Finish()), "OVERLOADED");
+}
+
+TEST_F(StatusServiceTest, ListsForTheCallerOnly) {
+  FoldStore store(AuditDatabase(), "cluster", topics);
+  ASSERT_TRUE(store.Fold(std::vector{log.Accepted(id)}));
+  const auto list = [&](const std::string& key) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer " + key);
+    v1::ListAlertsResponse listed;
+    const grpc::Status status =
+        v1::StatusService::NewStub(channel)->ListAlerts(&context, {}, &listed);
+    return status.ok() ? std::to_string(listed.alerts_size()) : ReasonOf(status);
+  };
+  EXPECT_EQ(list(kKey), "1");
+  EXPECT_EQ(list(kOtherKey), "0");
+  EXPECT_EQ(list(kSendOnlyKey), "PERMISSION_DENIED");
+}
+
+TEST_F(StatusServiceTest, SaysWhatIsNotBuiltToThoseWhoMayAskOnly) {
+  const auto drop = [&](const std::string& key) {
+    grpc::ClientContext context;
+    if (!key.empty()) context.AddMetadata("authorization", "Bearer " + key);
+    v1::DropDeadLetterResponse dropped;
+    return v1::AdminService::NewStub(channel)->DropDeadLetter(&context, {}, &dropped);
+  };
+  EXPECT_EQ(ReasonOf(drop("")), "UNAUTHENTICATED:authorization");
+  EXPECT_EQ(ReasonOf(drop(kKey)), "PERMISSION_DENIED");
+  EXPECT_EQ(ReasonOf(drop(kAdminKey)), "NOT_BUILT");
 }
 
 class StatusServiceWithoutPostgresTest : public StatusServiceTest {

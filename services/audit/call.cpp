@@ -1,0 +1,35 @@
+#include "services/audit/call.h"
+
+#include <utility>
+
+#include "common/domain/registry.h"
+#include "common/rpc/auth.h"
+#include "common/rpc/errors.h"
+
+namespace tocsin::audit {
+
+Error Busy(std::string message) {
+  return Error{.code = ErrorCode::kOverloaded,
+               .message = std::move(message),
+               .retry_after = std::chrono::milliseconds(500)};
+}
+
+Result<std::string> Caller(const grpc::ServerContextBase& context, const RegistrySource& registry,
+                           Scope scope) {
+  TOCSIN_TRY(const Secret key, rpc::BearerKey(context));
+  return registry.Now()->Authenticate(key.Reveal(), scope);
+}
+
+void Call::Work(std::function<Status(postgres::Session&)> work) {
+  const bool taken = readers_.Submit([this, work = std::move(work)](postgres::Session* session) {
+    End(session == nullptr ? Status(Fail(Busy("this replica is stopping"))) : work(*session));
+  });
+  if (!taken) End(Fail(Busy("too many calls wait for a reader")));
+}
+
+void Call::End(const Status& status) {
+  answered_(method_, status ? "OK" : TraitsOf(status.error().code).name);
+  Finish(status ? grpc::Status::OK : rpc::ToGrpcStatus(status.error()));
+}
+
+}  // namespace tocsin::audit

@@ -1,0 +1,46 @@
+// What the handlers of audit's services share: who calls, and answering from a reader's thread.
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "common/ports/registry_source.h"
+#include "common/postgres/reader_pool.h"
+
+namespace tocsin::audit {
+
+// `reason` is a name of the closed list, or "OK". Must not block.
+using Answered = std::function<void(std::string_view method, std::string_view reason)>;
+
+Error Busy(std::string message);  // kOverloaded, to be tried again soon
+
+// The client that calls, when its key has `scope`; else kUnauthenticated or kPermissionDenied.
+Result<std::string> Caller(const grpc::ServerContextBase& context, const RegistrySource& registry,
+                           Scope scope);
+
+// One unary call. It lives until gRPC is done with it; whoever takes the last step ends it, once.
+class Call : public grpc::ServerUnaryReactor {
+ public:
+  // `method` is a literal; the others outlive the call.
+  Call(std::string_view method, postgres::ReaderPool& readers, const Answered& answered)
+      : method_(method), readers_(readers), answered_(answered) {}
+
+  // Runs `work` on a thread of the readers and ends the call with what it gives.
+  void Work(std::function<Status(postgres::Session&)> work);
+
+  // Answers and counts.
+  void End(const Status& status);
+
+  void OnDone() override { delete this; }
+
+ private:
+  const std::string_view method_;
+  postgres::ReaderPool& readers_;
+  const Answered& answered_;
+};
+
+}  // namespace tocsin::audit
