@@ -7,12 +7,6 @@
 #include <string_view>
 
 namespace tocsin::cli {
-namespace {
-
-constexpr size_t kMaxFile = 1 << 20;
-
-}  // namespace
-
 void PrintJson(const nlohmann::json& json) {
   std::cout << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
@@ -52,15 +46,16 @@ int Report(const Error& error) {
   }
 }
 
-Result<std::string> ReadFile(const std::string& path) {
+Result<std::string> ReadFile(const std::string& path, size_t limit) {
   std::ifstream file;
   if (path != "-") file.open(path, std::ios::binary);
   std::istream& in = path == "-" ? std::cin : file;
   if (!in) return Fail(ErrorCode::kInvalidConfig, "cannot be read", path);
   std::string text;
   for (std::istreambuf_iterator<char> it(in), end; it != end; ++it) {
-    if (text.size() == kMaxFile)
-      return Fail(ErrorCode::kInvalidConfig, "is larger than 1 MiB", path);
+    if (text.size() == limit)
+      return Fail(ErrorCode::kInvalidConfig,
+                  "is larger than " + std::to_string(limit >> 20) + " MiB", path);
     text += *it;
   }
   return text;

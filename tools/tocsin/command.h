@@ -28,6 +28,12 @@ using Action = std::function<int(const Common&)>;
 void AddSend(CLI::App& app, Action& action);
 void AddStatus(CLI::App& app, Action& action);
 void AddMarks(CLI::App& app, Action& action);  // cancel, ack
+void AddList(CLI::App& app, Action& action);
+void AddWatch(CLI::App& app, Action& action);
+void AddBulk(CLI::App& app, Action& action);
+void AddDlq(CLI::App& app, Action& action);
+void AddReport(CLI::App& app, Action& action);
+void AddCompletion(CLI::App& app, Action& action);
 void AddWebhook(CLI::App& app, Action& action);
 void AddKeyring(CLI::App& app, Action& action);
 void AddErrors(CLI::App& app, Action& action);
@@ -42,8 +48,10 @@ void PrintJson(const nlohmann::json& json);
 // "what happened: why (REASON)" on stderr; the exit code that fits it.
 int Report(const Error& error);
 
-// The file's content, byte for byte; `-` is stdin. At most 1 MiB.
-Result<std::string> ReadFile(const std::string& path);
+constexpr size_t kMaxFile = 1 << 20;
+
+// The file's content, byte for byte; `-` is stdin. kInvalidConfig beyond `limit` bytes.
+Result<std::string> ReadFile(const std::string& path, size_t limit = kMaxFile);
 
 // Without its last line break, which an editor put there.
 Result<std::string> ReadTextFile(const std::string& path);

@@ -20,9 +20,15 @@ int main(int argc, char** argv) {
   AddSend(app, action);
   AddStatus(app, action);
   AddMarks(app, action);
+  AddBulk(app, action);
+  AddList(app, action);
+  AddWatch(app, action);
+  AddDlq(app, action);
+  AddReport(app, action);
   AddWebhook(app, action);
   AddKeyring(app, action);
   AddErrors(app, action);
+  AddCompletion(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

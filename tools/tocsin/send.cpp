@@ -1,23 +1,14 @@
-#include <google/protobuf/util/time_util.h>
-
 #include <iostream>
-#include <map>
 
 #include "common/base/digest.h"
 #include "common/base/uuid.h"
 #include "tocsin/v1/alert_service.grpc.pb.h"
+#include "tools/tocsin/alert_words.h"
 #include "tools/tocsin/command.h"
 #include "tools/tocsin/service_client.h"
 
 namespace tocsin::cli {
 namespace {
-
-const std::map<std::string, v1::AlertClass> kClasses{{"emergency", v1::ALERT_CLASS_EMERGENCY},
-                                                     {"high", v1::ALERT_CLASS_HIGH},
-                                                     {"normal", v1::ALERT_CLASS_NORMAL},
-                                                     {"bulk", v1::ALERT_CLASS_BULK}};
-const std::map<std::string, v1::Channel> kChannels{{"sms", v1::CHANNEL_SMS},
-                                                   {"voice", v1::CHANNEL_VOICE}};
 
 struct Options {
   ServiceOptions service;
@@ -50,20 +41,11 @@ Result<v1::EnqueueRequest> Build(const Options& options) {
   if (!options.text_file.empty()) {
     TOCSIN_TRY(*request.mutable_text(), ReadTextFile(options.text_file));
   }
-  using google::protobuf::util::TimeUtil;
-  if (!options.send_at.empty() && !TimeUtil::FromString(options.send_at, request.mutable_send_at()))
-    return Fail(ErrorCode::kInvalidConfig, "is not a time such as 2026-01-31T12:00:00Z",
-                "--send-at");
-  if (!options.expires_at.empty() &&
-      !TimeUtil::FromString(options.expires_at, request.mutable_expires_at()))
-    return Fail(ErrorCode::kInvalidConfig, "is not a time such as 2026-01-31T12:00:00Z",
-                "--expires-at");
-  for (const std::string& label : options.labels) {
-    const size_t equals = label.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return Fail(ErrorCode::kInvalidConfig, "is not NAME=VALUE", "--label");
-    (*request.mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
-  }
+  if (!options.send_at.empty())
+    TOCSIN_CHECK_OK(ReadTime(options.send_at, "--send-at", *request.mutable_send_at()));
+  if (!options.expires_at.empty())
+    TOCSIN_CHECK_OK(ReadTime(options.expires_at, "--expires-at", *request.mutable_expires_at()));
+  TOCSIN_CHECK_OK(ReadLabels(options.labels, *request.mutable_labels()));
   return request;
 }
 
@@ -79,7 +61,7 @@ int Send(const Options& options, const Common& common) {
   if (!called) return Report(called.error());
   if (common.json) {
     PrintJson({{"alert_id", response.alert_id()},
-               {"accept_time", google::protobuf::util::TimeUtil::ToString(response.accept_time())},
+               {"accept_time", TimeText(response.accept_time())},
                {"replayed", response.replayed()},
                {"segments", response.segments()},
                {"idempotency_key", request->idempotency_key()},

@@ -4,20 +4,28 @@
 #include <thread>
 
 #include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 
 namespace tocsin::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kDefaultRetry{500};
 
+// Without details it was gRPC itself that failed.
 Error ToError(const grpc::Status& status) {
-  Error error{.code = status.error_code() == grpc::StatusCode::UNAVAILABLE ? ErrorCode::kOverloaded
-                                                                           : ErrorCode::kInternal,
-              .message = status.error_message()};
   google::rpc::Status details;
-  if (!details.ParseFromString(status.error_details())) return error;
-  for (const auto& detail : details.details()) {
+  if (!status.error_details().empty() && details.ParseFromString(status.error_details()))
+    return cli::ToError(details);
+  const bool unreachable = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                           status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+  return {.code = unreachable ? ErrorCode::kOverloaded : ErrorCode::kInternal,
+          .message = status.error_message()};
+}
+
+}  // namespace
+
+Error ToError(const google::rpc::Status& status) {
+  Error error{.code = ErrorCode::kInternal, .message = status.message()};
+  for (const auto& detail : status.details()) {
     google::rpc::ErrorInfo info;
     google::rpc::RetryInfo retry;
     if (detail.UnpackTo(&info)) {
@@ -31,8 +39,6 @@ Error ToError(const grpc::Status& status) {
   }
   return error;
 }
-
-}  // namespace
 
 void ServiceOptions::AddTo(CLI::App& command, const std::string& address_variable) {
   command.add_option("--address", address, "host:port of the service")

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "google/rpc/status.pb.h"
 #include "tools/tocsin/command.h"
 
 namespace tocsin::cli {
@@ -19,6 +20,9 @@ struct ServiceOptions {
   // `address_variable` such as TOCSIN_INGRESS_GRPC.
   void AddTo(CLI::App& command, const std::string& address_variable);
 };
+
+// What a service says of a refusal: the details of google.rpc.
+Error ToError(const google::rpc::Status& status);
 
 // One service, with the API key ready. Blocking.
 class ServiceClient {

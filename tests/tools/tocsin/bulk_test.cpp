@@ -1,0 +1,114 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tools/tocsin/bulk_file.h"
+#include "tools/tocsin/bulk_journal.h"
+
+namespace tocsin::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::StartsWith;
+
+std::vector<std::string> Faults(const BulkFile& file) {
+  std::vector<std::string> faults;
+  for (const BulkFault& fault : file.faults)
+    faults.push_back(std::to_string(fault.line) + ' ' + fault.column);
+  return faults;
+}
+
+BulkFile Csv(const std::string& text) { return ParseBulk(text, BulkFormat::kCsv, {}); }
+BulkFile Json(const std::string& text) { return ParseBulk(text, BulkFormat::kJsonLines, {}); }
+
+// O9
+TEST(BulkFile, ReadsQuotedFieldsOverSeveralLines) {
+  const BulkFile file =
+      Csv("\xef\xbb\xbfto,text,class,label.ward\r\n"
+          "+15145550101,\"One, \"\"two\"\"\nthree\",high,7\r\n"
+          "+15145550102,Four,,\n");
+  ASSERT_THAT(Faults(file), IsEmpty());
+  ASSERT_THAT(file.rows, SizeIs(2));
+  EXPECT_EQ(file.rows[0].request.text(), "One, \"two\"\nthree");
+  EXPECT_EQ(file.rows[0].request.class_(), v1::ALERT_CLASS_HIGH);
+  EXPECT_EQ(file.rows[0].request.labels().at("ward"), "7");
+  EXPECT_EQ(file.rows[1].line, 4U);
+}
+
+// O9
+TEST(BulkFile, NamesEveryFaultWithItsLine) {
+  EXPECT_THAT(Faults(Csv("to,text,colour\n+15145550101,x,red\n")), ElementsAre("1 colour"));
+  EXPECT_THAT(Faults(Csv("to,text\nnobody,x\n+15145550101,\n+15145550101\n")),
+              ElementsAre("2 to", "3 text", "4 "));
+  EXPECT_THAT(Faults(Csv("to,text,class,send_at\n+15145550101,x,urgent,soon\n")),
+              ElementsAre("2 class", "2 send_at"));
+  EXPECT_THAT(Faults(Csv("to,text\n+15145550101,\"x\n")), ElementsAre("2 "));
+  EXPECT_THAT(Faults(Csv("to,text,idempotency_key\n+15145550101,x,k\n+15145550102,y,k\n")),
+              ElementsAre("3 idempotency_key"));
+  EXPECT_THAT(Faults(Csv("to,to\n")), ElementsAre("1 to"));
+}
+
+TEST(BulkFile, ReadsJsonLinesAndNamesTheirFaults) {
+  const BulkFile file = Json(R"({"to": "+15145550101", "text": "x", "labels": {"ward": "7"}})"
+                             "\n\n"
+                             R"({"to": 5, "text": "x"})"
+                             "\n[1]\n"
+                             R"({"to": "+15145550102", "text": "x", "colour": "red"})");
+  EXPECT_THAT(Faults(file), ElementsAre("3 to", "3 to", "4 ", "5 colour"));
+  EXPECT_EQ(file.rows[0].request.labels().at("ward"), "7");
+}
+
+TEST(BulkFile, FaultsHoldNoValueOfTheFile) {
+  const BulkFile file = Csv("to,text\nhunter2-no-number,x\n");
+  ASSERT_THAT(file.faults, SizeIs(1));
+  EXPECT_EQ(file.faults[0].reason.find("hunter2"), std::string::npos);
+}
+
+// A3
+TEST(BulkFile, GivesTheSameKeysToTheSameFile) {
+  const std::string text = "to,text\n+15145550101,x\n";
+  EXPECT_EQ(Csv(text).rows[0].request.idempotency_key(),
+            Csv(text).rows[0].request.idempotency_key());
+  EXPECT_NE(Csv(text).rows[0].request.idempotency_key(),
+            Csv(text + "+15145550102,y\n").rows[0].request.idempotency_key());
+}
+
+class BulkJournalTest : public testing::Test {
+ protected:
+  ~BulkJournalTest() override { std::filesystem::remove(path); }
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("bulk." + std::to_string(getpid()))).string();
+};
+
+// O9
+TEST_F(BulkJournalTest, IsTakenUpAgainWithoutItsBrokenLine) {
+  {
+    auto journal = BulkJournal::Open(path, "file-a").value();
+    journal.Add(2, {"alert-2", "", "", true});
+    journal.Add(3, {"", "NO_ROUTE", "no sender", false});
+    ASSERT_TRUE(journal.Save());
+  }
+  std::ofstream(path, std::ios::app) << R"({"line":4,"alert)";
+  auto journal = BulkJournal::Open(path, "file-a").value();
+  ASSERT_THAT(journal.outcomes(), SizeIs(2));
+  EXPECT_EQ(journal.outcomes().at(2).alert_id, "alert-2");
+  EXPECT_EQ(journal.outcomes().at(3).reason, "NO_ROUTE");
+  journal.Add(4, {"alert-4", "", "", false});
+  ASSERT_TRUE(journal.Save());
+  EXPECT_THAT(BulkJournal::Open(path, "file-a").value().outcomes(), SizeIs(3));
+}
+
+TEST_F(BulkJournalTest, OfAnotherFileIsRefused) {
+  ASSERT_TRUE(BulkJournal::Open(path, "file-a"));
+  const auto refused = BulkJournal::Open(path, "file-b");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, StartsWith("is the journal of another file"));
+}
+
+}  // namespace
+}  // namespace tocsin::cli

@@ -1,0 +1,210 @@
+#include "tools/tocsin/bulk_file.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "common/base/digest.h"
+#include "common/base/encoding.h"
+#include "common/domain/phone.h"
+#include "common/domain/segments.h"
+#include "tools/tocsin/alert_words.h"
+
+namespace tocsin::cli {
+namespace {
+
+constexpr std::string_view kLabel = "label.";
+constexpr size_t kMaxLabels = 16;
+constexpr size_t kMaxLabelBytes = 64;
+constexpr size_t kMaxKey = 64;
+
+const std::set<std::string> kColumns{"to",     "text",    "class",      "channel",
+                                     "sender", "send_at", "expires_at", "idempotency_key"};
+
+bool IsColumn(const std::string& name) {
+  return kColumns.contains(name) || (name.starts_with(kLabel) && name.size() > kLabel.size());
+}
+
+std::string Lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+// Puts one value into the request; the complaint, or nothing.
+std::string Set(const std::string& column, const std::string& value, v1::EnqueueRequest& request) {
+  if (value.empty()) return {};
+  if (!IsValidUtf8(value)) return "is not UTF-8";
+  if (column == "to") request.set_to(value);
+  if (column == "text") request.set_text(value);
+  if (column == "sender") request.set_sender(value);
+  if (column == "idempotency_key") request.set_idempotency_key(value);
+  if (column == "class") {
+    const auto known = kClasses.find(Lower(value));
+    if (known == kClasses.end()) return "is not emergency, high, normal or bulk";
+    request.set_class_(known->second);
+  }
+  if (column == "channel") {
+    const auto known = kChannels.find(Lower(value));
+    if (known == kChannels.end()) return "is not sms or voice";
+    request.set_channel(known->second);
+  }
+  if (column == "send_at" && !ReadTime(value, "", *request.mutable_send_at()))
+    return "is not a time such as 2026-01-31T12:00:00Z";
+  if (column == "expires_at" && !ReadTime(value, "", *request.mutable_expires_at()))
+    return "is not a time such as 2026-01-31T12:00:00Z";
+  if (column.starts_with(kLabel)) (*request.mutable_labels())[column.substr(kLabel.size())] = value;
+  return {};
+}
+
+// What the service would refuse by the request alone.
+void Check(const BulkRow& row, std::vector<BulkFault>& faults) {
+  const v1::EnqueueRequest& request = row.request;
+  const auto fault = [&](const char* column, std::string reason) {
+    faults.push_back({row.line, column, std::move(reason)});
+  };
+  if (request.to().empty())
+    fault("to", "is missing");
+  else if (const auto phone = Phone::Parse(request.to()); !phone)
+    fault("to", phone.error().message);
+  const size_t characters = CountSegments(request.text()).characters;
+  if (characters == 0) fault("text", "is missing");
+  if (characters > kMaxBulkText)
+    fault("text", "has " + std::to_string(characters) + " characters; 1600 are allowed");
+  const std::string& key = request.idempotency_key();
+  const bool printable =
+      std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (key.size() > kMaxKey || !printable)
+    fault("idempotency_key", "has 1 to 64 printable ASCII characters");
+  if (request.labels_size() > static_cast<int>(kMaxLabels)) fault("labels", "at most 16 labels");
+  for (const auto& [name, value] : request.labels())
+    if (name.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes)
+      fault("labels", "names and values have 1 to 64 bytes");
+}
+
+void ReadCsv(std::string_view content, const v1::EnqueueRequest& standard, BulkFile& file) {
+  std::vector<CsvLine> lines = ParseCsv(content, file.faults);
+  if (lines.empty()) return;
+  const CsvLine head = std::move(lines.front());
+  std::set<std::string> seen;
+  for (const std::string& name : head.fields) {
+    if (!IsColumn(name)) file.faults.push_back({head.line, name, "is no column of alerts"});
+    if (!seen.insert(name).second) file.faults.push_back({head.line, name, "stands there twice"});
+  }
+  for (size_t i = 1; i < lines.size(); ++i) {
+    BulkRow row{lines[i].line, standard};
+    if (lines[i].fields.size() != head.fields.size()) {
+      file.faults.push_back({row.line, "",
+                             "has " + std::to_string(lines[i].fields.size()) + " fields, not " +
+                                 std::to_string(head.fields.size())});
+      continue;
+    }
+    for (size_t column = 0; column < head.fields.size(); ++column)
+      if (std::string no = Set(head.fields[column], lines[i].fields[column], row.request);
+          !no.empty())
+        file.faults.push_back({row.line, head.fields[column], std::move(no)});
+    file.rows.push_back(std::move(row));
+  }
+}
+
+void ReadObject(const nlohmann::json& object, BulkRow& row, std::vector<BulkFault>& faults) {
+  const auto set = [&](const std::string& column, const nlohmann::json& value) {
+    std::string no = value.is_string() ? Set(column, value.get<std::string>(), row.request)
+                                       : std::string("is not a string");
+    if (!no.empty()) faults.push_back({row.line, column, std::move(no)});
+  };
+  for (const auto& [name, value] : object.items()) {
+    if (name == "labels" && value.is_object()) {
+      for (const auto& [label, text] : value.items()) set(std::string(kLabel) + label, text);
+    } else if (!IsColumn(name)) {
+      faults.push_back({row.line, name, "is no field of alerts"});
+    } else {
+      set(name, value);
+    }
+  }
+}
+
+void ReadJsonLines(std::string_view content, const v1::EnqueueRequest& standard, BulkFile& file) {
+  size_t number = 0;
+  while (!content.empty()) {
+    const size_t end = std::min(content.find('\n'), content.size());
+    const std::string_view line = content.substr(0, end);
+    content.remove_prefix(std::min(end + 1, content.size()));
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const auto object = nlohmann::json::parse(line, nullptr, false);
+    if (!object.is_object()) {
+      file.faults.push_back({number, "", "is not a JSON object"});
+      continue;
+    }
+    BulkRow row{number, standard};
+    ReadObject(object, row, file.faults);
+    file.rows.push_back(std::move(row));
+  }
+}
+
+}  // namespace
+
+std::vector<CsvLine> ParseCsv(std::string_view content, std::vector<BulkFault>& faults) {
+  if (content.starts_with("\xef\xbb\xbf")) content.remove_prefix(3);  // of spreadsheets
+  std::vector<CsvLine> lines;
+  size_t number = 1;
+  size_t i = 0;
+  while (i < content.size()) {
+    CsvLine line{number, {}};
+    bool more = true;
+    while (more) {
+      std::string field;
+      const bool quoted = i < content.size() && content[i] == '"';
+      bool closed = !quoted;
+      for (i += quoted ? 1 : 0; i < content.size(); ++i) {
+        const char c = content[i];
+        if (c == '\n') ++number;
+        if (quoted && !closed) {
+          if (c != '"') field += c;
+          if (c == '"' && i + 1 < content.size() && content[i + 1] == '"')
+            field += content[++i];
+          else if (c == '"')
+            closed = true;
+          continue;
+        }
+        if (c == ',' || c == '\n') break;
+        if (c == '\r' && (i + 1 == content.size() || content[i + 1] == '\n')) continue;
+        if (quoted) closed = false;  // text behind the closing quote
+        field += c;
+      }
+      if (!closed) faults.push_back({line.line, "", "has a quote that is not closed"});
+      more = i < content.size() && content[i] == ',';
+      ++i;
+      line.fields.push_back(std::move(field));
+    }
+    if (line.fields.size() > 1 || !line.fields.front().empty()) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+BulkFile ParseBulk(std::string_view content, BulkFormat format,
+                   const v1::EnqueueRequest& standard) {
+  BulkFile file;
+  file.name = HexEncode(Sha256(content)).substr(0, 16);
+  format == BulkFormat::kCsv ? ReadCsv(content, standard, file)
+                             : ReadJsonLines(content, standard, file);
+  std::map<std::string, size_t> keys;
+  for (BulkRow& row : file.rows) {
+    if (row.request.idempotency_key().empty())
+      row.request.set_idempotency_key("bulk-" + file.name + '-' + std::to_string(row.line));
+    Check(row, file.faults);
+    const auto [first, added] = keys.try_emplace(row.request.idempotency_key(), row.line);
+    if (!added)
+      file.faults.push_back(
+          {row.line, "idempotency_key", "is that of line " + std::to_string(first->second)});
+  }
+  if (file.rows.size() > kMaxBulkRows)
+    file.faults.push_back({0, "", "the file has more than 1 000 000 alerts"});
+  std::stable_sort(file.faults.begin(), file.faults.end(),
+                   [](const BulkFault& a, const BulkFault& b) { return a.line < b.line; });
+  return file;
+}
+
+}  // namespace tocsin::cli
