@@ -74,8 +74,12 @@ void SetUp(CURL* easy, Job& job, milliseconds left) {
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "TwilioProxy/1.1");
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, job.headers.get());
-  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(job.webhook.form.size()));
-  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, job.webhook.form.data());
+  if (job.webhook.get) {
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  } else {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(job.webhook.form.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, job.webhook.form.data());
+  }
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, KeepAnswer);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &job);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, &job);

@@ -12,9 +12,9 @@
 
 namespace tocsin::sim {
 
-constexpr size_t kMaxQueuedCallbacks = 500'000;  // beyond it they are dropped and counted
-constexpr size_t kMaxCallbacksInFlight = 128;    // connections, as many are kept open
-constexpr size_t kMaxWebhookAnswer = 64 * 1024;  // bytes kept of an answer
+constexpr size_t kMaxQueuedCallbacks = 500'000;      // beyond it they are dropped and counted
+constexpr size_t kMaxCallbacksInFlight = 128;        // connections, as many are kept open
+constexpr size_t kMaxWebhookAnswer = 64 * 1024 + 1;  // bytes kept: a TwiML too large shows as such
 
 struct WebhookAnswer {
   int status = 0;  // 0: no answer came
@@ -27,7 +27,8 @@ struct Webhook {
   // Webhooks with the same order are sent one after the other, in the order of Post(); 0: at once.
   std::uint64_t order = 0;
   CallbackUrl url;
-  std::string form;       // the body
+  bool get = false;       // else POST
+  std::string form = {};  // the body of a POST
   std::string signature;  // X-Twilio-Signature
   std::string token;      // I-Twilio-Idempotency-Token: the same for every try
   std::chrono::milliseconds delay{0};

@@ -12,11 +12,10 @@
 #include "tools/twilio-sim/json_reader.h"
 #include "tools/twilio-sim/rest_api.h"
 #include "tools/twilio-sim/sids.h"
+#include "tools/twilio-sim/voice/phone_control.h"
 
 namespace tocsin::sim {
 namespace {
-
-constexpr std::uint64_t kBookChunk = 500;  // lines written under one hold of the lock
 
 std::uint64_t NumberIn(const FormFields& fields, std::string_view name, std::uint64_t otherwise) {
   for (const auto& [key, text] : fields) {
@@ -27,6 +26,14 @@ std::uint64_t NumberIn(const FormFields& fields, std::string_view name, std::uin
     }
   }
   return otherwise;
+}
+
+std::optional<Book> BookNamed(std::string_view name) {
+  if (name == "messages") return Book::kMessages;
+  if (name == "requests") return Book::kRequests;
+  if (name == "calls") return Book::kCalls;
+  if (name == "call-requests") return Book::kCallRequests;
+  return std::nullopt;
 }
 
 bool IsLoopback(std::string_view address) {
@@ -111,30 +118,40 @@ void ControlApi::Handle(const http::Request& request, const Answer& answer, Wall
   const nlohmann::json body = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (body.is_discarded()) return answer(Refusal(400, "the body is not JSON"));
   if (request.Path() == "/sim/inbound") return Inbound(body, answer, now);
-  answer(Post(std::string(request.Path()), body));
+  answer(Post(std::string(request.Path().substr(std::string_view("/sim/").size())), body, now));
 }
 
 Reply ControlApi::Get(const http::Request& request) {
   const std::string_view path = request.Path();
   if (path == "/sim/health") return JsonReply(200, Health());
-  const bool of_messages = path == "/sim/messages";
-  if (!of_messages && path != "/sim/requests") return Refusal(404, "no such page");
-  std::uint64_t dropped = 0;
-  std::string lines = Books(request, of_messages, dropped);
+  const auto book = BookNamed(path.substr(std::string_view("/sim/").size()));
+  if (!book) return Refusal(404, "no such page");
+  const auto query = FormDecode(request.Query(), 8);
+  const FormFields fields = query ? *query : FormFields{};
+  BookPart part = ReadBook(
+      state_, *book, NumberIn(fields, "after", 0),
+      std::min<std::uint64_t>(NumberIn(fields, "limit", kDefaultBookLimit), kMaxBookLimit));
   return {.response = {.status = 200,
                        .content_type = "application/x-ndjson",
-                       .body = std::move(lines),
-                       .headers = {{"Sim-Dropped", std::to_string(dropped)}}}};
+                       .body = std::move(part.lines),
+                       .headers = {{"Sim-Dropped", std::to_string(part.dropped)}}}};
 }
 
-Reply ControlApi::Post(const std::string& path, const nlohmann::json& body) {
-  const bool adds_senders = path == "/sim/services" || path == "/sim/numbers";
-  if (!adds_senders && path != "/sim/faults" && path != "/sim/reset") {
+Reply ControlApi::Post(const std::string& page, const nlohmann::json& body, WallTime now) {
+  Result<void> done;
+  if (page == "services" || page == "numbers") {
+    done = AddSenders(page == "services", body);
+  } else if (page == "faults") {
+    done = SetFaults(body);
+  } else if (page == "reset") {
+    done = Reset(body);
+  } else if (page == "phones") {
+    done = SetPhones(state_, body);
+  } else if (page == "answer" || page == "press" || page == "hang-up") {
+    done = ActByHand(state_, exchange_, page, body, now);
+  } else {
     return Refusal(404, "no such page");
   }
-  const Result<void> done = adds_senders           ? AddSenders(path, body)
-                            : path == "/sim/reset" ? Reset(body)
-                                                   : SetFaults(body);
   return done ? JsonReply(200, "{}") : Refusal(400, done.error().message);
 }
 
@@ -160,10 +177,9 @@ Result<size_t> ControlApi::AccountNamed(const std::optional<std::string>& sid) c
   return *account;
 }
 
-Result<void> ControlApi::AddSenders(const std::string& path, const nlohmann::json& body) {
+Result<void> ControlApi::AddSenders(bool service, const nlohmann::json& body) {
   JsonReader reader(body, "");
   TOCSIN_TRY(const size_t account, AccountNamed(reader.Text("account")));
-  const bool service = path == "/sim/services";
   MessagingService added{.account = account};
   if (service) added.sid = reader.Text("sid").value_or("");
   if (service && !IsSid(added.sid, "MG")) reader.Complain("sid", "must be MG and 32 hex digits");
@@ -194,10 +210,13 @@ Result<void> ControlApi::Reset(const nlohmann::json& body) {
   state_.faults.Clear(next_seed);
   state_.outcomes.Clear();
   state_.queues.Clear();
+  state_.phones.Clear();
   if (faults_only) return {};
   state_.directory.ForgetBlocks();
   state_.messages.Clear(seed ? std::optional(next_seed) : std::nullopt);
   state_.journal.Clear(seed.has_value());
+  state_.calls.Clear(seed ? std::optional(next_seed) : std::nullopt);
+  state_.call_journal.Clear(seed.has_value());
   return {};
 }
 
@@ -206,11 +225,11 @@ void ControlApi::Inbound(const nlohmann::json& body, const Answer& answer, WallT
   const auto account = AccountNamed(reader.Text("account"));
   const std::string opt_out_type = reader.Text("opt_out_type").value_or("");
   const std::string service = reader.Text("messaging_service_sid").value_or("");
-  const auto url = ParseCallbackUrl(reader.Text("url").value_or(""));
+  const std::string url = reader.Text("url").value_or("");
   Draft draft{.to = reader.Text("to").value_or(""),
               .from = reader.Text("from").value_or(""),
               .body = reader.Text("body").value_or("")};
-  if (!url) reader.Complain("url", "must be an http or https address");
+  if (!ParseCallbackUrl(url)) reader.Complain("url", "must be an http or https address");
   if (!IsE164(draft.from)) reader.Complain("from", "must be a number in E.164 form");
   if (draft.to.empty()) reader.Complain("to", "must name a sender of the account");
   if (!account) reader.Complain("account", "is not known");
@@ -229,7 +248,7 @@ void ControlApi::Inbound(const nlohmann::json& body, const Answer& answer, WallT
   const Message& message = state_.messages.Receive(draft, now);
   const std::string sid = state_.messages.SidOf(message);
   const bool posted =
-      webhooks_.Deliver(message, *url, opt_out_type, [answer, sid](const WebhookAnswer& webhook) {
+      webhooks_.Deliver(message, url, opt_out_type, [answer, sid](const WebhookAnswer& webhook) {
         answer(JsonReply(200, InboundAnswer(sid, webhook)));
       });
   lock.unlock();
@@ -246,9 +265,12 @@ std::string ControlApi::Health() {
   const std::lock_guard lock(state_.mutex);
   writer.Number("seed", number(state_.messages.Randomness().Seed()));
   writer.Number("requests", number(state_.journal.Total()));
-  writer.Number("messages", number(state_.messages.Last()));
-  writer.Number("messages_dropped", number(state_.messages.Dropped()));
+  writer.Number("messages", number(state_.messages.Kept().Last()));
+  writer.Number("messages_dropped", number(state_.messages.Kept().Dropped()));
   writer.Number("requests_dropped", number(state_.journal.Dropped()));
+  writer.Number("calls", number(state_.calls.Kept().Last()));
+  writer.Number("calls_dropped", number(state_.calls.Kept().Dropped()));
+  writer.Number("call_requests", number(state_.call_journal.Total()));
   writer.Number("one_shot_faults", number(state_.faults.OneShots()));
   writer.Number("callbacks_posted", number(callbacks.posted));
   writer.Number("callback_tries", number(callbacks.tries));
@@ -260,37 +282,6 @@ std::string ControlApi::Health() {
   writer.Number("callbacks_missing", number(webhooks.missing));
   writer.Close();
   return json;
-}
-
-std::string ControlApi::Books(const http::Request& request, bool of_messages,
-                              std::uint64_t& dropped) {
-  const auto query = FormDecode(request.Query(), 8);
-  const FormFields fields = query ? *query : FormFields{};
-  std::uint64_t next = NumberIn(fields, "after", 0) + 1;
-  std::uint64_t left =
-      std::min<std::uint64_t>(NumberIn(fields, "limit", kDefaultBookLimit), kMaxBookLimit);
-  std::string lines;
-  while (left > 0) {
-    const std::lock_guard lock(state_.mutex);
-    const auto& attempts = state_.journal.Kept();
-    const std::uint64_t first_attempt = attempts.empty() ? 1 : attempts.front().number;
-    const std::uint64_t first = of_messages ? state_.messages.First() : first_attempt;
-    const std::uint64_t end =
-        of_messages ? state_.messages.Last() + 1 : first_attempt + attempts.size();
-    dropped = of_messages ? state_.messages.Dropped() : state_.journal.Dropped();
-    next = std::max(next, first);
-    if (next >= end) break;
-    const std::uint64_t stop = std::min(end, next + std::min(left, kBookChunk));
-    left -= stop - next;
-    for (; next < stop; ++next) {
-      if (of_messages) {
-        AppendMessageLine(lines, state_, *state_.messages.Find(next));
-      } else {
-        AppendAttemptLine(lines, state_, attempts[next - first]);
-      }
-    }
-  }
-  return lines;
 }
 
 }  // namespace tocsin::sim

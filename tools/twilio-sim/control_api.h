@@ -1,5 +1,5 @@
 // What a test asks of the simulator beside Twilio's API, under /sim/: faults, scripts, books,
-// inbound texts. For clients on loopback; no authentication.
+// inbound texts, telephones. For clients on loopback; no authentication.
 #pragma once
 
 #include <functional>
@@ -11,6 +11,7 @@
 #include "tools/twilio-sim/callbacks.h"
 #include "tools/twilio-sim/reply.h"
 #include "tools/twilio-sim/state.h"
+#include "tools/twilio-sim/voice/exchange.h"
 #include "tools/twilio-sim/webhooks.h"
 
 namespace tocsin::sim {
@@ -22,8 +23,8 @@ constexpr size_t kMaxBookLimit = 100'000;
 class ControlApi {
  public:
   // All outlive it.
-  ControlApi(State& state, Callbacks& callbacks, Webhooks& webhooks)
-      : state_(state), callbacks_(callbacks), webhooks_(webhooks) {}
+  ControlApi(State& state, Callbacks& callbacks, Webhooks& webhooks, Exchange& exchange)
+      : state_(state), callbacks_(callbacks), webhooks_(webhooks), exchange_(exchange) {}
 
   // Answers through `answer`, once, perhaps later and on another thread.
   using Answer = std::function<void(Reply)>;
@@ -31,18 +32,18 @@ class ControlApi {
 
  private:
   Reply Get(const http::Request& request);
-  Reply Post(const std::string& path, const nlohmann::json& body);
+  Reply Post(const std::string& page, const nlohmann::json& body, WallTime now);
   Result<void> SetFaults(const nlohmann::json& body);
-  Result<void> AddSenders(const std::string& path, const nlohmann::json& body);
+  Result<void> AddSenders(bool service, const nlohmann::json& body);
   Result<void> Reset(const nlohmann::json& body);
   void Inbound(const nlohmann::json& body, const Answer& answer, WallTime now);
   Result<size_t> AccountNamed(const std::optional<std::string>& sid) const;
   std::string Health();
-  std::string Books(const http::Request& request, bool of_messages, std::uint64_t& dropped);
 
   State& state_;
   Callbacks& callbacks_;
   Webhooks& webhooks_;
+  Exchange& exchange_;
 };
 
 }  // namespace tocsin::sim

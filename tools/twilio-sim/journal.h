@@ -1,5 +1,5 @@
-// Every attempt to create a message, and what became of it: what a test compares its own books
-// with.
+// Every attempt to create a message or a call, and what became of it: what a test compares its own
+// books with.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace tocsin::sim {
 struct Attempt {
   std::uint64_t number = 0;  // from 1, in the order of arrival
   WallTime at = {};
-  std::uint64_t message = 0;  // the number of the message, when one was accepted
+  std::uint64_t message = 0;  // the number of the message or call, when one was accepted
   int code = 0;               // the refusal, or 0
   FaultKind fault = FaultKind::kNone;
   // Of refused attempts only; an accepted one's are in its message.
@@ -36,8 +36,12 @@ class Journal {
     }
     kept_.push_back(std::move(attempt));
   }
-  // By number, without gaps.
-  const std::deque<Attempt>& Kept() const { return kept_; }
+  // By number, without gaps; nothing for one that is not kept.
+  const Attempt* Find(std::uint64_t number) const {
+    return number < First() || number > Last() ? nullptr : &kept_[number - First()];
+  }
+  std::uint64_t First() const { return kept_.empty() ? last_ + 1 : kept_.front().number; }
+  std::uint64_t Last() const { return kept_.empty() ? last_ : kept_.back().number; }
   std::uint64_t Dropped() const { return dropped_; }
   std::uint64_t Total() const { return last_; }
   void Clear(bool start_over) {

@@ -1,6 +1,5 @@
 #include "tools/twilio-sim/messages.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "tools/twilio-sim/sids.h"
@@ -30,16 +29,13 @@ bool Message::Final() const {
 }
 
 Messages::Messages(std::uint64_t seed, Pace pace, size_t keep)
-    : dice_(seed), pace_(pace), keep_(std::max<size_t>(keep, 1)) {}
+    : dice_(seed), pace_(pace), shelf_(keep) {}
 
 Message& Messages::Add(const Draft& draft, WallTime now) {
-  if (kept_.size() >= keep_) DropOldest();
-  Message& message = kept_.emplace_back();
-  message.number = Last();
+  Message& message = shelf_.Add(draft.to);
   message.request_number = draft.request_number;
   message.account = draft.account;
   message.service = draft.service;
-  message.to = draft.to;
   message.from = draft.from;
   message.body = draft.body;
   message.status_callback = draft.status_callback;
@@ -47,7 +43,6 @@ Message& Messages::Add(const Draft& draft, WallTime now) {
   message.media = draft.media;
   message.validity = draft.validity;
   message.created = now;
-  message.previous_to = std::exchange(last_to_[message.to], message.number);
   return message;
 }
 
@@ -136,7 +131,7 @@ std::vector<StatusChange> Messages::Advance(WallTime now, SenderQueues& queues,
   while (!steps_.empty() && steps_.top().due <= now) {
     const Step step = steps_.top();
     steps_.pop();
-    Message* const message = Mutable(step.number);
+    Message* const message = shelf_.Mutable(step.number);
     if (message == nullptr || message->Final()) continue;  // dropped or canceled meanwhile
     Enter(*message, Next(*message), step.due);
     changes.push_back({message->number, message->status});
@@ -161,15 +156,6 @@ std::optional<WallTime> Messages::NextDue() const {
   return steps_.top().due;
 }
 
-const Message* Messages::Find(std::uint64_t number) const {
-  if (number < first_ || number > Last()) return nullptr;
-  return &kept_[number - first_];
-}
-
-Message* Messages::Mutable(std::uint64_t number) {
-  return const_cast<Message*>(std::as_const(*this).Find(number));
-}
-
 const Message* Messages::Show(std::string_view sid, size_t account) const {
   const auto number = NumberOf(dice_, sid);
   const Message* const message = number ? Find(*number) : nullptr;
@@ -182,18 +168,18 @@ std::string Messages::SidOf(const Message& message) const {
 }
 
 void Messages::Redact(std::uint64_t number, WallTime now) {
-  if (Message* message = Mutable(number)) {
+  if (Message* message = shelf_.Mutable(number)) {
     message->redacted = true;
     message->updated = now;
   }
 }
 
 void Messages::Delete(std::uint64_t number) {
-  if (Message* message = Mutable(number)) message->deleted = true;
+  if (Message* message = shelf_.Mutable(number)) message->deleted = true;
 }
 
 bool Messages::Cancel(std::uint64_t number, WallTime now) {
-  Message* const message = Mutable(number);
+  Message* const message = shelf_.Mutable(number);
   if (message == nullptr || message->status != Status::kScheduled) return false;
   Enter(*message, Status::kCanceled, now);
   untold_.push_back({number, Status::kCanceled});
@@ -201,34 +187,17 @@ bool Messages::Cancel(std::uint64_t number, WallTime now) {
 }
 
 void Messages::Acknowledge(std::uint64_t number, Status status) {
-  if (Message* message = Mutable(number)) {
+  if (Message* message = shelf_.Mutable(number)) {
     message->acknowledged =
         static_cast<std::uint16_t>(message->acknowledged | 1U << static_cast<unsigned>(status));
   }
 }
 
-std::uint64_t Messages::LastTo(const std::string& to) const {
-  const auto found = last_to_.find(to);
-  return found == last_to_.end() ? 0 : found->second;
-}
-
-void Messages::DropOldest() {
-  const Message& oldest = kept_.front();
-  const auto found = last_to_.find(oldest.to);
-  if (found != last_to_.end() && found->second == oldest.number) last_to_.erase(found);
-  kept_.pop_front();
-  ++first_;
-  ++dropped_;
-}
-
 void Messages::Clear(std::optional<std::uint64_t> seed) {
-  first_ = seed ? 1 : Last() + 1;
   if (seed) dice_ = Dice(*seed);
-  kept_.clear();
-  last_to_.clear();
+  shelf_.Clear(seed.has_value());
   steps_ = {};
   untold_.clear();
-  dropped_ = 0;
 }
 
 }  // namespace tocsin::sim

@@ -4,19 +4,18 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <queue>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "common/base/time.h"
 #include "tools/twilio-sim/create_request.h"
 #include "tools/twilio-sim/dice.h"
 #include "tools/twilio-sim/sender_queues.h"
+#include "tools/twilio-sim/shelf.h"
 #include "tools/twilio-sim/status.h"
 
 namespace tocsin::sim {
@@ -25,11 +24,12 @@ constexpr size_t kDefaultKeptMessages = 2'000'000;
 
 // How long each step takes, before a jitter of half of it up or down, drawn from the seed.
 struct Pace {
-  std::chrono::milliseconds accepted{10};  // accepted -> queued
-  std::chrono::milliseconds queued{20};    // queued -> sending
-  std::chrono::milliseconds sending{20};   // sending -> sent or failed
-  std::chrono::milliseconds sent{40};      // sent -> delivered or undelivered
-  std::chrono::milliseconds billed{500};   // sent -> the price is known
+  std::chrono::milliseconds accepted{10};     // accepted -> queued
+  std::chrono::milliseconds queued{20};       // queued -> sending
+  std::chrono::milliseconds sending{20};      // sending -> sent or failed
+  std::chrono::milliseconds sent{40};         // sent -> delivered or undelivered
+  std::chrono::milliseconds billed{500};      // sent -> the price is known
+  std::chrono::milliseconds call_second{20};  // a second on the telephone
 };
 
 struct Message {
@@ -83,8 +83,7 @@ class Messages {
   std::vector<StatusChange> Advance(WallTime now, SenderQueues& queues, const PoolOf& senders_of);
   std::optional<WallTime> NextDue() const;
 
-  // Nothing for a number that was never given or whose message has been dropped.
-  const Message* Find(std::uint64_t number) const;
+  const Message* Find(std::uint64_t number) const { return shelf_.Find(number); }
   // By SID; deleted ones are not found.
   const Message* Show(std::string_view sid, size_t account) const;
   std::string SidOf(const Message& message) const;
@@ -94,10 +93,7 @@ class Messages {
   bool Cancel(std::uint64_t number, WallTime now);  // false unless it is still scheduled
   void Acknowledge(std::uint64_t number, Status status);
 
-  std::uint64_t First() const { return first_; }  // the lowest number kept
-  std::uint64_t Last() const { return first_ + kept_.size() - 1; }
-  std::uint64_t LastTo(const std::string& to) const;  // 0 when there is none
-  std::uint64_t Dropped() const { return dropped_; }
+  const Shelf<Message>& Kept() const { return shelf_; }
   const Dice& Randomness() const { return dice_; }
   const Pace& Speed() const { return pace_; }
 
@@ -115,7 +111,6 @@ class Messages {
   };
 
   Message& Add(const Draft& draft, WallTime now);
-  Message* Mutable(std::uint64_t number);
   void Enter(Message& message, Status status, WallTime at);
   void Plan(const Message& message, WallTime due) { steps_.push({due, message.number}); }
   Micros Wait(std::chrono::milliseconds usual, std::optional<std::chrono::milliseconds> scripted,
@@ -123,15 +118,10 @@ class Messages {
   void EnterQueue(Message& message, WallTime at, SenderQueues& queues);
   static Status Next(const Message& message);
   void Choose(Message& message, const PoolOf& senders_of) const;
-  void DropOldest();
 
   Dice dice_;
   Pace pace_;
-  size_t keep_;
-  std::deque<Message> kept_;
-  std::uint64_t first_ = 1;
-  std::uint64_t dropped_ = 0;
-  std::unordered_map<std::string, std::uint64_t> last_to_;
+  Shelf<Message> shelf_;
   std::vector<StatusChange> untold_;  // happened by request, not yet given out by Advance()
   std::priority_queue<Step, std::vector<Step>, std::greater<>> steps_;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "tools/twilio-sim/api_errors.h"
+#include "tools/twilio-sim/disturb.h"
 #include "tools/twilio-sim/listing.h"
 #include "tools/twilio-sim/resource.h"
 #include "tools/twilio-sim/rest_api.h"
@@ -20,65 +21,6 @@ struct MessagesApi::Verdict {
 namespace {
 
 constexpr size_t kUsualResource = 1200;  // bytes of JSON
-
-constexpr std::string_view kProxyPage =
-    "<html>\n<head><title>503 Service Temporarily Unavailable</title></head>\n<body>\n"
-    "<center><h1>503 Service Temporarily Unavailable</h1></center>\n</body>\n</html>\n";
-constexpr std::string_view kGatewayPage =
-    "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n"
-    "<center><h1>502 Bad Gateway</h1></center>\n</body>\n</html>\n";
-
-bool AcceptsNothing(FaultKind kind) {
-  switch (kind) {
-    case FaultKind::kTooMany:
-    case FaultKind::kError500:
-    case FaultKind::kHtml503:
-    case FaultKind::kResetBefore:
-    case FaultKind::kTimeoutBefore:
-    case FaultKind::kRefuse: return true;
-    case FaultKind::kNone:
-    case FaultKind::kError500After:
-    case FaultKind::kHtml502After:
-    case FaultKind::kResetAfter:
-    case FaultKind::kTimeoutAfter:
-    case FaultKind::kSlow:
-    case FaultKind::kEarly: return false;
-  }
-  return false;
-}
-
-Reply Page(int status, std::string_view page) {
-  return {.response = {.status = status, .content_type = "text/html", .body = std::string(page)}};
-}
-
-// Puts the fault between the plain answer and the client.
-Reply Disturb(Reply plain, const Fault& fault, const CreateFaults& settings) {
-  switch (fault.kind) {
-    case FaultKind::kNone: break;
-    case FaultKind::kTooMany:
-      plain = ErrorReply(kTooManyRequests);
-      if (fault.retry_after) {
-        plain.response.headers.push_back({"Retry-After", std::to_string(*fault.retry_after)});
-      }
-      break;
-    case FaultKind::kError500:
-    case FaultKind::kError500After: plain = ErrorReply(kServerError); break;
-    case FaultKind::kHtml503: plain = Page(503, kProxyPage); break;
-    case FaultKind::kHtml502After: plain = Page(502, kGatewayPage); break;
-    case FaultKind::kResetBefore:
-    case FaultKind::kResetAfter: plain.reset = true; break;
-    case FaultKind::kTimeoutBefore:
-    case FaultKind::kTimeoutAfter:
-      plain.reset = true;
-      plain.delay = settings.hold;
-      break;
-    case FaultKind::kSlow: plain.delay = settings.slow; break;
-    case FaultKind::kEarly: plain.delay = settings.early; break;
-    case FaultKind::kRefuse: plain = ErrorReply(fault.code); break;
-  }
-  plain.delay += settings.latency;
-  return plain;
-}
 
 }  // namespace
 
@@ -122,7 +64,7 @@ MessagesApi::Verdict MessagesApi::Decide(const CreateRequest* asked, size_t acco
                        : Judge(*asked, account, state_.directory, state_.queues, now, draft);
     if (verdict.code == kNoError) {
       draft.request_number = attempt.number;
-      const auto nearest = state_.messages.NextDue();
+      const auto nearest = state_.NextDue();
       const Message& message =
           state_.messages.Create(draft, state_.outcomes.Next(draft.to), state_.queues, now);
       attempt.message = message.number;
@@ -179,7 +121,9 @@ Reply MessagesApi::ShowList(const http::Request& request, size_t account, WallTi
                    state_.messages.Speed(), now);
   }
   json += "],";
-  json += PageMembers(state_.messages, std::string(request.Path()), *query, page);
+  json += PageMembers(std::string(request.Path()), *query, page, [&](std::uint64_t number) {
+    return state_.messages.SidOf(*state_.messages.Find(number));
+  });
   json += '}';
   return JsonReply(200, std::move(json));
 }

@@ -17,8 +17,9 @@ constexpr const char* kFooter =
     "To numbers with a meaning beside Twilio's own magic numbers (+15005550001..9):\n"
     "  +15005553XYZ  undelivered, code 30XYZ      +15005554XYZ  failed, code 30XYZ\n"
     "  +15005555XYZ  sent, no receipt             +15005557XYZ  first 30XYZ, then delivered\n"
-    "Control on loopback: GET /sim/health, /sim/messages, /sim/requests; POST /sim/faults,\n"
-    "/sim/reset, /sim/inbound, /sim/services, /sim/numbers: see tools/twilio-sim/README.md.";
+    "Calls: +1500555610K presses K; ...6200 machine; ...6300 by hand; ...6486 busy, 6487 no "
+    "answer.\n"
+    "Control on loopback under /sim/: see docs/simulator.md.";
 
 struct Raw {
   std::vector<std::string> accounts;
@@ -27,6 +28,7 @@ struct Raw {
   std::vector<std::string> services;
   std::int64_t seed = -1;
   double time_scale = 1.0;
+  int call_second = 20;
   size_t keep = kDefaultKeptMessages;
 };
 
@@ -118,6 +120,7 @@ Result<Settings> ToSettings(const Raw& raw) {
   for (const std::string& service : raw.services) TOCSIN_CHECK_OK(AddService(settings, service));
   settings.seed = raw.seed < 0 ? AnySeed() : static_cast<std::uint64_t>(raw.seed);
   settings.pace = Scaled(raw.time_scale);
+  settings.pace.call_second = std::chrono::milliseconds(raw.call_second);
   settings.keep = raw.keep;
   return settings;
 }
@@ -127,7 +130,8 @@ Result<Settings> ToSettings(const Raw& raw) {
 std::optional<Options> ParseOptions(int argc, const char* const* argv, int& exit_code) {
   Options options;
   Raw raw;
-  CLI::App app("A stand-in for Twilio's 2010-04-01 REST API (Messages)", "tocsin-twilio-sim");
+  CLI::App app("A stand-in for Twilio's 2010-04-01 REST API (Messages, Calls)",
+               "tocsin-twilio-sim");
   app.add_option("--listen", options.listen, "HOST:PORT; port 0 takes a free one, which is printed")
       ->capture_default_str();
   app.add_option("--account", raw.accounts, "Account SID; may be repeated")->required();
@@ -144,7 +148,11 @@ std::optional<Options> ParseOptions(int argc, const char* const* argv, int& exit
   app.add_option("--time-scale", raw.time_scale, "How many times faster than usual messages move")
       ->check(CLI::Range(0.001, 1000.0))
       ->capture_default_str();
-  app.add_option("--keep", raw.keep, "Messages and requests kept; the oldest are dropped")
+  app.add_option("--call-second", raw.call_second,
+                 "Milliseconds that a second on the telephone lasts: ringing, speech, pauses")
+      ->check(CLI::Range(1, 60'000))
+      ->capture_default_str();
+  app.add_option("--keep", raw.keep, "Messages, calls and requests kept; the oldest are dropped")
       ->check(CLI::Range(size_t{1}, size_t{100'000'000}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Threads of the HTTP server")

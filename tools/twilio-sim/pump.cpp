@@ -15,9 +15,10 @@ constexpr std::chrono::seconds kLongestWait{1};
 
 WallTime Now() { return std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now()); }
 
-Pump::Pump(State& state, Webhooks& webhooks)
+Pump::Pump(State& state, Webhooks& webhooks, Exchange& exchange)
     : state_(state),
       webhooks_(webhooks),
+      exchange_(exchange),
       thread_([this](const std::stop_token& stop) { Run(stop); }) {}
 
 Pump::~Pump() {
@@ -38,7 +39,8 @@ void Pump::Run(const std::stop_token& stop) {
     for (const StatusChange& change : state_.messages.Advance(now, state_.queues, pool_of)) {
       webhooks_.Tell(change);
     }
-    const auto due = state_.messages.NextDue();
+    exchange_.Advance(now);
+    const auto due = state_.NextDue();
     const WallTime latest = now + kLongestWait;
     const WallTime wake = due ? std::clamp(*due, now + kGrain, latest) : latest;
     state_.steps_ahead.wait_for(lock, wake - now);

@@ -1,9 +1,10 @@
-// Moves the messages in real time and tells of their steps.
+// Moves messages and calls in real time and tells of their steps.
 #pragma once
 
 #include <thread>
 
 #include "tools/twilio-sim/state.h"
+#include "tools/twilio-sim/voice/exchange.h"
 #include "tools/twilio-sim/webhooks.h"
 
 namespace tocsin::sim {
@@ -13,8 +14,8 @@ WallTime Now();
 // One thread, from construction to destruction.
 class Pump {
  public:
-  // Both outlive it.
-  Pump(State& state, Webhooks& webhooks);
+  // All outlive it.
+  Pump(State& state, Webhooks& webhooks, Exchange& exchange);
   ~Pump();
   Pump(const Pump&) = delete;
   Pump& operator=(const Pump&) = delete;
@@ -24,6 +25,7 @@ class Pump {
 
   State& state_;
   Webhooks& webhooks_;
+  Exchange& exchange_;
   std::jthread thread_;
 };
 

@@ -91,15 +91,19 @@ Reply RestApi::Route(const http::Request& request, const std::string& path, std:
   const bool shaped = (parts.size() == 4 || parts.size() == 5) && parts[0] == kApiVersion &&
                       parts[1] == "Accounts" && TakeJson(parts.back());
   if (!known) {
-    if (shaped && parts.size() == 4 && parts[3] == "Messages" && request.method == "POST") {
-      messages_.NoteUnauthenticated(request, now);
-    }
+    const bool create = shaped && parts.size() == 4 && request.method == "POST";
+    if (create && parts[3] == "Messages") messages_.NoteUnauthenticated(request, now);
+    if (create && parts[3] == "Calls") calls_.NoteUnauthenticated(request, now);
     return ErrorReply(kBadCredentials);
   }
   if (!shaped || parts[2] != state_.directory.Accounts()[account].sid) return NotFound(path);
   if (parts[3] == "Messages") {
     return parts.size() == 4 ? messages_.OnCollection(request, account, in_flight, now)
                              : messages_.OnItem(request, account, std::string(parts[4]), now);
+  }
+  if (parts[3] == "Calls") {
+    return parts.size() == 4 ? calls_.OnCollection(request, account, in_flight, now)
+                             : calls_.OnItem(request, account, std::string(parts[4]), now);
   }
   return NotFound(path);
 }

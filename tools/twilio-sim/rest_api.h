@@ -1,5 +1,5 @@
-// Twilio's 2010-04-01 API as far as it is simulated. A further resource (Calls) is a further case
-// in Route() and a class beside MessagesApi.
+// Twilio's 2010-04-01 API as far as it is simulated. A further resource is a further case in
+// Route() and a class beside MessagesApi and CallsApi.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,16 @@
 #include "tools/twilio-sim/messages_api.h"
 #include "tools/twilio-sim/reply.h"
 #include "tools/twilio-sim/state.h"
+#include "tools/twilio-sim/voice/calls_api.h"
 
 namespace tocsin::sim {
 
 // Safe to call from several threads; never blocks for long.
 class RestApi {
  public:
-  // `state` outlives it.
-  explicit RestApi(State& state) : state_(state), messages_(state) {}
+  // Both outlive it.
+  RestApi(State& state, Exchange& exchange)
+      : state_(state), messages_(state), calls_(state, exchange) {}
 
   // `in_flight`: requests not answered yet, this one included.
   Reply Answer(const http::Request& request, std::uint64_t in_flight, WallTime now);
@@ -29,6 +31,7 @@ class RestApi {
 
   State& state_;
   MessagesApi messages_;
+  CallsApi calls_;
 };
 
 // The answers of any resource.

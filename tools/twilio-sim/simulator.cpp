@@ -35,10 +35,11 @@ http::ServerOptions ServerOptionsFor(const std::string& address, int threads) {
 Simulator::Simulator(const Settings& settings)
     : state_(settings),
       webhooks_(state_, callbacks_, settings.callbacks_anywhere),
-      rest_(state_),
-      control_(state_, callbacks_, webhooks_),
+      exchange_(state_, webhooks_),
+      rest_(state_, exchange_),
+      control_(state_, callbacks_, webhooks_, exchange_),
       request_ids_(settings.seed),
-      pump_(state_, webhooks_) {}
+      pump_(state_, webhooks_, exchange_) {}
 
 void Simulator::Handle(http::Request request, http::Responder responder) {
   const WallTime now = Now();

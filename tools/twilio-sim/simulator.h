@@ -11,6 +11,7 @@
 #include "tools/twilio-sim/pump.h"
 #include "tools/twilio-sim/rest_api.h"
 #include "tools/twilio-sim/state.h"
+#include "tools/twilio-sim/voice/exchange.h"
 #include "tools/twilio-sim/webhooks.h"
 
 namespace tocsin::sim {
@@ -31,6 +32,7 @@ class Simulator {
   State state_;
   Callbacks callbacks_;
   Webhooks webhooks_;
+  Exchange exchange_;
   RestApi rest_;
   ControlApi control_;
   std::atomic<std::uint64_t> in_flight_ = 0;

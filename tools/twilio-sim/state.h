@@ -2,9 +2,11 @@
 // it.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "tools/twilio-sim/directory.h"
@@ -13,6 +15,8 @@
 #include "tools/twilio-sim/messages.h"
 #include "tools/twilio-sim/outcomes.h"
 #include "tools/twilio-sim/sender_queues.h"
+#include "tools/twilio-sim/voice/calls.h"
+#include "tools/twilio-sim/voice/phones.h"
 
 namespace tocsin::sim {
 
@@ -23,7 +27,7 @@ struct Settings {
   std::vector<MessagingService> services = {};
   std::uint64_t seed = 0;
   Pace pace = {};
-  size_t keep = kDefaultKeptMessages;  // messages, and attempts as many
+  size_t keep = kDefaultKeptMessages;  // messages, calls, and attempts at each as many
   bool callbacks_anywhere = false;     // else to loopback only
 };
 
@@ -32,7 +36,9 @@ struct State {
       : directory(settings.accounts),
         faults(settings.seed),
         messages(settings.seed, settings.pace, settings.keep),
-        journal(settings.keep) {
+        journal(settings.keep),
+        calls(settings.seed, settings.keep),
+        call_journal(settings.keep) {
     for (const std::string& number : settings.numbers) directory.Own(number);
     for (const auto& [account, number] : settings.owned) directory.OwnBy(number, account);
     for (const MessagingService& service : settings.services) directory.AddService(service);
@@ -46,6 +52,16 @@ struct State {
   Faults faults;
   Messages messages;
   Journal journal;
+  Phones phones;
+  Calls calls;
+  Journal call_journal;
+
+  // When something happens by itself next.
+  std::optional<WallTime> NextDue() const {
+    const auto message = messages.NextDue();
+    const auto call = calls.NextDue();
+    return message && call ? std::min(*message, *call) : message ? message : call;
+  }
 };
 
 }  // namespace tocsin::sim

@@ -28,16 +28,14 @@ bool IsToldOf(const Message& message, Status status) {
   return false;
 }
 
-// In the form of a UUID; the same for the same step of the same message.
-std::string IdempotencyToken(const Dice& dice, std::uint64_t number, Status status) {
-  const auto step = static_cast<std::uint64_t>(status);
+}  // namespace
+
+std::string IdempotencyToken(const Dice& dice, std::uint64_t number, std::uint64_t step) {
   const std::string high = Hex16(dice.Draw(Purpose::kCallbackToken, number, 2 * step));
   const std::string low = Hex16(dice.Draw(Purpose::kCallbackToken, number, 2 * step + 1));
   return fmt::format("{}-{}-4{}-a{}-{}", high.substr(0, 8), high.substr(8, 4), high.substr(13, 3),
                      low.substr(1, 3), low.substr(4, 12));
 }
-
-}  // namespace
 
 Webhooks::Webhooks(State& state, Callbacks& callbacks, bool anywhere)
     : state_(state), callbacks_(callbacks), anywhere_(anywhere) {}
@@ -48,40 +46,33 @@ bool Webhooks::Allowed(const CallbackUrl& url) {
   return false;
 }
 
-Webhook Webhooks::Signed(const Message& message, CallbackUrl url, const FormFields& form,
-                         Status status) const {
-  const Account& account = state_.directory.Accounts()[message.account];
+std::optional<Webhook> Webhooks::Make(size_t account, std::string_view url, const FormFields& form,
+                                      bool get) {
+  std::optional<CallbackUrl> parsed = ParseCallbackUrl(url);
+  if (!parsed || !Allowed(*parsed)) return std::nullopt;
   Webhook webhook;
-  webhook.order = message.number;
-  webhook.form = FormEncode(form);
-  webhook.signature = Sign(account.auth_token, url.signed_text, form);
-  webhook.token = IdempotencyToken(state_.messages.Randomness(), message.number, status);
-  webhook.url = std::move(url);
+  webhook.url = *std::move(parsed);
+  webhook.get = get;
+  if (get) {  // the parameters join the query, which is signed as it stands
+    const bool more = webhook.url.request.find('?') != std::string::npos;
+    const std::string query = (more ? "&" : "?") + FormEncode(form);
+    webhook.url.request += query;
+    webhook.url.signed_text += query;
+  } else {
+    webhook.form = FormEncode(form);
+  }
+  webhook.signature = Sign(state_.directory.Accounts()[account].auth_token, webhook.url.signed_text,
+                           get ? FormFields{} : form);
   return webhook;
 }
 
-void Webhooks::Tell(const StatusChange& change) {
-  const Message* const message = state_.messages.Find(change.number);
-  if (message == nullptr || message->status_callback.empty()) return;
-  if (!IsToldOf(*message, change.status)) return;
-  std::optional<CallbackUrl> url = ParseCallbackUrl(message->status_callback);
-  if (!url || !Allowed(*url)) return;
-  const auto step = static_cast<std::uint64_t>(change.status);
-  const CallbackFault fault = state_.faults.ForCallback(change.number, step);
+void Webhooks::PostStatus(Webhook webhook, std::uint64_t number, std::uint64_t step) {
+  const CallbackFault fault = state_.faults.ForCallback(number, step);
   if (fault == CallbackFault::kMissing) {
     ++missing_;
     return;
   }
-  const FormFields form =
-      StatusForm(*message, state_.messages.SidOf(*message), state_.directory, change.status);
-  Webhook webhook = Signed(*message, *std::move(url), form, change.status);
   webhook.delay = state_.faults.Callback().delay;
-  // Not `this`: the sending thread ends after it.
-  webhook.done = [&state = state_, change](const WebhookAnswer& answer) {
-    if (answer.status / 100 != 2) return;
-    const std::lock_guard lock(state.mutex);
-    state.messages.Acknowledge(change.number, change.status);
-  };
   if (fault == CallbackFault::kReordered) {
     webhook.order = 0;  // out of the line, and later than those behind it
     webhook.delay += state_.faults.Callback().reorder_by;
@@ -90,15 +81,38 @@ void Webhooks::Tell(const StatusChange& change) {
   callbacks_.Post(std::move(webhook));
 }
 
-bool Webhooks::Deliver(const Message& inbound, const CallbackUrl& url,
+void Webhooks::Tell(const StatusChange& change) {
+  const Message* const message = state_.messages.Find(change.number);
+  if (message == nullptr || message->status_callback.empty()) return;
+  if (!IsToldOf(*message, change.status)) return;
+  auto webhook =
+      Make(message->account, message->status_callback,
+           StatusForm(*message, state_.messages.SidOf(*message), state_.directory, change.status));
+  if (!webhook) return;
+  const auto step = static_cast<std::uint64_t>(change.status);
+  webhook->order = change.number;
+  webhook->token = IdempotencyToken(state_.messages.Randomness(), change.number, step);
+  // Not `this`: the sending thread ends after it.
+  webhook->done = [&state = state_, change](const WebhookAnswer& answer) {
+    if (answer.status / 100 != 2) return;
+    const std::lock_guard lock(state.mutex);
+    state.messages.Acknowledge(change.number, change.status);
+  };
+  PostStatus(*std::move(webhook), change.number, step);
+}
+
+bool Webhooks::Deliver(const Message& inbound, const std::string& url,
                        const std::string& opt_out_type,
                        std::function<void(const WebhookAnswer&)> done) {
-  if (!Allowed(url)) return false;
-  const FormFields form =
-      InboundForm(inbound, state_.messages.SidOf(inbound), state_.directory, opt_out_type);
-  Webhook webhook = Signed(inbound, url, form, Status::kReceived);
-  webhook.done = std::move(done);
-  callbacks_.Post(std::move(webhook));
+  auto webhook =
+      Make(inbound.account, url,
+           InboundForm(inbound, state_.messages.SidOf(inbound), state_.directory, opt_out_type));
+  if (!webhook) return false;
+  webhook->order = inbound.number;
+  webhook->token = IdempotencyToken(state_.messages.Randomness(), inbound.number,
+                                    static_cast<std::uint64_t>(Status::kReceived));
+  webhook->done = std::move(done);
+  callbacks_.Post(*std::move(webhook));
   return true;
 }
 

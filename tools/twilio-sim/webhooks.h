@@ -3,7 +3,10 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "tools/twilio-sim/callbacks.h"
 #include "tools/twilio-sim/state.h"
@@ -14,6 +17,9 @@ struct WebhookCounts {
   std::uint64_t withheld = 0;  // the address was not on loopback
   std::uint64_t missing = 0;   // left out as a fault
 };
+
+// In the form of a UUID; the same for the same step of the same thing.
+std::string IdempotencyToken(const Dice& dice, std::uint64_t number, std::uint64_t step);
 
 // Safe to call from several threads.
 class Webhooks {
@@ -27,14 +33,21 @@ class Webhooks {
 
   // Posts an inbound message's webhook, called with the state's lock held. False when the address
   // is not allowed; then `done` is not called.
-  bool Deliver(const Message& inbound, const CallbackUrl& url, const std::string& opt_out_type,
+  bool Deliver(const Message& inbound, const std::string& url, const std::string& opt_out_type,
                std::function<void(const WebhookAnswer&)> done);
+
+  // A signed request of the account's to an address as its customer wrote it. Nothing for an
+  // address that is none or is not allowed. The state's lock is held.
+  std::optional<Webhook> Make(size_t account, std::string_view url, const FormFields& form,
+                              bool get = false);
+  // Posts a status callback, unless the faults say otherwise: twice, late, not at all. `number` and
+  // `step` name it for the dice. The state's lock is held.
+  void PostStatus(Webhook webhook, std::uint64_t number, std::uint64_t step);
+  void Post(Webhook webhook) { callbacks_.Post(std::move(webhook)); }
 
   WebhookCounts Counts() const;
 
  private:
-  Webhook Signed(const Message& message, CallbackUrl url, const FormFields& form,
-                 Status status) const;
   bool Allowed(const CallbackUrl& url);
 
   State& state_;

@@ -31,7 +31,12 @@ class ListingTest : public testing::Test {
   }
 
   nlohmann::json Members(const ListPage& page) {
-    return nlohmann::json::parse("{" + PageMembers(messages, "/M.json", last_query, page) + "}");
+    return nlohmann::json::parse("{" +
+                                 PageMembers("/M.json", last_query, page,
+                                             [this](std::uint64_t number) {
+                                               return messages.SidOf(*messages.Find(number));
+                                             }) +
+                                 "}");
   }
 
   // The query of a page's address in the members.

@@ -109,7 +109,7 @@ TEST_F(MessagesTest, TheSameSeedGivesTheSameRun) {
     EXPECT_EQ(sid, again.SidOf(again.Create(ADraft(), {}, queues, kNow)));
     EXPECT_NE(sid, other.SidOf(other.Create(ADraft(), {}, queues, kNow)));
     EXPECT_TRUE(IsSid(sid, "SM"));
-    EXPECT_EQ(NumberOf(messages.Randomness(), sid), messages.Last());
+    EXPECT_EQ(NumberOf(messages.Randomness(), sid), messages.Kept().Last());
     EXPECT_FALSE(NumberOf(other.Randomness(), sid));
   }
   EXPECT_EQ(messages.NextDue(), again.NextDue());
@@ -119,7 +119,7 @@ TEST_F(MessagesTest, TheSameSeedGivesTheSameRun) {
 TEST_F(MessagesTest, KeepsTheNewestAndCountsTheDropped) {
   Messages few(7, Pace{}, 3);
   for (int i = 0; i < 5; ++i) few.Create(ADraft(), {}, queues, kNow);
-  EXPECT_EQ(few.Dropped(), 2U);
+  EXPECT_EQ(few.Kept().Dropped(), 2U);
   EXPECT_EQ(few.Find(2), nullptr);
   EXPECT_NE(few.Find(3), nullptr);
   EXPECT_THAT(few.Advance(kNow + seconds(1), queues, pool_of), testing::SizeIs(9));

@@ -3,75 +3,26 @@
 Needs the package `twilio` and the program; TOCSIN_BIN_DIR names the folder of the latter.
 """
 
-import http.server
 import json
-import os
 import pathlib
-import queue
-import signal
 import socket
-import subprocess
-import threading
+import sys
 import urllib.error
 import urllib.parse
-import urllib.request
 
 import pytest
-
-
-import twilio.rest as twilio_rest
 from twilio.base.exceptions import TwilioRestException
-from twilio.http.http_client import TwilioHttpClient
 from twilio.request_validator import RequestValidator
 
-ACCOUNT = "AC0123456789abcdef0123456789abcdef"
-SERVICE = "MG0123456789abcdef0123456789abcdef"
-TOKEN = "fedcba9876543210fedcba9876543210"
-FROM = "+15017122661"
-TO = "+15145550123"
-ANSWER_LIMIT = 20  # seconds a test waits for a callback before it fails
-
-
-def program():
-    folder = os.environ.get("TOCSIN_BIN_DIR", "build/release/bin")
-    return str(pathlib.Path(folder) / "tocsin-twilio-sim")
-
-
-class Simulator:
-    def __init__(self, folder, *extra):
-        token_file = folder / "token"
-        token_file.write_text(TOKEN + "\n")
-        self.process = subprocess.Popen(
-            [program(), "--listen", "127.0.0.1:0", "--account", ACCOUNT, "--auth-token-file",
-             str(token_file), "--number", "+15145550111", "--messaging-service",
-             f"{SERVICE}=+15145550111", "--seed", "7", *extra],
-            stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline().split("port ")[1].split(",")[0])
-        self.base = f"http://127.0.0.1:{self.port}"
-
-    def control(self, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self.base + path, data=data)) as answer:
-            return answer.read().decode()
-
-    def lines(self, path):
-        return [json.loads(line) for line in self.control(path).splitlines()]
-
-    def client(self, token=TOKEN, account=ACCOUNT):
-        http_client = TwilioHttpClient(timeout=10)
-        http_client.session.trust_env = False
-        client = twilio_rest.Client(account, token, http_client=http_client,
-                                    environment={"unused": "1"})
-        client.api.base_url = self.base
-        return client
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from sim import ACCOUNT, FROM, SERVICE, TO, TOKEN, Receiver, Simulator, wait_for_status
 
 
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory):
     running = Simulator(tmp_path_factory.mktemp("sim"))
     yield running
-    running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(timeout=10) == 0
+    running.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -79,54 +30,11 @@ def clean(simulator):
     simulator.control("/sim/reset", {})
 
 
-class Receiver(http.server.ThreadingHTTPServer):
-    """Keeps every webhook it gets: path, headers, form fields."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        self.statuses = queue.Queue()  # answers to give; 204 when empty
-        self.seen = queue.Queue()
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def url(self, path):
-        return f"http://127.0.0.1:{self.server_port}{path}"
-
-    def next(self):
-        return self.seen.get(timeout=ANSWER_LIMIT)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        pairs = urllib.parse.parse_qsl(body, keep_blank_values=True, strict_parsing=True)
-        self.server.seen.put((self.path, self.headers, dict(pairs)))
-        status = 204 if self.server.statuses.empty() else self.server.statuses.get()
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def receiver():
     server = Receiver()
     yield server
-    server.shutdown()
-    server.server_close()
-
-
-def wait_for_status(client, sid, status):
-    for _ in range(2000):
-        message = client.messages(sid).fetch()
-        if message.status == status:
-            return message
-    raise AssertionError(f"never became {status}")
+    server.stop()
 
 
 def test_a_created_message_has_the_documented_types(simulator):
@@ -146,7 +54,7 @@ def test_a_created_message_has_the_documented_types(simulator):
 def test_a_message_is_delivered_fetched_redacted_and_deleted(simulator):
     client = simulator.client()
     sid = client.messages.create(to=TO, from_=FROM, body="secret").sid
-    delivered = wait_for_status(client, sid, "delivered")
+    delivered = wait_for_status(client.messages(sid), "delivered")
     assert delivered.date_sent is not None and delivered.body == "secret"
     assert client.messages(sid).update(body="").body == ""
     assert client.messages(sid).fetch().body == ""
@@ -274,7 +182,7 @@ def test_callback_faults_double_drop_and_come_early(simulator, receiver):
     simulator.control("/sim/faults", {"callback": {"rate_missing": 1}})
     sid = client.messages.create(to=TO, from_=FROM, body="x",
                                  status_callback=receiver.url("/cb")).sid
-    wait_for_status(client, sid, "delivered")
+    wait_for_status(client.messages(sid), "delivered")
     assert receiver.seen.empty()
     simulator.control("/sim/faults", {"callback": {}, "next": [{"kind": "early"}]})
     client.messages.create(to=TO, from_=FROM, body="x", status_callback=receiver.url("/cb"))
@@ -369,6 +277,6 @@ def test_callbacks_leave_loopback_only_when_told(simulator):
     before = json.loads(simulator.control("/sim/health"))["callbacks_withheld"]
     sid = client.messages.create(to=TO, from_=FROM, body="x",
                                  status_callback="http://192.0.2.1/cb").sid
-    wait_for_status(client, sid, "delivered")
+    wait_for_status(client.messages(sid), "delivered")
     health = json.loads(simulator.control("/sim/health"))
     assert health["callbacks_withheld"] == before + 2 and health["callbacks_waiting"] == 0

@@ -1,0 +1,117 @@
+"""The simulator as a process, and a receiver of its webhooks, for the tests in this folder."""
+
+import http.server
+import json
+import os
+import pathlib
+import queue
+import subprocess
+import threading
+import urllib.parse
+import urllib.request
+
+import twilio.rest as twilio_rest
+from twilio.http.http_client import TwilioHttpClient
+
+ACCOUNT = "AC0123456789abcdef0123456789abcdef"
+SERVICE = "MG0123456789abcdef0123456789abcdef"
+TOKEN = "fedcba9876543210fedcba9876543210"
+FROM = "+15017122661"
+TO = "+15145550123"
+ANSWER_LIMIT = 20  # seconds a test waits for a webhook before it fails
+
+
+def program():
+    folder = os.environ.get("TOCSIN_BIN_DIR", "build/release/bin")
+    return str(pathlib.Path(folder) / "tocsin-twilio-sim")
+
+
+class Simulator:
+    def __init__(self, folder, *extra):
+        token_file = folder / "token"
+        token_file.write_text(TOKEN + "\n")
+        self.process = subprocess.Popen(
+            [program(), "--listen", "127.0.0.1:0", "--account", ACCOUNT, "--auth-token-file",
+             str(token_file), "--number", "+15145550111", "--messaging-service",
+             f"{SERVICE}=+15145550111", "--seed", "7", *extra],
+            stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().split("port ")[1].split(",")[0])
+        self.base = f"http://127.0.0.1:{self.port}"
+
+    def control(self, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(self.base + path, data=data)) as answer:
+            return answer.read().decode()
+
+    def lines(self, path):
+        return [json.loads(line) for line in self.control(path).splitlines()]
+
+    def client(self, token=TOKEN, account=ACCOUNT, base=None):
+        http_client = TwilioHttpClient(timeout=10)
+        http_client.session.trust_env = False
+        client = twilio_rest.Client(account, token, http_client=http_client,
+                                    environment={"unused": "1"})
+        client.api.base_url = base or self.base
+        return client
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(timeout=10) == 0
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """Keeps every webhook it gets: path, headers, form fields (a GET's from its query)."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.statuses = queue.Queue()  # answers to give; 204 when empty
+        self.documents = {}            # path without query -> TwiML, which is answered with 200
+        self.seen = queue.Queue()
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+    def next(self):
+        return self.seen.get(timeout=ANSWER_LIMIT)
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.take(self.rfile.read(int(self.headers["Content-Length"])).decode())
+
+    def do_GET(self):
+        self.take(urllib.parse.urlsplit(self.path).query)
+
+    def take(self, form):
+        pairs = urllib.parse.parse_qsl(form, keep_blank_values=True, strict_parsing=True)
+        document = self.server.documents.get(urllib.parse.urlsplit(self.path).path)
+        self.server.seen.put((self.path, self.headers, dict(pairs)))
+        status = 204 if self.server.statuses.empty() else self.server.statuses.get()
+        body = b"" if document is None else document.encode()
+        self.send_response(status if document is None else 200)
+        if document is not None:
+            self.send_header("Content-Type", "text/xml; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def wait_for_status(resource, status):
+    """Fetches a message's or call's context until it has the status."""
+    for _ in range(2000):
+        fetched = resource.fetch()
+        if fetched.status == status:
+            return fetched
+    raise AssertionError(f"never became {status}")
