@@ -311,6 +311,7 @@ migrate() {
 start_simulator() {
   launch twilio-sim-1 "$BIN/tocsin-twilio-sim" --listen "127.0.0.1:$((PORT_BASE + PORT_SIM))" \
     --account "$TOCSIN_TWILIO_ACCOUNT_SID" --auth-token-file "$TOCSIN_TWILIO_AUTH_TOKEN_FILE" \
+    --sms-url "$TOCSIN_PUBLIC_BASE_URL/twilio/sms/inbound" \
     --number "$MAIN_NUMBER" --number "$EMERGENCY_NUMBER" ${TOCSIN_SIM_SEED:+--seed "$TOCSIN_SIM_SEED"}
 }
 

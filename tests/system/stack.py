@@ -31,7 +31,7 @@ running = []  # stacks that are up: their logs are shown when a test fails
 
 
 class Simulator:
-    """Control of tocsin-twilio-sim, tools/twilio-sim/README.md."""
+    """Control of tocsin-twilio-sim, docs/simulator.md."""
 
     def __init__(self, base_url):
         self.base_url = base_url

@@ -67,6 +67,7 @@ void AppendMessageLine(std::string& out, const State& state, const Message& mess
   writer.NumberOrNull("error_code", message.error_code);
   writer.Raw("history", History(message.reached, kStatusNames));
   writer.Raw("acknowledged", Named(message.acknowledged, kStatusNames));
+  if (message.Inbound()) writer.TextOrNull("twilio_answer", message.answer);
   writer.Boolean("redacted", message.redacted);
   writer.Boolean("deleted", message.deleted);
   writer.Close();

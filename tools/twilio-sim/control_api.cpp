@@ -10,6 +10,8 @@
 #include "tools/twilio-sim/books.h"
 #include "tools/twilio-sim/json.h"
 #include "tools/twilio-sim/json_reader.h"
+#include "tools/twilio-sim/opt_out.h"
+#include "tools/twilio-sim/page.h"
 #include "tools/twilio-sim/rest_api.h"
 #include "tools/twilio-sim/sids.h"
 #include "tools/twilio-sim/voice/phone_control.h"
@@ -38,6 +40,17 @@ std::optional<Book> BookNamed(std::string_view name) {
 
 bool IsLoopback(std::string_view address) {
   return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");
+}
+
+// A page of another site that a browser on this machine shows has no business here: neither its
+// scripts (Origin) nor a name of its own that leads to loopback (Host).
+bool IsOwnPage(const http::Request& request) {
+  const auto host = request.Find("Host");
+  if (!host) return true;
+  const auto url = ParseCallbackUrl("http://" + std::string(*host));
+  if (!url || !url->IsLoopback()) return false;
+  const auto origin = request.Find("Origin");
+  return !origin || *origin == "http://" + std::string(*host);
 }
 
 Reply Refusal(int status, const std::string& message) {
@@ -96,7 +109,8 @@ Result<std::vector<std::pair<std::string, SenderLimit>>> ReadSenders(const nlohm
   return senders;
 }
 
-std::string InboundAnswer(const std::string& sid, const WebhookAnswer& answer) {
+std::string InboundAnswer(const std::string& sid, const WebhookAnswer& answer,
+                          std::string_view twilios) {
   std::string json;
   ObjectWriter writer(json);
   writer.Text("sid", sid);
@@ -104,6 +118,7 @@ std::string InboundAnswer(const std::string& sid, const WebhookAnswer& answer) {
   writer.TextOrNull("content_type", ScrubUtf8(answer.content_type));
   writer.Text("response", ScrubUtf8(answer.body));
   writer.Number("tries", answer.tries);
+  writer.TextOrNull("twilio_answer", twilios);
   writer.Close();
   return json;
 }
@@ -112,6 +127,7 @@ std::string InboundAnswer(const std::string& sid, const WebhookAnswer& answer) {
 
 void ControlApi::Handle(const http::Request& request, const Answer& answer, WallTime now) {
   if (!IsLoopback(request.peer_address)) return answer(Refusal(403, "for loopback only"));
+  if (!IsOwnPage(request)) return answer(Refusal(403, "for this machine's own pages only"));
   if (request.method == "GET") return answer(Get(request));
   if (request.method != "POST") return answer(Refusal(405, "GET or POST"));
   const std::string_view text = request.body.empty() ? std::string_view("{}") : request.body;
@@ -124,6 +140,7 @@ void ControlApi::Handle(const http::Request& request, const Answer& answer, Wall
 Reply ControlApi::Get(const http::Request& request) {
   const std::string_view path = request.Path();
   if (path == "/sim/health") return JsonReply(200, Health());
+  if (auto page = PageReply(path)) return *std::move(page);
   const auto book = BookNamed(path.substr(std::string_view("/sim/").size()));
   if (!book) return Refusal(404, "no such page");
   const auto query = FormDecode(request.Query(), 8);
@@ -163,10 +180,16 @@ Result<void> ControlApi::SetFaults(const nlohmann::json& body) {
   TOCSIN_TRY(const auto senders, ReadSenders(body.value("senders", none)));
   faults.erase("outcomes");
   faults.erase("senders");
+  const std::string limits = body.value("limits", "");
+  if (!limits.empty() && limits != "none" && limits != "twilio") {
+    return Fail(ErrorCode::kInvalidArgument, "limits must be none or twilio", "limits");
+  }
+  faults.erase("limits");
   const std::lock_guard lock(state_.mutex);
   TOCSIN_CHECK_OK(state_.faults.Apply(faults));
   for (const auto& [to, script] : outcomes) state_.outcomes.Script(to, script);
   for (const auto& [sender, limit] : senders) state_.queues.Limit(sender, limit);
+  if (!limits.empty()) state_.queues.UseTwilios(limits == "twilio");
   return {};
 }
 
@@ -182,6 +205,9 @@ Result<void> ControlApi::AddSenders(bool service, const nlohmann::json& body) {
   TOCSIN_TRY(const size_t account, AccountNamed(reader.Text("account")));
   MessagingService added{.account = account};
   if (service) added.sid = reader.Text("sid").value_or("");
+  if (service) added.advanced_opt_out = reader.Boolean("advanced_opt_out").value_or(false);
+  const auto sms_url = reader.Text("sms_url");
+  if (sms_url && !ParseCallbackUrl(*sms_url)) reader.Complain("sms_url", "must be an address");
   if (service && !IsSid(added.sid, "MG")) reader.Complain("sid", "must be MG and 32 hex digits");
   if (const auto* numbers = reader.Value("numbers"); numbers != nullptr && numbers->is_array()) {
     for (const auto& number : *numbers) {
@@ -192,7 +218,10 @@ Result<void> ControlApi::AddSenders(bool service, const nlohmann::json& body) {
   }
   TOCSIN_CHECK_OK(reader.Conclude());
   const std::lock_guard lock(state_.mutex);
-  for (const std::string& number : added.pool) state_.directory.OwnBy(number, account);
+  for (const std::string& number : added.pool) {
+    state_.directory.OwnBy(number, account);
+    if (sms_url) state_.directory.SetSmsUrl(number, *sms_url);
+  }
   if (service) state_.directory.AddService(std::move(added));
   return {};
 }
@@ -223,13 +252,13 @@ Result<void> ControlApi::Reset(const nlohmann::json& body) {
 void ControlApi::Inbound(const nlohmann::json& body, const Answer& answer, WallTime now) {
   JsonReader reader(body, "");
   const auto account = AccountNamed(reader.Text("account"));
-  const std::string opt_out_type = reader.Text("opt_out_type").value_or("");
+  const auto opt_out_type = reader.Text("opt_out_type");
   const std::string service = reader.Text("messaging_service_sid").value_or("");
-  const std::string url = reader.Text("url").value_or("");
+  const auto asked_url = reader.Text("url");
   Draft draft{.to = reader.Text("to").value_or(""),
               .from = reader.Text("from").value_or(""),
               .body = reader.Text("body").value_or("")};
-  if (!ParseCallbackUrl(url)) reader.Complain("url", "must be an http or https address");
+  if (asked_url && !ParseCallbackUrl(*asked_url)) reader.Complain("url", "must be an address");
   if (!IsE164(draft.from)) reader.Complain("from", "must be a number in E.164 form");
   if (draft.to.empty()) reader.Complain("to", "must name a sender of the account");
   if (!account) reader.Complain("account", "is not known");
@@ -238,18 +267,24 @@ void ControlApi::Inbound(const nlohmann::json& body, const Answer& answer, WallT
   draft.segments = std::max(CountSegments(draft.body).segments, 1U);
 
   std::unique_lock lock(state_.mutex);
-  if (!service.empty()) {
-    draft.service = state_.directory.ServiceOf(service, *account);
-    if (!draft.service) return answer(Refusal(400, "messaging_service_sid is not known"));
+  Directory& directory = state_.directory;
+  const std::string url = asked_url ? *asked_url : directory.SmsUrlOf(draft.to);
+  if (url.empty()) return answer(Refusal(400, "url is missing, and the sender has none"));
+  draft.service = service.empty() ? directory.ServiceWith(draft.to, *account)
+                                  : directory.ServiceOf(service, *account);
+  if (!service.empty() && !draft.service) {
+    return answer(Refusal(400, "messaging_service_sid is not known"));
   }
   const OptWord word = OptWordOf(draft.body, draft.to);
-  if (word == OptWord::kStop) state_.directory.Block(draft.from, draft.to);
-  if (word == OptWord::kStart) state_.directory.Unblock(draft.from, draft.to);
-  const Message& message = state_.messages.Receive(draft, now);
+  if (word == OptWord::kStop) directory.Block(draft.from, draft.to);
+  if (word == OptWord::kStart) directory.Unblock(draft.from, draft.to);
+  const bool advanced = draft.service && directory.Service(*draft.service).advanced_opt_out;
+  const std::string type = opt_out_type.value_or(std::string(advanced ? OptOutTypeOf(word) : ""));
+  const Message& message = state_.messages.Receive(draft, ReplyTo(word), now);
   const std::string sid = state_.messages.SidOf(message);
   const bool posted =
-      webhooks_.Deliver(message, url, opt_out_type, [answer, sid](const WebhookAnswer& webhook) {
-        answer(JsonReply(200, InboundAnswer(sid, webhook)));
+      webhooks_.Deliver(message, url, type, [answer, sid, word](const WebhookAnswer& webhook) {
+        answer(JsonReply(200, InboundAnswer(sid, webhook, ReplyTo(word))));
       });
   lock.unlock();
   if (!posted) answer(Refusal(400, "url is not on loopback"));

@@ -11,6 +11,7 @@
 #include "tools/twilio-sim/api_errors.h"
 #include "tools/twilio-sim/callback_url.h"
 #include "tools/twilio-sim/json.h"
+#include "tools/twilio-sim/opt_out.h"
 #include "tools/twilio-sim/sids.h"
 
 namespace tocsin::sim {
@@ -18,6 +19,8 @@ namespace {
 
 constexpr std::string_view kWhatsApp = "whatsapp:";
 constexpr size_t kMaxAlphanumeric = 11;
+constexpr int kOptedOut = 21610;
+constexpr int kBlocked = 30004;
 
 bool AllDigits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(),
@@ -126,12 +129,29 @@ int JudgeTimes(const CreateRequest& request, WallTime now, Draft& draft) {
   return *draft.send_at > now + kLatestSchedule ? 35115 : kNoError;
 }
 
+// A person who opted out: a plain sender is refused at once; behind Advanced Opt-Out, or where the
+// carrier keeps the list (toll-free), the message is taken and ends later.
+int JudgeOptOut(const CreateRequest& request, const std::string& to, const Directory& directory,
+                Draft& draft) {
+  const bool plain = request.service_sid.empty();
+  const std::string& sender = plain ? request.from : request.service_sid;
+  const bool blocked = directory.Blocked(to, sender) ||
+                       (!request.from.empty() && directory.Blocked(to, request.from));
+  if (!blocked) return kNoError;
+  if (!plain && directory.Service(*draft.service).advanced_opt_out) {
+    draft.outcome = {.last = Status::kFailed, .error_code = kOptedOut};
+    return kNoError;
+  }
+  if (!IsTollFree(request.from)) return kOptedOut;
+  draft.outcome = {.last = Status::kUndelivered, .error_code = kBlocked};
+  return kNoError;
+}
+
 int JudgeState(const CreateRequest& request, const Directory& directory, const SenderQueues& queues,
-               WallTime now) {
+               WallTime now, Draft& draft) {
   const std::string to(Address(request.to));
   if (const int magic = MagicTo(to); magic != kNoError) return magic;
-  if (!request.from.empty() && directory.Blocked(to, request.from)) return 21610;
-  if (!request.service_sid.empty() && directory.Blocked(to, request.service_sid)) return 21610;
+  if (const int code = JudgeOptOut(request, to, directory, draft)) return code;
   // Behind a service a full queue shows later, as 30001.
   const bool plain = request.service_sid.empty();
   return plain && queues.Full(request.from, request.segments, now) ? 21611 : kNoError;
@@ -237,7 +257,7 @@ int Judge(const CreateRequest& request, size_t account, const Directory& directo
   if (const int code = JudgeSender(request, account, directory, draft)) return code;
   if (const int code = JudgeContent(request)) return code;
   if (const int code = JudgeTimes(request, now, draft)) return code;
-  if (const int code = JudgeState(request, directory, queues, now)) return code;
+  if (const int code = JudgeState(request, directory, queues, now, draft)) return code;
   draft.to = request.to;
   draft.from = request.from;
   draft.body = request.body;

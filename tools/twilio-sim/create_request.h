@@ -10,6 +10,7 @@
 #include "common/base/time.h"
 #include "tools/twilio-sim/directory.h"
 #include "tools/twilio-sim/sender_queues.h"
+#include "tools/twilio-sim/status.h"
 
 namespace tocsin::sim {
 
@@ -52,7 +53,8 @@ struct Draft {
   unsigned media = 0;
   std::chrono::seconds validity = kLongestValidity;
   std::optional<WallTime> send_at = {};
-  std::uint64_t request_number = 0;  // of the create attempt
+  std::uint64_t request_number = 0;     // of the create attempt
+  std::optional<Outcome> outcome = {};  // decided already: the person opted out
 };
 
 // The checks, in the order in which a client sees their codes: To, sender, content, callback,

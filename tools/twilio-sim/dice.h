@@ -29,6 +29,7 @@ enum class Purpose : std::uint64_t {
   kCreateFault,
   kCallbackFault,
   kCallbackToken,
+  kAuthToken,
 };
 
 // Immutable value.

@@ -1,20 +1,12 @@
 #include "tools/twilio-sim/directory.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <utility>
 
 #include "common/base/digest.h"
 
 namespace tocsin::sim {
 namespace {
-
-constexpr std::array<std::string_view, 8> kStopWords = {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL",
-                                                        "END",  "QUIT",    "REVOKE",      "OPTOUT"};
-constexpr std::array<std::string_view, 3> kStartWords = {"START", "YES", "UNSTOP"};
-constexpr std::array<std::string_view, 7> kTollFree = {"+1800", "+1833", "+1844", "+1855",
-                                                       "+1866", "+1877", "+1888"};
 
 std::string Pair(const std::string& person, const std::string& sender) {
   return person + '|' + sender;
@@ -79,6 +71,19 @@ std::optional<size_t> Directory::ServiceOf(std::string_view sid, size_t account)
   return std::nullopt;
 }
 
+std::optional<size_t> Directory::ServiceWith(const std::string& sender, size_t account) const {
+  for (size_t i = 0; i < services_.size(); ++i) {
+    if (services_[i].account == account && Contains(services_[i].pool, sender)) return i;
+  }
+  return std::nullopt;
+}
+
+std::string Directory::SmsUrlOf(const std::string& sender) const {
+  auto found = sms_urls_.find(sender);
+  if (found == sms_urls_.end()) found = sms_urls_.find("");
+  return found == sms_urls_.end() ? "" : found->second;
+}
+
 std::vector<std::string> Directory::SendersBeside(const std::string& sender) const {
   std::vector<std::string> senders = {sender};
   for (const MessagingService& service : services_) {
@@ -97,21 +102,6 @@ void Directory::Unblock(const std::string& person, const std::string& sender) {
 
 bool Directory::Blocked(const std::string& person, const std::string& sender) const {
   return !blocked_.empty() && blocked_.contains(Pair(person, sender));
-}
-
-OptWord OptWordOf(std::string_view text, std::string_view sender) {
-  std::string word;
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return OptWord::kNone;
-  const size_t end = text.find_last_not_of(" \t\r\n");
-  for (const char c : text.substr(begin, end - begin + 1)) {
-    word += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  if (Contains(kStopWords, word)) return OptWord::kStop;
-  // The carriers of toll-free numbers do not know YES.
-  const bool toll_free = Contains(kTollFree, sender.substr(0, kTollFree[0].size()));
-  if (Contains(kStartWords, word) && !(toll_free && word == "YES")) return OptWord::kStart;
-  return OptWord::kNone;
 }
 
 }  // namespace tocsin::sim

@@ -63,8 +63,9 @@ const Message& Messages::Create(const Draft& draft, const Outcome& outcome, Send
   return message;
 }
 
-const Message& Messages::Receive(const Draft& draft, WallTime now) {
+const Message& Messages::Receive(const Draft& draft, std::string_view answer, WallTime now) {
   Message& message = Add(draft, now);
+  message.answer = answer;
   Enter(message, Status::kReceived, now);
   return message;
 }

@@ -52,6 +52,7 @@ struct Message {
   WallTime updated;
   std::array<std::int64_t, kStatuses> reached = {};  // Unix microseconds by Status; 0: never
   std::uint16_t acknowledged = 0;  // bit by Status: the webhook was answered with 2xx
+  std::string_view answer = {};    // Twilio's own, to an inbound STOP, START or HELP
   bool redacted = false;           // the body is shown empty
   bool deleted = false;            // the API does not show it
 
@@ -74,8 +75,8 @@ class Messages {
   // The message as it is in the create answer.
   const Message& Create(const Draft& draft, const Outcome& outcome, SenderQueues& queues,
                         WallTime now);
-  // An inbound message, received at once.
-  const Message& Receive(const Draft& draft, WallTime now);
+  // An inbound message, received at once. `answer` is for ever.
+  const Message& Receive(const Draft& draft, std::string_view answer, WallTime now);
 
   // Takes every step due at `now`, and gives what happened since the last call. `senders_of` names
   // a service's pool.

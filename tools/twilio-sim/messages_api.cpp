@@ -65,8 +65,8 @@ MessagesApi::Verdict MessagesApi::Decide(const CreateRequest* asked, size_t acco
     if (verdict.code == kNoError) {
       draft.request_number = attempt.number;
       const auto nearest = state_.NextDue();
-      const Message& message =
-          state_.messages.Create(draft, state_.outcomes.Next(draft.to), state_.queues, now);
+      const Outcome outcome = draft.outcome ? *draft.outcome : state_.outcomes.Next(draft.to);
+      const Message& message = state_.messages.Create(draft, outcome, state_.queues, now);
       attempt.message = message.number;
       verdict.resource.reserve(kUsualResource);
       AppendResource(verdict.resource, message, state_.messages.SidOf(message), state_.directory,

@@ -29,6 +29,7 @@ struct Raw {
   std::int64_t seed = -1;
   double time_scale = 1.0;
   int call_second = 20;
+  std::string limits = "none";
   size_t keep = kDefaultKeptMessages;
 };
 
@@ -122,6 +123,7 @@ Result<Settings> ToSettings(const Raw& raw) {
   settings.pace = Scaled(raw.time_scale);
   settings.pace.call_second = std::chrono::milliseconds(raw.call_second);
   settings.keep = raw.keep;
+  settings.twilios_limits = raw.limits == "twilio";
   return settings;
 }
 
@@ -152,6 +154,13 @@ std::optional<Options> ParseOptions(int argc, const char* const* argv, int& exit
                  "Milliseconds that a second on the telephone lasts: ringing, speech, pauses")
       ->check(CLI::Range(1, 60'000))
       ->capture_default_str();
+  app.add_option("--limits", raw.limits,
+                 "none, or twilio: segments a second of a sender, calls a second of an account")
+      ->check(CLI::IsMember({"none", "twilio"}))
+      ->capture_default_str();
+  app.add_option(
+      "--sms-url", options.settings.sms_url,
+      "Where inbound messages are posted, unless their sender has an address of its own");
   app.add_option("--keep", raw.keep, "Messages, calls and requests kept; the oldest are dropped")
       ->check(CLI::Range(size_t{1}, size_t{100'000'000}))
       ->capture_default_str();
@@ -175,6 +184,7 @@ std::optional<Options> ParseOptions(int argc, const char* const* argv, int& exit
     exit_code = kExitWrongUse;
     return std::nullopt;
   }
+  settings->sms_url = options.settings.sms_url;
   settings->callbacks_anywhere = options.settings.callbacks_anywhere;
   options.settings = *std::move(settings);
   return options;

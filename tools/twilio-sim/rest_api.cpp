@@ -1,6 +1,7 @@
 #include "tools/twilio-sim/rest_api.h"
 
 #include <array>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -75,6 +76,7 @@ Reply ErrorReply(int code) { return ErrorReply(code, std::string(ErrorOf(code).m
 bool RestApi::Authenticate(const http::Request& request, size_t& account) const {
   const auto credentials = ReadBasic(request);
   if (!credentials) return false;
+  const std::lock_guard lock(state_.mutex);
   const auto user = state_.directory.AccountOf(credentials->user);
   if (!user) return false;
   account = *user;
@@ -95,6 +97,9 @@ Reply RestApi::Route(const http::Request& request, const std::string& path, std:
     if (create && parts[3] == "Messages") messages_.NoteUnauthenticated(request, now);
     if (create && parts[3] == "Calls") calls_.NoteUnauthenticated(request, now);
     return ErrorReply(kBadCredentials);
+  }
+  if (parts.size() == 3 && parts[0] == "v1" && parts[1] == "AuthTokens") {
+    return tokens_.On(request, account, parts[2], now);
   }
   if (!shaped || parts[2] != state_.directory.Accounts()[account].sid) return NotFound(path);
   if (parts[3] == "Messages") {

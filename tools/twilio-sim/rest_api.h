@@ -9,6 +9,7 @@
 #include "tools/twilio-sim/messages_api.h"
 #include "tools/twilio-sim/reply.h"
 #include "tools/twilio-sim/state.h"
+#include "tools/twilio-sim/tokens_api.h"
 #include "tools/twilio-sim/voice/calls_api.h"
 
 namespace tocsin::sim {
@@ -18,7 +19,7 @@ class RestApi {
  public:
   // Both outlive it.
   RestApi(State& state, Exchange& exchange)
-      : state_(state), messages_(state), calls_(state, exchange) {}
+      : state_(state), messages_(state), calls_(state, exchange), tokens_(state) {}
 
   // `in_flight`: requests not answered yet, this one included.
   Reply Answer(const http::Request& request, std::uint64_t in_flight, WallTime now);
@@ -32,6 +33,7 @@ class RestApi {
   State& state_;
   MessagesApi messages_;
   CallsApi calls_;
+  TokensApi tokens_;
 };
 
 // The answers of any resource.

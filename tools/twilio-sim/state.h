@@ -29,16 +29,20 @@ struct Settings {
   Pace pace = {};
   size_t keep = kDefaultKeptMessages;  // messages, calls, and attempts at each as many
   bool callbacks_anywhere = false;     // else to loopback only
+  bool twilios_limits = false;         // senders and accounts are as fast as at Twilio
+  std::string sms_url = {};            // of every sender: where inbound messages go
 };
 
 struct State {
   explicit State(const Settings& settings)
       : directory(settings.accounts),
+        queues(settings.twilios_limits),
         faults(settings.seed),
         messages(settings.seed, settings.pace, settings.keep),
         journal(settings.keep),
         calls(settings.seed, settings.keep),
         call_journal(settings.keep) {
+    if (!settings.sms_url.empty()) directory.SetSmsUrl("", settings.sms_url);
     for (const std::string& number : settings.numbers) directory.Own(number);
     for (const auto& [account, number] : settings.owned) directory.OwnBy(number, account);
     for (const MessagingService& service : settings.services) directory.AddService(service);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 #include <string>
 
@@ -56,6 +57,20 @@ TEST(TwilioErrors, EveryRowIsFoundByItsCodeAndSaysWhatToDo) {
     EXPECT_THAT(row.action, Not(IsEmpty())) << row.code;
     EXPECT_NE(row.error_class, kUnknown) << row.code;
   }
+}
+
+TEST(TwilioErrors, TheTableIsTheListThatStandsBesideIt) {
+  std::ifstream list(TOCSIN_ERROR_CODES);
+  ASSERT_TRUE(list);
+  std::string written;
+  for (std::string line; std::getline(list, line);) {
+    if (!line.starts_with('#')) written += line + '\n';
+  }
+  std::string table;
+  for (const TwilioError& row : AllTwilioErrors()) {
+    table += std::to_string(row.code) + ' ' + std::string(NameOf(row.error_class)) + '\n';
+  }
+  EXPECT_EQ(table, written);
 }
 
 TEST(TwilioErrors, EveryClassHasANameOfItsOwn) {

@@ -374,3 +374,14 @@ def test_scripts_are_taken_in_turn(simulator):
     client = simulator.client()
     for status in ("busy", "completed", "completed"):
         ends(simulator, client.calls.create(to=TO, from_=FROM, twiml=HELLO).sid, status)
+
+
+def test_the_same_seed_gives_the_same_calls(simulator):
+    runs = []
+    for _ in range(2):
+        simulator.control("/sim/reset", {"seed": 99})
+        sids = [simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO).sid for _ in range(3)]
+        told = ends(simulator, sids[-1])
+        runs.append((sids, told.duration, [m["kind"] for m in book(simulator, sids[-1])["heard"]]))
+    assert runs[0] == runs[1]
+    simulator.control("/sim/reset", {"seed": 7})
