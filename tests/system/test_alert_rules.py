@@ -148,7 +148,7 @@ def step_of(alert, severity):
 
 def promtool(*arguments):
     assert shutil.which("promtool"), "Debian's package prometheus is missing"
-    ended = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
