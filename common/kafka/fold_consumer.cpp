@@ -52,7 +52,11 @@ class FoldConsumer::Impl final : public Member {
   const Folding folding_;
   mutable std::mutex mutex_;  // guards partitions_ against Gauges(); the thread alone writes
   std::vector<Partition> partitions_;
+  // Of the records in the batch: it is emptied in several places.
+  size_t BatchBytes() const { return batch_.empty() ? 0 : batch_bytes_; }
+
   std::vector<IncomingRecord> batch_;
+  size_t batch_bytes_ = 0;
   bool adrift_ = false;  // positions are not those of the store: nothing read now may be folded
 };
 
@@ -73,7 +77,8 @@ void FoldConsumer::Impl::Run() {
 
 void FoldConsumer::Impl::Gather() {
   SteadyTime deadline = std::chrono::steady_clock::now() + kPollRound;
-  while (!Stopping() && !adrift_ && batch_.size() < options_.max_records) {
+  while (!Stopping() && !adrift_ && batch_.size() < options_.max_records &&
+         BatchBytes() < options_.max_bytes) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return;
@@ -94,6 +99,7 @@ bool FoldConsumer::Impl::Add(const rd_kafka_message_t& message) {
     if (Seek(partition->topic, partition->number, partition->next)) return false;
   }
   partition->next = message.offset + 1;
+  batch_bytes_ = BatchBytes() + message.len;
   batch_.push_back(ToRecord(message));
   return true;
 }

@@ -21,6 +21,7 @@ struct FoldOptions {
   std::string group;  // with its prefix; shares out partitions, its offsets are but a hint
   std::vector<std::string> topics;         // with their prefix; one made later is found within 10 s
   size_t max_records = 2'000;              // of a batch
+  size_t max_bytes = 2u << 20;             // of its values; the last one may go beyond
   std::chrono::milliseconds max_wait{50};  // from a batch's first record to the fold
   std::chrono::milliseconds session{6'000};
   std::chrono::milliseconds heartbeat{1'500};
@@ -29,8 +30,8 @@ struct FoldOptions {
   std::chrono::milliseconds retry_cap{5'000};
   // Fetched ahead. A full queue stops fetching for a whole second (librdkafka 2.0.2), so it holds
   // more than a second of work.
-  std::int64_t queue_records = 50'000;
-  std::int64_t queue_kbytes = 32'768;
+  std::int64_t queue_records = 20'000;
+  std::int64_t queue_kbytes = 8'192;
 };
 
 struct Watermarks {
