@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "services/audit/alert_tables.h"
+#include "services/audit/dead_letters.h"
 #include "services/audit/record_tables.h"
 
 namespace tocsin::audit {
@@ -43,6 +44,7 @@ Status Store(Transaction& transaction, const std::string& cluster_id, Batch& bat
   });
   TOCSIN_TRY(NewFacts added, InsertFacts(transaction, batch.facts));
   TOCSIN_TRY(told.changed, WriteAlerts(transaction, added.alerts, batch.alerts, batch.facts));
+  TOCSIN_CHECK_OK(InsertDeadLetters(transaction, batch.dead_letters));
   TOCSIN_CHECK_OK(InsertKeys(transaction, batch.keys));
   TOCSIN_CHECK_OK(InsertUnparsed(transaction, cluster_id, batch.unparsed));
   told.new_facts = added.count;

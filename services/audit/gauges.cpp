@@ -14,13 +14,16 @@ namespace {
 const telemetry::Buckets kBatchSeconds{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
 
 // What a reading call can end with; whatever else there is counts as INTERNAL.
-constexpr std::array<std::string_view, 8> kAnswers{
-    "OK",        "INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED",
-    "NOT_FOUND", "OVERLOADED",       "NOT_BUILT",       "POSTGRES_UNAVAILABLE"};
+constexpr std::array<std::string_view, 11> kAnswers{
+    "OK",        "INVALID_ARGUMENT",     "UNAUTHENTICATED",  "PERMISSION_DENIED",
+    "NOT_FOUND", "OVERLOADED",           "EXPIRED",          "IN_DOUBT",
+    "NOT_BUILT", "POSTGRES_UNAVAILABLE", "KAFKA_UNAVAILABLE"};
 constexpr const char* kBatchTime = "tocsin_audit_batch_timestamp_seconds";
 constexpr const char* kBatchTimeHelp =
     "Append time of the oldest record of the batch under way, or of the last one";
-constexpr std::array<std::string_view, 3> kMethods{"GetAlert", "ListAlerts", "WatchAlert"};
+constexpr std::array<std::string_view, 6> kMethods{"GetAlert",          "ListAlerts",
+                                                   "WatchAlert",        "ListDeadLetters",
+                                                   "RedriveDeadLetter", "DropDeadLetter"};
 
 std::int64_t LagOf(const kafka::FoldGauge& gauge) {
   if (gauge.log.high < 0) return 0;
@@ -72,6 +75,27 @@ std::function<Status(std::span<const IncomingRecord>)> Measured(
   };
 }
 
+std::function<void(const LedgerCount&)> ShowLedger(telemetry::Metrics& metrics) {
+  std::map<std::string, telemetry::Gauge*> states;
+  for (const std::string& state : LedgerStates())
+    states[state] = &metrics.Gauge("tocsin_ledger_alerts",
+                                   "Alerts accepted in the last day, by what became of them",
+                                   {{"state", state}});
+  telemetry::Gauge& overdue = metrics.Gauge(
+      "tocsin_ledger_overdue", "Alerts past their deadline and its grace without an end");
+  telemetry::Gauge& difference = metrics.Gauge("tocsin_ledger_difference",
+                                               "Alerts of the last day for which accepted and the "
+                                               "sum of the states do not agree; 0 is well");
+  return [states = std::move(states), &overdue, &difference](const LedgerCount& count) {
+    for (const auto& [state, gauge] : states) {
+      const auto known = count.alerts.find(state);
+      gauge->Set(known == count.alerts.end() ? 0 : static_cast<double>(known->second));
+    }
+    overdue.Set(static_cast<double>(count.overdue));
+    difference.Set(static_cast<double>(count.difference));
+  };
+}
+
 Answered CountAnswers(telemetry::Metrics& metrics) {
   const auto counter = [&metrics](std::string_view method,
                                   std::string_view reason) -> telemetry::Counter& {
@@ -99,9 +123,9 @@ struct Gauges::Life {
 
 Gauges::Gauges(telemetry::Metrics& metrics, const FoldedTopics& topics,
                const kafka::FoldConsumer& consumer, const PositionBoard& board,
-               const postgres::ReaderPool& readers)
+               const postgres::ReaderPool& readers, const AlertWatch& watch)
     : life_(std::make_shared<Life>()) {
-  metrics.BeforeText([life = life_, &metrics, &topics, &consumer, &board, &readers] {
+  metrics.BeforeText([life = life_, &metrics, &topics, &consumer, &board, &readers, &watch] {
     const std::lock_guard lock(life->mutex);
     if (life->over) return;
     std::array<std::int64_t, kTopicKinds.size()> lag{};
@@ -124,6 +148,8 @@ Gauges::Gauges(telemetry::Metrics& metrics, const FoldedTopics& topics,
         .Set(unfinished == 0 ? 0 : metrics.Gauge(kBatchTime, kBatchTimeHelp).Value());
     metrics.Gauge("tocsin_audit_waiting_calls", "Calls that wait for a position to be folded")
         .Set(static_cast<double>(board.waiting()));
+    metrics.Gauge("tocsin_audit_watchers", "Streams of WatchAlert that are open")
+        .Set(static_cast<double>(watch.watching()));
     metrics.Gauge("tocsin_audit_waiting_reads", "Calls that wait for a reader")
         .Set(static_cast<double>(readers.waiting()));
   });

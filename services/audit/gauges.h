@@ -6,6 +6,7 @@
 #include "common/kafka/fold_consumer.h"
 #include "common/telemetry/metrics.h"
 #include "services/audit/fold_store.h"
+#include "services/audit/ledger.h"
 #include "services/audit/status_service.h"
 
 namespace tocsin::audit {
@@ -18,6 +19,9 @@ std::function<Status(std::span<const IncomingRecord>)> Measured(
     telemetry::Metrics& metrics, std::function<Status(std::span<const IncomingRecord>)> fold,
     std::function<void(const Error&)> failed);
 
+// Shows the latest count.
+std::function<void(const LedgerCount&)> ShowLedger(telemetry::Metrics& metrics);
+
 Answered CountAnswers(telemetry::Metrics& metrics);
 
 // Records in the logs and not folded, by kind of topic, and who waits: brought up to date whenever
@@ -26,7 +30,7 @@ class Gauges {
  public:
   Gauges(telemetry::Metrics& metrics, const FoldedTopics& topics,
          const kafka::FoldConsumer& consumer, const PositionBoard& board,
-         const postgres::ReaderPool& readers);
+         const postgres::ReaderPool& readers, const AlertWatch& watch);
   ~Gauges();
   Gauges(const Gauges&) = delete;
   Gauges& operator=(const Gauges&) = delete;

@@ -129,6 +129,19 @@ Objection AddWebhook(const IncomingRecord& record, Batch& batch) {
   return {};
 }
 
+Objection AddDeadLetter(const IncomingRecord& record, Batch& batch) {
+  v1::DeadRecord letter;
+  if (!letter.ParseFromString(record.value)) return "not a DeadRecord";
+  if (!letter.has_work()) return "a dead letter of a record that could not be read";
+  if (const Objection no = CheckName(letter.work().try_()); !no.empty()) return no;
+  if (letter.work().client_id().size() > kNameLimit || letter.reason().size() > kNameLimit ||
+      letter.explanation().size() > kNoteLimit)
+    return "text out of bounds";
+  *letter.mutable_position() = record.position;
+  batch.dead_letters.push_back(std::move(letter));
+  return {};
+}
+
 Objection Add(const IncomingRecord& record, TopicKind kind, Batch& batch) {
   switch (kind) {
     case TopicKind::kSmsLane:
@@ -137,6 +150,8 @@ Objection Add(const IncomingRecord& record, TopicKind kind, Batch& batch) {
       return AddAcceptance(record, batch);
     case TopicKind::kEvents: return AddEvent(record, batch);
     case TopicKind::kWebhooks: return AddWebhook(record, batch);
+    case TopicKind::kSmsDead:
+    case TopicKind::kVoiceDead: return AddDeadLetter(record, batch);
   }
   return {};
 }
@@ -152,6 +167,8 @@ FoldedTopics::FoldedTopics(const Topics& topics) {
     kinds_.emplace(std::move(lane), TopicKind::kVoiceLane);
   kinds_.emplace(topics.Events(), TopicKind::kEvents);
   kinds_.emplace(topics.Webhooks(), TopicKind::kWebhooks);
+  kinds_.emplace(topics.Dead(v1::CHANNEL_SMS), TopicKind::kSmsDead);
+  kinds_.emplace(topics.Dead(v1::CHANNEL_VOICE), TopicKind::kVoiceDead);
 }
 
 std::optional<TopicKind> FoldedTopics::KindOf(const std::string& topic) const {

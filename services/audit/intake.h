@@ -20,9 +20,9 @@ namespace tocsin::audit {
 constexpr size_t kUnparsedBytes = 64 * 1024;  // kept of a record that cannot be read
 
 // Where records come from; also the values of the metrics' label `topic_kind`.
-enum class TopicKind { kSmsLane, kVoiceLane, kEvents, kWebhooks };
-constexpr std::array<std::string_view, 4> kTopicKinds{"sms_lane", "voice_lane", "events",
-                                                      "webhooks"};
+enum class TopicKind { kSmsLane, kVoiceLane, kEvents, kWebhooks, kSmsDead, kVoiceDead };
+constexpr std::array<std::string_view, 6> kTopicKinds{"sms_lane", "voice_lane", "events",
+                                                      "webhooks", "sms_dead",   "voice_dead"};
 std::string_view NameOf(TopicKind kind);
 
 // The topics that audit folds, with their kinds. Immutable, thread-safe.
@@ -80,6 +80,7 @@ struct Batch {
   std::map<std::string, AlertRow> alerts;                                 // by alert_id
   std::vector<AlertFact> facts;
   std::vector<v1::WebhookRecord> webhooks;
+  std::vector<v1::DeadRecord> dead_letters;   // `position` is that of the letter itself
   std::map<std::string, WrappedKeyRow> keys;  // by dek_id
   std::vector<UnparsedRow> unparsed;
   std::map<TopicKind, size_t> counts;

@@ -1,4 +1,5 @@
 // tocsin-audit: folds the logs into PostgreSQL and says what became of alerts.
+#include <malloc.h>
 #include <unistd.h>
 #include <memory>
 
@@ -8,11 +9,14 @@
 #include "common/crypto/vault.h"
 #include "common/kafka/admin.h"
 #include "common/kafka/fold_consumer.h"
+#include "common/kafka/producer.h"
+#include "common/ports/clock.h"
 #include "common/rpc/server.h"
 #include "common/service/health.h"
 #include "common/service/runtime.h"
 #include "common/telemetry/explain.h"
 #include "common/telemetry/log.h"
+#include "services/audit/admin_service.h"
 #include "services/audit/config.h"
 #include "services/audit/fold_store.h"
 #include "services/audit/gauges.h"
@@ -29,6 +33,13 @@ using telemetry::Severity;
 
 constexpr std::chrono::milliseconds kTopicsLimit{10'000};
 constexpr std::chrono::milliseconds kAskLimit{2'000};
+// Few records, each waited for by an operator.
+constexpr kafka::ProducerProfile kActsProfile{.delivery_timeout = std::chrono::milliseconds(4'000),
+                                              .max_records = 1'000,
+                                              .max_kbytes = 4'096};
+// Every thread of gRPC and librdkafka would keep a heap of its own, each as large as its largest
+// moment.
+constexpr int kHeaps = 2;
 
 // The id of the cluster whose topics stand ready; nothing when a stop was asked for before.
 std::optional<std::string> ReachKafka(const Config& config, service::Runtime& runtime,
@@ -73,7 +84,8 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
   PositionBoard board(config.postgres, *cluster_id);
   AlertWatch watch(config.postgres);
   postgres::ReaderPool readers(config.postgres, config.readers, config.waiting_reads);
-  Upkeep upkeep(std::make_unique<FoldStore>(config.postgres, *cluster_id, topics), failed);
+  Upkeep upkeep(std::make_unique<FoldStore>(config.postgres, *cluster_id, topics), config.postgres,
+                ShowLedger(metrics), failed);
 
   FoldStore store(config.postgres, *cluster_id, topics);
   store.OnFolded([&board, &watch, count = CountFolded(metrics)](const Folded& folded) {
@@ -97,14 +109,20 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
   StatusService status({runtime.registry(), topics, board, readers, vault, watch},
                        CountAnswers(metrics));
   UnbuiltAuditService audit(runtime.registry());
-  UnbuiltAdminService administration(runtime.registry());
+  const SystemClock clock;
+  const Topics names(config.base.kafka.prefix);
+  auto producer =
+      kafka::Producer::Create(config.base.kafka, kActsProfile, runtime.KafkaHooks("producer"));
+  if (!producer) return telemetry::Explain(producer.error());
+  AdminService administration({clock, runtime.registry(), readers, vault, **producer, names},
+                              CountAnswers(metrics));
   auto server = rpc::Server::Start(
       {.address = config.grpc_address,
        .names = {v1::StatusService::service_full_name(), v1::AuditService::service_full_name(),
                  v1::AdminService::service_full_name()}},
       {&status, &audit, &administration});
   if (!server) return telemetry::Explain(server.error());
-  const Gauges gauges(metrics, topics, **consumer, board, readers);
+  const Gauges gauges(metrics, topics, **consumer, board, readers, watch);
   postgres::Session asking(config.postgres);
   service::Health health(runtime.readiness(),
                          {{"kafka",
@@ -137,6 +155,7 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
 
 int main(int argc, char** argv) {
   using namespace tocsin;
+  mallopt(M_ARENA_MAX, audit::kHeaps);
   config::Reader reader(config::ParseCommandLine(
       argc, argv, "Folds Tocsin's logs into PostgreSQL and says what became of alerts."));
   const audit::Config config = audit::Config::Read(reader);

@@ -40,22 +40,4 @@ ServerUnaryReactor* UnbuiltAuditService::ErasePerson(CallbackServerContext* cont
   return Refuse(*context, registry_, "ErasePerson");
 }
 
-ServerUnaryReactor* UnbuiltAdminService::ListDeadLetters(
-    CallbackServerContext* context, const v1::ListDeadLettersRequest* /*request*/,
-    v1::ListDeadLettersResponse* /*response*/) {
-  return Refuse(*context, registry_, "ListDeadLetters");
-}
-
-ServerUnaryReactor* UnbuiltAdminService::RedriveDeadLetter(
-    CallbackServerContext* context, const v1::RedriveDeadLetterRequest* /*request*/,
-    v1::RedriveDeadLetterResponse* /*response*/) {
-  return Refuse(*context, registry_, "RedriveDeadLetter");
-}
-
-ServerUnaryReactor* UnbuiltAdminService::DropDeadLetter(
-    CallbackServerContext* context, const v1::DropDeadLetterRequest* /*request*/,
-    v1::DropDeadLetterResponse* /*response*/) {
-  return Refuse(*context, registry_, "DropDeadLetter");
-}
-
 }  // namespace tocsin::audit

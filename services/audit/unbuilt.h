@@ -1,10 +1,9 @@
-// Services whose wire is laid and whose work is not: a caller with the scope is refused with
+// A service whose wire is laid and whose work is not: a caller with the scope is refused with
 // NOT_BUILT, so that it learns the bound rather than meeting silence.
 #pragma once
 
 #include "common/ports/registry_source.h"
 #include "services/audit/call.h"
-#include "tocsin/v1/admin_service.grpc.pb.h"
 #include "tocsin/v1/audit_service.grpc.pb.h"
 
 namespace tocsin::audit {
@@ -23,25 +22,6 @@ class UnbuiltAuditService final : public v1::AuditService::CallbackService {
   grpc::ServerUnaryReactor* ErasePerson(grpc::CallbackServerContext* context,
                                         const v1::ErasePersonRequest* request,
                                         v1::ErasePersonResponse* response) override;
-
- private:
-  const RegistrySource& registry_;
-};
-
-class UnbuiltAdminService final : public v1::AdminService::CallbackService {
- public:
-  // The registry outlives every call.
-  explicit UnbuiltAdminService(const RegistrySource& registry) : registry_(registry) {}
-
-  grpc::ServerUnaryReactor* ListDeadLetters(grpc::CallbackServerContext* context,
-                                            const v1::ListDeadLettersRequest* request,
-                                            v1::ListDeadLettersResponse* response) override;
-  grpc::ServerUnaryReactor* RedriveDeadLetter(grpc::CallbackServerContext* context,
-                                              const v1::RedriveDeadLetterRequest* request,
-                                              v1::RedriveDeadLetterResponse* response) override;
-  grpc::ServerUnaryReactor* DropDeadLetter(grpc::CallbackServerContext* context,
-                                           const v1::DropDeadLetterRequest* request,
-                                           v1::DropDeadLetterResponse* response) override;
 
  private:
   const RegistrySource& registry_;

@@ -7,18 +7,23 @@
 
 #include "common/base/error.h"
 #include "services/audit/fold_store.h"
+#include "services/audit/ledger.h"
 
 namespace tocsin::audit {
 
 constexpr std::chrono::seconds kSweepEvery{2};
+constexpr std::chrono::seconds kLedgerEvery{30};
 constexpr std::chrono::hours kMonthsEvery{1};  // at once again after a failure, with the next sweep
 
 // A thread of its own: joins callbacks to tries that became known beside them, and makes the
-// months' partitions. Every replica does it; PostgreSQL's locks keep them apart.
+// months' partitions, and counts what the ledger must show. Every replica does it; PostgreSQL's
+// locks keep them apart.
 class Upkeep {
  public:
-  // `store` is for this thread alone. `failed` hears of each error and must not block.
-  Upkeep(std::unique_ptr<FoldStore> store, std::function<void(const Error&)> failed);
+  // `store` and `database` are for this thread alone. `counted` hears of each count, `failed` of
+  // each error; they must not block.
+  Upkeep(std::unique_ptr<FoldStore> store, postgres::Options database,
+         std::function<void(const LedgerCount&)> counted, std::function<void(const Error&)> failed);
 
  private:
   std::jthread thread_;  // stops and joins when destroyed, after the statement under way

@@ -79,7 +79,8 @@ std::string Ask(const postgres::Options& options, const std::string& sql) {
 void Clear(const postgres::Options& options) {
   Ask(options,
       "TRUNCATE tocsin.alerts, tocsin.tries, tocsin.facts, tocsin.webhooks, tocsin.orphans,"
-      " tocsin.wrapped_keys, tocsin.positions, tocsin.unparsed");
+      " tocsin.wrapped_keys, tocsin.positions, tocsin.unparsed,"
+      " tocsin.dead_letters");
 }
 
 }  // namespace tocsin::audit

@@ -60,8 +60,8 @@ class StatusServiceTest : public testing::Test {
         readers(database, 2, 16),
         watch(database),
         service({registry, topics, board, readers, vault, watch}, [](auto, auto) {}),
-        administration(registry),
-        server(rpc::Server::Start({.address = "127.0.0.1:0"}, {&service, &administration}).value()),
+        unbuilt(registry),
+        server(rpc::Server::Start({.address = "127.0.0.1:0"}, {&service, &unbuilt}).value()),
         channel(grpc::CreateChannel("127.0.0.1:" + std::to_string(server->port()),
                                     grpc::InsecureChannelCredentials())) {}
 
@@ -95,7 +95,7 @@ class StatusServiceTest : public testing::Test {
   AlertWatch watch;
   FakeVault vault;
   StatusService service;
-  UnbuiltAdminService administration;
+  UnbuiltAuditService unbuilt;
   std::unique_ptr<rpc::Server> server;
   std::shared_ptr<grpc::Channel> channel;
   v1::GetAlertResponse response;
@@ -271,15 +271,15 @@ TEST_F(StatusServiceTest, ListsForTheCallerOnly) {
 }
 
 TEST_F(StatusServiceTest, SaysWhatIsNotBuiltToThoseWhoMayAskOnly) {
-  const auto drop = [&](const std::string& key) {
+  const auto verify = [&](const std::string& key) {
     grpc::ClientContext context;
     if (!key.empty()) context.AddMetadata("authorization", "Bearer " + key);
-    v1::DropDeadLetterResponse dropped;
-    return v1::AdminService::NewStub(channel)->DropDeadLetter(&context, {}, &dropped);
+    v1::VerifyTrailResponse verified;
+    return v1::AuditService::NewStub(channel)->VerifyTrail(&context, {}, &verified);
   };
-  EXPECT_EQ(ReasonOf(drop("")), "UNAUTHENTICATED:authorization");
-  EXPECT_EQ(ReasonOf(drop(kKey)), "PERMISSION_DENIED");
-  EXPECT_EQ(ReasonOf(drop(kAdminKey)), "NOT_BUILT");
+  EXPECT_EQ(ReasonOf(verify("")), "UNAUTHENTICATED:authorization");
+  EXPECT_EQ(ReasonOf(verify(kKey)), "PERMISSION_DENIED");
+  EXPECT_EQ(ReasonOf(verify(kAdminKey)), "NOT_BUILT");
 }
 
 class StatusServiceWithoutPostgresTest : public StatusServiceTest {

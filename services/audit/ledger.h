@@ -1,0 +1,37 @@
+// The invariant of the alerts: accepted = delivered + … + under way, and nothing stays open past
+// its deadline.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "common/postgres/session.h"
+
+namespace tocsin::audit {
+
+// How long back alerts are counted: older ones have their ends, and the count must not grow with
+// history.
+constexpr std::chrono::hours kLedgerSpan{24};
+// Receipts come up to an hour behind the horizon.
+constexpr std::chrono::hours kOverdueGrace{1};
+// An event may be folded before the acceptance of its alert, but not for this long.
+constexpr std::chrono::minutes kAcceptanceGrace{10};
+
+struct LedgerCount {
+  std::map<std::string, std::int64_t> alerts;  // by name of state: "delivered", "pending", …
+  std::int64_t overdue = 0;                    // of whatever age
+  // Alerts without a state of the list, with an end that does not fit their state, or that are told
+  // of and were never accepted.
+  std::int64_t difference = 0;
+};
+
+std::vector<std::string> LedgerStates();
+
+// Blocks for three statements.
+Result<LedgerCount> CountLedger(postgres::Session& session, WallTime now);
+
+}  // namespace tocsin::audit

@@ -1,0 +1,6 @@
+-- Revert tocsin:dead_letters from pg
+BEGIN;
+
+DROP TABLE tocsin.dead_letters;
+
+COMMIT;
