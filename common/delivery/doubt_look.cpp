@@ -43,7 +43,10 @@ std::vector<v1::Receipt> DoubtLook::FindInList(const v1::WorkRecord& look,
                              .from = FromUnixMicros(doubt.post_began_us()) - kCarrierSkew,
                              .until = FromUnixMicros(doubt.began_us()) + kCarrierSkew},
                             parts_.clock.SteadyNow() + kListLimit);
-  if (!listed) return {};
+  if (!listed) {
+    parts_.list_failed(listed.error());
+    return {};
+  }
   std::vector<TakenEntry> fitting;
   for (const TakenEntry& entry : *listed)
     if (WithinDoubt(doubt, entry.created) &&

@@ -2,6 +2,7 @@
 // the policy.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "common/base/result.h"
@@ -25,6 +26,7 @@ class DoubtLook {
     Claims& claims;
     Vault& vault;
     TakenList& list;
+    std::function<void(const Error&)> list_failed;
   };
 
   DoubtLook(Parts parts, const DoubtSchedule& schedule) : parts_(parts), schedule_(schedule) {}

@@ -63,7 +63,8 @@ DeliveryPipeline::DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySet
     : channel_(channel),
       parts_(parts),
       settings_(std::move(settings)),
-      look_({parts.clock, parts.claims, parts.vault, parts.list}, settings_.retry.doubt) {}
+      look_({parts.clock, parts.claims, parts.vault, parts.list, settings_.list_failed},
+            settings_.retry.doubt) {}
 
 Result<Passage> DeliveryPipeline::Deliver(const IncomingRecord& record) {
   Try attempt{record, {}, parts_.registry.Now()};

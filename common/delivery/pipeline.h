@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,8 @@ struct DeliverySettings {
   // due. Called on sender threads; must not block.
   std::function<void(v1::AlertClass alert_class, Micros waited)> handed_over = [](v1::AlertClass,
                                                                                   Micros) {};
+  // A look could not read the carrier's list. Called on sender threads; must not block.
+  std::function<void(const Error&)> list_failed = [](const Error&) {};
 };
 
 // How a record left the pipeline, for metrics.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
 
 #include "common/crypto/keyring.h"
@@ -63,6 +64,13 @@ struct Consumers {
   std::unique_ptr<kafka::GroupConsumer> facts;
   std::unique_ptr<kafka::GroupConsumer> relay;
 
+  std::map<std::string, const kafka::GroupConsumer*> ByGroup() const {
+    return {{"sms.emergency", emergency.get()},
+            {"sms.other", other.get()},
+            {"sms.facts", facts.get()},
+            {"relay", relay.get()}};
+  }
+
   bool Stop() const {
     const bool first = emergency->Stop();
     const bool second = other->Stop();
@@ -104,6 +112,82 @@ Result<Consumers> StartConsumers(const Config& config, service::Runtime& runtime
   return consumers;
 }
 
+twilio::RestSettings RestOf(const Config& config, service::Runtime& runtime) {
+  return {.base_url = config.twilio_base_url,
+          .proxy = {},
+          .ca_file = {},
+          .connect_limit = config.connect_limit,
+          .post_limit =
+              std::chrono::duration_cast<std::chrono::milliseconds>(config.delivery.post_limit),
+          .observe = service::ObservePosts(runtime.metrics(), runtime.spans(), v1::CHANNEL_SMS)};
+}
+
+DeliverySettings DeliveryOf(const Config& config, service::Runtime& runtime) {
+  DeliverySettings delivery = config.delivery;
+  delivery.handed_over = service::ObserveHandovers(runtime.metrics(), v1::CHANNEL_SMS);
+  delivery.list_failed = [&runtime](const Error& error) { runtime.NeighbourFailed(error); };
+  return delivery;
+}
+
+ClaimsRebuild::Observer ObserverOf(service::Runtime& runtime) {
+  runtime.readiness().Declare("claims");
+  return {.known = [&runtime](bool known) { runtime.readiness().Set("claims", known); },
+          .restored =
+              [](size_t facts, bool whole) {
+                Log(Severity::kInfo, "claims.restored", "claims restored from the log",
+                    {{"facts", facts}, {"whole", whole}});
+              },
+          .failed = [&runtime](const Error& error) { runtime.NeighbourFailed(error); }};
+}
+
+// Follows the consents into the book; gives nothing when a stop came before all were read. Nothing
+// is sent before every opt-out is known.
+Result<std::unique_ptr<kafka::TableReader>> ReadConsents(const Config& config,
+                                                         service::Runtime& runtime,
+                                                         const telemetry::StopSignal& stop,
+                                                         const Topics& topics,
+                                                         ConsentBook& consents) {
+  TOCSIN_TRY(auto table, kafka::TableReader::Start(
+                             config.base.kafka, {topics.Consents()},
+                             [&consents](const IncomingRecord& record) {
+                               v1::ConsentRecord consent;
+                               if (consent.ParseFromString(record.value)) consents.Apply(consent);
+                             },
+                             runtime.KafkaHooks("consents")));
+  const auto caught_up = [&]() -> Status {
+    if (table->WaitCaughtUp(std::chrono::steady_clock::now() + 1s)) return {};
+    return Fail(ErrorCode::kKafkaUnavailable, "reading the consents");
+  };
+  if (!service::RetryUntil(stop.Token(), caught_up,
+                           [&](const Error& error) { runtime.NeighbourFailed(error); }))
+    return std::unique_ptr<kafka::TableReader>();
+  runtime.readiness().Set("consents", true);
+  return table;
+}
+
+struct Draining {
+  SenderPool& facts;
+  SenderPool& pool;
+  Relay& relay;
+  Consumers& consumers;
+  kafka::Producer& producer;
+};
+
+// False when a consumer's thread had to be left behind.
+bool Drain(const Config& config, service::Runtime& runtime, const Draining& parts) {
+  Log(Severity::kInfo, "service.draining", "finishing what is in flight");
+  runtime.readiness().StartDraining();
+  const auto deadline = std::chrono::steady_clock::now() + config.base.drain;
+  const bool taken = parts.facts.Stop(deadline);
+  const bool finished = parts.pool.Stop(deadline) && taken;
+  parts.relay.Stop();
+  const bool left = parts.consumers.Stop();
+  const Status flushed = parts.producer.Flush(config.base.drain);
+  Log(finished && left && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped",
+      "stopped");
+  return left;
+}
+
 int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyring,
           const telemetry::StopSignal& stop) {
   const SystemClock clock;
@@ -121,17 +205,11 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   });
   redis::ClaimStore claims(redis);
   redis::GcraPacer pacer(redis);
-  const twilio::RestSettings rest{
-      .base_url = config.twilio_base_url,
-      .proxy = {},
-      .ca_file = {},
-      .connect_limit = config.connect_limit,
-      .post_limit =
-          std::chrono::duration_cast<std::chrono::milliseconds>(config.delivery.post_limit),
-      .observe = service::ObservePosts(runtime.metrics(), runtime.spans(), v1::CHANNEL_SMS)};
-  twilio::SmsCarrier carrier(
-      {.rest = rest, .public_base_url = config.public_base_url, .topics = topics}, vault, clock);
-  twilio::MessageList list(rest);
+  twilio::SmsCarrier carrier({.rest = RestOf(config, runtime),
+                              .public_base_url = config.public_base_url,
+                              .topics = topics},
+                             vault, clock);
+  twilio::MessageList list(RestOf(config, runtime));
   for (const char* dependency : {"kafka", "redis", "consents"})
     runtime.readiness().Declare(dependency);
   const auto complain = [&](const Error& error) { runtime.NeighbourFailed(error); };
@@ -141,41 +219,20 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   };
   if (!service::RetryUntil(stop.Token(), prepare, complain)) return 0;
 
-  ConsentBook consents;
-  auto table = kafka::TableReader::Start(
-      config.base.kafka, {topics.Consents()},
-      [&](const IncomingRecord& record) {
-        v1::ConsentRecord consent;
-        if (consent.ParseFromString(record.value)) consents.Apply(consent);
-      },
-      runtime.KafkaHooks("consents"));
-  if (!table) return telemetry::Explain(table.error());
-  const auto caught_up = [&]() -> Status {  // nothing is sent before every opt-out is known
-    if ((*table)->WaitCaughtUp(clock.SteadyNow() + 1s)) return {};
-    return Fail(ErrorCode::kKafkaUnavailable, "reading the consents");
-  };
-  if (!service::RetryUntil(stop.Token(), caught_up, complain)) return 0;
-  runtime.readiness().Set("consents", true);
-
-  DeliverySettings delivery = config.delivery;
-  delivery.handed_over = service::ObserveHandovers(runtime.metrics(), v1::CHANNEL_SMS);
   redis::ClaimStoreMemory memory(redis);
   kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
-  runtime.readiness().Declare("claims");
   ClaimsRebuild rebuild({clock, memory, history, topics},
-                        config.delivery.lease - config.delivery.post_limit,
-                        {.known = [&](bool known) { runtime.readiness().Set("claims", known); },
-                         .restored =
-                             [](size_t facts, bool whole) {
-                               Log(Severity::kInfo, "claims.restored", "claims restored",
-                                   {{"facts", facts}, {"whole", whole}});
-                             },
-                         .failed = complain});
+                        config.delivery.lease - config.delivery.post_limit, ObserverOf(runtime));
   restorer = &rebuild;
+  ConsentBook consents;
+  const auto table = ReadConsents(config, runtime, stop, topics, consents);
+  if (!table) return telemetry::Explain(table.error());
+  if (*table == nullptr) return 0;
+
   DeliveryPipeline pipeline(v1::CHANNEL_SMS,
                             {clock, runtime.registry(), consents, claims, pacer, vault, carrier,
                              list, **producer, topics},
-                            delivery);
+                            DeliveryOf(config, runtime));
   const SenderPoolObserver observer = Observe(runtime.metrics(), complain);
   SenderPool pool(pipeline, config.pool, observer);
   CallbackDesk desk(v1::CHANNEL_SMS, {clock, claims, **producer, history, topics},
@@ -185,15 +242,8 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   Relay relay(clock, **producer, topics);
   auto consumers = StartConsumers(config, runtime, topics, pool, facts, relay);
   if (!consumers) return telemetry::Explain(consumers.error());
-  ExportGauges(runtime.metrics(), {pool,
-                                   config.pool,
-                                   redis,
-                                   config.redis.pool_size,
-                                   relay,
-                                   {{"sms.emergency", consumers->emergency.get()},
-                                    {"sms.other", consumers->other.get()},
-                                    {"sms.facts", consumers->facts.get()},
-                                    {"relay", consumers->relay.get()}}});
+  ExportGauges(runtime.metrics(),
+               {pool, config.pool, redis, config.redis.pool_size, relay, consumers->ByGroup()});
   const service::Health health(
       runtime.readiness(),
       {{"kafka",
@@ -206,16 +256,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   Log(Severity::kInfo, "service.started", "delivering", {{"senders", config.pool.senders}});
 
   stop.Wait();
-  Log(Severity::kInfo, "service.draining", "finishing what is in flight");
-  runtime.readiness().StartDraining();
-  const auto drained = std::chrono::steady_clock::now() + config.base.drain;
-  const bool taken = facts.Stop(drained);
-  const bool finished = pool.Stop(drained) && taken;
-  relay.Stop();
-  const bool left = consumers->Stop();
-  const Status flushed = (*producer)->Flush(config.base.drain);
-  Log(finished && left && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped",
-      "stopped");
+  const bool left = Drain(config, runtime, {facts, pool, relay, *consumers, **producer});
   runtime.CloseOps();
   if (!left) _exit(0);  // librdkafka's close hangs; everything of ours is on disk
   return 0;
