@@ -37,6 +37,14 @@ def accepted():
     return set()
 
 
+def send_at_once(client, accepted, count):
+    """All in one call, so that their POSTs are in flight together."""
+    results = client.batch([api.request(f"+1514{number}") for number in itertools.islice(numbers, count)]).results
+    sent = [result.accepted for result in results]
+    accepted |= {answer.alert_id for answer in sent}
+    return sent
+
+
 def enqueue(client, number, fields):
     """The answer, or None when the call may be repeated: its key makes that safe."""
     try:
@@ -120,8 +128,8 @@ def test_a_worker_killed_between_acceptance_and_receipt_leaves_no_second_message
 
 
 def test_redis_flushed_while_a_worker_is_killed_loses_and_doubles_nothing(stack, client, simulator, accepted):
-    simulator.faults(create={"latency_ms": 1000})
-    alerts = send(client, accepted, 100)
+    simulator.faults(create={"latency_ms": 1500})
+    alerts = send_at_once(client, accepted, 60)
     poll.until("POSTs are in flight", lambda: stack.gauge("sms-worker", "tocsin_senders_busy") >= 20)
     stack.kill("sms-worker-1")
     redis.Redis.from_url(stack.env["TOCSIN_REDIS_URL"]).flushall()
@@ -133,9 +141,9 @@ def test_redis_flushed_while_a_worker_is_killed_loses_and_doubles_nothing(stack,
 
 
 def test_redis_flushed_under_a_running_worker_needs_no_restart(stack, client, simulator, accepted):
-    simulator.faults(create={"latency_ms": 500})
-    alerts = send(client, accepted, 60)
-    poll.until("POSTs are in flight", lambda: stack.gauge("sms-worker", "tocsin_senders_busy") >= 10)
+    simulator.faults(create={"latency_ms": 1500})
+    alerts = send_at_once(client, accepted, 60)
+    poll.until("POSTs are in flight", lambda: stack.gauge("sms-worker", "tocsin_senders_busy") >= 20)
     redis.Redis.from_url(stack.env["TOCSIN_REDIS_URL"]).flushall()
     alerts += send(client, accepted, 20)
     books = settle(stack, accepted)
