@@ -19,7 +19,7 @@ constexpr Micros kFetch = 2ms;
 constexpr Micros kCommitInterval = 500ms;
 constexpr Micros kFirstWait = 50ms;  // of a sender whose neighbour does not answer
 constexpr Micros kLongestWait = 1s;
-constexpr Micros kRelayAhead = 20s;  // when it fires early
+constexpr Micros kRelayAhead = 4s;  // when it fires early
 constexpr Micros kLongerHorizon = 1h;
 // Of one run. Workers that die again and again before they commit multiply every record in hand:
 // such a storm costs much and shows nothing new.
@@ -168,9 +168,8 @@ bool Process::Hand(const Place& place, Assigned& assigned, const IncomingRecord&
 }
 
 bool Process::HandToLane(IncomingRecord&& record, std::function<void()> finish) {
-  const std::vector<std::string> names = world_.topics.Lanes(v1::CHANNEL_SMS);
-  const auto lane =
-      static_cast<size_t>(std::ranges::find(names, record.position.topic()) - names.begin());
+  const auto lane = static_cast<size_t>(std::ranges::find(world_.lanes, record.position.topic()) -
+                                        world_.lanes.begin());
   if (lanes_[lane].size() >= kLaneRoom) return false;
   lanes_[lane].push_back({AsTheBugSeesIt(std::move(record)), std::move(finish)});
   Dispatch();

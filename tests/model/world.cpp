@@ -109,19 +109,21 @@ World::World(std::uint64_t seed, Bug planted) : dice(seed), bug(planted) {
   faults = Faults::Draw(dice);
   if (bug == Bug::kNoFence) {  // what the fence guards against is rare: releases, and late ones
     faults.crash = faults.publish_lost = 0.05;
+    faults.timed_out = faults.enqueue_repeated = 0.5;
     faults.store_late = 1;
   }
   calm_from = timeline.Now() + dice.Between(60s, 600s);
   registry = RegistryOf(dice.Chance(0.3) ? 1 : 100);
-  std::vector<std::string> worked = topics.Lanes(v1::CHANNEL_SMS);
+  std::vector<std::string> worked = lanes;
   for (const bool emergency : {true, false})
     for (std::string& topic : topics.Delays(emergency)) worked.push_back(std::move(topic));
   worked.push_back(topics.Webhooks());
   for (const std::string& topic : worked)
     for (std::int32_t i = 0; i < Broker::kPartitions; ++i) places_.emplace_back(topic, i);
   broker.appended = [this](const IncomingRecord& record) {
-    timeline.Tell(fmt::format("{}/{}/{}", record.position.topic(), record.position.partition(),
-                              record.position.offset()));
+    if (timeline.Telling())
+      timeline.Tell(fmt::format("{}/{}/{}", record.position.topic(), record.position.partition(),
+                                record.position.offset()));
     books.Appended(record);
     const Place place{record.position.topic(), record.position.partition()};
     for (const auto& process : processes_)

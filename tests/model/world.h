@@ -61,6 +61,7 @@ struct World {
   Faults faults;
   const Bug bug;
   const Topics topics;
+  const std::vector<std::string> lanes = topics.Lanes(v1::CHANNEL_SMS);  // emergency first
   Broker broker{timeline};
   Books books{timeline, topics};
   FakeClaims store{timeline};
