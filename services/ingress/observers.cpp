@@ -16,7 +16,7 @@ namespace {
 using telemetry::Log;
 using telemetry::Severity;
 
-constexpr std::array<const char*, 3> kMethods{"Enqueue", "EnqueueBatch", "EnqueueStream"};
+constexpr std::array kMethods{"Enqueue", "EnqueueBatch", "EnqueueStream", "Cancel", "Acknowledge"};
 constexpr std::array<std::pair<v1::WebhookKind, const char*>, 4> kKinds{{
     {v1::WEBHOOK_KIND_UNSPECIFIED, "unknown"},
     {v1::WEBHOOK_KIND_SMS_STATUS, "sms_status"},
