@@ -39,10 +39,10 @@ bool VerifyJson(const Secret& token, std::string_view url, std::string_view body
 enum class SignedBy { kNobody, kPrimary, kSecondary };
 std::string_view NameOf(SignedBy who);
 
-// Whether a request is signed by HMAC-SHA1 with the auth token, the only way there is to verify here.
-// `settings` is its header X-Twilio-Webhooks-Signature-Settings, "key=<id>,algorithm=<name>", empty without
-// one; no algorithm means HMAC-SHA1. A request that names another one is to be refused, whatever its
-// signature (Twilio: webhooks security, SharedKey signing).
+// Whether a request is signed by HMAC-SHA1 with the auth token, the only way there is to verify
+// here. `settings` is its header X-Twilio-Webhooks-Signature-Settings, "key=<id>,algorithm=<name>",
+// empty without one; no algorithm means HMAC-SHA1. A request that names another one is to be
+// refused, whatever its signature (Twilio: webhooks security, SharedKey signing).
 bool IsSignedByToken(std::string_view settings);  // "", "primary", "secondary"
 
 SignedBy WhoSignedForm(const Account& account, std::string_view url, const FormFields& fields,

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+import api
 import ledger
 import poll
 import stack as stacks

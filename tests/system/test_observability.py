@@ -22,7 +22,8 @@ TO = "+15145550141"
 SERVICES = ("ingress", "sms-worker", "audit")
 # Every label of ours has few values, none of which is a person, an alert or a client.
 LABELS = {"channel", "class", "client", "code", "compiler", "dependency", "fate", "group", "kind", "lane", "le",
-          "method", "outcome", "passage", "reason", "result", "role", "service", "topic_kind", "verdict", "version"}
+          "method", "outcome", "passage", "reason", "result", "role", "service",
+          "state", "topic_kind", "verdict", "version"}
 MAX_SERIES = 150  # of one metric in one process
 
 
