@@ -24,7 +24,7 @@ SERVICES = ("ingress", "sms-worker", "audit")
 LABELS = {"channel", "class", "client", "code", "compiler", "dependency", "fate", "group", "kind", "lane", "le",
           "method", "outcome", "passage", "reason", "result", "role", "service",
           "state", "topic_kind", "verdict", "version"}
-MAX_SERIES = 150  # of one metric in one process
+MAX_SERIES = 200  # of one metric in one process
 
 
 @pytest.fixture(scope="module")

@@ -184,17 +184,17 @@ def test_an_alert_is_not_sent_before_its_time(client, simulator):  # A5
 
 
 def test_an_alert_that_was_cancelled_in_time_is_never_sent(client, simulator):  # A2
-    accepted = client.send("+15145550127", send_at=api.in_seconds(2))
+    accepted = client.send("+15145550171", send_at=api.in_seconds(2))
     assert [client.cancel(accepted.alert_id) for _ in range(2)] == ["CANCELLED", "CANCELLED"]
     client.until_state(accepted, "CANCELLED")
     poll.until("its try is stopped when its time comes",
                lambda: "CANCELLED" in map(api.status, client.get(accepted.alert_id).tries))
-    assert not posts_to(simulator, "+15145550127")
+    assert not posts_to(simulator, "+15145550171")
     assert api.state(client.get(accepted.alert_id)) == "CANCELLED"
 
 
 def test_a_cancel_after_the_post_is_too_late_and_says_so(client, stranger):  # A2
-    accepted = client.send("+15145550128")
+    accepted = client.send("+15145550172")
     client.until_state(accepted, "DELIVERED")
     assert client.cancel(accepted.alert_id) == "TOO_LATE"
     code, details = refusal(stranger.cancel, accepted.alert_id)
@@ -202,7 +202,7 @@ def test_a_cancel_after_the_post_is_too_late_and_says_so(client, stranger):  # A
 
 
 def test_an_acknowledgement_names_the_first_who_gave_it(client):  # V6
-    accepted = client.send("+15145550129", send_at=api.in_seconds(60))
+    accepted = client.send("+15145550173", send_at=api.in_seconds(60))
     assert client.acknowledge(accepted.alert_id, "user-7")
     assert not client.acknowledge(accepted.alert_id, "user-8")
     alert = client.until_state(accepted, "ACKNOWLEDGED")
