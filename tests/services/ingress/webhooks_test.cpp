@@ -122,8 +122,8 @@ TEST_F(WebhooksTest, LeadsTheTraceOfItsCallbackUrlToEveryRecord) {  // O3
   EXPECT_EQ(Handle(Signed("/twilio/sms/status?traceparent=x", StatusForm())).status, 204);
   std::vector<std::string> led;
   for (const OutgoingRecord& record : log.Records())
-    for (const auto& [name, value] : record.headers)
-      if (name == kHeaderTraceparent) led.push_back(value);
+    for (const auto& [header, value] : record.headers)
+      if (header == kHeaderTraceparent) led.push_back(value);
   ASSERT_THAT(led, SizeIs(3));  // the consent and both webhooks
   EXPECT_THAT(led[0], StartsWith(trace));
   EXPECT_EQ(led[1], led[0]) << "one step for what came in together";
