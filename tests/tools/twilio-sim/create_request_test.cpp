@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/twilio-sim/opt_out.h"
+
 namespace tocsin::sim {
 namespace {
 
