@@ -137,10 +137,15 @@ Result<v1::Receipt> ClaimsPort::Keep(const v1::TryName& name, std::uint64_t fenc
     world_.books.Kept(name, receipt, receipt);
     return receipt;
   }
-  auto stands = Ask(
-      [name, fence, receipt](FakeClaims& store) { return store.Keep(name, fence, receipt); }, true);
-  if (stands) world_.books.Kept(name, receipt, *stands);
-  return stands;
+  // Booked when the store decides: the answer may reach a process that was stopped long after it
+  // was overtaken.
+  return Ask(
+      [&world = world_, name, fence, receipt](FakeClaims& store) {
+        auto stands = store.Keep(name, fence, receipt);
+        if (stands) world.books.Kept(name, receipt, *stands);
+        return stands;
+      },
+      true);
 }
 
 Result<std::optional<v1::Receipt>> ClaimsPort::Settle(const DoubtRequest& request) {
