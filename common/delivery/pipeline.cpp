@@ -162,11 +162,14 @@ Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) 
   auto published = TOCSIN_FAILS_AT("started_produce") ? NotPublished()
                                                       : parts_.log.PublishAndWait(std::move(said));
   if (TOCSIN_FAILS_AT("started_report")) published = NotPublished();
-  const auto used = parts_.clock.SteadyNow() - before;
-  if (!published || used > settings_.lease - settings_.post_limit) {
+  // The store and the log may have kept this thread waiting for long.
+  const bool late = parts_.clock.SteadyNow() - before > settings_.lease - settings_.post_limit ||
+                    parts_.clock.Now() >= FromUnixMicros(work.not_after_us());
+  if (!published || late) {
     TOCSIN_CHECK_OK(parts_.claims.Release(work.try_(), claim.fence));  // nothing left the house
     if (!published) return Fail(published.error());
-    return Fail(ErrorCode::kOverloaded, "the lease was nearly over before the POST could begin");
+    return Fail(ErrorCode::kOverloaded,
+                "the lease or the horizon was nearly over before the POST could begin");
   }
   return Post(attempt, cleared, claim, Pii(std::move(*content.mutable_to())),
               Pii(std::move(*content.mutable_text())));

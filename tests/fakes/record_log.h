@@ -1,6 +1,7 @@
 // The log, in memory: what was published, in order, and ways to make it fail.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@ namespace tocsin {
 class FakeRecordLog final : public RecordLog {
  public:
   void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) override {
+    if (meanwhile_) meanwhile_();
     PublishReport said;
     {
       const std::lock_guard lock(mutex_);
@@ -34,6 +36,9 @@ class FakeRecordLog final : public RecordLog {
     outcome_ = outcome;
   }
 
+  // What happens while a record is on its way; set before the log is used.
+  void Meanwhile(std::function<void()> happens) { meanwhile_ = std::move(happens); }
+
   std::vector<OutgoingRecord> Records() const {
     const std::lock_guard lock(mutex_);
     return records_;
@@ -49,6 +54,7 @@ class FakeRecordLog final : public RecordLog {
   }
 
  private:
+  std::function<void()> meanwhile_;
   mutable std::mutex mutex_;
   PublishOutcome outcome_ = PublishOutcome::kPersisted;
   std::vector<OutgoingRecord> records_;

@@ -105,18 +105,26 @@ auto ClaimsPort::Ask(Apply apply, bool repeated) -> decltype(apply(std::declval<
 }
 
 Result<Claim> ClaimsPort::Take(const ClaimRequest& request) {
-  auto claim = Ask([request](FakeClaims& store) { return store.Take(request); }, false);
+  const auto book = [&world = world_, name = request.name](const Claim& claim) {
+    world.newest_fence[TryText(name)] = claim.fence;
+    world.books.Granted(name);
+    world.timeline.Tell(TryText(name) + " is granted");
+  };
+  // Booked when the store decides, as in Keep().
+  auto claim = Ask(
+      [request, book](FakeClaims& store) {
+        auto taken = store.Take(request);
+        if (taken && taken->state == Claim::State::kGranted) book(*taken);
+        return taken;
+      },
+      false);
   const bool wish = !request.end;
-  if (claim && wish &&
+  if (claim && wish && claim->state != Claim::State::kGranted &&
       (world_.bug == Bug::kNoClaim ||
        (world_.bug == Bug::kLeaseGrantsAgain && claim->state == Claim::State::kLapsed))) {
     claim->state = Claim::State::kGranted;
     claim->began = world_.timeline.Now();
-  }
-  if (claim && claim->state == Claim::State::kGranted) {
-    world_.newest_fence[TryText(request.name)] = claim->fence;
-    world_.books.Granted(request.name);
-    world_.timeline.Tell(TryText(request.name) + " is granted");
+    book(*claim);
   }
   return claim;
 }

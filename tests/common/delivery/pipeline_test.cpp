@@ -44,6 +44,17 @@ TEST_F(DeliveryPipelineTest, NeverSendsAnAlertWhoseTimeIsOver) {  // A5
   EXPECT_THAT(Statuses(), ElementsAre(v1::TRY_STATUS_EXPIRED));
 }
 
+TEST_F(DeliveryPipelineTest, PostsNothingWhenTheHorizonPassesWhileItWaitsForTheLog) {  // A5
+  v1::WorkRecord work = AWork();
+  work.set_not_after_us(ToUnixMicros(clock.Now() + seconds(2)));
+  log.Meanwhile([this] { clock.Advance(seconds(3)); });
+  EXPECT_EQ(Deliver(work).error().code, ErrorCode::kOverloaded);
+  EXPECT_THAT(carrier.sent, IsEmpty());
+  EXPECT_EQ(Deliver(work), Passage::kEnded);  // the record comes again; the claim was given back
+  EXPECT_THAT(carrier.sent, IsEmpty());
+  EXPECT_EQ(Events().back().try_changed().status(), v1::TRY_STATUS_EXPIRED);
+}
+
 TEST_F(DeliveryPipelineTest, HandsWhatIsNotDueToTheRelayWithoutItsAcceptance) {  // A5, R3
   v1::WorkRecord work = AWork();
   work.set_send_at_us(ToUnixMicros(clock.Now() + seconds(90)));
