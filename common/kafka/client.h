@@ -22,6 +22,8 @@ constexpr std::chrono::milliseconds kPollRound{100};  // longest wait of a polli
 constexpr std::int64_t kPartitionFetchBytes = 256 * 1024;
 constexpr std::int64_t kFetchBytes = 4 * 1024 * 1024;
 constexpr std::int64_t kBatchBytes = 96 * 1024;
+// How long a broker holds back an answer without records: who reads to the end waits for it.
+constexpr std::chrono::milliseconds kFetchWait{100};
 
 struct Destroy {
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }

@@ -31,6 +31,7 @@ class Reading {
         .Set("enable.auto.commit", "false")
         .Set("enable.auto.offset.store", "false")
         .Set("auto.offset.reset", "earliest")
+        .Set("fetch.wait.max.ms", kFetchWait)
         .Set("fetch.message.max.bytes", kPartitionFetchBytes)
         .Set("fetch.max.bytes", kFetchBytes)
         .Set("queued.min.messages", std::int64_t{10'000})

@@ -15,7 +15,6 @@ namespace tocsin::kafka {
 constexpr std::chrono::milliseconds kCommitLimit{3'000};  // for a commit that is waited for
 constexpr std::chrono::milliseconds kSeekLimit{2'000};
 constexpr std::chrono::milliseconds kTopicRefresh{10'000};
-constexpr std::chrono::milliseconds kFetchWait{100};
 constexpr std::chrono::milliseconds kCloseLimit{10'000};
 
 struct MemberConf {

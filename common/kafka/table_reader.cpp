@@ -59,6 +59,7 @@ Status TableReader::Impl::Start(const KafkaSettings& settings) {
       .Set("enable.auto.offset.store", "false")
       .Set("enable.partition.eof", "true")
       .Set("auto.offset.reset", "earliest")  // the topic was made anew: read it whole
+      .Set("fetch.wait.max.ms", kFetchWait)
       .Set("fetch.message.max.bytes", kPartitionFetchBytes)
       .Set("fetch.max.bytes", kFetchBytes)
       .Set("queued.min.messages", std::int64_t{10'000})

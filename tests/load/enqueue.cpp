@@ -4,7 +4,6 @@
 #include <atomic>
 #include <fstream>
 #include <memory>
-#include <optional>
 #include <semaphore>
 #include <thread>
 
@@ -66,13 +65,17 @@ class Caller : public std::enable_shared_from_this<Caller> {
     return caller;
   }
 
-  // `in_flight` calls at any time, each answer starting the next.
+  // `in_flight` calls at most at any time. This thread starts them all: one that answers come back
+  // on must not wait for the next moment of an open loop.
   Result<int> Unary() {
     Measure measure(options_.count);
     measure_ = &measure;
-    schedule_.emplace(options_.rate);
-    for (int i = 0; i < options_.in_flight; ++i) StartNext();
+    const Schedule schedule(options_.rate);
     const std::uint64_t calls = options_.count;
+    for (std::uint64_t number = 0; number < calls; ++number) {
+      room_.acquire();
+      Start(number, schedule.Await(number));
+    }
     for (std::uint64_t ended = ended_.load(); ended < calls; ended = ended_.load())
       ended_.wait(ended);
     return measure.Tell();
@@ -105,15 +108,12 @@ class Caller : public std::enable_shared_from_this<Caller> {
     context.AddMetadata("authorization", authorization_);
   }
 
-  void StartNext() {
-    const std::uint64_t number = next_.fetch_add(1);
-    if (number >= options_.count) return;
+  void Start(std::uint64_t number, Steady::time_point begin) {
     auto call = std::make_shared<Call>();
     Prepare(call->context);
     call->context.set_deadline(std::chrono::system_clock::now() + kCallLimit);
     Fill(options_, run_, number, call->request);
-    // Only an open loop waits here, and it is driven with few calls in flight.
-    call->begin = schedule_->Await(number);
+    call->begin = begin;
     stubs_[number % stubs_.size()]->async()->Enqueue(
         &call->context, &call->request, &call->response,
         [self = shared_from_this(), call, number](const grpc::Status& status) {
@@ -128,7 +128,7 @@ class Caller : public std::enable_shared_from_this<Caller> {
     } else {
       measure_->Failed(status.error_message());
     }
-    StartNext();
+    room_.release();
     ended_.fetch_add(1);
     ended_.notify_one();
   }
@@ -191,7 +191,7 @@ class Caller : public std::enable_shared_from_this<Caller> {
   const std::string authorization_;
   const std::string run_ = std::to_string(Steady::now().time_since_epoch().count());
   std::vector<std::unique_ptr<v1::AlertService::Stub>> stubs_;
-  std::optional<Schedule> schedule_;
+  std::counting_semaphore<> room_{options_.in_flight};
   Measure* measure_ = nullptr;
   std::atomic<std::uint64_t> next_{0};
   std::atomic<std::uint64_t> ended_{0};
