@@ -128,9 +128,13 @@ Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) 
   const bool paced =
       work.class_() == v1::ALERT_CLASS_EMERGENCY || work.slot().sender() == sender.id;
   if (!paced) {
+    // Twilio counts segments of a sender, but calls of a whole account.
+    const bool call = channel_ == v1::CHANNEL_VOICE;
     TOCSIN_TRY(const WallTime turn,
-               parts_.pacer.TakeTurn(sender.id, sender.segments_per_second * settings_.pace,
-                                     work.segments(), FromUnixMicros(work.not_after_us())));
+               parts_.pacer.TakeTurn(
+                   call ? sender.account_sid : sender.id,
+                   (call ? sender.calls_per_second : sender.segments_per_second) * settings_.pace,
+                   call ? 1 : work.segments(), FromUnixMicros(work.not_after_us())));
     const WallTime now = parts_.clock.Now();
     if (turn >= FromUnixMicros(work.not_after_us()))
       return End(attempt, EndedBeforePost(v1::TRY_STATUS_EXPIRED, ErrorCode::kExpired, now));
@@ -222,7 +226,8 @@ Result<Passage> DeliveryPipeline::Post(Try& attempt, const ClearedTry& cleared, 
                           .sender = cleared.sender(),
                           .work = attempt.record.position,
                           .validity = cleared.validity(),
-                          .traceparent = attempt.record.Header(kHeaderTraceparent).value_or("")};
+                          .traceparent = attempt.record.Header(kHeaderTraceparent).value_or(""),
+                          .spoken = attempt.work.spoken()};
   const WallTime began = parts_.clock.Now();
   v1::Receipt receipt =
       parts_.carrier.Send(dispatch, parts_.clock.SteadyNow() + settings_.post_limit);

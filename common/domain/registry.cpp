@@ -68,8 +68,10 @@ Result<std::shared_ptr<const RegistrySnapshot>> RegistrySnapshot::Build(Content 
       return invalid("its account is not among the accounts", sender.id);
     if (sender.number.empty() == sender.messaging_service_sid.empty())
       return invalid("a sender has either a number or a messaging service", sender.id);
-    if (!(sender.segments_per_second > 0))
-      return invalid("segments_per_second must be above 0", sender.id);
+    if (!(sender.segments_per_second > 0) || !(sender.calls_per_second > 0))
+      return invalid("segments_per_second and calls_per_second must be above 0", sender.id);
+    if (sender.channels.contains(v1::CHANNEL_VOICE) && sender.number.empty())
+      return invalid("a sender for voice needs a number", sender.id);
   }
   for (const Route& route : snapshot->content_.routes) {
     if (snapshot->FindAccount(route.account_sid) == nullptr)

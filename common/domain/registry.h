@@ -44,6 +44,7 @@ struct Sender {
   std::set<v1::Channel> channels;
   std::set<v1::AlertClass> classes;  // empty: all but those that have a sender of their own
   double segments_per_second = 1;    // the carrier's rate; Tocsin keeps to 80 % of it
+  double calls_per_second = 1;       // of the whole account, as above
 };
 
 struct Route {

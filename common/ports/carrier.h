@@ -21,6 +21,7 @@ struct Dispatch {
   v1::Position work;                // where the work record stands: travels in the callback's token
   std::chrono::seconds validity{};  // 1 … 36 000: the carrier gives up after it
   std::string traceparent = {};     // of the work record; empty: a new trace begins
+  v1::SpokenForm spoken = {};       // of a call
 };
 
 class Carrier {

@@ -155,20 +155,21 @@ class Reader {
 
   Account ReadAccount(const YAML::Node& node) const {
     Keys(node, {"sid", "auth_token_file", "secondary_auth_token_file"});
-    return {Text(node, "sid"), TokenFrom(node, "auth_token_file", true),
+    return {Text(node, "sid"), TokenFrom(node, "auth_token_file", false),
             TokenFrom(node, "secondary_auth_token_file", false)};
   }
 
   Sender ReadSender(const YAML::Node& node) const {
     Keys(node, {"id", "number", "messaging_service", "account", "channels", "classes",
-                "segments_per_second"});
+                "segments_per_second", "calls_per_second"});
     return {.id = Text(node, "id"),
             .number = Text(node, "number", false),
             .messaging_service_sid = Text(node, "messaging_service", false),
             .account_sid = Text(node, "account"),
             .channels = Words(node, "channels", kChannels),
             .classes = Words(node, "classes", kClasses),
-            .segments_per_second = Number(node, "segments_per_second", 1.0)};
+            .segments_per_second = Number(node, "segments_per_second", 1.0),
+            .calls_per_second = Number(node, "calls_per_second", 1.0)};
   }
 
   Route ReadRoute(const YAML::Node& node) const {

@@ -3,23 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/twilio/try_token.h"
+#include "common/twilio/callback_link.h"
 
 namespace tocsin::twilio {
 namespace {
 
 constexpr std::chrono::seconds kMinValidity{1};
 constexpr std::chrono::seconds kMaxValidity{36'000};
-constexpr auto kClasses = {v1::ALERT_CLASS_EMERGENCY, v1::ALERT_CLASS_HIGH, v1::ALERT_CLASS_NORMAL,
-                           v1::ALERT_CLASS_BULK};
-
-// The class whose lane the topic is; unspecified for other topics.
-v1::AlertClass ClassOfLane(const Topics& topics, std::string_view topic) {
-  const auto found = std::ranges::find_if(kClasses, [&](v1::AlertClass alert_class) {
-    return topics.Lane(v1::CHANNEL_SMS, alert_class) == topic;
-  });
-  return found == kClasses.end() ? v1::ALERT_CLASS_UNSPECIFIED : *found;
-}
 
 }  // namespace
 
@@ -47,28 +37,14 @@ Result<FormFields> SmsCarrier::FormOf(const Dispatch& dispatch, const TraceConte
     form.emplace_back("MessagingServiceSid", sender.messaging_service_sid);
   form.emplace_back("Body", dispatch.text.Reveal());
   if (!settings_.public_base_url.empty()) {
-    TOCSIN_TRY(std::string url, CallbackUrl(dispatch, trace));
-    form.emplace_back("StatusCallback", std::move(url));
+    TOCSIN_TRY(const std::string token,
+               TokenFor(dispatch, v1::CHANNEL_SMS, settings_.topics, vault_, clock_.Now()));
+    form.emplace_back("StatusCallback",
+                      CallbackLink(settings_.public_base_url, "/twilio/sms/status/", token, trace));
   }
   const auto validity = std::clamp(dispatch.validity, kMinValidity, kMaxValidity);
   form.emplace_back("ValidityPeriod", std::to_string(validity.count()));
   return form;
-}
-
-Result<std::string> SmsCarrier::CallbackUrl(const Dispatch& dispatch,
-                                            const TraceContext& trace) const {
-  TOCSIN_TRY(
-      const std::string token,
-      MakeTryToken(vault_, {.name = dispatch.name,
-                            .channel = v1::CHANNEL_SMS,
-                            .alert_class = ClassOfLane(settings_.topics, dispatch.work.topic()),
-                            .partition = dispatch.work.partition(),
-                            .offset = dispatch.work.offset(),
-                            .time = clock_.Now()}));
-  std::string url = settings_.public_base_url;
-  while (url.ends_with('/')) url.pop_back();
-  url.append("/twilio/sms/status/").append(token).append(kTraceQuery).append(trace.Text());
-  return url.append(kCallbackOverrides);
 }
 
 }  // namespace tocsin::twilio

@@ -11,13 +11,6 @@
 
 namespace tocsin::twilio {
 
-// Connection overrides of every callback URL: five retries on any failure, 3 s for an answer, 15 s
-// in all. Twilio's default is one retry, on a failed connect only.
-constexpr std::string_view kCallbackOverrides = "#rc=5&rp=all&rt=3000&tt=15000";
-
-// The query of a callback URL that leads the trace on. Twilio's signature covers it.
-constexpr std::string_view kTraceQuery = "?traceparent=";
-
 struct SmsCarrierSettings {
   RestSettings rest = {};
   std::string public_base_url = {};  // where Twilio reaches the ingress; empty: no status callbacks
@@ -38,7 +31,6 @@ class SmsCarrier final : public Carrier {
 
  private:
   Result<FormFields> FormOf(const Dispatch& dispatch, const TraceContext& trace) const;
-  Result<std::string> CallbackUrl(const Dispatch& dispatch, const TraceContext& trace) const;
 
   const SmsCarrierSettings settings_;
   Vault& vault_;

@@ -67,7 +67,19 @@ Result<std::string> ProviderSid(v1::WebhookKind kind, const FormFields& fields) 
   return std::string(sid);
 }
 
+// The first key that was pressed, or nothing; what is on no telephone is a question mark.
+std::string ShownKey(std::string_view digits) {
+  if (digits.empty()) return {};
+  const char key = digits.front();
+  const bool known = (key >= '0' && key <= '9') || key == '*' || key == '#';
+  return std::string(1, known ? key : '?');
+}
+
 Status ReadStatus(v1::WebhookKind kind, const FormFields& fields, v1::WebhookRecord& record) {
+  if (kind == v1::WEBHOOK_KIND_VOICE_GATHER) {  // its CallStatus says nothing, its key does
+    record.set_provider_status(ShownKey(FieldOf(fields, "Digits")));
+    return {};
+  }
   const char* name = IsCallKind(kind) ? "CallStatus"
                      : kind == v1::WEBHOOK_KIND_SMS_STATUS
                          ? FirstPresent(fields, "MessageStatus", "SmsStatus")
@@ -89,12 +101,11 @@ std::string Shown(std::string_view name) {
 }
 
 // The same request, whenever and however often it comes. A call can be asked for keys several
-// times, and Twilio does not number those requests: there the first key belongs to the name.
-std::string WebhookId(const v1::WebhookRecord& record, const FormFields& fields) {
-  std::string name = "webhook|" + record.provider_sid() + "|" + record.provider_status() + "|" +
-                     std::to_string(record.sequence()) + "|" + std::to_string(record.kind());
-  if (record.kind() == v1::WEBHOOK_KIND_VOICE_GATHER)
-    name.append("|").append(FieldOf(fields, "Digits").substr(0, 1));
+// times, and Twilio does not number those requests: there the status is the key.
+std::string WebhookId(const v1::WebhookRecord& record) {
+  const std::string name = "webhook|" + record.provider_sid() + "|" + record.provider_status() +
+                           "|" + std::to_string(record.sequence()) + "|" +
+                           std::to_string(record.kind());
   return MakeUuidV5(name);
 }
 
@@ -140,7 +151,7 @@ Result<v1::WebhookRecord> ReadWebhook(v1::WebhookKind kind, const FormFields& fi
     shape.set_name(Shown(name));
     shape.set_length(static_cast<std::uint32_t>(value.size()));
   }
-  record.set_webhook_id(WebhookId(record, fields));
+  record.set_webhook_id(WebhookId(record));
   return record;
 }
 

@@ -7,9 +7,9 @@
 #include "common/base/uuid.h"
 #include "common/domain/phone.h"
 #include "common/domain/twilio_errors.h"
+#include "common/twilio/callback_link.h"
 #include "common/twilio/opt_out.h"
 #include "common/twilio/signature.h"
-#include "common/twilio/sms_carrier.h"
 #include "common/twilio/try_token.h"
 #include "common/twilio/webhook.h"
 

@@ -1,0 +1,89 @@
+#include "common/twilio/twiml.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tocsin::twilio {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::string_view kKeys =
+    "https://alerts.example.org/twilio/voice/gather/T?round=1#rc=5&rp=all";
+
+v1::SpokenForm Spoken(const char* language, const char* voice = "") {
+  v1::SpokenForm spoken;
+  spoken.set_language(language);
+  spoken.set_voice(voice);
+  return spoken;
+}
+
+TEST(Twiml, SpeaksTheAlertAndAsksForOneKey) {  // V1, V4, V8
+  EXPECT_EQ(SayAlert(Spoken("en-CA", "alice"), "Pump 3 has stopped", kKeys),
+            "<Response><Gather input=\"dtmf\" numDigits=\"1\" timeout=\"8\" method=\"POST\" "
+            "action=\"https://alerts.example.org/twilio/voice/gather/T?round=1#rc=5&amp;rp=all\">"
+            "<Say language=\"en-CA\" voice=\"alice\">Pump 3 has stopped</Say><Pause length=\"1\"/>"
+            "<Say language=\"en-CA\" voice=\"alice\">Press 1 to acknowledge. Press 2 to hear this "
+            "again. Press 3 to escalate. Press 9 to receive no more calls.</Say></Gather>"
+            "<Redirect method=\"POST\">https://alerts.example.org/twilio/voice/gather/T?round=1"
+            "#rc=5&amp;rp=all</Redirect></Response>");
+}
+
+TEST(Twiml, EscapesATextExactlyOnce) {  // V4
+  const std::string twiml = SayAlert({}, "R&D says: \"</Say><Hangup/>\" isn't &amp; <b>", kKeys);
+  EXPECT_THAT(twiml, HasSubstr(">R&amp;D says: &quot;&lt;/Say&gt;&lt;Hangup/&gt;&quot; isn&apos;t "
+                               "&amp;amp; &lt;b&gt;</Say>"));
+  EXPECT_THAT(twiml, Not(HasSubstr("<Hangup/>")));
+}
+
+TEST(Twiml, KeepsWhatXmlCannotHoldOutOfIt) {
+  EXPECT_EQ(EscapeXml(std::string_view("a\x01\n\x7f"
+                                       "b")),
+            "a   b");
+  EXPECT_EQ(EscapeXml("Größe 🔔"), "Größe 🔔");
+}
+
+struct Code {
+  const char* name;
+  const char* text;
+  const char* spoken;
+};
+class SpokenCodes : public testing::TestWithParam<Code> {};
+TEST_P(SpokenCodes, AreSpelledDigitByDigit) {  // V4
+  EXPECT_EQ(SpellCodes(GetParam().text), GetParam().spoken);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Rows, SpokenCodes,
+    testing::Values(Code{"ACode", "Code 471199.", "Code 4 7 1 1 9 9."},
+                    Code{"FourDigits", "1234", "1 2 3 4"},
+                    Code{"ANumber", "Floor 12, room 345", "Floor 12, room 345"},
+                    Code{"Parts", "12.3456-7", "12.3 4 5 6-7"},
+                    Code{"BesideLetters", "A9876B", "A9 8 7 6B"}, Code{"None", "", ""}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(Twiml, SaysWhyTheAlertComesAgain) {  // V4
+  EXPECT_THAT(SayAlert({}, "x", kKeys, SpokenAgain::kNoKey), HasSubstr("No key was pressed."));
+  EXPECT_THAT(SayAlert({}, "x", kKeys, SpokenAgain::kUnknownKey), HasSubstr("no meaning here"));
+  EXPECT_EQ(SayAlert({}, "x", kKeys, SpokenAgain::kAsked), SayAlert({}, "x", kKeys));
+}
+
+TEST(Twiml, ConfirmsEachKeyInWordsOfItsOwnAndHangsUp) {  // V4
+  EXPECT_EQ(ConfirmKey({}, CallKey::kAcknowledge),
+            "<Response><Say language=\"en-US\">Thank you. The alert is acknowledged. Good-bye."
+            "</Say><Hangup/></Response>");
+  EXPECT_THAT(ConfirmKey({}, CallKey::kOptOut), HasSubstr("no more calls"));
+  EXPECT_THAT(ConfirmKey({}, CallKey::kEscalate), HasSubstr("escalate"));
+  EXPECT_THAT(ConfirmKey({}, CallKey::kNone), HasSubstr(">Good-bye.<"));
+}
+
+TEST(Twiml, SpeaksTheMenuInTheLanguageOfTheCallOrElseInEnglish) {  // V8
+  EXPECT_THAT(ConfirmKey(Spoken("fr-CA", "Polly.Chantal"), CallKey::kAcknowledge),
+              HasSubstr("<Say language=\"fr-CA\" voice=\"Polly.Chantal\">Merci."));
+  // A voice of another language would make nonsense of English.
+  EXPECT_THAT(ConfirmKey(Spoken("ja-JP", "Polly.Mizuki"), CallKey::kAcknowledge),
+              HasSubstr("<Say language=\"en-US\">Thank you."));
+}
+
+}  // namespace
+}  // namespace tocsin::twilio
