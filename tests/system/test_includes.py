@@ -19,9 +19,13 @@ MAY_INCLUDE = {
     # What every service does at its start: read settings, watch its stores, tell of both.
     "common/service": CORE | {"common/config", "common/kafka", "common/redis", "common/registry_file",
                               "common/telemetry"},
+    # The program around the delivery engine, the same for every channel.
+    "common/worker": CORE | {"common/config", "common/crypto", "common/delivery", "common/kafka", "common/redis",
+                             "common/service", "common/telemetry", "common/twilio"},
     "services/audit": CORE | {"common/config", "common/postgres", "common/rpc", "common/service"},
     "services/ingress": CORE | {"common/config", "common/http", "common/rpc", "common/service", "common/twilio"},
-    "services/sms-worker": CORE | {"common/config", "common/delivery", "common/service"},
+    "services/sms-worker": CORE | {"common/worker"},
+    "services/voice-worker": CORE | {"common/worker"},
     "tools/tocsin": CORE | {"common/crypto", "common/twilio"},
     "tools/twilio-sim": CORE | {"common/config", "common/http"},
 }
@@ -32,8 +36,6 @@ EXCEPTIONS = {
     "services/audit/gauges": {"common/kafka", "common/telemetry"},
     "services/ingress/config": {"common/redis"},
     "services/ingress/observers": {"common/kafka", "common/redis", "common/telemetry"},
-    "services/sms-worker/config": {"common/redis"},
-    "services/sms-worker/gauges": {"common/kafka", "common/redis", "common/telemetry"},
     "common/service/delivery_metrics": {"common/twilio"},  # of workers only, a library of its own
 }
 # Each library of others has one home among the adapters; a program's own tools are not among them.

@@ -1,4 +1,4 @@
-// Settings of the SMS worker.
+// Settings of a worker, whatever its channel.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@
 #include "common/redis/settings.h"
 #include "common/service/settings.h"
 
-namespace tocsin::sms {
+namespace tocsin::worker {
 
 struct Config {
   service::BaseSettings base;
@@ -18,10 +18,13 @@ struct Config {
   std::string twilio_base_url;  // https://api.twilio.com
   std::string public_base_url;  // how Twilio reaches the ingress
   std::chrono::milliseconds connect_limit{3'000};
+  std::chrono::seconds ring{30};  // of a call
   DeliverySettings delivery;
   SenderPoolSettings pool;
 
-  static Config Read(config::Reader& reader);
+  // `program` such as "tocsin-sms-worker", `ops_setting` such as "TOCSIN_OPS_SMS_WORKER".
+  static Config Read(config::Reader& reader, const std::string& program,
+                     const std::string& ops_setting);
 };
 
-}  // namespace tocsin::sms
+}  // namespace tocsin::worker

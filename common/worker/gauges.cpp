@@ -1,10 +1,10 @@
-#include "services/sms-worker/gauges.h"
+#include "common/worker/gauges.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-namespace tocsin::sms {
+namespace tocsin::worker {
 namespace {
 
 constexpr std::array<const char*, kLanes> kLaneNames{"emergency", "high", "normal", "bulk"};
@@ -30,14 +30,15 @@ void ShowConsumer(telemetry::Metrics& metrics, const std::string& group,
 
 }  // namespace
 
-SenderPoolObserver Observe(telemetry::Metrics& metrics, std::function<void(const Error&)> held) {
+SenderPoolObserver Observe(telemetry::Metrics& metrics, const std::string& channel,
+                           std::function<void(const Error&)> held) {
   std::map<Passage, telemetry::Counter*> counters;
   for (const Passage passage : kPassages)
-    counters[passage] =
-        &metrics.Counter("tocsin_sms_passages_total", "Work records that left the pipeline",
-                         {{"passage", std::string(NameOf(passage))}});
+    counters[passage] = &metrics.Counter("tocsin_" + channel + "_passages_total",
+                                         "Work records that left the pipeline",
+                                         {{"passage", std::string(NameOf(passage))}});
   telemetry::Histogram& seconds = metrics.Histogram(
-      "tocsin_sms_passage_seconds", "From a sender taking a record to its last report",
+      "tocsin_" + channel + "_passage_seconds", "From a sender taking a record to its last report",
       {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30});
   return {.delivered =
               [counters = std::move(counters), &seconds](Passage passage, Micros took) {
@@ -79,4 +80,4 @@ void ExportGauges(telemetry::Metrics& metrics, GaugedParts parts) {
   });
 }
 
-}  // namespace tocsin::sms
+}  // namespace tocsin::worker

@@ -9,10 +9,11 @@
 #include "common/redis/server.h"
 #include "common/telemetry/metrics.h"
 
-namespace tocsin::sms {
+namespace tocsin::worker {
 
-// Counts passages; what the pool reports to.
-SenderPoolObserver Observe(telemetry::Metrics& metrics, std::function<void(const Error&)> held);
+// Counts passages under `channel` ("sms", "voice"); what the pool reports to.
+SenderPoolObserver Observe(telemetry::Metrics& metrics, const std::string& channel,
+                           std::function<void(const Error&)> held);
 
 // Parts whose state the gauges show. They must outlive `metrics`' last reading.
 struct GaugedParts {
@@ -25,4 +26,4 @@ struct GaugedParts {
 };
 void ExportGauges(telemetry::Metrics& metrics, GaugedParts parts);
 
-}  // namespace tocsin::sms
+}  // namespace tocsin::worker

@@ -1,6 +1,6 @@
-#include "services/sms-worker/config.h"
+#include "common/worker/config.h"
 
-namespace tocsin::sms {
+namespace tocsin::worker {
 namespace {
 
 using std::chrono::milliseconds;
@@ -24,9 +24,10 @@ void ReadDoubt(config::Reader& reader, DoubtSchedule& doubt) {
 
 }  // namespace
 
-Config Config::Read(config::Reader& reader) {
+Config Config::Read(config::Reader& reader, const std::string& program,
+                    const std::string& ops_setting) {
   Config config;
-  config.base = service::ReadBase(reader, "tocsin-sms-worker", "TOCSIN_OPS_SMS_WORKER");
+  config.base = service::ReadBase(reader, program, ops_setting);
   config.redis = service::ReadRedis(reader, config.base.kafka.prefix);
   config.redis.waits_for_rebuild = true;
   config.twilio_base_url =
@@ -72,6 +73,11 @@ Config Config::Read(config::Reader& reader) {
                     milliseconds(1), milliseconds(3'600'000))
           .Default(milliseconds(60'000));
   ReadDoubt(reader, config.delivery.retry.doubt);
+  config.ring = std::chrono::duration_cast<std::chrono::seconds>(
+      reader
+          .Duration("TOCSIN_VOICE_RING", "a call rings at most; read by the voice worker",
+                    milliseconds(5'000), milliseconds(600'000))
+          .Default(milliseconds(30'000)));
   config.pool.senders = static_cast<size_t>(
       reader.Integer("TOCSIN_SENDERS", "POSTs in flight at most", 2, 4096).Default(100));
   config.pool.kept_for_emergency = static_cast<size_t>(
@@ -86,4 +92,4 @@ Config Config::Read(config::Reader& reader) {
   return config;
 }
 
-}  // namespace tocsin::sms
+}  // namespace tocsin::worker
