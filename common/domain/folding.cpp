@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/domain/call_keys.h"
 
 namespace tocsin {
 namespace {
@@ -36,18 +37,46 @@ bool TookByMachine(std::string_view answered_by) {
   return answered_by.starts_with("machine") || answered_by == "fax";
 }
 
+constexpr std::string_view kTakenByHuman = "ANSWERED_HUMAN";
+constexpr std::string_view kTakenByMachine = "ANSWERED_MACHINE";
+
+// Who took a completed call, as its reason says it; empty where nobody knows.
+std::string_view TakerOf(std::string_view answered_by) {
+  if (answered_by == "human") return kTakenByHuman;
+  return TookByMachine(answered_by) ? kTakenByMachine : std::string_view();
+}
+
 std::optional<Told> CallTold(std::string_view word, std::string_view answered_by) {
   if (word == "queued" || word == "initiated") return Told{v1::TRY_STATUS_SENT};
   if (word == "ringing") return Told{v1::TRY_STATUS_RINGING};
-  if (word == "in-progress" || word == "answered")
-    return Told{TookByMachine(answered_by) ? v1::TRY_STATUS_ANSWERED_MACHINE
-                                           : v1::TRY_STATUS_ANSWERED_HUMAN};
-  if (word == "completed") return Told{v1::TRY_STATUS_DELIVERED};
+  if (word == "in-progress" || word == "answered") {
+    if (answered_by == "human") return Told{v1::TRY_STATUS_ANSWERED_HUMAN};
+    if (TookByMachine(answered_by)) return Told{v1::TRY_STATUS_ANSWERED_MACHINE};
+    return Told{v1::TRY_STATUS_RINGING};  // taken, by whom nobody knows
+  }
+  if (word == "completed") return Told{v1::TRY_STATUS_DELIVERED, std::string(TakerOf(answered_by))};
   if (word == "busy") return Told{v1::TRY_STATUS_BUSY};
   if (word == "no-answer") return Told{v1::TRY_STATUS_NO_ANSWER};
   if (word == "failed") return Told{v1::TRY_STATUS_FAILED, Name(ErrorCode::kTwilioApiError)};
   if (word == "canceled") return Told{v1::TRY_STATUS_FAILED, Name(ErrorCode::kCancelled)};
   return std::nullopt;
+}
+
+// A machine presses no key.
+std::optional<Told> PressTold(std::string_view key) {
+  if (key.empty()) return std::nullopt;
+  return Told{v1::TRY_STATUS_ANSWERED_HUMAN};
+}
+
+std::string NoteOf(const v1::WebhookRecord& webhook) {
+  if (webhook.kind() == v1::WEBHOOK_KIND_VOICE_GATHER)
+    return "key " + webhook.provider_status() + " (" +
+           std::string(NameOf(CallKeyOf(webhook.provider_status()))) + ")";
+  std::string note = webhook.provider_status();
+  if (webhook.duration_seconds() > 0)
+    note += " after " + std::to_string(webhook.duration_seconds()) + " s";
+  if (!webhook.answered_by().empty()) note += ", answered by " + webhook.answered_by();
+  return note;
 }
 
 bool IsInDoubtEnd(v1::TryStatus status, std::string_view reason) {
@@ -117,6 +146,7 @@ std::optional<Fact> FactOf(const v1::WebhookRecord& webhook, const v1::TryName& 
   if (webhook.kind() == v1::WEBHOOK_KIND_SMS_STATUS) told = MessageTold(webhook.provider_status());
   if (webhook.kind() == v1::WEBHOOK_KIND_VOICE_STATUS)
     told = CallTold(webhook.provider_status(), webhook.answered_by());
+  if (webhook.kind() == v1::WEBHOOK_KIND_VOICE_GATHER) told = PressTold(webhook.provider_status());
   if (!told) return std::nullopt;
   Fact fact;
   fact.id = webhook.webhook_id();
@@ -129,7 +159,7 @@ std::optional<Fact> FactOf(const v1::WebhookRecord& webhook, const v1::TryName& 
   fact.provider_code = webhook.provider_code();
   fact.provider_sid = webhook.provider_sid();
   fact.segments = webhook.segments();
-  fact.note = webhook.provider_status();
+  fact.note = NoteOf(webhook);
   return fact;
 }
 
@@ -182,6 +212,15 @@ void TryFold::Decide(const Fact& fact) {
   if (rank > held) status_since_ = fact.time;
   status_since_ = std::min(status_since_, fact.time);
   if (rank > held || DetailKey(fact) > DetailKey(deciding_)) deciding_ = fact;
+}
+
+v1::TryStatus TryFold::status() const {
+  if (deciding_.status != v1::TRY_STATUS_DELIVERED) return deciding_.status;
+  if (Saw(v1::TRY_STATUS_ANSWERED_HUMAN) || deciding_.reason == kTakenByHuman)
+    return v1::TRY_STATUS_ANSWERED_HUMAN;
+  if (Saw(v1::TRY_STATUS_ANSWERED_MACHINE) || deciding_.reason == kTakenByMachine)
+    return v1::TRY_STATUS_ANSWERED_MACHINE;
+  return v1::TRY_STATUS_DELIVERED;
 }
 
 void TryFold::Apply(const Fact& fact) {
@@ -271,12 +310,19 @@ Outlook Look(const AlertTerms& terms, const std::vector<TryFold>& tries) {
   return outlook;
 }
 
+// Whether the alert reached a person, as far as anybody can tell; a machine may do for an end, but
+// calls that follow it go on.
+bool Reached(const TryFold& fold) {
+  return fold.Settled() && (fold.status() == v1::TRY_STATUS_DELIVERED ||
+                            fold.status() == v1::TRY_STATUS_ANSWERED_HUMAN);
+}
+
 // The first delivery, unless a later step waits for more than that.
 std::optional<WallTime> Delivered(const AlertTerms& terms, const std::vector<TryFold>& tries) {
   std::optional<WallTime> since;
   std::uint32_t step = 0;
   for (const TryFold& fold : tries) {
-    if (fold.status() != v1::TRY_STATUS_DELIVERED) continue;
+    if (!Reached(fold)) continue;
     if (!since || fold.status_since() < *since) since = fold.status_since();
     step = std::max(step, fold.step());
   }
@@ -288,7 +334,9 @@ std::optional<WallTime> Delivered(const AlertTerms& terms, const std::vector<Try
 
 v1::AlertState StateOfEnd(v1::TryStatus status) {
   switch (status) {
-    case v1::TRY_STATUS_DELIVERED: return v1::ALERT_STATE_DELIVERED;
+    case v1::TRY_STATUS_DELIVERED:
+    case v1::TRY_STATUS_ANSWERED_HUMAN:
+    case v1::TRY_STATUS_ANSWERED_MACHINE: return v1::ALERT_STATE_DELIVERED;
     case v1::TRY_STATUS_SENT_UNCONFIRMED: return v1::ALERT_STATE_SENT_UNCONFIRMED;
     case v1::TRY_STATUS_EXPIRED: return v1::ALERT_STATE_EXPIRED;
     case v1::TRY_STATUS_CANCELLED: return v1::ALERT_STATE_CANCELLED;
@@ -314,7 +362,7 @@ void End(const std::vector<TryFold>& tries, FoldedAlert& alert) {
   const TryFold* speaker = &tries.back();
   for (const TryFold& fold : tries) {
     const auto weight = [](const TryFold& of) {
-      if (of.status() == v1::TRY_STATUS_DELIVERED) return 2;
+      if (StateOfEnd(of.status()) == v1::ALERT_STATE_DELIVERED) return 2;
       return of.status() == v1::TRY_STATUS_SENT_UNCONFIRMED ? 1 : 0;
     };
     if (weight(fold) > weight(*speaker)) speaker = &fold;

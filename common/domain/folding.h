@@ -33,7 +33,8 @@ struct Fact {
   std::uint32_t attempt = 0;  // `try` of the name
   WallTime time;              // when it happened; of a callback: when it came
   v1::TryStatus status = v1::TRY_STATUS_UNSPECIFIED;
-  std::string reason;  // from the closed list; empty for none
+  // From the closed list; empty for none. Of a completed call: ANSWERED_HUMAN or ANSWERED_MACHINE.
+  std::string reason;
   std::int32_t provider_code = 0;
   std::string provider_sid;
   std::string sender;  // by id
@@ -71,7 +72,9 @@ class TryFold {
 
   std::uint32_t step() const { return step_; }
   std::uint32_t attempt() const { return attempt_; }
-  v1::TryStatus status() const { return deciding_.status; }
+  // Of a call that was completed: who took it, where that is known (V5); a pressed key proves a
+  // person.
+  v1::TryStatus status() const;
   const std::string& reason() const { return deciding_.reason; }
   std::int32_t provider_code() const { return deciding_.provider_code; }
   WallTime status_since() const { return status_since_; }  // the first fact that told of the status
@@ -90,7 +93,7 @@ class TryFold {
 
   // It came to an end. An end by a callback may still be followed by another try: the event that
   // says so opens the alert again.
-  bool Settled() const { return IsEnd(status()); }
+  bool Settled() const { return IsEnd(deciding_.status); }
   bool Begun() const;  // its POST may have been made
 
  private:

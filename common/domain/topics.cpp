@@ -65,6 +65,11 @@ std::vector<std::string> Topics::Lanes(v1::Channel channel) const {
   return names;
 }
 
+bool Topics::IsLaneOf(v1::Channel channel, std::string_view topic) const {
+  return topic.starts_with(prefix_ + '.' + std::string(NameOf(channel)) + '.') &&
+         topic != Dead(channel);
+}
+
 std::vector<std::string> Topics::Delays(bool emergency) const {
   std::vector<std::string> names;
   for (const DelayTier tier : kTiers) names.push_back(Delay(emergency, tier));

@@ -41,7 +41,8 @@ class Topics {
   std::string Registry() const { return prefix_ + ".registry"; }
   std::string Checkpoints() const { return prefix_ + ".checkpoints"; }
 
-  std::vector<std::string> Lanes(v1::Channel channel) const;      // emergency first
+  std::vector<std::string> Lanes(v1::Channel channel) const;  // emergency first
+  bool IsLaneOf(v1::Channel channel, std::string_view topic) const;
   std::vector<std::string> Delays(bool emergency) const;          // shortest first
   std::optional<DelayTier> TierOf(std::string_view topic) const;  // nothing for other topics
   std::vector<TopicSpec> All() const;                             // to be created at start

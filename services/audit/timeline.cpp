@@ -52,13 +52,25 @@ std::string_view InWords(ErrorCode reason) {
   }
 }
 
+// What a callback's word says more than its status does.
+std::string_view InWords(const Fact& fact) {
+  if (fact.kind == FactKind::kCallback) {
+    if (fact.note.starts_with("key ")) return "A person pressed a key";
+    if (fact.note.starts_with("in-progress") && fact.status == v1::TRY_STATUS_RINGING)
+      return "The call was taken";
+    if (fact.note.starts_with("completed")) return "The call is over";
+  }
+  return InWords(fact.status);
+}
+
 std::string TellTry(const Fact& fact) {
-  std::string what(InWords(fact.status));
+  std::string what(InWords(fact));
   if (IsEnd(fact.status) && fact.status != v1::TRY_STATUS_DELIVERED)
     if (const std::string why = Explain(fact.provider_code, fact.reason); !why.empty())
       what += ": " + why;
   if (fact.provider_code != 0) what += " (Twilio " + std::to_string(fact.provider_code) + ")";
-  if (fact.kind == FactKind::kCallback && !fact.note.empty()) what += "; Twilio says " + fact.note;
+  if (fact.kind == FactKind::kCallback && !fact.note.empty())
+    what += (fact.note.starts_with("key ") ? ": " : "; Twilio says ") + fact.note;
   if (fact.kind == FactKind::kTryChanged && !fact.note.empty()) what += "; " + fact.note;
   if (fact.next_try != 0) what += "; try " + std::to_string(fact.next_try) + " follows";
   return what + ".";

@@ -198,6 +198,10 @@ Result<v1::WorkRecord> Acceptance::FirstWork(const Call& call) {
   *work.mutable_key() = std::move(sealed.key);
   work.set_body_digest(parts_.vault.DigestBody(request.text.Reveal()).substr(0, kBodyDigestBytes));
   work.set_segments(request.segments);
+  if (request.channel == v1::CHANNEL_VOICE) {
+    *work.mutable_spoken() = request.spoken;
+    work.mutable_budget()->set_calls(1);
+  }
   work.set_sender(request.sender);
   work.mutable_budget()->set_used(1);
   work.mutable_budget()->set_limit(settings_.attempts);

@@ -7,8 +7,10 @@
 #include "common/crypto/vault.h"
 #include "common/http/server.h"
 #include "common/kafka/admin.h"
+#include "common/kafka/log_reader.h"
 #include "common/kafka/producer.h"
 #include "common/redis/admission_queue.h"
+#include "common/redis/claim_store.h"
 #include "common/redis/server.h"
 #include "common/rpc/server.h"
 #include "common/service/health.h"
@@ -19,6 +21,7 @@
 #include "services/ingress/config.h"
 #include "services/ingress/observers.h"
 #include "services/ingress/webhooks.h"
+#include "services/ingress/work_finder.h"
 
 namespace tocsin::ingress {
 namespace {
@@ -65,8 +68,15 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   Marking marking({clock, admissions, **producer, topics});
   AlertService alerts(runtime.registry(), acceptance, marking,
                       ObserveAlerts(runtime.metrics(), runtime.spans()));
-  Webhooks webhooks({clock, runtime.registry(), vault, **producer, topics}, config.public_base_url,
-                    ObserveWebhooks(runtime.metrics(), runtime.spans()));
+  redis::ClaimStore claims(redis);
+  kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
+  WorkFinder works({.store = [&](const v1::TryName& name) { return claims.Work(name); },
+                    .log = [&](const v1::Position& position) -> Result<std::optional<std::string>> {
+                      TOCSIN_TRY(const std::optional<IncomingRecord> record, history.At(position));
+                      return record ? std::optional(record->value) : std::nullopt;
+                    }});
+  Webhooks webhooks({clock, runtime.registry(), vault, **producer, topics, works},
+                    config.public_base_url, ObserveWebhooks(runtime.metrics(), runtime.spans()));
   auto http = http::Server::Start(
       {.address = config.http_address,
        .threads = config.http_threads,
@@ -106,6 +116,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   const bool quiet = alerts.WaitUntilQuiet(now + std::min(config.base.drain, kQuietLimit));
   if (quiet) (*grpc)->Drain(std::chrono::system_clock::now() + config.base.drain);
   const bool drained = (*http)->Drain(now + config.base.drain);
+  works.Stop();  // its answers go to the webhooks
   const Status flushed = (*producer)->Flush(config.base.drain);
   Log(drained && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped", "stopped",
       {{"in_flight", acceptance.InFlight()}});

@@ -1,6 +1,7 @@
 #include "services/ingress/observers.h"
 
 #include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,11 +18,13 @@ using telemetry::Log;
 using telemetry::Severity;
 
 constexpr std::array kMethods{"Enqueue", "EnqueueBatch", "EnqueueStream", "Cancel", "Acknowledge"};
-constexpr std::array<std::pair<v1::WebhookKind, const char*>, 4> kKinds{{
+constexpr std::array<std::pair<v1::WebhookKind, const char*>, 6> kKinds{{
     {v1::WEBHOOK_KIND_UNSPECIFIED, "unknown"},
     {v1::WEBHOOK_KIND_SMS_STATUS, "sms_status"},
     {v1::WEBHOOK_KIND_SMS_INBOUND, "sms_inbound"},
     {v1::WEBHOOK_KIND_VOICE_STATUS, "voice_status"},
+    {v1::WEBHOOK_KIND_VOICE_GATHER, "voice_gather"},
+    {v1::WEBHOOK_KIND_VOICE_TWIML, "voice_twiml"},
 }};
 
 constexpr std::array<const char*, 4> kCodes{"2xx", "3xx", "4xx", "5xx"};
@@ -41,6 +44,16 @@ void Tell(telemetry::SpanExporter& spans, const PublishedWebhook& webhook) {
                 .took = webhook.took,
                 .failed = !webhook.persisted,
                 .attributes = {{"tocsin.alert_id", webhook.alert_id}}});
+}
+
+// Once for each kind while the process lives: what is switched off is asked for again and again.
+void TellClosed(v1::WebhookKind kind) {
+  static std::array<std::atomic<bool>, v1::WebhookKind_ARRAYSIZE> told;
+  if (told.at(static_cast<size_t>(kind)).exchange(true)) return;
+  Log(Severity::kWarn, "webhook.closed",
+      "Twilio's requests of this kind are refused with 403: the channel is switched off, "
+      "or no account has credentials",
+      {{"kind", v1::WebhookKind_Name(kind)}});
 }
 
 }  // namespace
@@ -106,6 +119,7 @@ WebhookObserver ObserveWebhooks(telemetry::Metrics& metrics, telemetry::SpanExpo
       .answered =
           [counters = std::move(counters), &secondary](Verdict verdict, v1::WebhookKind kind,
                                                        std::string_view signed_by) {
+            if (verdict == Verdict::kClosed) TellClosed(kind);
             if (const auto it = counters.find({verdict, kind}); it != counters.end())
               it->second->Increment();
             if (signed_by == "secondary") secondary.Increment();

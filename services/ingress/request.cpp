@@ -50,6 +50,32 @@ Status CheckLabels(const v1::EnqueueRequest& request) {
   return {};
 }
 
+bool IsWord(std::string_view text, size_t most) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+  };
+  return text.size() <= most && std::all_of(text.begin(), text.end(), fits);
+}
+
+Result<v1::SpokenForm> SpokenFormOf(const v1::EnqueueRequest& request, v1::Channel channel) {
+  v1::SpokenForm spoken;
+  if (!request.has_voice()) return spoken;
+  if (channel != v1::CHANNEL_VOICE)
+    return Fail(ErrorCode::kInvalidArgument, "is for calls only; choose the voice channel",
+                "voice");
+  const v1::VoiceOptions& voice = request.voice();
+  if (!IsWord(voice.language(), kMaxLanguageCharacters))
+    return Fail(ErrorCode::kInvalidArgument, "is not a language such as en-CA", "voice.language");
+  if (!IsWord(voice.voice(), kMaxVoiceCharacters))
+    return Fail(ErrorCode::kInvalidArgument, "is not a voice such as alice or Polly.Joanna",
+                "voice.voice");
+  spoken.set_language(voice.language());
+  spoken.set_voice(voice.voice());
+  spoken.set_detect_machine(voice.detect_machine());
+  return spoken;
+}
+
 // What the wire has room for and nobody carries out yet is refused by name, never ignored.
 Status CheckUnbuilt(const v1::EnqueueRequest& request) {
   const auto refuse = [](const char* what, const char* field) {
@@ -58,7 +84,6 @@ Status CheckUnbuilt(const v1::EnqueueRequest& request) {
   };
   if (request.plan_size() > 0) return refuse("a plan of several steps", "plan");
   if (request.has_template_()) return refuse("a stored text", "template");
-  if (request.has_voice()) return refuse("a form of speech", "voice");
   if (!v1::DoubtPolicy_IsValid(request.doubt_policy()))
     return Fail(ErrorCode::kInvalidArgument, "is not a policy of this API", "doubt_policy");
   return {};
@@ -79,6 +104,15 @@ Status CheckChannelMode(v1::Channel channel, const RegistrySnapshot& registry) {
   if (channel == v1::CHANNEL_VOICE)
     return Fail(ErrorCode::kVoiceDisabled, "the voice channel is switched off here", "channel");
   return Fail(ErrorCode::kSmsDisabled, "the SMS channel is switched off here", "channel");
+}
+
+Status CheckCredentials(const RegistrySnapshot& registry) {
+  const auto& accounts = registry.All().accounts;
+  if (std::any_of(accounts.begin(), accounts.end(),
+                  [](const Account& account) { return !account.auth_token.empty(); }))
+    return {};
+  return Fail(ErrorCode::kCredentialsMissing,
+              "no Twilio account with credentials stands in the registry", "channel");
 }
 
 // The request with spelling taken away, in protobuf's deterministic form.
@@ -112,6 +146,7 @@ Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySn
       request.channel() == v1::CHANNEL_UNSPECIFIED ? v1::CHANNEL_SMS : request.channel();
   TOCSIN_CHECK_OK(CheckUnbuilt(request));
   TOCSIN_CHECK_OK(CheckText(request.text()));
+  TOCSIN_TRY(v1::SpokenForm spoken, SpokenFormOf(request, channel));
   TOCSIN_CHECK_OK(CheckLabels(request));
   TOCSIN_TRY(Phone to, Phone::Parse(request.to()));
 
@@ -130,6 +165,7 @@ Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySn
     return Fail(ErrorCode::kInvalidArgument, "must lie after now and after send_at", "expires_at");
 
   TOCSIN_CHECK_OK(CheckChannelMode(channel, registry));
+  TOCSIN_CHECK_OK(CheckCredentials(registry));
   TOCSIN_TRY(const Sender* sender,
              registry.SenderFor(to.E164(), channel, alert_class, request.sender()));
   CheckedRequest checked{
@@ -141,6 +177,7 @@ Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySn
       .send_at = send_at,
       .not_after = not_after,
       .segments = channel == v1::CHANNEL_SMS ? CountSegments(request.text()).segments : 0,
+      .spoken = std::move(spoken),
       .canonical = {}};
   checked.canonical = Pii(Canonical(request, checked));
   return checked;

@@ -9,6 +9,7 @@
 #include "common/domain/phone.h"
 #include "common/domain/registry.h"
 #include "tocsin/v1/alert_service.pb.h"
+#include "tocsin/v1/records.pb.h"
 
 namespace tocsin::ingress {
 
@@ -16,6 +17,8 @@ constexpr size_t kMaxTextCharacters = 1600;  // Twilio's Body
 constexpr size_t kMaxKeyCharacters = 64;
 constexpr int kMaxLabels = 16;
 constexpr size_t kMaxLabelBytes = 64;
+constexpr size_t kMaxLanguageCharacters = 16;   // "sr-Latn-RS" is a long one
+constexpr size_t kMaxVoiceCharacters = 64;      // "Google.en-US-Chirp3-HD-Aoede"
 constexpr std::chrono::hours kHorizon{7 * 24};  // of send_at and expires_at
 
 // An alert that may be accepted.
@@ -24,11 +27,12 @@ struct CheckedRequest {
   Pii text;
   v1::AlertClass alert_class;
   v1::Channel channel;
-  std::string sender;  // by id
-  WallTime send_at;    // not before; the time of the call when none was asked for
-  WallTime not_after;  // horizon
-  unsigned segments;   // of an SMS
-  Pii canonical;       // The same for the same request, whatever its spelling
+  std::string sender;     // by id
+  WallTime send_at;       // not before; the time of the call when none was asked for
+  WallTime not_after;     // horizon
+  unsigned segments;      // of an SMS
+  v1::SpokenForm spoken;  // of a call
+  Pii canonical;          // The same for the same request, whatever its spelling
 };
 
 // Checks form and bounds, finds the sender. The error names the field as it stands in

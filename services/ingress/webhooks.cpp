@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/base/uuid.h"
+#include "common/domain/ids.h"
 #include "common/domain/phone.h"
 #include "common/domain/twilio_errors.h"
 #include "common/twilio/callback_link.h"
@@ -29,7 +30,26 @@ constexpr Prefix kRoutes[] = {
     {"/twilio/sms/status", v1::WEBHOOK_KIND_SMS_STATUS, true},
     {"/twilio/sms/inbound", v1::WEBHOOK_KIND_SMS_INBOUND, false},
     {"/twilio/voice/status", v1::WEBHOOK_KIND_VOICE_STATUS, true},
+    {"/twilio/voice/gather", v1::WEBHOOK_KIND_VOICE_GATHER, true},
+    {"/twilio/voice/twiml", v1::WEBHOOK_KIND_VOICE_TWIML, true},
 };
+
+// A call waits a day in Twilio's queue at most, and lasts four hours at most.
+constexpr std::chrono::hours kCallTokenLife{48};
+
+bool IsOfACallUnderWay(v1::WebhookKind kind) {
+  return kind == v1::WEBHOOK_KIND_VOICE_GATHER || kind == v1::WEBHOOK_KIND_VOICE_TWIML;
+}
+
+// Whether nothing of the kind's channel is taken in here. The alias learns its kind later.
+bool IsClosed(const RegistrySnapshot& registry, v1::WebhookKind kind) {
+  if (std::ranges::all_of(registry.All().accounts,
+                          [](const Account& account) { return account.auth_token.empty(); }))
+    return true;
+  if (kind == v1::WEBHOOK_KIND_UNSPECIFIED) return false;
+  const bool sms = kind == v1::WEBHOOK_KIND_SMS_STATUS || kind == v1::WEBHOOK_KIND_SMS_INBOUND;
+  return registry.ModeOf(sms ? v1::CHANNEL_SMS : v1::CHANNEL_VOICE) == ChannelMode::kDisabled;
+}
 
 int StatusOf(Verdict verdict) {
   switch (verdict) {
@@ -39,7 +59,9 @@ int StatusOf(Verdict verdict) {
     case Verdict::kUnreadable: return 400;
     case Verdict::kWrongType: return 415;
     case Verdict::kUnsigned:
-    case Verdict::kForged: return 403;
+    case Verdict::kForged:
+    case Verdict::kClosed:
+    case Verdict::kNoCall: return 403;
     case Verdict::kUnavailable: return 503;
   }
   return 500;
@@ -48,7 +70,9 @@ int StatusOf(Verdict verdict) {
 // The next step of the trace that the callback's URL leads on; a new one without it.
 TraceContext TraceOf(const http::Request& request) {
   const std::string_view query = request.Query(), wanted = twilio::kTraceQuery.substr(1);
-  return TraceContext::Continue(query.starts_with(wanted) ? query.substr(wanted.size()) : "");
+  if (!query.starts_with(wanted)) return TraceContext::New();
+  const std::string_view value = query.substr(wanted.size());
+  return TraceContext::Continue(value.substr(0, value.find('&')));
 }
 
 // The media type without its parameters.
@@ -71,6 +95,8 @@ std::string_view NameOf(Verdict verdict) {
     case Verdict::kWrongType: return "wrong_type";
     case Verdict::kUnsigned: return "unsigned";
     case Verdict::kForged: return "forged";
+    case Verdict::kClosed: return "closed";
+    case Verdict::kNoCall: return "no_call";
     case Verdict::kUnavailable: return "unavailable";
   }
   return "unknown";
@@ -130,6 +156,8 @@ void Webhooks::Handle(http::Request request, http::Responder responder) {
 
 void Webhooks::HandlePost(Route route, const http::Request& request, http::Responder responder) {
   const auto refuse = [&](Verdict verdict) { Refuse(verdict, route.kind, std::move(responder)); };
+  const auto registry = parts_.registry.Now();
+  if (IsClosed(*registry, route.kind)) return refuse(Verdict::kClosed);
   if (!request.Find("x-twilio-signature")) return refuse(Verdict::kUnsigned);
   if (!twilio::IsSignedByToken(request.Find("x-twilio-webhooks-signature-settings").value_or("")))
     return refuse(Verdict::kForged);
@@ -139,17 +167,35 @@ void Webhooks::HandlePost(Route route, const http::Request& request, http::Respo
   const auto fields =
       is_json ? Result<FormFields>() : FormDecode(request.body, twilio::kMaxWebhookFields);
   if (!fields) return refuse(Verdict::kUnreadable);
-  const auto registry = parts_.registry.Now();
   const auto signer = SignerOf(*registry, request, is_json, *fields);
   if (!signer) return refuse(Verdict::kForged);
 
   if (route.kind == v1::WEBHOOK_KIND_UNSPECIFIED) route.kind = KindOfAlias(*fields);
+  if (IsClosed(*registry, route.kind)) return refuse(Verdict::kClosed);
   auto record = RecordOf(route, request, *fields, *signer);
   if (!record) return refuse(Verdict::kUnavailable);
+  const TraceContext trace = TraceOf(request);
+  auto turn = TurnOf(route, request, *record, trace);
+  if (!turn && IsOfACallUnderWay(route.kind)) return refuse(Verdict::kNoCall);
   if (record->provider_status() == kDelivered && record->token_time_us() > 0)
     observer_.delivered(Micros(record->received_time_us() - record->token_time_us()));
   auto consent = ConsentOf(*record, *fields);
-  Publish(*std::move(record), std::move(consent), TraceOf(request), std::move(responder));
+  Publish(*std::move(record), std::move(consent), std::move(turn), trace, std::move(responder));
+}
+
+// Nothing unless the request is of a call of ours that may still be under way.
+std::optional<CallTurn> Webhooks::TurnOf(const Route& route, const http::Request& request,
+                                         const v1::WebhookRecord& record,
+                                         const TraceContext& trace) const {
+  const auto age = parts_.clock.Now() - FromUnixMicros(record.token_time_us());
+  if (!IsOfACallUnderWay(route.kind) || !record.has_try_() || age > kCallTokenLife ||
+      !parts_.topics.IsLaneOf(v1::CHANNEL_VOICE, record.work().topic()))
+    return std::nullopt;
+  const bool text = route.kind == v1::WEBHOOK_KIND_VOICE_TWIML;
+  return CallTurn{.token = std::string(route.token),
+                  .trace = trace,
+                  .key = text ? CallKey::kNone : CallKeyOf(record.provider_status()),
+                  .round = text ? 0 : RoundOf(request.target)};
 }
 
 // Fails only for want of keys: what Twilio signed is published, also when its fields are not those
@@ -197,6 +243,9 @@ std::optional<v1::ConsentRecord> Webhooks::ConsentOf(const v1::WebhookRecord& re
         twilio::WishOf(twilio::FieldOf(fields, "Body"), twilio::FieldOf(fields, "OptOutType"));
     if (wish == twilio::ConsentWish::kStop) consent.set_state(v1::CONSENT_STATE_OPTED_OUT);
     if (wish == twilio::ConsentWish::kStart) consent.set_state(v1::CONSENT_STATE_OPTED_IN);
+  } else if (record.kind() == v1::WEBHOOK_KIND_VOICE_GATHER) {
+    if (CallKeyOf(record.provider_status()) == CallKey::kOptOut)
+      consent.set_state(v1::CONSENT_STATE_OPTED_OUT);
   } else if (Describe(record.provider_code()).error_class == TwilioErrorClass::kOptOut) {
     consent.set_state(v1::CONSENT_STATE_OPTED_OUT);
   }
@@ -207,63 +256,112 @@ std::optional<v1::ConsentRecord> Webhooks::ConsentOf(const v1::WebhookRecord& re
   consent.set_sender(std::string(service.empty() ? number : service));
   *consent.mutable_recipient() = record.recipient();
   consent.set_observed_time_us(record.received_time_us());
-  consent.set_source(inbound ? "inbound" : "callback");
+  consent.set_source(inbound                                          ? "inbound"
+                     : record.kind() == v1::WEBHOOK_KIND_VOICE_GATHER ? "keypad"
+                                                                      : "callback");
   return consent;
 }
 
-// One answer for one or two records: the last report gives it.
+// One answer for all that it waits for: the last report, or the text of a call, gives it.
 struct Webhooks::Visit {
-  Visit(http::Responder answer, int records, const TraceContext& its_trace, std::string about)
+  Visit(http::Responder answer, v1::WebhookRecord of, std::optional<CallTurn> turn_of,
+        const TraceContext& its_trace)
       : responder(std::move(answer)),
-        open(records),
+        record(std::move(of)),
+        turn(std::move(turn_of)),
         trace(its_trace),
-        alert_id(std::move(about)),
         began(std::chrono::steady_clock::now()) {}
   http::Responder responder;
-  std::atomic<int> open;
+  const v1::WebhookRecord record;
+  const std::optional<CallTurn> turn;
+  std::optional<v1::WorkRecord> work;  // of the turn; nothing when it was not found
+  std::atomic<size_t> open{0};
   std::atomic<bool> failed{false};
   const TraceContext trace;
-  const std::string alert_id;
   const SteadyTime began;
 };
 
+namespace {
+
+OutgoingRecord Outgoing(std::string topic, std::string key,
+                        const google::protobuf::Message& message, const TraceContext& trace) {
+  OutgoingRecord out{std::move(topic), std::move(key), message.SerializeAsString(), {}};
+  out.headers.emplace_back(kHeaderSchema, message.GetDescriptor()->full_name());
+  out.headers.emplace_back(kHeaderTraceparent, trace.Text());
+  return out;
+}
+
+// The same for every repetition of the press. Whose alert it is, its acceptance says.
+v1::Event AcknowledgedByKey(const v1::WebhookRecord& press) {
+  v1::Event event;
+  event.set_event_id(EventId(press.try_(), "acknowledged:key"));
+  *event.mutable_try_() = press.try_();
+  event.set_channel(v1::CHANNEL_VOICE);
+  event.set_time_us(press.received_time_us());
+  *event.mutable_recipient() = press.recipient();
+  event.mutable_acknowledged()->set_by("a key press");
+  return event;
+}
+
+}  // namespace
+
 void Webhooks::Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord> consent,
-                       const TraceContext& trace, http::Responder responder) {
-  const auto visit = std::make_shared<Visit>(std::move(responder), consent ? 2 : 1, trace,
-                                             record.try_().alert_id());
-  const auto report = [this, visit, kind = record.kind(),
-                       signed_by = record.signed_by()](const PublishReport& said) {
-    if (said.outcome != PublishOutcome::kPersisted) visit->failed = true;
-    if (visit->open.fetch_sub(1) != 1) return;
-    observer_.published(
-        {visit->alert_id, visit->trace, !visit->failed,
-         std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - visit->began)});
-    if (visit->failed) return Refuse(Verdict::kUnavailable, kind, std::move(visit->responder));
-    observer_.answered(Verdict::kPublished, kind, signed_by);
-    if (kind ==
-        v1::WEBHOOK_KIND_SMS_INBOUND)  // Twilio wants TwiML here; an empty one sends no reply
-      visit->responder.Send({200, "text/xml", "<Response/>", {}});
-    else
-      visit->responder.Send({204, {}, {}, {}});
-  };
-  if (consent) {
-    OutgoingRecord out{parts_.topics.Consents(),
-                       ConsentKey(consent->recipient().token(), consent->sender()),
-                       consent->SerializeAsString(),
-                       {}};
-    out.headers.emplace_back(kHeaderSchema, consent->GetDescriptor()->full_name());
-    out.headers.emplace_back(kHeaderTraceparent, trace.Text());
-    parts_.log.Publish(std::move(out), report);
-  }
+                       std::optional<CallTurn> turn, const TraceContext& trace,
+                       http::Responder responder) {
+  std::vector<OutgoingRecord> records;
+  if (consent)
+    records.push_back(Outgoing(parts_.topics.Consents(),
+                               ConsentKey(consent->recipient().token(), consent->sender()),
+                               *consent, trace));
+  if (turn && turn->key == CallKey::kAcknowledge)
+    records.push_back(Outgoing(parts_.topics.Events(), record.try_().alert_id(),
+                               AcknowledgedByKey(record), trace));
   const std::string& name =
       record.provider_sid().empty() ? record.webhook_id() : record.provider_sid();
-  OutgoingRecord out{parts_.topics.Webhooks(),
-                     record.has_try_() ? record.try_().alert_id() : name,
-                     record.SerializeAsString(),
-                     {}};
-  out.headers.emplace_back(kHeaderSchema, record.GetDescriptor()->full_name());
-  out.headers.emplace_back(kHeaderTraceparent, trace.Text());
-  parts_.log.Publish(std::move(out), report);
+  records.push_back(Outgoing(parts_.topics.Webhooks(),
+                             record.has_try_() ? record.try_().alert_id() : name, record, trace));
+  const auto visit =
+      std::make_shared<Visit>(std::move(responder), std::move(record), std::move(turn), trace);
+  visit->open = records.size() + (visit->turn ? 1 : 0);
+  if (visit->turn)
+    parts_.works.Find(visit->record.try_(), visit->record.work(),
+                      [this, visit](Result<v1::WorkRecord> found) {
+                        if (found) visit->work = *std::move(found);
+                        if (visit->open.fetch_sub(1) == 1) Answer(*visit);
+                      });
+  LogAll(visit, std::move(records));
+}
+
+void Webhooks::LogAll(const std::shared_ptr<Visit>& visit, std::vector<OutgoingRecord> records) {
+  for (OutgoingRecord& record : records)
+    parts_.log.Publish(std::move(record), [this, visit](const PublishReport& said) {
+      if (said.outcome != PublishOutcome::kPersisted) visit->failed = true;
+      if (visit->open.fetch_sub(1) == 1) Answer(*visit);
+    });
+}
+
+void Webhooks::Answer(Visit& visit) {
+  const v1::WebhookKind kind = visit.record.kind();
+  http::Response response{204, {}, {}, {}};
+  if (kind == v1::WEBHOOK_KIND_SMS_INBOUND)  // Twilio wants TwiML here; an empty one sends no reply
+    response = {200, "text/xml", "<Response/>", {}};
+  if (visit.turn) response = AnswerToCall(visit);
+  observer_.published(
+      {visit.record.try_().alert_id(), visit.trace, !visit.failed,
+       std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - visit.began)});
+  if (visit.failed || response.status == StatusOf(Verdict::kUnavailable))
+    return Refuse(Verdict::kUnavailable, kind, std::move(visit.responder));
+  observer_.answered(Verdict::kPublished, kind, visit.record.signed_by());
+  visit.responder.Send(std::move(response));
+}
+
+// Twilio asks again when the text could not be had.
+http::Response Webhooks::AnswerToCall(const Visit& visit) {
+  if (!visit.work && NeedsText(*visit.turn)) return {StatusOf(Verdict::kUnavailable), {}, {}, {}};
+  auto script =
+      Script(*visit.turn, visit.work.value_or(v1::WorkRecord()), parts_.vault, public_base_url_);
+  if (!script) return {StatusOf(Verdict::kUnavailable), {}, {}, {}};
+  return {200, "text/xml", *std::move(script), {}};
 }
 
 void Webhooks::Refuse(Verdict verdict, v1::WebhookKind kind, http::Responder responder) {

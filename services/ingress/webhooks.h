@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/encoding.h"
 #include "common/base/time.h"
@@ -18,6 +19,8 @@
 #include "common/ports/record_log.h"
 #include "common/ports/registry_source.h"
 #include "common/ports/vault.h"
+#include "common/ports/work_lookup.h"
+#include "services/ingress/call_script.h"
 #include "tocsin/v1/records.pb.h"
 
 namespace tocsin::ingress {
@@ -31,9 +34,11 @@ enum class Verdict {
   kWrongType,    // 415
   kUnsigned,     // 403: no signature
   kForged,       // 403: a signature of nobody
+  kClosed,       // 403: the channel is switched off, or there is no account to verify with
+  kNoCall,       // 403: a call's request without a token of ours, or with one that is too old
   kUnavailable,  // 503: the log or the keys did not answer; Twilio retries
 };
-constexpr int kVerdicts = 8;
+constexpr int kVerdicts = 10;
 std::string_view NameOf(Verdict verdict);
 
 // A webhook that is on disk, or could not be brought there.
@@ -62,6 +67,7 @@ class Webhooks {
     Vault& vault;
     RecordLog& log;
     const Topics& topics;
+    WorkLookup& works;
   };
 
   // `public_base_url` is how Twilio reaches this server: scheme, host, port and path prefix,
@@ -94,8 +100,13 @@ class Webhooks {
   void AddTry(std::string_view token, v1::WebhookRecord& record);
   std::optional<v1::ConsentRecord> ConsentOf(const v1::WebhookRecord& record,
                                              const FormFields& fields) const;
+  std::optional<CallTurn> TurnOf(const Route& route, const http::Request& request,
+                                 const v1::WebhookRecord& record, const TraceContext& trace) const;
   void Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord> consent,
-               const TraceContext& trace, http::Responder responder);
+               std::optional<CallTurn> turn, const TraceContext& trace, http::Responder responder);
+  void LogAll(const std::shared_ptr<Visit>& visit, std::vector<OutgoingRecord> records);
+  void Answer(Visit& visit);
+  http::Response AnswerToCall(const Visit& visit);
   void Refuse(Verdict verdict, v1::WebhookKind kind, http::Responder responder);
 
   const Parts parts_;

@@ -171,6 +171,34 @@ TEST(Folding, DoesNotEndAnAlertByFailureBeforeItsAcceptanceIsKnown) {
   EXPECT_EQ(FoldAlert({}, facts).state, v1::ALERT_STATE_SENDING);
 }
 
+TEST(Folding, EndsACompletedCallAsWhoTookIt) {  // V5
+  const auto outcome = [](const std::vector<Fact>& facts) {
+    const FoldedAlert alert = Fold(facts);
+    EXPECT_EQ(alert.state, v1::ALERT_STATE_DELIVERED);
+    EXPECT_TRUE(alert.tries[0].Settled());
+    return alert.tries[0].status();
+  };
+  const Fact over = Told(v1::TRY_STATUS_DELIVERED, 9);
+  EXPECT_EQ(outcome({over}), v1::TRY_STATUS_DELIVERED);
+  EXPECT_EQ(outcome({over, Told(v1::TRY_STATUS_ANSWERED_MACHINE, 4)}),
+            v1::TRY_STATUS_ANSWERED_MACHINE);
+  EXPECT_EQ(outcome({Told(v1::TRY_STATUS_DELIVERED, 9, "ANSWERED_MACHINE")}),
+            v1::TRY_STATUS_ANSWERED_MACHINE);
+  // A machine presses no key: whatever detection said, a person was there.
+  EXPECT_EQ(outcome({Told(v1::TRY_STATUS_ANSWERED_HUMAN, 5),
+                     Told(v1::TRY_STATUS_DELIVERED, 9, "ANSWERED_MACHINE")}),
+            v1::TRY_STATUS_ANSWERED_HUMAN);
+}
+
+TEST(Folding, LeavesACallOpenWhileSomebodyIsOnTheLine) {  // V2
+  EXPECT_EQ(Fold({Told(v1::TRY_STATUS_ANSWERED_HUMAN, 5)}).state, v1::ALERT_STATE_SENT);
+}
+
+TEST(Folding, LeavesAnAlertOpenThatMetAMachineWhenAnotherCallFollows) {  // V3
+  EXPECT_EQ(Fold({Followed(Told(v1::TRY_STATUS_DELIVERED, 9, "ANSWERED_MACHINE"), 2)}).state,
+            v1::ALERT_STATE_SENDING);
+}
+
 TEST(Folding, KeepsBothADeliveryAndAFailure) {
   const FoldedAlert alert =
       Fold({Told(v1::TRY_STATUS_UNDELIVERED, 3, "X"), Told(v1::TRY_STATUS_DELIVERED, 4)});
@@ -218,6 +246,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Word{kSms, "completed", "", v1::TRY_STATUS_UNSPECIFIED},
                     Word{kCall, "initiated", "", v1::TRY_STATUS_SENT},
                     Word{kCall, "ringing", "", v1::TRY_STATUS_RINGING},
+                    Word{kCall, "in-progress", "", v1::TRY_STATUS_RINGING},
+                    Word{kCall, "in-progress", "unknown", v1::TRY_STATUS_RINGING},
+                    Word{v1::WEBHOOK_KIND_VOICE_GATHER, "1", "", v1::TRY_STATUS_ANSWERED_HUMAN},
+                    Word{v1::WEBHOOK_KIND_VOICE_GATHER, "", "", v1::TRY_STATUS_UNSPECIFIED},
                     Word{kCall, "in-progress", "human", v1::TRY_STATUS_ANSWERED_HUMAN},
                     Word{kCall, "in-progress", "machine_start", v1::TRY_STATUS_ANSWERED_MACHINE},
                     Word{kCall, "completed", "", v1::TRY_STATUS_DELIVERED},

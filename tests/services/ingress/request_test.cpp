@@ -94,7 +94,20 @@ const Refused kRefused[] = {
     {"PlanUnbuilt", ErrorCode::kNotBuilt, "plan", [](auto& r) { r.add_plan(); }},
     {"TemplateUnbuilt", ErrorCode::kNotBuilt, "template",
      [](auto& r) { r.mutable_template_()->set_id("fire"); }},
-    {"VoiceFormUnbuilt", ErrorCode::kNotBuilt, "voice", [](auto& r) { r.mutable_voice(); }},
+    {"VoiceFormOfAMessage", ErrorCode::kInvalidArgument, "voice",
+     [](auto& r) { r.mutable_voice(); }},
+    {"LanguageStrange", ErrorCode::kInvalidArgument, "voice.language",
+     [](auto& r) {
+       r.set_channel(v1::CHANNEL_VOICE);
+       r.mutable_voice()->set_language("en\"><Hangup/>");
+     }},
+    {"VoiceTooLong", ErrorCode::kInvalidArgument, "voice.voice",
+     [](auto& r) {
+       r.set_channel(v1::CHANNEL_VOICE);
+       r.mutable_voice()->set_voice(std::string(65, 'v'));
+     }},
+    {"NoCredentials", ErrorCode::kCredentialsMissing, "channel", [](auto&) {},
+     [](auto& c) { c.accounts[0].auth_token = Secret(); }},
     {"TextEmpty", ErrorCode::kInvalidArgument, "text", [](auto& r) { r.clear_text(); }},
     {"TextNotUtf8", ErrorCode::kInvalidArgument, "text", [](auto& r) { r.set_text("a\xff"); }},
     {"TextWithNul", ErrorCode::kInvalidArgument, "text",

@@ -50,10 +50,20 @@ FormFields InboundForm(const std::string& body) {
           {"Body", body}};
 }
 
+// No request here is of a call under way.
+class NoWorks final : public WorkLookup {
+ public:
+  void Find(const v1::TryName&, const v1::Position&,
+            std::function<void(Result<v1::WorkRecord>)> answer) override {
+    answer(Fail(ErrorCode::kNotFound, "nobody has it"));
+  }
+};
+
 class WebhooksTest : public testing::Test {
  protected:
   static RegistrySnapshot::Content Rotating() {
     RegistrySnapshot::Content content = TestRegistry();
+    content.voice = ChannelMode::kLive;
     content.accounts[0].secondary_auth_token = Secret("token-to-come");
     return content;
   }
@@ -68,7 +78,7 @@ class WebhooksTest : public testing::Test {
   }
 
   Webhooks By(RecordLog& used) {
-    return Webhooks({clock, registry, vault, used, topics}, kPublicUrl,
+    return Webhooks({clock, registry, vault, used, topics, works}, kPublicUrl,
                     {.answered = [this](Verdict verdict, v1::WebhookKind, std::string_view) {
                       verdicts.push_back(verdict);
                     }});
@@ -108,6 +118,7 @@ class WebhooksTest : public testing::Test {
   FakeVault vault;
   FakeRecordLog log;
   Topics topics;
+  NoWorks works;
   const v1::TryName name = AName();
   std::vector<Verdict> verdicts;
   Webhooks webhooks = By(log);
