@@ -3,7 +3,7 @@
 
 # The services in the order of their start; a new one joins by its name here. `tocsin-NAME` is the
 # program, TOCSIN_OPS_NAME the setting with the address of its operations endpoint.
-SERVICES=(audit sms-worker ingress)
+SERVICES=(audit sms-worker voice-worker ingress)
 
 # A stack takes the ports from its base on: five for the stores and the simulator, then for each service
 # a block with four for each replica: operations, HTTP for Twilio, HTTP for callers, gRPC. The last port of
@@ -195,11 +195,11 @@ clients:
 accounts:
   - {sid: $ACCOUNT_SID, auth_token_file: "$TOKEN_FILE"}
 senders:
-  - {id: main, number: "$MAIN_NUMBER", account: $ACCOUNT_SID, channels: [sms, voice], segments_per_second: 100000}
-  - {id: emergency, number: "$EMERGENCY_NUMBER", account: $ACCOUNT_SID, channels: [sms], classes: [emergency], segments_per_second: 100000}
+  - {id: main, number: "$MAIN_NUMBER", account: $ACCOUNT_SID, channels: [sms, voice], segments_per_second: 100000, calls_per_second: 1000}
+  - {id: emergency, number: "$EMERGENCY_NUMBER", account: $ACCOUNT_SID, channels: [sms, voice], classes: [emergency], segments_per_second: 100000, calls_per_second: 1000}
 routes:
   - {pattern: "^\\\\+", priority: 1, account: $ACCOUNT_SID}
-channels: {sms: live, voice: disabled}
+channels: {sms: live, voice: live}
 EOF
 }
 

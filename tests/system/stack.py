@@ -21,7 +21,7 @@ MAIN_NUMBER = "+15017122661"  # the simulator's, sender `main` of the registry
 UP_SECONDS = 900
 HTTP_SECONDS = 30
 BOOK_LIMIT = 100_000
-SERVICES = ("audit", "sms-worker", "ingress")
+SERVICES = ("audit", "sms-worker", "voice-worker", "ingress")
 PORTS_PER_REPLICA = 4  # scripts/lib/services.sh
 LOG_LINES, LOG_CHARACTERS = 10, 400
 # What a caller's own stack may have left in the environment must not lead a test to it.

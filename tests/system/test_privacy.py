@@ -18,7 +18,7 @@ import stack as stacks
 DELIVERED, REFUSED, REPLIED, MALFORMED = "+15145557101", "+15145557102", "+15145557103", "+151455571045145557104"
 TEXT = "Zinnoberrot pergola 7Q2: see you at twelve."
 REPLY = "Quittengelee nebelkrähe 9K4"
-SERVICES = ["ingress", "sms-worker", "audit"]
+SERVICES = ["ingress", "sms-worker", "voice-worker", "audit"]
 
 
 def spellings():

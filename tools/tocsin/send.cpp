@@ -19,6 +19,9 @@ struct Options {
   v1::AlertClass alert_class = v1::ALERT_CLASS_NORMAL;
   v1::Channel channel = v1::CHANNEL_SMS;
   std::string sender;
+  std::string language;
+  std::string voice;
+  bool detect_machine = false;
   std::string send_at;
   std::string expires_at;
   std::vector<std::string> labels;
@@ -38,6 +41,11 @@ Result<v1::EnqueueRequest> Build(const Options& options) {
   request.set_to(options.to);
   request.set_text(options.text);
   request.set_sender(options.sender);
+  if (!options.language.empty() || !options.voice.empty() || options.detect_machine) {
+    request.mutable_voice()->set_language(options.language);
+    request.mutable_voice()->set_voice(options.voice);
+    request.mutable_voice()->set_detect_machine(options.detect_machine);
+  }
   if (!options.text_file.empty()) {
     TOCSIN_TRY(*request.mutable_text(), ReadTextFile(options.text_file));
   }
@@ -92,6 +100,10 @@ void AddSend(CLI::App& app, Action& action) {
   command.add_option("--channel", options->channel, "sms or voice")
       ->transform(CLI::CheckedTransformer(kChannels, CLI::ignore_case));
   command.add_option("--sender", options->sender, "sender by its id");
+  command.add_option("--language", options->language, "of a call, such as en-CA");
+  command.add_option("--voice", options->voice, "of a call, one of Twilio's");
+  command.add_flag("--detect-machine", options->detect_machine,
+                   "ask whether a person or a machine took the call");
   command.add_option("--send-at", options->send_at, "not before this time (RFC 3339)");
   command.add_option("--expires-at", options->expires_at, "never after this time (RFC 3339)");
   command.add_option("--label", options->labels, "NAME=VALUE, free of personal data; repeatable");
