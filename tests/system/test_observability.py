@@ -19,7 +19,7 @@ import stack as stacks
 
 FOLDER = stacks.ROOT / "deploy/observability"
 TO = "+15145550141"
-SERVICES = ("ingress", "sms-worker", "audit")
+SERVICES = ("ingress", "sms-worker", "voice-worker", "audit")
 # Every label of ours has few values, none of which is a person, an alert or a client.
 LABELS = {"channel", "class", "client", "code", "compiler", "dependency", "fate", "group", "kind", "lane", "le",
           "method", "outcome", "passage", "reason", "result", "role", "service",
@@ -256,7 +256,7 @@ def test_audit_without_its_database_is_alive_and_not_ready_and_the_others_do_not
     poll.until("callers are led elsewhere", lambda: not api.health(address, "readiness"))
     assert ops(stack, "audit", "/healthz").status_code == 200 and api.health(address, "liveness")
     assert not dependency(stack, "audit", "postgres")["ok"]
-    for service in ("ingress", "sms-worker"):
+    for service in ("ingress", "sms-worker", "voice-worker"):
         assert ops(stack, service, "/readyz").status_code == 200
     stack.start("postgres-1")
     poll.until("audit is ready again", lambda: api.health(address, "readiness"))

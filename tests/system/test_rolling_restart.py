@@ -13,7 +13,8 @@ import stack as stacks
 import steady_caller
 
 REPLICAS = 2
-ORDER = [f"{service}-{number}" for service in ("ingress", "sms-worker", "audit") for number in (1, 2)]
+ORDER = [f"{service}-{number}" for service in ("ingress", "sms-worker", "voice-worker", "audit")
+         for number in (1, 2)]
 TWILIO_MS = 300  # with the rate of the callers: about 30 POSTs in flight when a worker is told to go
 BETWEEN_RESTARTS = 100  # alerts accepted between a return and the next restart
 SETTLE_SECONDS = 240
