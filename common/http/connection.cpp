@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kReadChunk = 16 * 1024;
 // How much of a refused request is read, only so that the client gets to see why before a reset.
 constexpr size_t kMaxDropped = 1024 * 1024;
+constexpr size_t kSlowPieces = 10;  // of an answer that leaves slowly
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool WouldBlock() { return errno == EAGAIN || errno == EWOULDBLOCK; }
@@ -119,6 +120,7 @@ Request Connection::TakeRequest(uint64_t number, Instant now) {
   if (!parser_.KeepAlive()) close_after_ = true;
   Request request = parser_.TakeRequest();
   request.peer_address = peer_address_;
+  request.reused = std::exchange(used_, true);
   head_only_ = request.method == "HEAD";
   return request;
 }
@@ -128,18 +130,40 @@ bool Connection::TakesAnswer(uint64_t number) const {
 }
 
 void Connection::SendAnswer(Response response, Instant now) {
-  if (response.reset) return CloseHard();
+  if (response.delivery == Delivery::kReset) return CloseHard();
+  if (response.delivery == Delivery::kClose) {
+    phase_ = Phase::kOver;
+    return;
+  }
   if (peer_finished_ && Unread().empty()) close_after_ = true;
   out_ = Serialize(response, {.omit_body = head_only_, .close = close_after_});
   counters_.Answered(response.status);
   sent_ = 0;
   phase_ = Phase::kWriting;
+  if (response.delivery == Delivery::kSlow) {
+    pieces_left_ = kSlowPieces;
+    pause_ = response.spread / kSlowPieces;
+    return SendPiece(now);
+  }
   deadline_ = now + options_.write_timeout;
   OnWritable(now);
 }
 
+// The last piece is all that is left, for whose sake the socket is watched again.
+void Connection::SendPiece(Instant now) {
+  if (--pieces_left_ == 0) {
+    deadline_ = now + options_.write_timeout;
+    return OnWritable(now);
+  }
+  deadline_ = now + pause_;
+  const std::string_view piece = std::string_view(out_).substr(sent_, out_.size() / kSlowPieces);
+  const ssize_t sent = SendSome(socket_.get(), piece);
+  if (sent > 0) sent_ += static_cast<size_t>(sent);
+  if (sent < 0 && !WouldBlock()) phase_ = Phase::kOver;
+}
+
 void Connection::OnWritable(Instant now) {
-  if (phase_ != Phase::kWriting) return;
+  if (!WantsToWrite()) return;
   while (sent_ < out_.size()) {
     const ssize_t sent = SendSome(socket_.get(), std::string_view(out_).substr(sent_));
     if (sent < 0) {
@@ -192,7 +216,10 @@ void Connection::OnDeadline(Instant now) {
     case Phase::kLingering: phase_ = Phase::kOver; return;
     case Phase::kRequest: return Refuse({408, Rejection::kSlowRequest}, now);
     case Phase::kAnswering: return Refuse({503, Rejection::kNoAnswer}, now);
-    case Phase::kWriting: counters_.Rejected(Rejection::kSlowReader); return CloseHard();
+    case Phase::kWriting:
+      if (pieces_left_ > 0) return SendPiece(now);
+      counters_.Rejected(Rejection::kSlowReader);
+      return CloseHard();
     case Phase::kOver: return;
   }
 }

@@ -57,13 +57,14 @@ class Connection {
   bool Over() const { return phase_ == Phase::kOver; }
   Instant Deadline() const { return deadline_; }
   bool WantsToRead() const;
-  bool WantsToWrite() const { return phase_ == Phase::kWriting; }
+  bool WantsToWrite() const { return phase_ == Phase::kWriting && pieces_left_ == 0; }
 
  private:
   void Advance(Instant now);
   std::string_view Unread() const { return std::string_view(in_).substr(taken_); }
   void Refuse(const Refusal& refusal, Instant now);
   void ReadToDrop();
+  void SendPiece(Instant now);
   void AfterAnswer(Instant now);
   void SendContinue();
   void WaitForRequest(Instant now);
@@ -82,9 +83,12 @@ class Connection {
   size_t taken_ = 0;  // so much of it is consumed, and let go at the next read
   std::string out_;
   size_t sent_ = 0;
+  size_t pieces_left_ = 0;  // of an answer that leaves slowly, each `pause_` after the one before
+  std::chrono::milliseconds pause_{0};
   size_t dropped_ = 0;
   uint64_t number_ = 0;
   bool ready_ = false;
+  bool used_ = false;           // a request has been taken from it
   bool head_only_ = false;      // the request at hand is HEAD
   bool close_after_ = false;    // the answer at hand is the last
   bool peer_finished_ = false;  // nothing more will come, but it may still read

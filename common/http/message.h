@@ -2,6 +2,7 @@
 // 9112).
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ struct Request {
   std::vector<Header> headers = {};  // in the order of the wire, repeats included
   std::string body = {};             // chunked coding already taken off
   std::string peer_address = {};     // numeric IP address of the client's end, without port
+  bool reused = false;               // its connection has carried a request before
 
   // The value of the header, if it came exactly once. A header that was repeated answers nothing:
   // which of them counts is not for us to guess.
@@ -29,6 +31,14 @@ struct Request {
 
   std::string_view Path() const;   // the target up to the first "?"
   std::string_view Query() const;  // what follows the first "?", or nothing
+};
+
+// How an answer leaves. All but the first are for stand-ins that imitate a failing server.
+enum class Delivery {
+  kWhole,
+  kSlow,   // in pieces, over Response::spread
+  kClose,  // not sent: the connection is closed, like one that was idle for too long
+  kReset,  // not sent: the connection ends with a TCP reset
 };
 
 struct Response {
@@ -39,9 +49,8 @@ struct Response {
   // one of them, or a name or value that would break out of its line, turns the answer into a bare
   // 500.
   std::vector<Header> headers = {};
-  // Nothing of the above is sent: the connection ends with a TCP reset. For stand-ins that imitate
-  // a failing server.
-  bool reset = false;
+  Delivery delivery = Delivery::kWhole;
+  std::chrono::milliseconds spread{0};  // with kSlow; rounded up to the server's own clock
 };
 
 struct WireOptions {

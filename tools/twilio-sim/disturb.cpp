@@ -29,13 +29,16 @@ bool AcceptsNothing(FaultKind kind) {
     case FaultKind::kHtml503:
     case FaultKind::kResetBefore:
     case FaultKind::kTimeoutBefore:
+    case FaultKind::kCloseReused:
     case FaultKind::kRefuse: return true;
     case FaultKind::kNone:
     case FaultKind::kError500After:
     case FaultKind::kHtml502After:
     case FaultKind::kResetAfter:
     case FaultKind::kTimeoutAfter:
+    case FaultKind::kCloseReusedAfter:
     case FaultKind::kSlow:
+    case FaultKind::kSlowBytes:
     case FaultKind::kEarly: return false;
   }
   return false;
@@ -55,13 +58,19 @@ Reply Disturb(Reply plain, const Fault& fault, const CreateFaults& settings) {
     case FaultKind::kHtml503: plain = Page(503, kProxyPage); break;
     case FaultKind::kHtml502After: plain = Page(502, kGatewayPage); break;
     case FaultKind::kResetBefore:
-    case FaultKind::kResetAfter: plain.reset = true; break;
+    case FaultKind::kResetAfter: plain.response.delivery = http::Delivery::kReset; break;
     case FaultKind::kTimeoutBefore:
     case FaultKind::kTimeoutAfter:
-      plain.reset = true;
+      plain.response.delivery = http::Delivery::kReset;
       plain.delay = settings.hold;
       break;
+    case FaultKind::kCloseReused:
+    case FaultKind::kCloseReusedAfter: plain.response.delivery = http::Delivery::kClose; break;
     case FaultKind::kSlow: plain.delay = settings.slow; break;
+    case FaultKind::kSlowBytes:
+      plain.response.delivery = http::Delivery::kSlow;
+      plain.response.spread = settings.slow;
+      break;
     case FaultKind::kEarly: plain.delay = settings.early; break;
     case FaultKind::kRefuse: plain = ErrorReply(fault.code); break;
   }

@@ -9,9 +9,12 @@ namespace tocsin::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaultKinds> kNames = {
-    "none",           "429",          "500",         "500_after",      "503_html",
-    "502_html_after", "reset_before", "reset_after", "timeout_before", "timeout_after",
-    "slow",           "early",        "refuse"};
+    "none",          "429",          "500",
+    "500_after",     "503_html",     "502_html_after",
+    "reset_before",  "reset_after",  "timeout_before",
+    "timeout_after", "close_reused", "close_reused_after",
+    "slow",          "slow_bytes",   "early",
+    "refuse"};
 
 std::optional<FaultKind> KindNamed(std::string_view name) {
   for (size_t i = 1; i < kFaultKinds; ++i) {
@@ -113,7 +116,14 @@ Result<void> Faults::Apply(const nlohmann::json& wanted) {
 
 void Faults::Clear(std::uint64_t seed) { *this = Faults(seed); }
 
-Fault Faults::ForCreate(std::uint64_t request_number) {
+Fault Faults::ForCreate(std::uint64_t request_number, bool reused) {
+  const Fault fault = Draw(request_number);
+  const bool closes =
+      fault.kind == FaultKind::kCloseReused || fault.kind == FaultKind::kCloseReusedAfter;
+  return closes && !reused ? Fault() : fault;
+}
+
+Fault Faults::Draw(std::uint64_t request_number) {
   if (!next_.empty()) {
     const Fault fault = next_.front();
     next_.pop_front();

@@ -19,20 +19,23 @@ namespace tocsin::sim {
 
 enum class FaultKind {
   kNone,
-  kTooMany,        // 429, 20429; not accepted
-  kError500,       // 500, 20500; not accepted
-  kError500After,  // the same, but accepted
-  kHtml503,        // a proxy's page; not accepted
-  kHtml502After,   // a proxy's page, but accepted
-  kResetBefore,    // TCP reset; not accepted
-  kResetAfter,     // TCP reset; accepted
-  kTimeoutBefore,  // no answer, reset after hold_ms; not accepted
-  kTimeoutAfter,   // no answer, reset after hold_ms; accepted
-  kSlow,           // answered as usual, slow_ms later
-  kEarly,          // answered as usual, but only after early_ms: the callbacks come first
-  kRefuse,         // refused with the code given; once only
+  kTooMany,           // 429, 20429; not accepted
+  kError500,          // 500, 20500; not accepted
+  kError500After,     // the same, but accepted
+  kHtml503,           // a proxy's page; not accepted
+  kHtml502After,      // a proxy's page, but accepted
+  kResetBefore,       // TCP reset; not accepted
+  kResetAfter,        // TCP reset; accepted
+  kTimeoutBefore,     // no answer, reset after hold_ms; not accepted
+  kTimeoutAfter,      // no answer, reset after hold_ms; accepted
+  kCloseReused,       // a kept connection is closed without an answer; not accepted
+  kCloseReusedAfter,  // the same, but accepted
+  kSlow,              // answered as usual, slow_ms later
+  kSlowBytes,         // answered as usual, but in pieces over slow_ms
+  kEarly,             // answered as usual, but only after early_ms: the callbacks come first
+  kRefuse,            // refused with the code given; once only
 };
-inline constexpr size_t kFaultKinds = 13;
+inline constexpr size_t kFaultKinds = 16;
 
 std::string_view NameOf(FaultKind kind);  // as in JSON: "reset_after"
 
@@ -74,8 +77,9 @@ class Faults {
   Result<void> Apply(const nlohmann::json& wanted);
   void Clear(std::uint64_t seed);
 
-  // The fault of a create attempt. Uses up a one-shot fault, if there is any.
-  Fault ForCreate(std::uint64_t request_number);
+  // The fault of a create attempt. Uses up a one-shot fault, if there is any. The close of a kept
+  // connection leaves one alone that is not `reused`.
+  Fault ForCreate(std::uint64_t request_number, bool reused);
   CallbackFault ForCallback(std::uint64_t message_number, std::uint64_t step) const;
 
   const CreateFaults& Create() const { return create_; }
@@ -84,6 +88,8 @@ class Faults {
   size_t OneShots() const { return next_.size(); }
 
  private:
+  Fault Draw(std::uint64_t request_number);
+
   Dice dice_;
   CreateFaults create_;
   CallbackFaults callback_;

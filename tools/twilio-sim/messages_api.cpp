@@ -49,10 +49,10 @@ Reply MessagesApi::OnItem(const http::Request& request, size_t account, const st
 
 // Everything that has to be seen as one: the fault, the checks against the state, the message.
 MessagesApi::Verdict MessagesApi::Decide(const CreateRequest* asked, size_t account,
-                                         std::uint64_t in_flight, WallTime now) {
+                                         std::uint64_t in_flight, bool reused, WallTime now) {
   const std::lock_guard lock(state_.mutex);
   Attempt attempt{.number = state_.journal.NextNumber(), .at = now};
-  Verdict verdict{.fault = state_.faults.ForCreate(attempt.number),
+  Verdict verdict{.fault = state_.faults.ForCreate(attempt.number, reused),
                   .settings = state_.faults.Create()};
   const size_t limit = verdict.settings.max_in_flight;
   if (limit != 0 && in_flight > limit) verdict.fault = {.kind = FaultKind::kTooMany};
@@ -89,7 +89,7 @@ Reply MessagesApi::Create(const http::Request& request, size_t account, std::uin
   const auto fields = FormDecode(request.body, kMaxFormFields);
   std::optional<CreateRequest> asked;
   if (fields) asked = ReadCreateRequest(*fields);
-  Verdict verdict = Decide(asked ? &*asked : nullptr, account, in_flight, now);
+  Verdict verdict = Decide(asked ? &*asked : nullptr, account, in_flight, request.reused, now);
   Reply plain = verdict.resource.empty() ? ErrorReply(verdict.code)
                                          : JsonReply(201, std::move(verdict.resource));
   return Disturb(std::move(plain), verdict.fault, verdict.settings);

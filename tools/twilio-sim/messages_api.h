@@ -29,7 +29,8 @@ class MessagesApi {
   struct Verdict;
 
   Reply Create(const http::Request& request, size_t account, std::uint64_t in_flight, WallTime now);
-  Verdict Decide(const CreateRequest* asked, size_t account, std::uint64_t in_flight, WallTime now);
+  Verdict Decide(const CreateRequest* asked, size_t account, std::uint64_t in_flight, bool reused,
+                 WallTime now);
   Reply ShowList(const http::Request& request, size_t account, WallTime now);
   Reply Update(const http::Request& request, size_t account, const std::string& sid, WallTime now);
   Reply Remove(size_t account, const std::string& sid);

@@ -1,4 +1,4 @@
-// What the simulator answers to a request, and how the connection then ends.
+// What the simulator answers to a request, and when.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,6 @@ namespace tocsin::sim {
 struct Reply {
   http::Response response;
   std::chrono::milliseconds delay{0};  // before it goes out
-  bool reset = false;                  // a TCP reset goes out instead
 };
 
 }  // namespace tocsin::sim

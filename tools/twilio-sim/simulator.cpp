@@ -64,7 +64,6 @@ void Simulator::HandleRest(const http::Request& request, std::shared_ptr<http::R
     headers.push_back({"Twilio-Request-Id", RequestId(request_ids_, number)});
     headers.push_back({"Twilio-Concurrent-Requests", std::to_string(in_flight)});
     headers.push_back({"Twilio-Request-Duration", fmt::format("{:.3f}", took.count())});
-    reply->response.reset = reply->reset;
     responder->Send(std::move(reply->response));
   };
   if (reply->delay.count() == 0) return send();

@@ -169,9 +169,40 @@ TEST_F(ServerTest, ResetsTheConnectionWhenTheAnswerSaysSo) {  // Q2
   Start();
   Client client(server->port());
   client.Send(Get("/hold") + Get("/x"));
-  desk.Await("/hold").Send({.body = "not sent", .reset = true});
+  desk.Await("/hold").Send({.body = "not sent", .delivery = Delivery::kReset});
   EXPECT_TRUE(client.SeesTheEnd());
   EXPECT_TRUE(EventuallyNobodyIsConnected());
+}
+
+TEST_F(ServerTest, ClosesTheConnectionWithoutAnAnswerWhenTheAnswerSaysSo) {  // Q2
+  Start();
+  Client client(server->port());
+  client.Send(Get("/hold"));
+  desk.Await("/hold").Send({.body = "not sent", .delivery = Delivery::kClose});
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_TRUE(EventuallyNobodyIsConnected());
+}
+
+TEST_F(ServerTest, AnAnswerThatLeavesInPiecesIsWholeAndTheNextOneFollows) {  // Q2
+  Start({.threads = 1, .write_timeout = milliseconds(40)});
+  Client client(server->port());
+  const std::string body(1000, 'x');
+  client.Send(Get("/hold") + Get("/x"));
+  desk.Await("/hold").Send(
+      {.body = body, .delivery = Delivery::kSlow, .spread = milliseconds(200)});
+  EXPECT_EQ(client.Read()->body, body);
+  EXPECT_EQ(client.Read()->body, "/x|");
+}
+
+TEST_F(ServerTest, TellsWhetherAConnectionHasCarriedARequestBefore) {
+  auto started = Server::Start({.threads = 1}, [](const Request& request, Responder responder) {
+    responder.Send(Ok(request.reused ? "reused" : "fresh"));
+  });
+  ASSERT_TRUE(started);
+  Client client((*started)->port());
+  client.Send(Get("/") + Get("/"));
+  EXPECT_EQ(client.Read()->body, "fresh");
+  EXPECT_EQ(client.Read()->body, "reused");
 }
 
 TEST_F(ServerTest, CountsOnlyTheFirstAnswer) {

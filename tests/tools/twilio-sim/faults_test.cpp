@@ -13,12 +13,12 @@ TEST(FaultsTest, OneShotsAreUsedUpInTheirOrder) {
   Faults faults(1);
   ASSERT_TRUE(faults.Apply(Json(
       R"({"next":[{"kind":"429","retry_after":1},{"kind":"reset_after"},{"kind":"refuse","code":21610}]})")));
-  const Fault first = faults.ForCreate(1);
+  const Fault first = faults.ForCreate(1, false);
   EXPECT_EQ(first.kind, FaultKind::kTooMany);
   EXPECT_EQ(first.retry_after, 1);
-  EXPECT_EQ(faults.ForCreate(2).kind, FaultKind::kResetAfter);
-  EXPECT_EQ(faults.ForCreate(3).code, 21610);
-  EXPECT_EQ(faults.ForCreate(4).kind, FaultKind::kNone);
+  EXPECT_EQ(faults.ForCreate(2, false).kind, FaultKind::kResetAfter);
+  EXPECT_EQ(faults.ForCreate(3, false).code, 21610);
+  EXPECT_EQ(faults.ForCreate(4, false).kind, FaultKind::kNone);
 }
 
 TEST(FaultsTest, RatesHoldAndTheSameSeedRepeatsThem) {
@@ -30,8 +30,8 @@ TEST(FaultsTest, RatesHoldAndTheSameSeedRepeatsThem) {
   int too_many = 0;
   int errors = 0;
   for (std::uint64_t i = 1; i <= 10'000; ++i) {
-    const FaultKind kind = faults.ForCreate(i).kind;
-    EXPECT_EQ(kind, again.ForCreate(i).kind);
+    const FaultKind kind = faults.ForCreate(i, false).kind;
+    EXPECT_EQ(kind, again.ForCreate(i, false).kind);
     too_many += kind == FaultKind::kTooMany;
     errors += kind == FaultKind::kError500After;
   }
@@ -48,14 +48,21 @@ TEST(FaultsTest, RefusesWhatItDoesNotKnowAndChangesNothing) {
         R"({"create":{"rate_429":1},"list":{"lag":3}})"}) {
     EXPECT_FALSE(faults.Apply(Json(text))) << text;
   }
-  EXPECT_EQ(faults.ForCreate(1).kind, FaultKind::kNone);
+  EXPECT_EQ(faults.ForCreate(1, false).kind, FaultKind::kNone);
 }
 
 TEST(FaultsTest, EarlyCallbacksMayBeAskedForOnEitherSide) {
   Faults faults(1);
   ASSERT_TRUE(faults.Apply(Json(R"({"callback":{"rate_early":1,"rate_double":1}})")));
-  EXPECT_EQ(faults.ForCreate(1).kind, FaultKind::kEarly);
+  EXPECT_EQ(faults.ForCreate(1, false).kind, FaultKind::kEarly);
   EXPECT_EQ(faults.ForCallback(1, 4), CallbackFault::kDoubled);
+}
+
+TEST(FaultsTest, AKeptConnectionIsClosedAndAFreshOneIsNot) {  // Q2
+  Faults faults(1);
+  ASSERT_TRUE(faults.Apply(Json(R"({"create":{"rate_close_reused":1}})")));
+  EXPECT_EQ(faults.ForCreate(1, true).kind, FaultKind::kCloseReused);
+  EXPECT_EQ(faults.ForCreate(2, false).kind, FaultKind::kNone);
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ Reply CallsApi::Create(const http::Request& request, size_t account, std::uint64
   const FormFields fields = read ? *read : FormFields{};
   const std::lock_guard lock(state_.mutex);
   Attempt attempt = NewAttempt(state_.call_journal, fields, now);
-  Fault fault = state_.faults.ForCreate(attempt.number | kCallAttempt);
+  Fault fault = state_.faults.ForCreate(attempt.number | kCallAttempt, request.reused);
   const size_t limit = state_.faults.Create().max_in_flight;
   if (limit != 0 && in_flight > limit) fault = {.kind = FaultKind::kTooMany};
   attempt.fault = fault.kind;
