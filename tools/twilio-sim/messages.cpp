@@ -129,20 +129,18 @@ void Messages::Choose(Message& message, const PoolOf& senders_of) const {
 std::vector<StatusChange> Messages::Advance(WallTime now, SenderQueues& queues,
                                             const PoolOf& senders_of) {
   std::vector<StatusChange> changes = std::exchange(untold_, {});
-  while (!steps_.empty() && steps_.top().due <= now) {
-    const Step step = steps_.top();
-    steps_.pop();
-    Message* const message = shelf_.Mutable(step.number);
+  while (const auto step = steps_.TakeDue(now)) {
+    Message* const message = shelf_.Mutable(step->number);
     if (message == nullptr || message->Final()) continue;  // dropped or canceled meanwhile
-    Enter(*message, Next(*message), step.due);
+    Enter(*message, Next(*message), step->due);
     changes.push_back({message->number, message->status});
     if (message->status == Status::kQueued) {
       Choose(*message, senders_of);
-      EnterQueue(*message, step.due, queues);
+      EnterQueue(*message, step->due, queues);
     } else if (message->status == Status::kSending) {
-      Plan(*message, step.due + Wait(pace_.sending, std::nullopt, *message));
+      Plan(*message, step->due + Wait(pace_.sending, std::nullopt, *message));
     } else if (message->status == Status::kSent && !message->Final()) {
-      Plan(*message, step.due + Wait(pace_.sent, message->outcome.delivery, *message));
+      Plan(*message, step->due + Wait(pace_.sent, message->outcome.delivery, *message));
     }
     if (message->Final() && message->status != Status::kSent) {
       message->error_code = message->outcome.error_code;
@@ -152,9 +150,7 @@ std::vector<StatusChange> Messages::Advance(WallTime now, SenderQueues& queues,
 }
 
 std::optional<WallTime> Messages::NextDue() const {
-  if (!untold_.empty()) return WallTime();
-  if (steps_.empty()) return std::nullopt;
-  return steps_.top().due;
+  return untold_.empty() ? steps_.NextDue() : WallTime();
 }
 
 const Message* Messages::Show(std::string_view sid, size_t account) const {
@@ -197,7 +193,7 @@ void Messages::Acknowledge(std::uint64_t number, Status status) {
 void Messages::Clear(std::optional<std::uint64_t> seed) {
   if (seed) dice_ = Dice(*seed);
   shelf_.Clear(seed.has_value());
-  steps_ = {};
+  steps_.Clear();
   untold_.clear();
 }
 

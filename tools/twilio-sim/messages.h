@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <queue>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/time.h"
+#include "tools/twilio-sim/agenda.h"
 #include "tools/twilio-sim/create_request.h"
 #include "tools/twilio-sim/dice.h"
 #include "tools/twilio-sim/sender_queues.h"
@@ -103,17 +103,9 @@ class Messages {
   void Clear(std::optional<std::uint64_t> seed);
 
  private:
-  struct Step {
-    WallTime due;
-    std::uint64_t number;
-    bool operator>(const Step& other) const {
-      return due != other.due ? due > other.due : number > other.number;
-    }
-  };
-
   Message& Add(const Draft& draft, WallTime now);
   void Enter(Message& message, Status status, WallTime at);
-  void Plan(const Message& message, WallTime due) { steps_.push({due, message.number}); }
+  void Plan(const Message& message, WallTime due) { steps_.Plan(due, message.number); }
   Micros Wait(std::chrono::milliseconds usual, std::optional<std::chrono::milliseconds> scripted,
               const Message& message) const;
   void EnterQueue(Message& message, WallTime at, SenderQueues& queues);
@@ -124,7 +116,7 @@ class Messages {
   Pace pace_;
   Shelf<Message> shelf_;
   std::vector<StatusChange> untold_;  // happened by request, not yet given out by Advance()
-  std::priority_queue<Step, std::vector<Step>, std::greater<>> steps_;
+  Agenda steps_;
 };
 
 }  // namespace tocsin::sim

@@ -31,6 +31,7 @@ struct Raw {
   int call_second = 20;
   std::string limits = "none";
   size_t keep = kDefaultKeptMessages;
+  size_t keep_calls = kDefaultKeptCalls;
 };
 
 // A seed nobody chose differs from run to run: SIDs must not repeat over restarts by accident.
@@ -123,6 +124,7 @@ Result<Settings> ToSettings(const Raw& raw) {
   settings.pace = Scaled(raw.time_scale);
   settings.pace.call_second = std::chrono::milliseconds(raw.call_second);
   settings.keep = raw.keep;
+  settings.keep_calls = raw.keep_calls;
   settings.twilios_limits = raw.limits == "twilio";
   return settings;
 }
@@ -161,8 +163,12 @@ std::optional<Options> ParseOptions(int argc, const char* const* argv, int& exit
   app.add_option(
       "--sms-url", options.settings.sms_url,
       "Where inbound messages are posted, unless their sender has an address of its own");
-  app.add_option("--keep", raw.keep, "Messages, calls and requests kept; the oldest are dropped")
+  app.add_option("--keep", raw.keep,
+                 "Messages kept, and attempts at them as many; the oldest are dropped")
       ->check(CLI::Range(size_t{1}, size_t{100'000'000}))
+      ->capture_default_str();
+  app.add_option("--keep-calls", raw.keep_calls, "The same of calls")
+      ->check(CLI::Range(size_t{1}, size_t{10'000'000}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Threads of the HTTP server")
       ->check(CLI::Range(1, 64))

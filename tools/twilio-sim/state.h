@@ -27,10 +27,11 @@ struct Settings {
   std::vector<MessagingService> services = {};
   std::uint64_t seed = 0;
   Pace pace = {};
-  size_t keep = kDefaultKeptMessages;  // messages, calls, and attempts at each as many
-  bool callbacks_anywhere = false;     // else to loopback only
-  bool twilios_limits = false;         // senders and accounts are as fast as at Twilio
-  std::string sms_url = {};            // of every sender: where inbound messages go
+  size_t keep = kDefaultKeptMessages;     // messages, and attempts at them as many
+  size_t keep_calls = kDefaultKeptCalls;  // the same of calls
+  bool callbacks_anywhere = false;        // else to loopback only
+  bool twilios_limits = false;            // senders and accounts are as fast as at Twilio
+  std::string sms_url = {};               // of every sender: where inbound messages go
 };
 
 struct State {
@@ -40,8 +41,8 @@ struct State {
         faults(settings.seed),
         messages(settings.seed, settings.pace, settings.keep),
         journal(settings.keep),
-        calls(settings.seed, settings.keep),
-        call_journal(settings.keep) {
+        calls(settings.seed, settings.keep_calls),
+        call_journal(settings.keep_calls) {
     if (!settings.sms_url.empty()) directory.SetSmsUrl("", settings.sms_url);
     for (const std::string& number : settings.numbers) directory.Own(number);
     for (const auto& [account, number] : settings.owned) directory.OwnBy(number, account);

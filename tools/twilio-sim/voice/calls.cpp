@@ -40,14 +40,13 @@ Call* Calls::Show(std::string_view sid) {
 }
 
 void Calls::Plan(const Call& call) {
-  if (const auto due = NextInstant(call)) steps_.push({*due, call.number});
+  if (const auto due = NextInstant(call)) steps_.Plan(*due, call.number);
 }
 
 // A step that was planned and then overtaken finds nothing due and is dropped.
 Call* Calls::TakeDue(WallTime now) {
-  while (!steps_.empty() && steps_.top().due <= now) {
-    Call* const call = shelf_.Mutable(steps_.top().number);
-    steps_.pop();
+  while (const auto step = steps_.TakeDue(now)) {
+    Call* const call = shelf_.Mutable(step->number);
     if (call == nullptr || call->Final()) continue;
     const auto due = NextInstant(*call);
     if (due && *due <= now) return call;
@@ -56,15 +55,13 @@ Call* Calls::TakeDue(WallTime now) {
 }
 
 std::optional<WallTime> Calls::NextDue() const {
-  if (!arrived_.empty()) return WallTime();
-  if (steps_.empty()) return std::nullopt;
-  return steps_.top().due;
+  return arrived_.empty() ? steps_.NextDue() : WallTime();
 }
 
 void Calls::Clear(std::optional<std::uint64_t> seed) {
   if (seed) dice_ = DiceOf(*seed);
   shelf_.Clear(seed.has_value());
-  steps_ = {};
+  steps_.Clear();
   arrived_.clear();
 }
 

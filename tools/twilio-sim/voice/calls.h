@@ -2,19 +2,20 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
-#include <queue>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tools/twilio-sim/agenda.h"
 #include "tools/twilio-sim/callbacks.h"
 #include "tools/twilio-sim/dice.h"
 #include "tools/twilio-sim/shelf.h"
 #include "tools/twilio-sim/voice/call.h"
 
 namespace tocsin::sim {
+
+constexpr size_t kDefaultKeptCalls = 200'000;  // what was heard in each is kept too
 
 // The answer to a request for a document, on its way from the sending thread to the exchange.
 struct ArrivedDocument {
@@ -49,20 +50,12 @@ class Calls {
   void Clear(std::optional<std::uint64_t> seed);
 
  private:
-  struct Step {
-    WallTime due;
-    std::uint64_t number;
-    bool operator>(const Step& other) const {
-      return due != other.due ? due > other.due : number > other.number;
-    }
-  };
-
   // Other SIDs and delays than those of the messages of the same numbers.
   static Dice DiceOf(std::uint64_t seed) { return Dice(Mix(seed + 1)); }
 
   Dice dice_;
   Shelf<Call> shelf_;
-  std::priority_queue<Step, std::vector<Step>, std::greater<>> steps_;
+  Agenda steps_;
   std::vector<ArrivedDocument> arrived_;
 };
 
