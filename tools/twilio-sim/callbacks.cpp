@@ -91,6 +91,19 @@ void SetUp(CURL* easy, Job& job, milliseconds left) {
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(whole.count()));
 }
 
+// What Twilio's debugger says of an exchange that failed.
+int FaultOf(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST: return 11210;
+    case CURLE_COULDNT_CONNECT: return 11205;
+    case CURLE_UNSUPPORTED_PROTOCOL:  // what came was not HTTP/1.1
+    case CURLE_WEIRD_SERVER_REPLY: return 11206;
+    case CURLE_SSL_CONNECT_ERROR: return 11220;
+    case CURLE_PEER_FAILED_VERIFICATION: return 11237;
+    default: return 11200;
+  }
+}
+
 // Whether the address asks for another try after this one.
 bool WantsRetry(const Job& job, CURLcode code) {
   const Overrides& overrides = job.webhook.url.overrides;
@@ -253,6 +266,8 @@ class Callbacks::Sender {
       curl_easy_getinfo(job->easy.get(), CURLINFO_CONTENT_TYPE, &type);
       job->answer.status = static_cast<int>(status);
       job->answer.content_type = type == nullptr ? "" : type;
+    } else {
+      job->answer.fault = FaultOf(code);
     }
     const bool again = WantsRetry(*job, code);
     idle_.push_back(std::move(job->easy));

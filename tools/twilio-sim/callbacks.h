@@ -18,6 +18,7 @@ constexpr size_t kMaxWebhookAnswer = 64 * 1024 + 1;  // bytes kept: a TwiML too 
 
 struct WebhookAnswer {
   int status = 0;  // 0: no answer came
+  int fault = 0;   // Twilio's code of what was in the way, when none came
   std::string content_type = {};
   std::string body = {};
   int tries = 0;

@@ -10,7 +10,7 @@
 namespace tocsin::sim {
 namespace {
 
-constexpr int kNoDocument = 11200;     // no answer, or none of 2xx
+constexpr int kNoDocument = 11200;     // no answer of 2xx
 constexpr int kNoDocumentUrl = 11100;  // an address that is none
 constexpr int kSipOk = 200;
 constexpr int kNoContent = 204;
@@ -103,7 +103,9 @@ void Exchange::Receive(const ArrivedDocument& document, WallTime at) {
   if (!talk.fetching || talk.documents != document.document) return;  // it has been redirected
   talk.fetching = false;
   const WebhookAnswer& answer = document.answer;
-  if (answer.status / 100 != 2) {
+  if (answer.fault != 0) {
+    Fail(*call, answer.fault, at);
+  } else if (answer.status / 100 != 2) {
     Fail(*call, kNoDocument, at);
   } else if (answer.status == kNoContent) {
     End(*call, CallStatus::kCompleted, kSipOk, at);
