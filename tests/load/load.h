@@ -52,10 +52,22 @@ class Schedule {
   const Steady::time_point begin_ = Steady::now();
 };
 
+// Requests over HTTP, each written beforehand: who answers is to be measured, not who asks.
+struct Barrage {
+  std::string address;  // HOST:PORT
+  std::uint64_t count = 0;
+  int connections = 1;  // a thread each
+  double rate = 0;      // as Schedule
+  int expected_status = 200;
+};
+// As Measure::Tell(). `request_of` makes the request of that number.
+int AskAll(const Barrage& barrage, const std::function<std::string(std::uint64_t)>& request_of);
+
 // Each adds its verb to `app` and sets `run` when it is the one that was asked for.
 using Run = std::function<Result<int>()>;
 void AddEnqueue(CLI::App& app, Run& run);
 void AddWebhooks(CLI::App& app, Run& run);
 void AddKafka(CLI::App& app, Run& run);
+void AddCreates(CLI::App& app, Run& run);
 
 }  // namespace tocsin::load

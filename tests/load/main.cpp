@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   tocsin::load::AddEnqueue(app, run);
   tocsin::load::AddWebhooks(app, run);
   tocsin::load::AddKafka(app, run);
+  tocsin::load::AddCreates(app, run);
   CLI11_PARSE(app, argc, argv);
   const auto exit_code = run();
   if (exit_code) return *exit_code;

@@ -1,0 +1,71 @@
+#include <string>
+#include <string_view>
+
+#include "common/base/encoding.h"
+#include "common/config/secret_file.h"
+#include "tests/load/load.h"
+
+namespace tocsin::load {
+namespace {
+
+constexpr std::uint64_t kNumbers = 10'000;  // people the messages go to
+constexpr int kCreated = 201;
+
+struct Options {
+  std::string base_url;
+  std::string account;
+  std::string token_file;
+  std::string from;
+  std::uint64_t count = 200'000;
+  int connections = 64;
+};
+
+std::string RequestOf(const Options& options, const std::string& credentials,
+                      std::uint64_t number) {
+  std::string to = std::to_string(kNumbers + number % kNumbers);
+  to.replace(0, 1, "+1514555");  // 1dddd becomes a number of Montreal
+  const std::string body =
+      FormEncode({{"To", to}, {"From", options.from}, {"Body", "Pump 3 has stopped"}});
+  return "POST /2010-04-01/Accounts/" + options.account +
+         "/Messages.json HTTP/1.1\r\nHost: simulator\r\nAuthorization: Basic " + credentials +
+         "\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+Result<int> Drive(const Options& options) {
+  constexpr std::string_view kScheme = "http://";
+  if (!options.base_url.starts_with(kScheme))
+    return Fail(ErrorCode::kInvalidConfig, "must begin with http://", "--base-url");
+  const auto token = config::ReadSecretFile(options.token_file);
+  if (!token) return Fail(ErrorCode::kInvalidConfig, token.error().reason, "--token-file");
+  const std::string credentials = Base64Encode(options.account + ':' + token->value.Reveal());
+  return AskAll({.address = options.base_url.substr(kScheme.size()),
+                 .count = options.count,
+                 .connections = options.connections,
+                 .expected_status = kCreated},
+                [&](std::uint64_t number) { return RequestOf(options, credentials, number); });
+}
+
+}  // namespace
+
+void AddCreates(CLI::App& app, Run& run) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& command = *app.add_subcommand("creates", "messages created at the simulator itself");
+  command.add_option("--base-url", options->base_url)
+      ->envname("TOCSIN_TWILIO_BASE_URL")
+      ->required();
+  command.add_option("--account", options->account)
+      ->envname("TOCSIN_TWILIO_ACCOUNT_SID")
+      ->required();
+  command.add_option("--token-file", options->token_file)
+      ->envname("TOCSIN_TWILIO_AUTH_TOKEN_FILE")
+      ->required();
+  command.add_option("--from", options->from)->default_val("+15017122661");
+  command.add_option("--count", options->count)->capture_default_str();
+  command.add_option("--connections", options->connections)
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command.callback([options, &run] { run = [options] { return Drive(*options); }; });
+}
+
+}  // namespace tocsin::load
