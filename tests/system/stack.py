@@ -73,9 +73,9 @@ class Simulator:
 
 class Stack:
     """A context: up when entered, gone with all it kept when left. `settings` reach every process of it;
-    `replicas` as scripts/up takes them."""
+    `replicas` and other `flags` as scripts/up takes them."""
 
-    def __init__(self, settings=None, replicas=None):
+    def __init__(self, settings=None, replicas=None, flags=()):
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-system."))
         self.state.chmod(0o755)  # the stores' user passes through it
         self.output = self.state / "scripts.log"
@@ -83,7 +83,7 @@ class Stack:
                             if not name.startswith("TOCSIN_") or name in KEPT_SETTINGS}
         self.environment |= {"TOCSIN_STATE_DIR": str(self.state), "TOCSIN_BIN_DIR": str(BIN)} | (settings or {})
         self.env = {}
-        self._up = ["up", "--replicas", replicas] if replicas else ["up"]
+        self._up = ["up", *(["--replicas", replicas] if replicas else []), *flags]
 
     def __enter__(self):
         try:

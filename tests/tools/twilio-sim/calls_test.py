@@ -1,8 +1,8 @@
 """Calls of the simulator, judged by Twilio's official Python SDK (Q2, V1, V2, V4)."""
 
 import json
-import pathlib
-import sys
+import socket
+import threading
 import urllib.error
 
 import pytest
@@ -10,30 +10,12 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from sim import ACCOUNT, FROM, TO, TOKEN, Receiver, Simulator, wait_for_status
+from sim import ACCOUNT, FROM, TO, TOKEN, free_port, wait_for_status, wait_until
 
 EVENTS = ["initiated", "ringing", "answered", "completed"]
 HELLO = "<Response><Say>Hello.</Say></Response>"
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory):
-    running = Simulator(tmp_path_factory.mktemp("sim"), "--call-second", "10")
-    yield running
-    running.stop()
-
-
-@pytest.fixture(autouse=True)
-def clean(simulator):
-    simulator.control("/sim/reset", {})
-
-
-@pytest.fixture
-def receiver():
-    server = Receiver()
-    yield server
-    server.stop()
+SIMULATOR_FLAGS = ("--call-second", "10")
+pytestmark = pytest.mark.usefixtures("clean")
 
 
 def book(simulator, sid):
@@ -67,10 +49,7 @@ def test_a_call_is_answered_hears_its_text_and_ends(simulator):  # V1
     assert heard(simulator, sid) == ["Hello."]
     assert int(ended.duration) >= 1 and ended.start_time <= ended.end_time
     assert ended.answered_by is None
-    for _ in range(2000):
-        if (price := simulator.client().calls(sid).fetch().price) is not None:
-            break
-    assert price == "-0.01400"
+    assert wait_until(lambda: simulator.client().calls(sid).fetch().price) == "-0.01400"
 
 
 def test_every_event_is_told_signed_and_in_sequence(simulator, receiver):  # V2
@@ -196,6 +175,35 @@ def test_finish_key_and_several_digits(simulator, receiver):
     assert (fields["Digits"], fields["FinishedOnKey"]) == ("42", "#")
 
 
+def test_what_is_heard_and_in_which_order(simulator):
+    twiml = ('<Response><Say loop="2">One.</Say><Pause length="3"/><Play loop="1">http://a.example/tune</Play>'
+             '<Hangup/><Say>Never.</Say></Response>')
+    sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=twiml).sid
+    assert int(ends(simulator, sid).duration) >= 8
+    moments = [(moment["kind"], moment["text"]) for moment in book(simulator, sid)["heard"]]
+    assert moments == [("answer", "human"), ("say", "One."), ("pause", "3"), ("play", "http://a.example/tune"),
+                       ("hangup", None)]
+    sid = simulator.client().calls.create(to=TO, from_=FROM, twiml="<Response><Reject/></Response>").sid
+    ends(simulator, sid)
+    assert [moment["kind"] for moment in book(simulator, sid)["heard"]] == ["answer", "hangup"]
+
+
+def test_a_call_lasts_no_longer_than_its_limit(simulator):
+    twiml = '<Response><Pause length="3000"/></Response>'
+    sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=twiml, time_limit=5).sid
+    assert int(ends(simulator, sid).duration) == 5
+    simulator.control("/sim/phones", {TO: {"hang_up_after_s": 3}})
+    sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=twiml).sid
+    assert int(ends(simulator, sid).duration) == 3
+
+
+def test_oddities_of_a_request_are_noted(simulator):
+    sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO, machine_detection="Enable",
+                                          async_amd="true").sid
+    ends(simulator, sid)
+    assert book(simulator, sid)["notes"] == [21262]
+
+
 def test_a_phone_can_be_answered_pressed_and_put_down_by_hand(simulator, receiver):
     receiver.documents["/twiml"] = (
         '<Response><Gather action="/g" timeout="600"/></Response>')
@@ -205,8 +213,7 @@ def test_a_phone_can_be_answered_pressed_and_put_down_by_hand(simulator, receive
     wait_for_status(client.calls(sid), "ringing")
     simulator.control("/sim/answer", {"call": sid})
     receiver.next()
-    while not book(simulator, sid)["listening"]:
-        pass
+    wait_until(lambda: book(simulator, sid)["listening"])
     simulator.control("/sim/press", {"call": sid, "digits": "7#"})
     assert receiver.next()[2]["Digits"] == "7"
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -295,6 +302,55 @@ def test_a_bad_document_goes_to_the_fallback_with_its_code(simulator, receiver, 
     assert (fields["ErrorCode"], fields["ErrorUrl"]) == (str(code), receiver.url("/twiml"))
     ends(simulator, sid)
     assert heard(simulator, sid) == ["Sorry."] and book(simulator, sid)["notes"] == [code]
+
+
+def garbage(port):
+    """Answers the first client of the port with what is not HTTP."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"220 what do you want\r\n")
+
+
+@pytest.mark.parametrize("scheme, speaks, code", [("http", False, 11205), ("http", True, 11206)])
+def test_an_address_that_does_not_answer_is_told_by_its_code(simulator, scheme, speaks, code):
+    port = free_port()
+    server = threading.Thread(target=garbage, args=[port])
+    if speaks:
+        server.start()
+    url = f"{scheme}://127.0.0.1:{port}/twiml"
+    sid = simulator.client().calls.create(to=TO, from_=FROM, url=url).sid
+    ends(simulator, sid)
+    assert book(simulator, sid)["notes"] == [code]
+    if speaks:
+        server.join()
+
+
+def test_an_address_without_tls_is_told_by_its_code(simulator, receiver):
+    url = receiver.url("/twiml").replace("http:", "https:")
+    sid = simulator.client().calls.create(to=TO, from_=FROM, url=url).sid
+    ends(simulator, sid)
+    assert book(simulator, sid)["notes"] == [11220]
+
+
+def test_a_document_of_a_wrong_type_and_an_unknown_verb_are_noted(simulator, receiver):
+    receiver.documents["/twiml"] = "<Response><Dance/><Say>Hello.</Say></Response>"
+    sid = simulator.client().calls.create(to=TO, from_=FROM, url=receiver.url("/twiml")).sid
+    ends(simulator, sid)
+    assert heard(simulator, sid) == ["Hello."] and book(simulator, sid)["notes"] == [12200]
+    receiver.content_type = "text/plain"
+    sid = simulator.client().calls.create(to=TO, from_=FROM, url=receiver.url("/twiml")).sid
+    ends(simulator, sid)
+    assert heard(simulator, sid) == [] and book(simulator, sid)["notes"] == [12300]
+
+
+def test_a_status_callback_that_is_refused_is_noted(simulator, receiver):
+    receiver.statuses.put(500)
+    sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO,
+                                          status_callback=receiver.url("/cb")).sid
+    receiver.next()
+    wait_until(lambda: book(simulator, sid)["notes"] == [15003])
 
 
 def test_a_refused_document_ends_the_call_with_an_error_message(simulator, receiver):

@@ -1,13 +1,41 @@
-"""What needs more than the simulator and the Python SDK is collected only when it is at hand: a test that
-skips has failed. scripts/test --full sets both variables.
+"""The simulator of a test file, a receiver of its webhooks; and which tests are collected.
 
-TOCSIN_TWILIO_OPENAPI  Twilio's OpenAPI description (JSON) of Messages and Calls
+What needs more than the simulator and the Python SDK is collected only when it is at hand: a test that skips
+has failed. scripts/test --full sets these variables.
+
 TOCSIN_NODE_MODULES    a folder of Node packages: twilio, and @stoplight/prism-cli for the description
+TOCSIN_TWILIO_OPENAPI  Twilio's OpenAPI description (JSON) of Messages and Calls
+TOCSIN_BROWSER_DRIVER  a ChromeDriver, such as /usr/bin/chromedriver
 """
 
 import os
 
-_node = os.environ.get("TOCSIN_NODE_MODULES")
-collect_ignore = [] if _node else ["node_sdk_test.py"]
-if not (_node and os.environ.get("TOCSIN_TWILIO_OPENAPI")):
-    collect_ignore.append("prism_test.py")
+import pytest
+
+from sim import Receiver, Simulator
+
+NEEDS = {"node_sdk_test.py": ("TOCSIN_NODE_MODULES",),
+         "prism_test.py": ("TOCSIN_NODE_MODULES", "TOCSIN_TWILIO_OPENAPI"),
+         "browser_test.py": ("TOCSIN_BROWSER_DRIVER",)}
+collect_ignore = [name for name, needed in NEEDS.items() if not all(map(os.environ.get, needed))]
+
+
+@pytest.fixture(scope="module")
+def simulator(request, tmp_path_factory):
+    """Shared by the tests of one file, which may name further flags: SIMULATOR_FLAGS."""
+    running = Simulator(tmp_path_factory.mktemp("sim"), *getattr(request.module, "SIMULATOR_FLAGS", ()))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def clean(simulator):
+    """Nothing of what the tests before did."""
+    simulator.control("/sim/reset", {})
+
+
+@pytest.fixture
+def receiver():
+    server = Receiver()
+    yield server
+    server.stop()

@@ -1,8 +1,6 @@
 """STOP, START and HELP, queues and rates of senders and accounts, and tokens that rotate (Q2)."""
 
 import json
-import pathlib
-import sys
 import urllib.error
 import urllib.request
 
@@ -10,8 +8,7 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from sim import ACCOUNT, FROM, SERVICE, TO, TOKEN, Receiver, Simulator, wait_for_status
+from sim import ACCOUNT, FROM, SERVICE, TO, TOKEN, Simulator, wait_for_status
 
 POOLED = "+15145550111"
 TOLL_FREE = "+18885550111"
@@ -21,7 +18,7 @@ HELLO = "<Response><Say>Hello.</Say></Response>"
 
 
 @pytest.fixture(scope="module")
-def simulator(tmp_path_factory):
+def simulator(tmp_path_factory):  # a second account's token is in a file of its own
     folder = tmp_path_factory.mktemp("sim")
     (folder / "other").write_text("other-token\n")
     running = Simulator(folder, "--number", TOLL_FREE, "--account", SUBACCOUNT, "--auth-token-file",
@@ -34,13 +31,6 @@ def simulator(tmp_path_factory):
 def clean(simulator):
     simulator.control("/sim/reset", {})
     simulator.control("/sim/services", {"sid": SERVICE, "numbers": [POOLED]})
-
-
-@pytest.fixture
-def receiver():
-    server = Receiver()
-    yield server
-    server.stop()
 
 
 def says(simulator, receiver, body, to=FROM):

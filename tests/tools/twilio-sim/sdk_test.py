@@ -4,37 +4,15 @@ Needs the package `twilio` and the program; TOCSIN_BIN_DIR names the folder of t
 """
 
 import json
-import pathlib
-import socket
-import sys
 import urllib.error
-import urllib.parse
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from sim import ACCOUNT, FROM, SERVICE, TO, TOKEN, Receiver, Simulator, wait_for_status
+from sim import ACCOUNT, FROM, SERVICE, TO, TOKEN, wait_for_status
 
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory):
-    running = Simulator(tmp_path_factory.mktemp("sim"))
-    yield running
-    running.stop()
-
-
-@pytest.fixture(autouse=True)
-def clean(simulator):
-    simulator.control("/sim/reset", {})
-
-
-@pytest.fixture
-def receiver():
-    server = Receiver()
-    yield server
-    server.stop()
+pytestmark = pytest.mark.usefixtures("clean")
 
 
 def test_a_created_message_has_the_documented_types(simulator):
@@ -71,6 +49,14 @@ def test_a_message_in_flight_cannot_be_deleted(simulator):
     with pytest.raises(TwilioRestException) as refused:
         client.messages(sid).delete()
     assert (refused.value.status, refused.value.code) == (409, 20009)
+
+
+def test_only_what_is_scheduled_can_be_canceled(simulator):
+    client = simulator.client()
+    sid = client.messages.create(to=TO, from_=FROM, body="x").sid
+    with pytest.raises(TwilioRestException) as refused:
+        client.messages(sid).update(status="canceled")
+    assert refused.value.code == 30409
 
 
 def test_the_list_pages_newest_first(simulator):
@@ -197,39 +183,6 @@ def test_reordered_callbacks_overtake_each_other(simulator, receiver):
         client.messages.create(to=TO, from_=FROM, body="x", status_callback=receiver.url("/cb"))
         orders.add(tuple(receiver.next()[2]["MessageStatus"] for _ in range(2)))
     assert ("delivered", "sent") in orders
-
-
-def post_raw(simulator):
-    """The answer's status line, or None when the connection was reset."""
-    body = urllib.parse.urlencode({"To": TO, "From": FROM, "Body": "x"})
-    import base64
-    credentials = base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
-    with socket.create_connection(("127.0.0.1", simulator.port), timeout=10) as connection:
-        connection.sendall((f"POST /2010-04-01/Accounts/{ACCOUNT}/Messages.json HTTP/1.1\r\n"
-                            f"Host: x\r\nAuthorization: Basic {credentials}\r\n"
-                            "Content-Type: application/x-www-form-urlencoded\r\n"
-                            f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
-        try:
-            return connection.recv(65536).decode()
-        except ConnectionResetError:
-            return None
-
-
-def test_create_faults_do_what_the_books_say(simulator):
-    simulator.control("/sim/faults", {"create": {"hold_ms": 50}, "next": [
-        {"kind": "429", "retry_after": 3}, {"kind": "500"}, {"kind": "500_after"},
-        {"kind": "503_html"}, {"kind": "reset_before"}, {"kind": "reset_after"},
-        {"kind": "timeout_after"}, {"kind": "refuse", "code": 21610}]})
-    before = len(simulator.lines("/sim/requests"))
-    answers = [post_raw(simulator) for _ in range(9)]
-    assert [a and int(a.split()[1]) for a in answers] == [429, 500, 500, 503, None, None, None, 400,
-                                                         201]
-    assert "Retry-After: 3" in answers[0] and '"code":20429' in answers[0]
-    assert "<html>" in answers[3]
-    books = simulator.lines("/sim/requests")[before:]
-    assert [b["accepted"] for b in books] == [False, False, True, False, False, True, True, False,
-                                             True]
-    assert len(simulator.lines("/sim/messages")) == 4
 
 
 def test_stop_blocks_and_start_frees(simulator, receiver):

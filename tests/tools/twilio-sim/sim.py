@@ -5,8 +5,10 @@ import json
 import os
 import pathlib
 import queue
+import socket
 import subprocess
 import threading
+import time
 import urllib.parse
 import urllib.request
 
@@ -18,7 +20,7 @@ SERVICE = "MG0123456789abcdef0123456789abcdef"
 TOKEN = "fedcba9876543210fedcba9876543210"
 FROM = "+15017122661"
 TO = "+15145550123"
-ANSWER_LIMIT = 20  # seconds a test waits for a webhook before it fails
+ANSWER_LIMIT = 30  # seconds a test waits for what takes moments before it fails
 
 
 def program():
@@ -28,11 +30,11 @@ def program():
 
 class Simulator:
     def __init__(self, folder, *extra):
-        token_file = folder / "token"
-        token_file.write_text(TOKEN + "\n")
+        self.token_file = folder / "token"
+        self.token_file.write_text(TOKEN + "\n")
         self.process = subprocess.Popen(
             [program(), "--listen", "127.0.0.1:0", "--account", ACCOUNT, "--auth-token-file",
-             str(token_file), "--number", "+15145550111", "--messaging-service",
+             str(self.token_file), "--number", "+15145550111", "--messaging-service",
              f"{SERVICE}=+15145550111", "--seed", "7", *extra],
             stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline().split("port ")[1].split(",")[0])
@@ -59,6 +61,12 @@ class Simulator:
         assert self.process.wait(timeout=10) == 0
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Receiver(http.server.ThreadingHTTPServer):
     """Keeps every webhook it gets: path, headers, form fields (a GET's from its query)."""
 
@@ -67,6 +75,7 @@ class Receiver(http.server.ThreadingHTTPServer):
     def __init__(self):
         self.statuses = queue.Queue()  # answers to give; 204 when empty
         self.documents = {}            # path without query -> TwiML, which is answered with 200
+        self.content_type = "text/xml; charset=utf-8"  # of documents
         self.seen = queue.Queue()
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -99,7 +108,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = b"" if document is None else document.encode()
         self.send_response(status if document is None else 200)
         if document is not None:
-            self.send_header("Content-Type", "text/xml; charset=utf-8")
+            self.send_header("Content-Type", self.server.content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -108,10 +117,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def wait_until(check):
+    """Asks until the answer is true, and gives it."""
+    deadline = time.monotonic() + ANSWER_LIMIT
+    while not (answer := check()):
+        assert time.monotonic() < deadline, f"never came; last: {answer!r}"
+    return answer
+
+
 def wait_for_status(resource, status):
     """Fetches a message's or call's context until it has the status."""
-    for _ in range(2000):
-        fetched = resource.fetch()
-        if fetched.status == status:
-            return fetched
-    raise AssertionError(f"never became {status}")
+    return wait_until(lambda: (lambda fetched: fetched if fetched.status == status else None)(resource.fetch()))
