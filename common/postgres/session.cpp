@@ -185,12 +185,63 @@ std::vector<Value> RowArrays::Parameters() && {
   return parameters;
 }
 
+std::string& CopyRows::Next() {
+  if (!std::exchange(first_, false)) line_ += '\t';
+  return line_;
+}
+
+CopyRows& CopyRows::Add(std::string_view text) {
+  std::string& line = Next();
+  for (const char c : text) {
+    switch (c) {
+      case '\0': break;  // PostgreSQL's text cannot hold it
+      case '\\': line += "\\\\"; break;
+      case '\t': line += "\\t"; break;
+      case '\n': line += "\\n"; break;
+      case '\r': line += "\\r"; break;
+      default: line += c;
+    }
+  }
+  return *this;
+}
+
+CopyRows& CopyRows::Add(std::int64_t number) {
+  Next() += std::to_string(number);
+  return *this;
+}
+
+CopyRows& CopyRows::AddBytes(std::string_view bytes) {
+  (Next() += "\\\\x") += HexEncode(bytes);
+  return *this;
+}
+
+CopyRows& CopyRows::AddNull() {
+  Next() += "\\N";
+  return *this;
+}
+
+void CopyRows::EndRow() {
+  send_(line_);
+  line_.clear();
+  first_ = true;
+}
+
 struct Session::Parts {
   explicit Parts(const std::string& url) : connection(url) {}
   pqxx::connection connection;
 };
 
 namespace {
+
+// A row whose values are escaped already.
+struct Line {
+  const std::string& text;
+};
+
+// pqxx::stream_to makes a line of whatever it is given by this function; of a Line it is the text.
+std::string separated_list(const char*, const Line& line, const pqxx::internal::TypedCopyEscaper&) {
+  return line.text;
+}
 
 class LiveTransaction final : public Transaction {
  public:
@@ -202,6 +253,16 @@ class LiveTransaction final : public Transaction {
           parameters.empty()
               ? work_.exec(sql)
               : work_.exec_params(sql, pqxx::prepare::make_dynamic_params(parameters))}));
+    });
+  }
+
+  Status Copy(const std::string& into, const std::function<void(CopyRows&)>& add) override {
+    return Guard([&]() -> Status {
+      pqxx::stream_to stream(work_, into);
+      CopyRows rows([&stream](const std::string& line) { stream << Line{line}; });
+      add(rows);
+      stream.complete();
+      return {};
     });
   }
 
@@ -222,8 +283,12 @@ Status Session::Connect() {
     // A transaction that its process forgot must not hold its locks for ever.
     once.exec("set idle_in_transaction_session_timeout = 60000");
     once.exec("set client_min_messages = warning");
+    // Statements here are short. Compiling one takes longer than running it, and a scan that
+    // prefer_indexes forbids looks dear enough to be compiled.
+    once.exec("set jit = off");
     if (!options_.durable_commit) once.exec("set synchronous_commit = off");
     if (options_.prefer_indexes) once.exec("set enable_seqscan = off");
+    if (!options_.at_connect.empty()) once.exec(options_.at_connect);
     return {};
   });
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
@@ -32,10 +33,18 @@ struct Options {
   // tables that grow: until their statistics are known the planner may take them for small, and
   // read them whole.
   bool prefer_indexes = false;
+  // SQL that each new connection runs first, such as what makes its temporary tables; may be empty.
+  std::string at_connect = {};
 };
 
 // The text form of a value; nothing is NULL.
 using Value = std::optional<std::string>;
+
+// `sql` holds $1, $2, … for the parameters.
+struct Statement {
+  std::string sql;
+  std::vector<Value> parameters;
+};
 
 // What a statement gave. Immutable, cheap to copy, outlives its session. Rows and columns count
 // from 0.
@@ -87,6 +96,29 @@ class RowArrays {
   size_t rows_ = 0;
 };
 
+// Rows on their way into a table by COPY: each leaves when it ends, none is kept. Values are added
+// column by column.
+class CopyRows {
+ public:
+  // `send` takes a row as a line of COPY's text format, without its end.
+  explicit CopyRows(std::function<void(const std::string& line)> send) : send_(std::move(send)) {}
+
+  CopyRows& Add(std::string_view text);
+  CopyRows& Add(std::int64_t number);
+  CopyRows& AddFlag(bool flag) { return Add(std::string_view(flag ? "t" : "f")); }
+  CopyRows& AddBytes(std::string_view bytes);  // of a bytea
+  CopyRows& AddNull();
+  CopyRows& AddUnlessEmpty(std::string_view text) { return text.empty() ? AddNull() : Add(text); }
+  void EndRow();
+
+ private:
+  std::string& Next();
+
+  const std::function<void(const std::string&)> send_;
+  std::string line_;
+  bool first_ = true;
+};
+
 // The transaction that is under way. After an error nothing more may be asked of it.
 class Transaction {
  public:
@@ -94,6 +126,11 @@ class Transaction {
 
   // `sql` holds $1, $2, … for the parameters. Blocks, the statement limit at most.
   virtual Result<Rows> Query(const std::string& sql, const std::vector<Value>& parameters = {}) = 0;
+
+  // Sends the rows that `add` gives into columns of a table: `into` is "table (a, b, c)". They
+  // stream, so memory does not grow with their number. Blocks, the statement limit at most beside
+  // what `add` takes.
+  virtual Status Copy(const std::string& into, const std::function<void(CopyRows&)>& add) = 0;
 };
 
 // For one thread at a time. Connects when it is first used and again after the connection broke.

@@ -4,87 +4,77 @@
 #include <cstdlib>
 #include <utility>
 
+#include "services/audit/stage.h"
+
 namespace tocsin::audit {
 namespace {
 
+using postgres::CopyRows;
 using postgres::RowArrays;
 using postgres::Rows;
 using postgres::Transaction;
 
-constexpr char kInsertFacts[] = R"(
-  INSERT INTO tocsin.facts (alert_id, event_id, kind, step, try, time_us, status, reason, provider_code,
-                            provider_sid, sender, segments, next_try, last, note, price_micros, currency)
-  SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::integer[], $5::integer[], $6::bigint[],
-                       $7::smallint[], $8::text[], $9::integer[], $10::text[], $11::text[], $12::integer[],
-                       $13::integer[], $14::boolean[], $15::text[], $16::bigint[], $17::text[])
-  ON CONFLICT DO NOTHING RETURNING alert_id)";
-constexpr size_t kFactColumns = 17;
+constexpr StagedTable kFacts{
+    "facts",
+    "alert_id, event_id, kind, step, try, time_us, status, reason, provider_code, provider_sid, "
+    "sender, segments, next_try, last, note, price_micros, currency",
+    "ON CONFLICT DO NOTHING RETURNING alert_id"};
 
 constexpr char kReadFacts[] = R"(
   SELECT alert_id, event_id, kind, step, try, time_us, status, reason, provider_code, provider_sid, sender,
          segments, next_try, last, note, price_micros, currency
     FROM tocsin.facts WHERE alert_id = ANY ($1::uuid[]) ORDER BY alert_id, time_us, event_id)";
 
-#define TOCSIN_ALERT_COLUMNS                                                                       \
-  "INSERT INTO tocsin.alerts (alert_id, client_id, class, channel, token, token_version, "         \
-  "last_four,"                                                                                     \
-  " country, labels, later_steps, accepted_us, not_after_us, send_at_us, state, reason, "          \
-  "updated_us,"                                                                                    \
-  " ended_us, outcome) "                                                                           \
-  "SELECT a, b, c, d, decode(e, 'hex'), f, g, h, i::jsonb, j::smallint[], k, l, m, n, o, p, q, r " \
-  "FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::smallint[], $5::text[], $6::integer[]," \
-  " $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[]," \
-  " $14::smallint[], $15::text[], $16::bigint[], $17::bigint[], $18::smallint[])"                  \
-  " AS s (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r) "
-constexpr size_t kAlertColumns = 18;
+constexpr char kAlertColumns[] =
+    "alert_id, client_id, class, channel, token, token_version, last_four, country, labels, "
+    "later_steps, accepted_us, not_after_us, send_at_us, state, reason, updated_us, ended_us, "
+    "outcome";
 
-constexpr char kInsertAlerts[] = TOCSIN_ALERT_COLUMNS "ON CONFLICT DO NOTHING RETURNING alert_id";
+constexpr StagedTable kNewAlerts{"alerts", kAlertColumns,
+                                 "ON CONFLICT DO NOTHING RETURNING alert_id"};
 
 // An upsert finds each row by its key; an UPDATE ... FROM could be planned as a scan of the whole
 // month.
-constexpr char kWriteAlerts[] = TOCSIN_ALERT_COLUMNS R"(
+constexpr StagedTable kKnownAlerts{"alerts", kAlertColumns, R"(
   ON CONFLICT (alert_id) DO UPDATE SET
     client_id = excluded.client_id, class = excluded.class, channel = excluded.channel,
     token = excluded.token, token_version = excluded.token_version, last_four = excluded.last_four,
     country = excluded.country, labels = excluded.labels, later_steps = excluded.later_steps,
     accepted_us = excluded.accepted_us, not_after_us = excluded.not_after_us,
     send_at_us = excluded.send_at_us, state = excluded.state, reason = excluded.reason,
-    updated_us = excluded.updated_us, ended_us = excluded.ended_us, outcome = excluded.outcome, revision = alerts.revision + 1)";
-#undef TOCSIN_ALERT_COLUMNS
+    updated_us = excluded.updated_us, ended_us = excluded.ended_us, outcome = excluded.outcome, revision = alerts.revision + 1)"};
 
 constexpr char kLockAlerts[] = R"(
   SELECT alert_id, client_id, class, channel, encode(token, 'hex'), token_version, last_four, country,
          labels, later_steps, accepted_us, not_after_us, send_at_us
     FROM tocsin.alerts WHERE alert_id = ANY ($1::uuid[]) ORDER BY alert_id FOR UPDATE)";
 
-constexpr char kWriteTries[] = R"(
-  INSERT INTO tocsin.tries (alert_id, step, try, status, reason, provider_code, provider_sid, sender, segments,
-                            started_us, updated_us, price_micros, currency, doubted)
-  SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::smallint[], $5::text[], $6::integer[],
-                       $7::text[], $8::text[], $9::integer[], $10::bigint[], $11::bigint[], $12::bigint[],
-                       $13::text[], $14::boolean[])
+constexpr StagedTable kTries{
+    "tries",
+    "alert_id, step, try, status, reason, provider_code, provider_sid, sender, segments, "
+    "started_us, updated_us, price_micros, currency, doubted",
+    R"(
   ON CONFLICT (alert_id, step, try) DO UPDATE SET
     status = excluded.status, reason = excluded.reason, provider_code = excluded.provider_code,
     provider_sid = excluded.provider_sid, sender = excluded.sender, segments = excluded.segments,
     started_us = excluded.started_us, updated_us = excluded.updated_us,
-    price_micros = excluded.price_micros, currency = excluded.currency, doubted = excluded.doubted)";
-constexpr size_t kTryColumns = 14;
+    price_micros = excluded.price_micros, currency = excluded.currency, doubted = excluded.doubted)"};
 
-RowArrays& AddOptional(RowArrays& rows, std::optional<std::int64_t> value) {
+CopyRows& AddOptional(CopyRows& rows, std::optional<std::int64_t> value) {
   return value ? rows.Add(*value) : rows.AddNull();
 }
 
-RowArrays& AddUnlessZero(RowArrays& rows, std::int64_t value) {
+CopyRows& AddUnlessZero(CopyRows& rows, std::int64_t value) {
   return value == 0 ? rows.AddNull() : rows.Add(value);
 }
 
 void AddAlert(const std::string& id, const AlertRow& row, const FoldedAlert& folded,
-              RowArrays& rows) {
+              CopyRows& rows) {
   rows.Add(id).AddUnlessEmpty(row.client_id);
   AddUnlessZero(rows, row.alert_class);
   AddUnlessZero(rows, row.channel);
   const bool known = !row.recipient.token().empty();
-  known ? rows.AddHex(row.recipient.token()) : rows.AddNull();
+  known ? rows.AddBytes(row.recipient.token()) : rows.AddNull();
   AddUnlessZero(rows, row.recipient.token_version());
   rows.AddUnlessEmpty(row.recipient.last_four()).AddUnlessEmpty(row.recipient.country());
   rows.Add(row.labels_json);
@@ -100,16 +90,17 @@ void AddAlert(const std::string& id, const AlertRow& row, const FoldedAlert& fol
   rows.Add(std::max(updated, row.accepted_us));
   AddOptional(rows, folded.ended ? std::optional(ToUnixMicros(*folded.ended)) : std::nullopt);
   AddUnlessZero(rows, folded.ended ? folded.state : 0);
+  rows.EndRow();
 }
 
-void AddTry(const std::string& id, const TryFold& fold, RowArrays& rows) {
+void AddTry(const std::string& id, const TryFold& fold, CopyRows& rows) {
   rows.Add(id).Add(fold.step()).Add(fold.attempt()).Add(static_cast<std::int64_t>(fold.status()));
   rows.Add(fold.reason()).Add(fold.provider_code()).AddUnlessEmpty(fold.provider_sid());
   rows.Add(fold.sender()).Add(fold.segments());
   AddOptional(rows, fold.started() ? std::optional(ToUnixMicros(*fold.started())) : std::nullopt);
   rows.Add(ToUnixMicros(fold.updated()));
   AddOptional(rows, fold.price_micros());
-  rows.AddUnlessEmpty(fold.currency()).AddFlag(fold.doubted());
+  rows.AddUnlessEmpty(fold.currency()).AddFlag(fold.doubted()).EndRow();
 }
 
 // "{1,2}" as PostgreSQL prints an array of numbers.
@@ -178,7 +169,7 @@ class Writing {
   Result<AlertIds> Insert(const AlertIds& ids, const std::vector<AlertFact>& facts);
 
  private:
-  Status WriteTries(RowArrays rows);
+  Status WriteTries(const std::map<std::string, FoldedAlert>& folds, const AlertIds& of);
 
   Transaction& transaction_;
   const AlertIds& with_new_facts_;
@@ -211,15 +202,12 @@ Result<AlertIds> Writing::Update(const AlertIds& ids) {
   if (changed.empty()) return missing;
   // Read after the locks are held: whoever held them before has committed its facts.
   TOCSIN_TRY(const FactsByAlert facts, ReadFacts(transaction_, changed));
-  RowArrays alert_rows(kAlertColumns, rows.size());
-  RowArrays try_rows(kTryColumns, rows.size());
-  for (const auto& [id, row] : rows) {
-    const FoldedAlert folded = FoldRow(row, facts, id);
-    AddAlert(id, row, folded, alert_rows);
-    for (const TryFold& fold : folded.tries) AddTry(id, fold, try_rows);
-  }
-  TOCSIN_CHECK_OK(transaction_.Query(kWriteAlerts, std::move(alert_rows).Parameters()));
-  TOCSIN_CHECK_OK(WriteTries(std::move(try_rows)));
+  std::map<std::string, FoldedAlert> folds;
+  for (const auto& [id, row] : rows) folds.emplace(id, FoldRow(row, facts, id));
+  TOCSIN_CHECK_OK(Merge(transaction_, kKnownAlerts, [&](CopyRows& to) {
+    for (const auto& [id, row] : rows) AddAlert(id, row, folds.at(id), to);
+  }));
+  TOCSIN_CHECK_OK(WriteTries(folds, changed));
   written_.merge(changed);
   return missing;
 }
@@ -230,29 +218,34 @@ Result<AlertIds> Writing::Insert(const AlertIds& ids, const std::vector<AlertFac
   FactsByAlert facts;
   for (const AlertFact& fact : batch)
     if (ids.contains(fact.alert_id)) facts[fact.alert_id].push_back(fact.fact);
-  RowArrays alert_rows(kAlertColumns, ids.size());
   std::map<std::string, FoldedAlert> folds;
-  for (const std::string& id : ids) {
-    const auto known = said_.find(id);
-    const AlertRow row = known == said_.end() ? AlertRow() : known->second;
-    AddAlert(id, row, folds.emplace(id, FoldRow(row, facts, id)).first->second, alert_rows);
-  }
-  TOCSIN_TRY(const Rows added,
-             transaction_.Query(kInsertAlerts, std::move(alert_rows).Parameters()));
-  RowArrays try_rows(kTryColumns, ids.size());
+  TOCSIN_TRY(const Rows added, Merge(transaction_, kNewAlerts, [&](CopyRows& rows) {
+               for (const std::string& id : ids) {
+                 const auto known = said_.find(id);
+                 const AlertRow row = known == said_.end() ? AlertRow() : known->second;
+                 const auto fold = folds.emplace(id, FoldRow(row, facts, id)).first;
+                 AddAlert(id, row, fold->second, rows);
+               }
+             }));
+  AlertIds ours;
   for (size_t i = 0; i < added.size(); ++i) {
     const std::string id(added.Text(i, 0));
-    for (const TryFold& fold : folds.at(id).tries) AddTry(id, fold, try_rows);
     there.erase(id);
-    written_.insert(id);
+    ours.insert(id);
   }
-  TOCSIN_CHECK_OK(WriteTries(std::move(try_rows)));
+  TOCSIN_CHECK_OK(WriteTries(folds, ours));
+  written_.merge(ours);
   return there;
 }
 
-Status Writing::WriteTries(RowArrays rows) {
-  if (rows.empty()) return {};
-  TOCSIN_CHECK_OK(transaction_.Query(kWriteTries, std::move(rows).Parameters()));
+Status Writing::WriteTries(const std::map<std::string, FoldedAlert>& folds, const AlertIds& of) {
+  const bool any = std::any_of(of.begin(), of.end(),
+                               [&](const std::string& id) { return !folds.at(id).tries.empty(); });
+  if (!any) return {};
+  TOCSIN_CHECK_OK(Merge(transaction_, kTries, [&](CopyRows& rows) {
+    for (const std::string& id : of)
+      for (const TryFold& fold : folds.at(id).tries) AddTry(id, fold, rows);
+  }));
   return {};
 }
 
@@ -267,16 +260,17 @@ postgres::Value IdArray(const AlertIds& ids) {
 Result<NewFacts> InsertFacts(Transaction& transaction, const std::vector<AlertFact>& facts) {
   NewFacts inserted;
   if (facts.empty()) return inserted;
-  RowArrays rows(kFactColumns, facts.size());
-  for (const auto& [alert_id, fact] : facts) {
-    rows.Add(alert_id).Add(fact.id).Add(static_cast<std::int64_t>(fact.kind));
-    rows.Add(fact.step).Add(fact.attempt).Add(ToUnixMicros(fact.time));
-    rows.Add(static_cast<std::int64_t>(fact.status)).Add(fact.reason).Add(fact.provider_code);
-    rows.Add(fact.provider_sid).Add(fact.sender).Add(fact.segments).Add(fact.next_try);
-    rows.AddFlag(fact.last).Add(fact.note);
-    AddOptional(rows, fact.price_micros).Add(fact.currency);
-  }
-  TOCSIN_TRY(const Rows added, transaction.Query(kInsertFacts, std::move(rows).Parameters()));
+  TOCSIN_TRY(
+      const Rows added, Merge(transaction, kFacts, [&](CopyRows& rows) {
+        for (const auto& [alert_id, fact] : facts) {
+          rows.Add(alert_id).Add(fact.id).Add(static_cast<std::int64_t>(fact.kind));
+          rows.Add(fact.step).Add(fact.attempt).Add(ToUnixMicros(fact.time));
+          rows.Add(static_cast<std::int64_t>(fact.status)).Add(fact.reason).Add(fact.provider_code);
+          rows.Add(fact.provider_sid).Add(fact.sender).Add(fact.segments).Add(fact.next_try);
+          rows.AddFlag(fact.last).Add(fact.note);
+          AddOptional(rows, fact.price_micros).Add(fact.currency).EndRow();
+        }
+      }));
   for (size_t i = 0; i < added.size(); ++i) inserted.alerts.emplace(added.Text(i, 0));
   inserted.count = added.size();
   return inserted;

@@ -8,6 +8,7 @@
 #include "services/audit/alert_tables.h"
 #include "services/audit/dead_letters.h"
 #include "services/audit/record_tables.h"
+#include "services/audit/stage.h"
 
 namespace tocsin::audit {
 namespace {
@@ -59,6 +60,7 @@ FoldStore::FoldStore(postgres::Options database, std::string cluster_id, FoldedT
         // same records are folded again. So no commit waits for the disk.
         database.durable_commit = false;
         database.prefer_indexes = true;  // the cost of a batch must not grow with history
+        database.at_connect = MakeStages();
         return std::move(database);
       }()),
       cluster_id_(std::move(cluster_id)),
@@ -145,8 +147,8 @@ Status FoldStore::EnsureMonths(WallTime now) {
     const std::int64_t seconds = ToUnixMicros(now) / 1'000'000;
     TOCSIN_CHECK_OK(transaction.Query(R"(
       SELECT tocsin.ensure_month(((to_timestamp($1::bigint) AT TIME ZONE 'UTC') + make_interval(months => n))::date)
-        FROM generate_series(-1, 1) AS n)",
-                                      {std::to_string(seconds)}));
+        FROM generate_series(-1, $2::integer) AS n)",
+                                      {std::to_string(seconds), std::to_string(kMonthsAhead)}));
     return {};
   });
 }

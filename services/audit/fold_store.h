@@ -25,6 +25,8 @@ constexpr std::chrono::hours kOrphanLife{24 * 30};
 // Two transactions that store an event and its callback at the same time do not see each other; the
 // sweep looks again at callbacks this young.
 constexpr std::chrono::minutes kOrphanSweepWindow{5};
+// So many that upkeep which fails for weeks leaves no record without its month.
+constexpr int kMonthsAhead = 2;
 constexpr size_t kSweepLimit = 1'000;  // callbacks joined by one sweep
 
 // What was stored, told after the commit.
@@ -57,7 +59,7 @@ class FoldStore {
   // Gives the number joined.
   Result<size_t> SweepOrphans(WallTime now);
 
-  // Partitions for the months before, of and after `now`. Safe to repeat.
+  // Partitions for the month before `now`, its own and kMonthsAhead more. Safe to repeat.
   Status EnsureMonths(WallTime now);
 
  private:

@@ -5,28 +5,26 @@
 
 #include "common/base/uuid.h"
 #include "services/audit/fold_store.h"
+#include "services/audit/stage.h"
 
 namespace tocsin::audit {
 namespace {
 
+using postgres::CopyRows;
 using postgres::RowArrays;
 using postgres::Rows;
 using postgres::Transaction;
 using postgres::Value;
 
-constexpr char kInsertWebhooks[] = R"(
-  INSERT INTO tocsin.webhooks (filed, webhook_id, kind, received_us, step, try, provider_sid, account_sid, status,
-                               provider_code, sequence, signed_by, token, last_four, country, answered_by, duration,
-                               segments, opt_out_type, dek_id, sealed_schema, nonce, form)
-  SELECT a, b, c, d, e, f, g, h, i, j, k, l, decode(m, 'hex'), n, o, p, q, r, s, decode(t, 'hex'), u,
-         decode(v, 'hex'), decode(w, 'hex')
-    FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::bigint[], $5::integer[], $6::integer[], $7::text[],
-                $8::text[], $9::text[], $10::integer[], $11::integer[], $12::text[], $13::text[], $14::text[],
-                $15::text[], $16::text[], $17::integer[], $18::integer[], $19::text[], $20::text[], $21::integer[],
-                $22::text[], $23::text[])
-      AS z (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w)
-  ON CONFLICT DO NOTHING)";
-constexpr size_t kWebhookColumns = 23;
+constexpr StagedTable kWebhooks{
+    "webhooks",
+    "filed, webhook_id, kind, received_us, step, try, provider_sid, account_sid, status, "
+    "provider_code, sequence, signed_by, token, last_four, country, answered_by, duration, "
+    "segments, opt_out_type, dek_id, sealed_schema, nonce, form",
+    "ON CONFLICT DO NOTHING"};
+
+constexpr StagedTable kWrappedKeys{"wrapped_keys", "dek_id, token, kek_alias, kek_version, wrapped",
+                                   "ON CONFLICT DO NOTHING"};
 
 constexpr char kInsertOrphans[] = R"(
   INSERT INTO tocsin.orphans (webhook_id, provider_sid, record)
@@ -42,11 +40,11 @@ WallTime MonthOf(WallTime time) {
   return std::chrono::sys_days{day.year() / day.month() / 1};
 }
 
-RowArrays& AddBytesUnlessEmpty(RowArrays& rows, const std::string& bytes) {
-  return bytes.empty() ? rows.AddNull() : rows.AddHex(bytes);
+CopyRows& AddBytesUnlessEmpty(CopyRows& rows, const std::string& bytes) {
+  return bytes.empty() ? rows.AddNull() : rows.AddBytes(bytes);
 }
 
-void AddWebhook(const v1::WebhookRecord& webhook, RowArrays& rows) {
+void AddWebhook(const v1::WebhookRecord& webhook, CopyRows& rows) {
   const WallTime received = FromUnixMicros(webhook.received_time_us());
   const std::string& alert_id = webhook.try_().alert_id();
   rows.Add(alert_id.empty() ? FirstId(MonthOf(received)) : alert_id).Add(webhook.webhook_id());
@@ -60,7 +58,7 @@ void AddWebhook(const v1::WebhookRecord& webhook, RowArrays& rows) {
   rows.Add(webhook.opt_out_type());
   AddBytesUnlessEmpty(rows, webhook.form().dek_id()).Add(webhook.form().schema());
   AddBytesUnlessEmpty(rows, webhook.form().nonce());
-  AddBytesUnlessEmpty(rows, webhook.form().ciphertext());
+  AddBytesUnlessEmpty(rows, webhook.form().ciphertext()).EndRow();
 }
 
 // Status callbacks only: whatever else comes without a try (an incoming message) tells of none.
@@ -147,17 +145,17 @@ Status MovePositions(Transaction& transaction, const std::string& cluster_id,
 
 Status InsertWebhooks(Transaction& transaction, const std::vector<v1::WebhookRecord>& webhooks) {
   if (webhooks.empty()) return {};
-  RowArrays rows(kWebhookColumns, webhooks.size());
+  TOCSIN_CHECK_OK(Merge(transaction, kWebhooks, [&](CopyRows& rows) {
+    for (const v1::WebhookRecord& webhook : webhooks) AddWebhook(webhook, rows);
+  }));
   RowArrays orphans(3, webhooks.size());
   for (const v1::WebhookRecord& webhook : webhooks) {
-    AddWebhook(webhook, rows);
     if (!IsOrphan(webhook)) continue;
     v1::WebhookRecord kept = webhook;
     kept.clear_form();
     kept.clear_key();
     orphans.Add(kept.webhook_id()).Add(kept.provider_sid()).AddHex(kept.SerializeAsString());
   }
-  TOCSIN_CHECK_OK(transaction.Query(kInsertWebhooks, std::move(rows).Parameters()));
   if (!orphans.empty())
     TOCSIN_CHECK_OK(transaction.Query(kInsertOrphans, std::move(orphans).Parameters()));
   return {};
@@ -223,18 +221,13 @@ Status DropOldOrphans(Transaction& transaction, WallTime now) {
 
 Status InsertKeys(Transaction& transaction, const std::map<std::string, WrappedKeyRow>& keys) {
   if (keys.empty()) return {};
-  RowArrays rows(5, keys.size());
-  for (const auto& [dek_id, row] : keys) {
-    rows.AddHex(dek_id);
-    AddBytesUnlessEmpty(rows, row.token).Add(row.key.kek_alias());
-    rows.Add(row.key.kek_version()).AddHex(row.key.wrapped());
-  }
-  TOCSIN_CHECK_OK(transaction.Query(R"(
-    INSERT INTO tocsin.wrapped_keys (dek_id, token, kek_alias, kek_version, wrapped)
-    SELECT decode(a, 'hex'), decode(b, 'hex'), c, d, decode(e, 'hex')
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[]) AS z (a, b, c, d, e)
-    ON CONFLICT DO NOTHING)",
-                                    std::move(rows).Parameters()));
+  TOCSIN_CHECK_OK(Merge(transaction, kWrappedKeys, [&](CopyRows& rows) {
+    for (const auto& [dek_id, row] : keys) {
+      rows.AddBytes(dek_id);
+      AddBytesUnlessEmpty(rows, row.token).Add(row.key.kek_alias());
+      rows.Add(row.key.kek_version()).AddBytes(row.key.wrapped()).EndRow();
+    }
+  }));
   return {};
 }
 

@@ -55,6 +55,69 @@ TEST(RowArrays, KeepTextWithQuotesAndBackslashesAsItIs) {
   }));
 }
 
+constexpr char kTemporary[] =
+    "CREATE TEMPORARY TABLE copied (n integer, a text, b bytea, c boolean, d text)"
+    " ON COMMIT DELETE ROWS";
+
+// Of the rows of `copied`.
+Status Copied(Session& session, const std::function<void(CopyRows&)>& add,
+              const std::function<void(const Rows&)>& look) {
+  return session.Run([&](Transaction& transaction) -> Status {
+    TOCSIN_CHECK_OK(transaction.Copy("copied (n, a, b, c, d)", add));
+    TOCSIN_TRY(const Rows rows, transaction.Query("SELECT * FROM copied ORDER BY n"));
+    look(rows);
+    return {};
+  });
+}
+
+TEST(CopyRows, KeepEveryCharacterAndByteAsItIs) {
+  Options options = Real();
+  options.at_connect = kTemporary;
+  Session session(options);
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  const std::vector<std::string> texts{"",     "\\N",       "\\.",   "a\tb\nc\rd",
+                                       "c\\d", "päck 日本", "\x7f\b"};
+  ASSERT_TRUE(Copied(
+      session,
+      [&](CopyRows& rows) {
+        for (size_t i = 0; i < texts.size(); ++i)
+          rows.Add(static_cast<std::int64_t>(i))
+              .Add(texts[i])
+              .AddBytes(bytes)
+              .AddFlag(true)
+              .AddUnlessEmpty("")
+              .EndRow();
+      },
+      [&](const Rows& rows) {
+        ASSERT_EQ(rows.size(), texts.size());
+        for (size_t i = 0; i < texts.size(); ++i) {
+          EXPECT_EQ(rows.Text(i, 1), texts[i]);
+          EXPECT_EQ(rows.Bytes(i, 2), bytes);
+          EXPECT_TRUE(rows.Boolean(i, 3));
+          EXPECT_TRUE(rows.IsNull(i, 4));
+        }
+      }));
+}
+
+TEST(CopyRows, WhatDoesNotFitIsAFaultOfTheDataAndNothingOfItStays) {
+  Options options = Real();
+  options.at_connect = kTemporary;
+  Session session(options);
+  const Status refused = Copied(
+      session,
+      [](CopyRows& rows) {
+        rows.Add(1).Add("fits").AddNull().AddNull().AddNull().EndRow();
+        rows.Add("hidden-word").AddNull().AddNull().AddNull().AddNull().EndRow();
+      },
+      [](const Rows&) { ADD_FAILURE() << "was taken"; });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kCorrupt);
+  EXPECT_THAT(refused.error().message, Not(HasSubstr("hidden-word")));
+  ASSERT_TRUE(Copied(
+      session, [](CopyRows&) {}, [](const Rows& rows) { EXPECT_EQ(rows.size(), 0U); }));
+}
+
 TEST(Session, SaysThatThereIsNoConnectionAndHidesTheUrl) {
   Session session(Nowhere());
   const Status status = Ask(session, "SELECT 1");
