@@ -19,6 +19,7 @@ namespace tocsin::audit {
 namespace {
 
 using postgres::Rows;
+using postgres::Statement;
 using postgres::Transaction;
 
 // An id holds the instant of its acceptance, or the begin of that day (UTC) when it has a key.

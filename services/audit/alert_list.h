@@ -46,11 +46,7 @@ Result<AlertQuery> ParseListAlerts(const v1::ListAlertsRequest& request,
 Result<v1::ListAlertsResponse> ListAlerts(postgres::Session& session, const AlertQuery& query,
                                           Vault& vault);
 
-// The statement and its parameters, for EXPLAIN.
-struct Statement {
-  std::string sql;
-  std::vector<postgres::Value> parameters;
-};
-Statement SelectAlerts(const AlertQuery& query);
+// What it asks, for EXPLAIN.
+postgres::Statement SelectAlerts(const AlertQuery& query);
 
 }  // namespace tocsin::audit

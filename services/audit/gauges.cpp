@@ -4,6 +4,7 @@
 #include <array>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "common/telemetry/log.h"
@@ -28,6 +29,18 @@ constexpr std::array<std::string_view, 6> kMethods{"GetAlert",          "ListAle
 std::int64_t LagOf(const kafka::FoldGauge& gauge) {
   if (gauge.log.high < 0) return 0;
   return std::max<std::int64_t>(gauge.log.high - std::max(gauge.next, gauge.log.low), 0);
+}
+
+void Show(const std::map<std::string, std::int64_t>& counts,
+          const std::map<std::string, telemetry::Gauge*>& gauges) {
+  for (const auto& [name, gauge] : gauges) {
+    const auto known = counts.find(name);
+    gauge->Set(known == counts.end() ? 0 : static_cast<double>(known->second));
+  }
+}
+
+double SecondsOf(const std::optional<WallTime>& time) {
+  return time ? static_cast<double>(ToUnixMicros(*time)) / 1e6 : 0;
 }
 
 }  // namespace
@@ -86,14 +99,27 @@ std::function<void(const LedgerCount&)> ShowLedger(telemetry::Metrics& metrics) 
   telemetry::Gauge& difference = metrics.Gauge("tocsin_ledger_difference",
                                                "Alerts of the last day for which accepted and the "
                                                "sum of the states do not agree; 0 is well");
-  return [states = std::move(states), &overdue, &difference](const LedgerCount& count) {
-    for (const auto& [state, gauge] : states) {
-      const auto known = count.alerts.find(state);
-      gauge->Set(known == count.alerts.end() ? 0 : static_cast<double>(known->second));
-    }
-    overdue.Set(static_cast<double>(count.overdue));
-    difference.Set(static_cast<double>(count.difference));
-  };
+  std::map<std::string, telemetry::Gauge*> dead;
+  for (const std::string& channel : LedgerChannels())
+    dead[channel] = &metrics.Gauge("tocsin_dead_letters_open", "Dead letters that nobody closed",
+                                   {{"channel", channel}});
+  telemetry::Gauge& oldest_dead =
+      metrics.Gauge("tocsin_dead_letters_oldest_timestamp_seconds",
+                    "When the oldest open dead letter was given up; 0 for none");
+  telemetry::Gauge& in_doubt = metrics.Gauge("tocsin_ledger_in_doubt", "Tries in doubt");
+  telemetry::Gauge& oldest_doubt =
+      metrics.Gauge("tocsin_ledger_in_doubt_oldest_timestamp_seconds",
+                    "When the try began to be in doubt that is so longest; 0 for none");
+  return
+      [=, &overdue, &difference, &oldest_dead, &in_doubt, &oldest_doubt](const LedgerCount& count) {
+        Show(count.alerts, states);
+        Show(count.dead, dead);
+        overdue.Set(static_cast<double>(count.overdue));
+        difference.Set(static_cast<double>(count.difference));
+        oldest_dead.Set(SecondsOf(count.oldest_dead));
+        in_doubt.Set(static_cast<double>(count.in_doubt));
+        oldest_doubt.Set(SecondsOf(count.oldest_doubt));
+      };
 }
 
 Answered CountAnswers(telemetry::Metrics& metrics) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,11 +28,26 @@ struct LedgerCount {
   // Alerts without a state of the list, with an end that does not fit their state, or that are told
   // of and were never accepted.
   std::int64_t difference = 0;
+  std::int64_t in_doubt = 0;                 // tries
+  std::optional<WallTime> oldest_doubt;      // when the one began that has been in doubt longest
+  std::map<std::string, std::int64_t> dead;  // letters that nobody closed, by channel: "sms", …
+  std::optional<WallTime> oldest_dead;       // when the first of them was given up
 };
 
 std::vector<std::string> LedgerStates();
+std::vector<std::string> LedgerChannels();
 
-// Blocks for three statements.
+// Blocks for a few statements.
 Result<LedgerCount> CountLedger(postgres::Session& session, WallTime now);
+
+// What it asks, for EXPLAIN.
+struct LedgerQuestions {
+  postgres::Statement states;      // state, alerts, those of them whose end does not fit
+  postgres::Statement unaccepted;  // number
+  postgres::Statement overdue;     // number
+  postgres::Statement in_doubt;    // number, microseconds of the oldest
+  postgres::Statement dead;        // channel, number, microseconds of the oldest
+};
+LedgerQuestions AskLedger(WallTime now);
 
 }  // namespace tocsin::audit

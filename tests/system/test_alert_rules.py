@@ -13,11 +13,13 @@ FOLDER = stacks.ROOT / "deploy/observability"
 RUNBOOKS = stacks.ROOT / "docs/runbooks"
 RULES = sorted(FOLDER.glob("*rules.yaml"))
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
-TWO_HOURS, TWO_DAYS = 120, 48  # steps of a case: of a minute, and of an hour for what burns slowly
+TWO_HOURS, A_DAY, TWO_DAYS = 120, 1440, 48  # steps of a case: of a minute, and of an hour for what burns slowly
 
 INGRESS = 'job="tocsin-ingress",instance="i-1"'
 WORKER = 'job="tocsin-sms-worker",instance="w-1"'
 AUDIT = 'job="tocsin-audit",instance="a-1"'
+DOUBT_SINCE = "tocsin_ledger_in_doubt_oldest_timestamp_seconds"
+DEAD_SINCE = "tocsin_dead_letters_oldest_timestamp_seconds"
 
 
 def constant(value, steps):
@@ -119,6 +121,14 @@ CASES = [
      {f'tocsin_kafka_publishes_total{{{INGRESS},client="producer",outcome="persisted"}}': rising(6, 30)}, 10),
     ("RecordsUnreadable", "ticket", {f"tocsin_audit_unparsed_total{{{AUDIT}}}": rising(1, 30)},
      {f"tocsin_audit_unparsed_total{{{AUDIT}}}": constant(4, 30)}, 20),
+    ("LedgerOverdue", "page", gauge("tocsin_ledger_overdue", AUDIT, 1), gauge("tocsin_ledger_overdue", AUDIT, 0), 10),
+    ("LedgerDiffers", "page", gauge("tocsin_ledger_difference", AUDIT, 2), gauge("tocsin_ledger_difference", AUDIT, 0),
+     15),
+    ("InDoubtTooLong", "page", gauge(DOUBT_SINCE, AUDIT, 1), gauge(DOUBT_SINCE, AUDIT, 0), 15),
+    ("DeadLettersMany", "ticket", gauge("tocsin_dead_letters_open", f'{AUDIT},channel="sms"', 101),
+     gauge("tocsin_dead_letters_open", f'{AUDIT},channel="sms"', 100), 10),
+    ("DeadLetterOld", "ticket", gauge(DEAD_SINCE, AUDIT, 1, A_DAY + 10), gauge(DEAD_SINCE, AUDIT, 0, A_DAY + 10)
+     | gauge(DEAD_SINCE, AUDIT.replace("a-1", "a-2"), 86400, A_DAY + 10), A_DAY + 10),
     ("RelayLate", "ticket", gauge("tocsin_relay_lateness_seconds", WORKER, 9),
      gauge("tocsin_relay_lateness_seconds", WORKER, 0.1), 20),
     ("EnqueueErrorBudgetBurn", "page", enqueues(60, 2, TWO_HOURS), enqueues(6000, 2, TWO_HOURS), TWO_HOURS),

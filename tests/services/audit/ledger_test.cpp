@@ -60,6 +60,47 @@ TEST_F(LedgerTest, ShowsAnAlertThatIsToldOfAndWasNeverAccepted) {
   EXPECT_EQ(Count(accepted + minutes(11)).difference, 0);
 }
 
+// R4
+TEST_F(LedgerTest, ShowsWhatIsInDoubtAndSinceWhenUntilItIsSettled) {
+  for (int number = 1; number <= 3; ++number) Fold(log.Accepted(AlertIdOf(number)));
+  Fold(log.Changed(AlertIdOf(1), v1::TRY_STATUS_IN_DOUBT, 9));
+  Fold(log.Changed(AlertIdOf(2), v1::TRY_STATUS_IN_DOUBT, 5));
+  Fold(log.Changed(AlertIdOf(3), v1::TRY_STATUS_SENDING, 1));
+  const LedgerCount doubtful = Count(accepted + minutes(1));
+  EXPECT_EQ(doubtful.in_doubt, 2);
+  EXPECT_EQ(doubtful.oldest_doubt, accepted + std::chrono::seconds(5));
+  Fold(log.Changed(AlertIdOf(1), v1::TRY_STATUS_SENT, 60));
+  Fold(log.Changed(AlertIdOf(2), v1::TRY_STATUS_DELIVERED, 60));
+  const LedgerCount settled = Count(accepted + minutes(2));
+  EXPECT_EQ(settled.in_doubt, 0);
+  EXPECT_EQ(settled.oldest_doubt, std::nullopt);
+}
+
+// R3
+TEST_F(LedgerTest, ShowsTheDeadLettersThatNobodyClosedAndTheAgeOfTheOldest) {
+  EXPECT_EQ(Count(accepted).oldest_dead, std::nullopt);
+  const auto give_up = [&](int number, v1::Channel channel, int seconds) {
+    v1::DeadRecord letter;
+    letter.mutable_work()->mutable_try_()->set_alert_id(AlertIdOf(number));
+    letter.mutable_work()->mutable_try_()->set_step(1);
+    letter.mutable_work()->mutable_try_()->set_try_(1);
+    letter.mutable_work()->set_channel(channel);
+    letter.set_reason("TWILIO_API_ERROR");
+    letter.set_time_us(kAcceptedUs + seconds * 1'000'000LL);
+    Fold(log.Put(log.topics.Dead(channel), letter.SerializeAsString()));
+  };
+  give_up(1, v1::CHANNEL_SMS, 7);
+  give_up(2, v1::CHANNEL_SMS, 3);
+  give_up(3, v1::CHANNEL_VOICE, 5);
+  const LedgerCount open = Count(accepted + minutes(1));
+  EXPECT_THAT(open.dead, UnorderedElementsAre(Pair("sms", 2), Pair("voice", 1)));
+  EXPECT_EQ(open.oldest_dead, accepted + std::chrono::seconds(3));
+  Ask(AuditDatabase(), "UPDATE tocsin.dead_letters SET state = 2 WHERE channel = 1 RETURNING 1");
+  const LedgerCount left = Count(accepted + minutes(1));
+  EXPECT_THAT(left.dead, UnorderedElementsAre(Pair("voice", 1)));
+  EXPECT_EQ(left.oldest_dead, accepted + std::chrono::seconds(5));
+}
+
 TEST_F(LedgerTest, ShowsARowWhoseEndDoesNotFitItsState) {
   Fold(log.Accepted(AlertIdOf(1)));
   Ask(AuditDatabase(), "UPDATE tocsin.alerts SET state = 4 RETURNING 1");

@@ -1,0 +1,6 @@
+-- Verify tocsin:doubts on pg
+BEGIN;
+
+SELECT 'tocsin.facts_of_doubt'::regclass;
+
+ROLLBACK;
