@@ -148,6 +148,9 @@ class Client:
             sent.wait.FromSeconds(wait_seconds)
         return self._call(self.audit, "StatusService", "GetAlert", sent, wait_seconds + CALL_SECONDS).alert
 
+    def list_alerts(self, **fields):
+        return self._call(self.audit, "StatusService", "ListAlerts", message("ListAlertsRequest")(**fields))
+
     def until_state(self, accepted, *states):
         """The alert of an EnqueueResponse, once it is in one of `states` (any end if none is named)."""
         wanted = set(states) or ENDS

@@ -124,10 +124,14 @@ class Stack:
     def client(self, key=None):
         return api.Client(self.env["TOCSIN_INGRESS_GRPC"], self.env["TOCSIN_AUDIT_GRPC"], key or self.api_key())
 
-    def every_address(self, setting, replicas):
-        """The gRPC target of all replicas of the service whose first one `setting` names."""
+    def addresses(self, setting, replicas):
+        """The address of each replica of the service whose first one `setting` names."""
         host, port = self.env[setting].rsplit(":", 1)
-        return "ipv4:" + ",".join(f"{host}:{int(port) + number * PORTS_PER_REPLICA}" for number in range(replicas))
+        return [f"{host}:{int(port) + number * PORTS_PER_REPLICA}" for number in range(replicas)]
+
+    def every_address(self, setting, replicas):
+        """The gRPC target of all of them."""
+        return "ipv4:" + ",".join(self.addresses(setting, replicas))
 
     def database(self):
         connection = psycopg2.connect(self.env["TOCSIN_POSTGRES_URL"])
