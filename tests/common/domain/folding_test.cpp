@@ -314,11 +314,10 @@ TEST(Folding, EndsTheSameForEveryOrderAndAnyRepetition) {
   }));
 }
 
-// A call that is over shows who took it, which is no less than DELIVERED.
-int RankOf(const TryFold& fold) {
-  const bool taken = fold.Settled() && (fold.status() == v1::TRY_STATUS_ANSWERED_HUMAN ||
-                                        fold.status() == v1::TRY_STATUS_ANSWERED_MACHINE);
-  return RankOf(taken ? v1::TRY_STATUS_DELIVERED : fold.status(), fold.reason());
+// Who took a completed call is told in place of the fact that it was completed, which is an end.
+int RankShown(const TryFold& fold) {
+  const bool completed = fold.Settled() && !IsEnd(fold.status());
+  return completed ? RankOf(v1::TRY_STATUS_DELIVERED, "") : RankOf(fold.status(), fold.reason());
 }
 
 TEST(Folding, NeverTakesATryBack) {
@@ -327,7 +326,7 @@ TEST(Folding, NeverTakesATryBack) {
     int rank = 0;
     for (int i = 0; i < 12; ++i) {
       fold.Apply(AnyFact(i));
-      const int now = RankOf(fold);
+      const int now = RankShown(fold);
       RC_ASSERT(now >= rank);
       rank = now;
     }
