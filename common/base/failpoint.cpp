@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -23,14 +24,16 @@ std::string Setting(const char* name) {
 bool FailsAt(std::string_view point) {
   static const std::string path = Setting("TOCSIN_FAILPOINT_FILE");
   if (path.empty()) return false;
-  std::ifstream file(path);
-  std::string armed;
+  // Of all who come by, the one whose rename succeeds is struck. It reads what it took and nothing
+  // else: a file that was armed next must not fall to one who read the file before.
+  const std::string armed = path + "." + std::string(point);
+  const std::string taken = armed + ".taken";
+  if (std::rename(armed.c_str(), taken.c_str()) != 0) return false;
+  std::ifstream file(taken);
   std::string action;
   int milliseconds = 0;
-  if (!(file >> armed >> action) || armed != point) return false;
-  file >> milliseconds;
-  // Of all who come by, the one whose rename succeeds is struck.
-  if (std::rename(path.c_str(), (path + ".struck").c_str()) != 0) return false;
+  file >> action >> milliseconds;
+  std::rename(taken.c_str(), (path + ".struck").c_str());
   if (action == "kill") ::kill(::getpid(), SIGKILL);
   if (action == "hang") std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
   return action == "error";

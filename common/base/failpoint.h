@@ -11,10 +11,11 @@
 
 namespace tocsin::failpoint {
 
-// The file named by TOCSIN_FAILPOINT_FILE arms one point once: "POINT kill", "POINT hang MS" or
-// "POINT error". The process whose thread comes by first removes the file, and is killed by
-// SIGKILL, sleeps there, or gets `true`: it must then act as if the step had failed. `false`
-// otherwise. Reads a file at each call. Safe to call from several threads.
+// A file whose name is TOCSIN_FAILPOINT_FILE, a dot and the point arms it once: "kill", "hang MS"
+// or "error". The thread that comes by first takes the file away, leaves
+// TOCSIN_FAILPOINT_FILE.struck behind, and is killed with its process by SIGKILL, sleeps there, or
+// gets `true`: it must then act as if the step had failed. `false` otherwise. Asks for a file at
+// each call. Safe to call from several threads.
 bool FailsAt(std::string_view point);
 
 // Whether TOCSIN_WITHOUT names this guard: names separated by commas. The guard is then left out,

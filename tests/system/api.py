@@ -118,6 +118,17 @@ class Client:
     def send(self, to, **fields):
         return self.enqueue(request(to, **fields))
 
+    def send_keyed(self, to, key, **fields):
+        """As send(), repeated while it may be: the key makes that safe."""
+        def answer():
+            try:
+                return self.send(to, idempotency_key=key, **fields)
+            except grpc.RpcError as error:
+                assert error.code() == grpc.StatusCode.UNAVAILABLE, error
+                return None
+
+        return poll.until(f"the alert to {to} is accepted", answer)
+
     def cancel(self, alert_id):
         response = self._call(self.ingress, "AlertService", "Cancel", message("CancelRequest")(alert_id=alert_id))
         return response.Outcome.Name(response.outcome).removeprefix("OUTCOME_")

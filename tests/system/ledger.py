@@ -83,7 +83,7 @@ class Kafka:
     accepted: set = dataclasses.field(default_factory=set)  # alert ids
     tries: set = dataclasses.field(default_factory=set)  # told of by an event or a callback
     begun: set = dataclasses.field(default_factory=set)
-    doubted: set = dataclasses.field(default_factory=set)
+    doubted: dict = dataclasses.field(default_factory=dict)  # try -> when its first doubt began, us of UTC
     settled_by: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(set))  # try -> words
     sent_again: set = dataclasses.field(default_factory=set)  # alerts: in doubt, and openly sent again
     failed: set = dataclasses.field(default_factory=set)
@@ -125,7 +125,7 @@ class Kafka:
         if status == "SENDING":
             self.begun.add(name)
         if status == "IN_DOUBT":
-            self.doubted.add(name)
+            self.doubted[name] = min(event.time_us, self.doubted.get(name, event.time_us))
         if changed.settled_by:
             self.settled_by[name].add(changed.settled_by)
         if status == "FAILED":
@@ -150,6 +150,7 @@ class Simulator:
 
     posted: set  # tries
     accepted: collections.Counter  # try -> POSTs taken
+    moments: list  # of accepted POSTs: (us of UTC, try), in their order
     sids: dict  # SID -> try
     unsettled: set  # alerts whose last status was never taken from a callback, or never came
     strangers: list  # POSTs without a token of ours
@@ -159,15 +160,22 @@ class Simulator:
     def read(cls, simulator):
         requests, messages = simulator.requests(), simulator.messages()
         tries = [(request, try_of_token(request["token"] or "")) for request in requests]
+        moments = sorted((request["at_us"], name) for request, name in tries if name and request["accepted"])
         sids = {message["sid"]: try_of_token(message["token"] or "") for message in messages}
         return cls(posted={name for _, name in tries if name},
-                   accepted=collections.Counter(name for request, name in tries if name and request["accepted"]),
+                   accepted=collections.Counter(name for _, name in moments),
+                   moments=moments,
                    sids=sids,
                    unsettled={sids[message["sid"]][0] for message in messages if sids[message["sid"]] and
                               not CARRIER_ENDS & set(message["acknowledged"])},
                    strangers=[request["number"] for request, name in tries if not name],
                    faults=collections.Counter(str(request["fault"] or request["code"])
                                               for request in requests if request["fault"] or request["code"]))
+
+    def longest_silence(self, begin_us, end_us):
+        """Seconds without an accepted POST between two times."""
+        times = [begin_us, *(at_us for at_us, _ in self.moments if begin_us < at_us < end_us), end_us]
+        return max(later - earlier for earlier, later in zip(times, times[1:])) / 1e6
 
 
 @dataclasses.dataclass
@@ -238,7 +246,7 @@ class Ledger:
             "tries in PostgreSQL, not on topics": tables.tries - kafka.tries,
             "facts on topics, not in PostgreSQL": kafka.facts - tables.facts,
             "facts in PostgreSQL, not on topics": tables.facts - kafka.facts,
-            "doubts on topics and in PostgreSQL differ": kafka.doubted ^ tables.doubted,
+            "doubts on topics and in PostgreSQL differ": set(kafka.doubted) ^ tables.doubted,
             "given up without a dead letter, or the reverse": kafka.given_up ^ kafka.dead,
             "records that could not be read": range(kafka.unreadable),
         }
@@ -250,11 +258,12 @@ class Ledger:
             "POSTs without a token": simulator.strangers,
             "POSTs of tries whose begin is not on record": simulator.posted - kafka.begun,
             "tries begun and neither POSTed, failed nor in doubt":
-                kafka.begun - simulator.posted - kafka.failed - kafka.doubted,
+                kafka.begun - simulator.posted - kafka.failed - set(kafka.doubted),
             "tries accepted more than once": {name for name, count in simulator.accepted.items() if count > 1},
             "alerts accepted more than once, and not openly sent again":
                 {alert for alert, count in per_alert.items() if count > 1} - kafka.sent_again,
-            "doubts that nothing settled": kafka.doubted - set(kafka.settled_by),
+            "accepted again before a doubt of the earlier try was on record": self.unrecorded_doubles(),
+            "doubts that nothing settled": set(kafka.doubted) - set(kafka.settled_by),
         }
 
     def _of_sids(self):
@@ -267,6 +276,21 @@ class Ledger:
             "accepted by Twilio, known neither by SID nor as a doubt":
                 {sid for sid, name in simulator.sids.items() if sid not in tables.sids and name not in tables.doubted},
         }
+
+    def doubles(self):
+        """Accepted POSTs of an alert after its first: (us of UTC, try)."""
+        met, found = set(), []
+        for moment in self.simulator.moments:
+            if moment[1][0] in met:
+                found.append(moment)
+            met.add(moment[1][0])
+        return found
+
+    def unrecorded_doubles(self):
+        """Those that no recorded doubt of another try of the alert goes before."""
+        return [(at_us, name) for at_us, name in self.doubles()
+                if not any(other[0] == name[0] and other != name and began_us <= at_us
+                           for other, began_us in self.kafka.doubted.items())]
 
     def unsettled(self):
         """Alerts that stay SENT: Twilio's word on their end never came."""
@@ -290,6 +314,8 @@ class Ledger:
             f"facts     topics {len(self.kafka.facts)}, PostgreSQL {len(tables.facts)}",
             "faults    " + (", ".join(f"{name} {count}" for name, count in sorted(simulator.faults.items())) or "none"),
             f"accepted POSTs beyond one per try: {sum(count - 1 for count in simulator.accepted.values())}",
+            f"accepted POSTs beyond one per alert: {len(self.doubles())}, not after a recorded doubt: "
+            f"{len(self.unrecorded_doubles())}",
             f"stay SENT because no callback told the end: {len(self.unsettled())}",
             "doubts settled by " + (", ".join(f"{how} {count}" for how, count in sorted(collections.Counter(
                 how for name, words in self.kafka.settled_by.items() if name in self.kafka.doubted

@@ -102,18 +102,24 @@ class Stack:
         shutil.rmtree(self.state, ignore_errors=True)
 
     # Into a file: what scripts/up leaves running must not hold a pipe of ours.
-    def _script(self, name, *arguments):
+    def _script(self, name, *arguments, settings=None):
         with self.output.open("ab") as out:
-            code = subprocess.run([ROOT / "scripts" / name, *arguments], env=self.environment, stdin=subprocess.DEVNULL,
-                                  stdout=out, stderr=subprocess.STDOUT, timeout=UP_SECONDS, check=False).returncode
+            code = subprocess.run([ROOT / "scripts" / name, *arguments], env=self.environment | (settings or {}),
+                                  stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, timeout=UP_SECONDS,
+                                  check=False).returncode
         assert code == 0, f"scripts/{name} failed with {code}:\n{self.output.read_text()[-4000:]}"
+
+    def pid(self, process):
+        """Of NAME-I, as it was started last."""
+        return int((self.state / "run" / f"{process}.pid").read_text())
 
     def kill(self, process):
         """kill -9 of NAME-I."""
-        os.kill(int((self.state / "run" / f"{process}.pid").read_text()), signal.SIGKILL)
+        os.kill(self.pid(process), signal.SIGKILL)
 
-    def start(self, process):
-        self._script("up", "--only", process)
+    def start(self, process, settings=None):
+        """Starts or restarts NAME-I; `settings` reach it alone."""
+        self._script("up", "--only", process, settings=settings)
 
     def simulator(self):
         return Simulator(self.env["TOCSIN_TWILIO_BASE_URL"])
