@@ -7,6 +7,19 @@
 
 namespace tocsin::load {
 
+void AddBarrageOptions(CLI::App& command, BarrageOptions& options) {
+  command.add_option("--account", options.account)
+      ->envname("TOCSIN_TWILIO_ACCOUNT_SID")
+      ->required();
+  command.add_option("--token-file", options.token_file)
+      ->envname("TOCSIN_TWILIO_AUTH_TOKEN_FILE")
+      ->required();
+  command.add_option("--count", options.count)->capture_default_str();
+  command.add_option("--connections", options.connections)
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+}
+
 int AskAll(const Barrage& barrage, const std::function<std::string(std::uint64_t)>& request_of) {
   std::vector<std::string> requests;
   requests.reserve(barrage.count);

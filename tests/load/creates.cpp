@@ -11,13 +11,9 @@ namespace {
 constexpr std::uint64_t kNumbers = 10'000;  // people the messages go to
 constexpr int kCreated = 201;
 
-struct Options {
+struct Options : BarrageOptions {
   std::string base_url;
-  std::string account;
-  std::string token_file;
   std::string from;
-  std::uint64_t count = 200'000;
-  int connections = 64;
 };
 
 std::string RequestOf(const Options& options, const std::string& credentials,
@@ -50,21 +46,13 @@ Result<int> Drive(const Options& options) {
 
 void AddCreates(CLI::App& app, Run& run) {
   const auto options = std::make_shared<Options>();
+  options->count = 200'000;
   CLI::App& command = *app.add_subcommand("creates", "messages created at the simulator itself");
   command.add_option("--base-url", options->base_url)
       ->envname("TOCSIN_TWILIO_BASE_URL")
       ->required();
-  command.add_option("--account", options->account)
-      ->envname("TOCSIN_TWILIO_ACCOUNT_SID")
-      ->required();
-  command.add_option("--token-file", options->token_file)
-      ->envname("TOCSIN_TWILIO_AUTH_TOKEN_FILE")
-      ->required();
+  AddBarrageOptions(command, *options);
   command.add_option("--from", options->from)->default_val("+15017122661");
-  command.add_option("--count", options->count)->capture_default_str();
-  command.add_option("--connections", options->connections)
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
   command.callback([options, &run] { run = [options] { return Drive(*options); }; });
 }
 

@@ -52,12 +52,21 @@ class Schedule {
   const Steady::time_point begin_ = Steady::now();
 };
 
+// What every barrage is told on its command line.
+struct BarrageOptions {
+  std::string account;  // of Twilio's or the simulator's
+  std::string token_file;
+  std::uint64_t count = 0;
+  int connections = 64;  // a thread each
+};
+void AddBarrageOptions(CLI::App& command, BarrageOptions& options);
+
 // Requests over HTTP, each written beforehand: who answers is to be measured, not who asks.
 struct Barrage {
   std::string address;  // HOST:PORT
   std::uint64_t count = 0;
-  int connections = 1;  // a thread each
-  double rate = 0;      // as Schedule
+  int connections = 1;
+  double rate = 0;  // as Schedule
   int expected_status = 200;
 };
 // As Measure::Tell(). `request_of` makes the request of that number.

@@ -11,13 +11,9 @@ namespace {
 constexpr const char* kTarget = "/twilio/sms/status";
 constexpr int kNoContent = 204;
 
-struct Options {
+struct Options : BarrageOptions {
   std::string address;
   std::string public_url;
-  std::string account;
-  std::string token_file;
-  std::uint64_t count = 50'000;
-  int connections = 64;
   double rate = 0;
 };
 
@@ -50,6 +46,7 @@ Result<int> Drive(const Options& options) {
 
 void AddWebhooks(CLI::App& app, Run& run) {
   const auto options = std::make_shared<Options>();
+  options->count = 50'000;
   CLI::App& command = *app.add_subcommand("webhooks", "signed status callbacks");
   command.add_option("--address", options->address, "host:port of the ingress for Twilio")
       ->envname("TOCSIN_INGRESS_HTTP")
@@ -57,16 +54,7 @@ void AddWebhooks(CLI::App& app, Run& run) {
   command.add_option("--public-url", options->public_url, "what the signature covers")
       ->envname("TOCSIN_PUBLIC_BASE_URL")
       ->required();
-  command.add_option("--account", options->account)
-      ->envname("TOCSIN_TWILIO_ACCOUNT_SID")
-      ->required();
-  command.add_option("--token-file", options->token_file)
-      ->envname("TOCSIN_TWILIO_AUTH_TOKEN_FILE")
-      ->required();
-  command.add_option("--count", options->count)->capture_default_str();
-  command.add_option("--connections", options->connections)
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  AddBarrageOptions(command, *options);
   command.add_option("--rate", options->rate, "requests a second, open loop; 0: as answered");
   command.callback([options, &run] { run = [options] { return Drive(*options); }; });
 }
