@@ -75,5 +75,5 @@ def test_prism_had_nothing_against_any_of_it(prism, simulator):
     """Last: over the whole run."""
     posts = [entry for book in ("requests", "call-requests") for entry in simulator.lines(f"/sim/{book}")]
     assert len(posts) >= 9 and sum(entry["accepted"] for entry in posts) >= 7
-    assert prism.exchanges() > len(posts), "no list was read"
     assert prism.errors() == []
+    assert prism.exchanges() > len(posts), "no list was read"

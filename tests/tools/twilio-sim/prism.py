@@ -1,15 +1,19 @@
 """Prism, which holds requests and answers against Twilio's OpenAPI description, as a process between a client
 and the simulator."""
 
+import contextlib
 import json
 import os
 import pathlib
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
-from sim import free_port
+from sim import free_port, wait_until
 
+MARK = "/is-all-written"
 READY_LIMIT = 120  # seconds; Prism alone takes ten of them
 
 
@@ -68,5 +72,13 @@ class Prism:
         return self.log().count("Forwarding ")
 
     def errors(self):
-        """What it had against requests and answers; an undocumented status, such as any refusal, is a warning only."""
-        return [line for line in self.log().splitlines() if "\u2716" in line]
+        """What it had against requests and answers; an undocumented status, such as any refusal, is a warning only.
+        The log lags: all of it is there when it complains of a path that nobody else asks for."""
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(self.base + MARK)
+
+        def complaints():
+            lines = [line for line in self.log().splitlines() if "\u2716" in line]
+            return any(MARK in line for line in lines) and lines
+
+        return [line for line in wait_until(complaints) if MARK not in line]

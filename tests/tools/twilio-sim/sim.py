@@ -127,4 +127,9 @@ def wait_until(check):
 
 def wait_for_status(resource, status):
     """Fetches a message's or call's context until it has the status."""
-    return wait_until(lambda: (lambda fetched: fetched if fetched.status == status else None)(resource.fetch()))
+
+    def look():
+        fetched = resource.fetch()
+        return fetched.status == status and fetched
+
+    return wait_until(look)
