@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 
 import pytest
 
@@ -38,6 +39,7 @@ def test_kill_9_of_any_service_loses_no_alert_and_sends_none_twice(stack, client
     backlog = api.enqueue_all(client, [
         api.request(f"+1604{2_000_000 + number}", f"Bulk {number}.", alert_class="BULK", idempotency_key=f"b-{number}")
         for number in range(BACKLOG)])
+    begin = time.time()
     with steady_caller.SteadyCaller(client, f"k-{SEED}") as caller:
         for victim in victims:
             enough = len(caller.accepted) + dice.randint(*BETWEEN_KILLS)
@@ -46,11 +48,13 @@ def test_kill_9_of_any_service_loses_no_alert_and_sends_none_twice(stack, client
                        lambda: stack.gauge("sms-worker", "tocsin_senders_busy") >= IN_FLIGHT)
             stack.kill(victim)
             stack.start(victim)
+    end = time.time()
     assert not caller.refused
     try:
         poll.until("every alert has its end", lambda: ledger.settled(stack), SETTLE_SECONDS)
     finally:
         books = ledger.Ledger.read(stack.env, {*backlog.values(), *caller.accepted.values()})
-        print(f"calls repeated {caller.repeated}\n{books.report()}")
-    assert not books.differences()
+        print(f"calls repeated {caller.repeated}, alerts sent twice {len(books.doubles())}, longest time without a POST "
+              f"{books.simulator.longest_silence(begin * 1e6, end * 1e6):.1f} s\n{books.report()}")
+    assert not books.differences() and not books.doubles()
     assert len(books.tables.doubted) > 0, "no kill met a POST in flight"
