@@ -17,6 +17,7 @@ TWO_HOURS, A_DAY, TWO_DAYS = 120, 1440, 48  # steps of a case: of a minute, and 
 
 INGRESS = 'job="tocsin-ingress",instance="i-1"'
 WORKER = 'job="tocsin-sms-worker",instance="w-1"'
+CALLER = 'job="tocsin-voice-worker",instance="v-1"'
 AUDIT = 'job="tocsin-audit",instance="a-1"'
 DOUBT_SINCE = "tocsin_ledger_in_doubt_oldest_timestamp_seconds"
 DEAD_SINCE = "tocsin_dead_letters_oldest_timestamp_seconds"
@@ -58,6 +59,10 @@ def handovers(quick, slow, steps, alert_class="high"):
     return timed("tocsin_handover_seconds", f'{WORKER},channel="sms",class="{alert_class}"', "3", quick, slow, steps)
 
 
+def placements(quick, slow, steps):
+    return timed("tocsin_handover_seconds", f'{CALLER},channel="voice",class="high"', "5", quick, slow, steps)
+
+
 def gauge(name, labels, value, steps=30):
     return {f"{name}{{{labels}}}": constant(value, steps)}
 
@@ -68,6 +73,10 @@ def lag(group, records, labels=WORKER):
 
 def passages(step):
     return {f'tocsin_sms_passages_total{{{WORKER},passage="sent"}}': rising(step, 30)}
+
+
+def calls(step, passage="sent"):
+    return {f'tocsin_voice_passages_total{{{CALLER},passage="{passage}"}}': rising(step, 30)}
 
 
 def folded(step):
@@ -93,6 +102,8 @@ CASES = [
     ("EmergencyWaits", "page", gauge("tocsin_lane_waiting_records", f'{WORKER},lane="emergency"', 3),
      gauge("tocsin_lane_waiting_records", f'{WORKER},lane="bulk"', 900), 5),
     ("TocsinNoProgress", "page", lag("sms.other", 50) | passages(0), lag("sms.other", 50) | passages(60), 15),
+    ("TocsinNoProgress", "page", lag("voice.other", 50, CALLER) | calls(0) | passages(60),
+     lag("voice.other", 50, CALLER) | calls(60) | passages(0), 15),
     ("TocsinAuditNoProgress", "page", lag("audit", 50, AUDIT) | folded(0), lag("audit", 50, AUDIT) | folded(60), 15),
     ("TocsinLagHigh", "ticket", lag("sms.other", 20000), lag("sms.other", 2000) | lag("relay", 90000), 20),
     ("TocsinOldestTooOld", "ticket",
@@ -129,6 +140,7 @@ CASES = [
      gauge("tocsin_dead_letters_open", f'{AUDIT},channel="sms"', 100), 10),
     ("DeadLetterOld", "ticket", gauge(DEAD_SINCE, AUDIT, 1, A_DAY + 10), gauge(DEAD_SINCE, AUDIT, 0, A_DAY + 10)
      | gauge(DEAD_SINCE, AUDIT.replace("a-1", "a-2"), 86400, A_DAY + 10), A_DAY + 10),
+    ("RecordsUnreadable", "ticket", calls(1, "unreadable"), calls(60), 20),
     ("RelayLate", "ticket", gauge("tocsin_relay_lateness_seconds", WORKER, 9),
      gauge("tocsin_relay_lateness_seconds", WORKER, 0.1), 20),
     ("EnqueueErrorBudgetBurn", "page", enqueues(60, 2, TWO_HOURS), enqueues(6000, 2, TWO_HOURS), TWO_HOURS),
@@ -140,6 +152,8 @@ CASES = [
     ("WebhookTooSlow", "page", answers(60, 20, TWO_HOURS), answers(60, 1, TWO_HOURS), TWO_HOURS),
     ("WebhookTooSlow", "ticket", answers(1000, 40, TWO_DAYS), answers(1000, 4, TWO_DAYS), TWO_DAYS),
     ("HandoverTooSlow", "page", handovers(60, 20, TWO_HOURS), handovers(60, 20, TWO_HOURS, "bulk"), TWO_HOURS),
+    ("HandoverTooSlow", "page", handovers(60, 0, TWO_HOURS) | placements(60, 20, TWO_HOURS),
+     handovers(60, 0, TWO_HOURS) | placements(60, 0, TWO_HOURS), TWO_HOURS),
     ("HandoverTooSlow", "ticket", handovers(1000, 40, TWO_DAYS), handovers(1000, 4, TWO_DAYS), TWO_DAYS),
 ]
 
