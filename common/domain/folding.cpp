@@ -7,6 +7,7 @@
 
 #include "common/base/error.h"
 #include "common/domain/call_keys.h"
+#include "common/domain/call_retry.h"
 
 namespace tocsin {
 namespace {
@@ -37,10 +38,6 @@ bool TookByMachine(std::string_view answered_by) {
   return answered_by.starts_with("machine") || answered_by == "fax";
 }
 
-constexpr std::string_view kTakenByHuman = "ANSWERED_HUMAN";
-constexpr std::string_view kTakenByMachine = "ANSWERED_MACHINE";
-
-// Who took a completed call, as its reason says it; empty where nobody knows.
 std::string_view TakerOf(std::string_view answered_by) {
   if (answered_by == "human") return kTakenByHuman;
   return TookByMachine(answered_by) ? kTakenByMachine : std::string_view();
@@ -241,6 +238,8 @@ void TryFold::Apply(const Fact& fact) {
   Decide(fact);
 }
 
+bool TryFold::Undecided() const { return !last_ && next_try_ == 0 && UnreachedBy(deciding_); }
+
 std::optional<std::int64_t> TryFold::price_micros() const {
   return price_ ? price_->price_micros : std::nullopt;
 }
@@ -301,9 +300,10 @@ Outlook Look(const AlertTerms& terms, const std::vector<TryFold>& tries) {
     newest[fold.step()] = &fold;  // tries rise within a step
     if (!fold.Settled()) (fold.Begun() ? outlook.under_way : outlook.waiting) = true;
   }
-  for (const auto& [step, fold] : newest)
-    if (fold->Settled() && fold->next_try() > fold->attempt() && !fold->last())
-      outlook.waiting = true;
+  for (const auto& [step, fold] : newest) {
+    const bool followed = fold->Settled() && fold->next_try() > fold->attempt() && !fold->last();
+    if (followed || fold->Undecided()) outlook.waiting = true;
+  }
   const std::uint32_t steps = static_cast<std::uint32_t>(terms.later_steps.size()) + 1;
   for (std::uint32_t step = 1; step <= steps; ++step)
     if (!newest.contains(step)) outlook.waiting = true;

@@ -25,6 +25,13 @@ enum class FactKind : std::int16_t {
   kPriced = 5,           // segments or price of a try
 };
 
+// Twilio's SIDs of calls begin so.
+constexpr std::string_view kCallSidPrefix = "CA";
+
+// Who took a completed call, as the reason of its fact says it; empty where nobody knows.
+constexpr std::string_view kTakenByHuman = "ANSWERED_HUMAN";
+constexpr std::string_view kTakenByMachine = "ANSWERED_MACHINE";
+
 // One thing that happened, free of PII. Equal ids mean equal facts.
 struct Fact {
   std::string id;  // UUID: event_id, or webhook_id
@@ -33,7 +40,7 @@ struct Fact {
   std::uint32_t attempt = 0;  // `try` of the name
   WallTime time;              // when it happened; of a callback: when it came
   v1::TryStatus status = v1::TRY_STATUS_UNSPECIFIED;
-  // From the closed list; empty for none. Of a completed call: ANSWERED_HUMAN or ANSWERED_MACHINE.
+  // From the closed list; empty for none. Of a completed call: kTakenByHuman or kTakenByMachine.
   std::string reason;
   std::int32_t provider_code = 0;
   std::string provider_sid;
@@ -94,6 +101,9 @@ class TryFold {
   // It came to an end. An end by a callback may still be followed by another try: the event that
   // says so opens the alert again.
   bool Settled() const { return IsEnd(deciding_.status); }
+  // The carrier says that a call reached nobody, and the worker has not said yet whether another
+  // follows.
+  bool Undecided() const;
   bool Begun() const;  // its POST may have been made
 
  private:

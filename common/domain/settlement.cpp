@@ -194,6 +194,20 @@ Settlement SettleUnproven(const v1::WorkRecord& work, const v1::Receipt& receipt
   return settlement;
 }
 
+// A call that reached nobody, or a machine, which has heard the alert.
+Settlement SettleUnreached(const v1::WorkRecord& work, const v1::Receipt& receipt,
+                           v1::TryStatus outcome, const CallRetryPolicy& policy) {
+  std::optional<v1::WorkRecord> next =
+      NextCall(work, outcome, FromUnixMicros(receipt.ended_us()), policy);
+  std::string reason;
+  if (!next)
+    reason =
+        NameOf(CallsAreUsedUp(work, policy) ? ErrorCode::kRetriesExhausted : ErrorCode::kExpired);
+  Settlement settlement = Failed(work, receipt, outcome, std::move(reason), std::move(next));
+  if (outcome == v1::TRY_STATUS_ANSWERED_MACHINE) settlement.dead.reset();
+  return settlement;
+}
+
 Settlement SettleEnd(const v1::WorkRecord& work, const v1::Receipt& receipt, v1::TryStatus status,
                      std::string reason) {
   Settlement settlement;
@@ -238,8 +252,9 @@ Settlement Settle(const v1::WorkRecord& work, const v1::Receipt& receipt, const 
 
 bool MayTryAgain(const v1::WebhookRecord& callback) {
   const std::optional<Fact> fact = FactOf(callback);
-  if (!fact ||
-      !(fact->status == v1::TRY_STATUS_UNDELIVERED || fact->status == v1::TRY_STATUS_FAILED))
+  if (!fact) return false;
+  if (UnreachedBy(*fact)) return true;
+  if (fact->status != v1::TRY_STATUS_UNDELIVERED && fact->status != v1::TRY_STATUS_FAILED)
     return false;
   const TwilioErrorClass error_class = Describe(callback.provider_code()).error_class;
   return error_class == TwilioErrorClass::kTransientDelivery ||
@@ -248,18 +263,20 @@ bool MayTryAgain(const v1::WebhookRecord& callback) {
 
 Settlement SettleUndelivered(const v1::WorkRecord& work, const v1::WebhookRecord& callback,
                              const RetryPolicy& policy) {
-  const Micros wait = BackoffDelay(policy.delivery, std::max(work.budget().used(), 1U),
-                                   TryText(work.try_()) + ":delivery", Micros(0));
-  std::optional<v1::WorkRecord> next =
-      NextTry(work, /*uses_budget=*/true, callback.received_time_us() + wait.count());
   v1::Receipt receipt = ProvenByCallback(callback);
   receipt.clear_settled_by();
   receipt.set_provider_code(callback.provider_code());
   receipt.set_segments(callback.segments());
   receipt.set_sender(work.sender());
-  const v1::TryStatus status = FactOf(callback)->status;
-  return Failed(work, receipt, status, next ? NameOf(ErrorCode::kTwilioApiError) : WhyNoMore(work),
-                std::move(next));
+  const Fact fact = *FactOf(callback);
+  if (const auto outcome = UnreachedBy(fact))
+    return SettleUnreached(work, receipt, *outcome, policy.calls);
+  const Micros wait = BackoffDelay(policy.delivery, std::max(work.budget().used(), 1U),
+                                   TryText(work.try_()) + ":delivery", Micros(0));
+  std::optional<v1::WorkRecord> next =
+      NextTry(work, /*uses_budget=*/true, callback.received_time_us() + wait.count());
+  return Failed(work, receipt, fact.status,
+                next ? NameOf(ErrorCode::kTwilioApiError) : WhyNoMore(work), std::move(next));
 }
 
 v1::Event TryStarted(const v1::WorkRecord& work, std::int64_t began_us, std::int64_t lease_until_us,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/domain/backoff.h"
+#include "common/domain/call_retry.h"
 #include "common/domain/doubt.h"
 #include "tocsin/v1/records.pb.h"
 
@@ -19,6 +20,7 @@ struct RetryPolicy {
                             .cap = std::chrono::minutes(1)};  // never sent
   BackoffPolicy delivery{.base = std::chrono::minutes(1)};    // taken, and not delivered
   DoubtSchedule doubt{};
+  CallRetryPolicy calls{};  // that were placed, and reached nobody
 };
 
 // Everything the outcome demands, to be published before the record's offset is stored.
@@ -47,11 +49,12 @@ Settlement Settle(const v1::WorkRecord& work, const v1::Receipt& receipt, const 
                   std::string_view sender_address);
 
 // Whether what a callback tells is a failure after the carrier took the try that another try may
-// mend: by the class of its code.
+// mend: by the class of its code; of a call, that it reached nobody (UnreachedBy).
 bool MayTryAgain(const v1::WebhookRecord& callback);
 
-// What follows from such a failure: the next try within budget and horizon, else a dead letter.
-// `work` is that of the try the callback names.
+// What follows from such a failure: the next try within budget and horizon, the next call within
+// the cap of its schedule and the horizon, else a dead letter. A last call that met a machine has
+// told it the alert and leaves none. `work` is that of the try the callback names.
 Settlement SettleUndelivered(const v1::WorkRecord& work, const v1::WebhookRecord& callback,
                              const RetryPolicy& policy);
 

@@ -22,6 +22,30 @@ void ReadDoubt(config::Reader& reader, DoubtSchedule& doubt) {
             milliseconds(75'000));
 }
 
+void ReadCalls(config::Reader& reader, CallRetryPolicy& calls) {
+  const auto wait = [&](const char* name, const char* what, Micros otherwise) {
+    return reader.Duration(name, what, milliseconds(1), milliseconds(86'400'000))
+        .Default(std::chrono::duration_cast<milliseconds>(otherwise));
+  };
+  calls.busy = wait("TOCSIN_VOICE_RETRY_BUSY",
+                    "from a busy line to the next call; read by the voice worker", calls.busy);
+  calls.no_answer =
+      wait("TOCSIN_VOICE_RETRY_NO_ANSWER",
+           "from a call that nobody took to the next; read by the voice worker", calls.no_answer);
+  calls.failed =
+      wait("TOCSIN_VOICE_RETRY_FAILED",
+           "from a call that failed to the next; read by the voice worker", calls.failed);
+  calls.machine =
+      wait("TOCSIN_VOICE_RETRY_MACHINE",
+           "from a call that a machine took to the next; read by the voice worker", calls.machine);
+  calls.calls = static_cast<unsigned>(
+      reader
+          .Integer("TOCSIN_VOICE_CALLS",
+                   "calls placed until somebody is reached, at most; read by the voice worker", 1,
+                   100)
+          .Default(static_cast<int>(calls.calls)));
+}
+
 }  // namespace
 
 Config Config::Read(config::Reader& reader, const std::string& program,
@@ -73,6 +97,7 @@ Config Config::Read(config::Reader& reader, const std::string& program,
                     milliseconds(1), milliseconds(3'600'000))
           .Default(milliseconds(60'000));
   ReadDoubt(reader, config.delivery.retry.doubt);
+  ReadCalls(reader, config.delivery.retry.calls);
   config.ring = std::chrono::duration_cast<std::chrono::seconds>(
       reader
           .Duration("TOCSIN_VOICE_RING", "a call rings at most; read by the voice worker",

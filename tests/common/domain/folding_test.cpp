@@ -199,6 +199,22 @@ TEST(Folding, LeavesAnAlertOpenThatMetAMachineWhenAnotherCallFollows) {  // V3
             v1::ALERT_STATE_SENDING);
 }
 
+TEST(Folding, LeavesACallThatReachedNobodyOpenUntilItsWorkerDecided) {  // V3
+  Fact busy = Told(v1::TRY_STATUS_BUSY, 3);
+  busy.kind = FactKind::kCallback;
+  busy.provider_sid = "CA1";
+  EXPECT_EQ(Fold({busy}).state, v1::ALERT_STATE_SENDING);
+  EXPECT_EQ(Fold({busy, Cancelled(4, "TOO_LATE")}).state, v1::ALERT_STATE_CANCELLED);
+  const Fact again = Followed(Told(v1::TRY_STATUS_BUSY, 3), 2);
+  EXPECT_EQ(Fold({busy, again}).state, v1::ALERT_STATE_SENDING);
+  EXPECT_EQ(Fold({busy, again, OfTry(2, Told(v1::TRY_STATUS_DELIVERED, 9))}).state,
+            v1::ALERT_STATE_DELIVERED);
+  Fact last = Told(v1::TRY_STATUS_BUSY, 3, "RETRIES_EXHAUSTED");
+  last.last = true;
+  EXPECT_EQ(Fold({busy, last}).state, v1::ALERT_STATE_FAILED);
+  EXPECT_EQ(Fold({busy, last}).reason, "RETRIES_EXHAUSTED");
+}
+
 TEST(Folding, KeepsBothADeliveryAndAFailure) {
   const FoldedAlert alert =
       Fold({Told(v1::TRY_STATUS_UNDELIVERED, 3, "X"), Told(v1::TRY_STATUS_DELIVERED, 4)});

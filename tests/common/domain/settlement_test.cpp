@@ -156,6 +156,56 @@ TEST(SettlementTest, NamesAFailureBeforeAcceptanceAndOneAfterItDifferently) {
   EXPECT_NE(before.events[0].event_id(), after.events[0].event_id());
 }
 
+v1::WebhookRecord EndOfCall(const char* word, const char* answered_by = "") {
+  v1::WebhookRecord callback;
+  callback.set_kind(v1::WEBHOOK_KIND_VOICE_STATUS);
+  *callback.mutable_try_() = Work().try_();
+  callback.set_provider_sid("CA1");
+  callback.set_provider_status(word);
+  callback.set_answered_by(answered_by);
+  callback.set_received_time_us(kNow);
+  return callback;
+}
+
+v1::WorkRecord Call(unsigned placed) {
+  v1::WorkRecord work = Work();
+  work.set_channel(v1::CHANNEL_VOICE);
+  work.mutable_budget()->set_calls(placed);
+  return work;
+}
+
+TEST(SettlementTest, PlacesACallAgainThatReachedNobody) {  // V3
+  ASSERT_TRUE(MayTryAgain(EndOfCall("busy")));
+  const auto settled = SettleUndelivered(Call(1), EndOfCall("busy"), {});
+  ASSERT_TRUE(settled.follow_up);
+  EXPECT_EQ(settled.follow_up->due_time_us(), kNow + kHour / 30);
+  EXPECT_EQ(settled.follow_up->budget().calls(), 2u);
+  EXPECT_EQ(settled.follow_up->budget().used(), 1u);  // that is for what Twilio refuses
+  const v1::TryChanged& changed = settled.events.at(0).try_changed();
+  EXPECT_EQ(changed.status(), v1::TRY_STATUS_BUSY);
+  EXPECT_EQ(changed.next_try(), 2u);
+  EXPECT_EQ(changed.reason(), "");
+  EXPECT_FALSE(changed.last() || settled.dead);
+}
+
+TEST(SettlementTest, GivesUpACallWhenAllWerePlacedOrItsTimeIsOver) {  // V3, A5
+  const auto used_up = SettleUndelivered(Call(6), EndOfCall("no-answer"), {});
+  EXPECT_FALSE(used_up.follow_up);
+  ASSERT_TRUE(used_up.dead);
+  EXPECT_EQ(used_up.dead->reason(), "RETRIES_EXHAUSTED");
+  EXPECT_TRUE(used_up.events.at(0).try_changed().last());
+  v1::WorkRecord late = Call(1);
+  late.set_not_after_us(kNow + kHour / 60);
+  EXPECT_EQ(SettleUndelivered(late, EndOfCall("busy"), {}).dead->reason(), "EXPIRED");
+}
+
+TEST(SettlementTest, LeavesNoDeadLetterOfWhatAMachineHeard) {  // V3, V5
+  const auto settled = SettleUndelivered(Call(6), EndOfCall("completed", "machine_start"), {});
+  EXPECT_EQ(settled.events.at(0).try_changed().status(), v1::TRY_STATUS_ANSWERED_MACHINE);
+  EXPECT_TRUE(settled.events.at(0).try_changed().last());
+  EXPECT_FALSE(settled.follow_up || settled.dead);
+}
+
 TEST(SettlementTest, NamesOneStatusOfTwoReceiptsDifferently) {  // R1
   v1::Receipt later = Receipt(v1::RECEIPT_OUTCOME_IN_DOUBT);
   later.set_ended_us(kNow + 1);
