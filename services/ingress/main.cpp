@@ -75,7 +75,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
                       TOCSIN_TRY(const std::optional<IncomingRecord> record, history.At(position));
                       return record ? std::optional(record->value) : std::nullopt;
                     }});
-  Webhooks webhooks({clock, runtime.registry(), vault, **producer, topics, works},
+  Webhooks webhooks({clock, runtime.registry(), vault, **producer, topics, works, marking},
                     config.public_base_url, ObserveWebhooks(runtime.metrics(), runtime.spans()));
   auto http = http::Server::Start(
       {.address = config.http_address,

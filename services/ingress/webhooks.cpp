@@ -34,6 +34,8 @@ constexpr Prefix kRoutes[] = {
     {"/twilio/voice/twiml", v1::WEBHOOK_KIND_VOICE_TWIML, true},
 };
 
+constexpr std::string_view kByKey = "a key press";  // who acknowledged, in timelines
+
 // A call waits a day in Twilio's queue at most, and lasts four hours at most.
 constexpr std::chrono::hours kCallTokenLife{48};
 
@@ -299,7 +301,7 @@ v1::Event AcknowledgedByKey(const v1::WebhookRecord& press) {
   event.set_channel(v1::CHANNEL_VOICE);
   event.set_time_us(press.received_time_us());
   *event.mutable_recipient() = press.recipient();
-  event.mutable_acknowledged()->set_by("a key press");
+  event.mutable_acknowledged()->set_by(std::string(kByKey));
   return event;
 }
 
@@ -313,9 +315,6 @@ void Webhooks::Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord
     records.push_back(Outgoing(parts_.topics.Consents(),
                                ConsentKey(consent->recipient().token(), consent->sender()),
                                *consent, trace));
-  if (turn && turn->key == CallKey::kAcknowledge)
-    records.push_back(Outgoing(parts_.topics.Events(), record.try_().alert_id(),
-                               AcknowledgedByKey(record), trace));
   const std::string& name =
       record.provider_sid().empty() ? record.webhook_id() : record.provider_sid();
   records.push_back(Outgoing(parts_.topics.Webhooks(),
@@ -327,17 +326,43 @@ void Webhooks::Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord
     parts_.works.Find(visit->record.try_(), visit->record.work(),
                       [this, visit](Result<v1::WorkRecord> found) {
                         if (found) visit->work = *std::move(found);
-                        if (visit->open.fetch_sub(1) == 1) Answer(*visit);
+                        if (visit->turn->key == CallKey::kAcknowledge) return Acknowledge(visit);
+                        Finish(*visit);
                       });
-  LogAll(visit, std::move(records));
+  for (OutgoingRecord& out : records) Log(visit, std::move(out));
 }
 
-void Webhooks::LogAll(const std::shared_ptr<Visit>& visit, std::vector<OutgoingRecord> records) {
-  for (OutgoingRecord& record : records)
-    parts_.log.Publish(std::move(record), [this, visit](const PublishReport& said) {
-      if (said.outcome != PublishOutcome::kPersisted) visit->failed = true;
-      if (visit->open.fetch_sub(1) == 1) Answer(*visit);
-    });
+void Webhooks::Log(const std::shared_ptr<Visit>& visit, OutgoingRecord record) {
+  parts_.log.Publish(std::move(record), [this, visit](const PublishReport& said) {
+    if (said.outcome != PublishOutcome::kPersisted) visit->failed = true;
+    Finish(*visit);
+  });
+}
+
+// The mark stops the calls that wait. Where there is nothing to mark, or no store, the event alone
+// tells of the press.
+void Webhooks::Acknowledge(const std::shared_ptr<Visit>& visit) {
+  const auto only_tell = [this, visit] {
+    Log(visit, Outgoing(parts_.topics.Events(), visit->record.try_().alert_id(),
+                        AcknowledgedByKey(visit->record), visit->trace));
+  };
+  if (!visit->work) return only_tell();
+  v1::AcknowledgeRequest request;
+  request.set_alert_id(visit->record.try_().alert_id());
+  request.set_acknowledged_by(std::string(kByKey));
+  parts_.marking.Acknowledge(
+      visit->work->client_id(), request, visit->trace.Text(),
+      [this, visit, only_tell](const Result<v1::AcknowledgeResponse>& marked) {
+        const bool logged = marked || marked.error().code == ErrorCode::kKafkaUnavailable ||
+                            marked.error().code == ErrorCode::kOutcomeUnknown;
+        if (!logged) return only_tell();
+        if (!marked) visit->failed = true;  // Twilio asks again
+        Finish(*visit);
+      });
+}
+
+void Webhooks::Finish(Visit& visit) {
+  if (visit.open.fetch_sub(1) == 1) Answer(visit);
 }
 
 void Webhooks::Answer(Visit& visit) {

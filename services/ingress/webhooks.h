@@ -21,6 +21,7 @@
 #include "common/ports/vault.h"
 #include "common/ports/work_lookup.h"
 #include "services/ingress/call_script.h"
+#include "services/ingress/marking.h"
 #include "tocsin/v1/records.pb.h"
 
 namespace tocsin::ingress {
@@ -68,6 +69,7 @@ class Webhooks {
     RecordLog& log;
     const Topics& topics;
     WorkLookup& works;
+    Marking& marking;
   };
 
   // `public_base_url` is how Twilio reaches this server: scheme, host, port and path prefix,
@@ -104,7 +106,9 @@ class Webhooks {
                                  const v1::WebhookRecord& record, const TraceContext& trace) const;
   void Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord> consent,
                std::optional<CallTurn> turn, const TraceContext& trace, http::Responder responder);
-  void LogAll(const std::shared_ptr<Visit>& visit, std::vector<OutgoingRecord> records);
+  void Log(const std::shared_ptr<Visit>& visit, OutgoingRecord record);
+  void Acknowledge(const std::shared_ptr<Visit>& visit);
+  void Finish(Visit& visit);
   void Answer(Visit& visit);
   http::Response AnswerToCall(const Visit& visit);
   void Refuse(Verdict verdict, v1::WebhookKind kind, http::Responder responder);

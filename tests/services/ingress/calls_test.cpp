@@ -7,6 +7,7 @@
 #include "common/twilio/try_token.h"
 #include "services/ingress/webhooks.h"
 #include "services/ingress/work_finder.h"
+#include "tests/fakes/admissions.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/record_log.h"
 #include "tests/fakes/registry.h"
@@ -45,7 +46,17 @@ class FakeWorks final : public WorkLookup {
 
 class CallsTest : public testing::Test {
  protected:
-  CallsTest() { works.known = Work(); }
+  CallsTest() {
+    works.known = Work();
+    admissions.Admit({.alert_id = name.alert_id(),
+                      .client_id = "demo",
+                      .idempotency_digest = {},
+                      .request_digest = {},
+                      .nonce = {},
+                      .accepted = clock.Now(),
+                      .not_after = clock.Now() + std::chrono::hours(1)},
+                     [](const Result<Admission>&) {});
+  }
 
   static RegistrySnapshot::Content WithVoice() {
     RegistrySnapshot::Content content = TestRegistry();
@@ -103,6 +114,17 @@ class CallsTest : public testing::Test {
     return Ask("/twilio/voice/gather/" + Token() + kTrace + "&round=" + std::to_string(round),
                Form(key));
   }
+  // What a mark meets that somebody else sets now.
+  Marked Mark() {
+    Result<Marked> met;
+    admissions.Mark({.alert_id = name.alert_id(),
+                     .client_id = "demo",
+                     .mark = MarkRequest::Mark::kAcknowledged,
+                     .time = clock.Now(),
+                     .by = "somebody else"},
+                    [&](Result<Marked> marked) { met = std::move(marked); });
+    return *met;
+  }
   std::vector<v1::WebhookRecord> Published() const {
     return log.On<v1::WebhookRecord>(topics.Webhooks());
   }
@@ -115,7 +137,9 @@ class CallsTest : public testing::Test {
   const v1::TryName name = AName();
   FakeWorks works;
   std::vector<Verdict> verdicts;
-  Webhooks webhooks{{clock, registry, vault, log, topics, works},
+  FakeAdmissions admissions;
+  Marking marking{{clock, admissions, log, topics}};
+  Webhooks webhooks{{clock, registry, vault, log, topics, works, marking},
                     kPublicUrl,
                     {.answered = [this](Verdict verdict, v1::WebhookKind, std::string_view) {
                       verdicts.push_back(verdict);
@@ -143,7 +167,10 @@ TEST_F(CallsTest, AreAcknowledgedByOneAndHearIt) {  // V4, V5
   const auto events = log.On<v1::Event>(topics.Events());
   ASSERT_THAT(events, SizeIs(1));
   EXPECT_EQ(events[0].acknowledged().by(), "a key press");
-  EXPECT_EQ(TryText(events[0].try_()), TryText(name));
+  EXPECT_EQ(events[0].try_().alert_id(), name.alert_id());
+  EXPECT_EQ(events[0].client_id(), "demo");
+  EXPECT_FALSE(Mark().first);  // nothing that waits begins any more
+  EXPECT_EQ(Mark().by, "a key press");
   ASSERT_THAT(Published(), SizeIs(1));
   EXPECT_EQ(Published()[0].provider_status(), "1");
 }
@@ -156,6 +183,37 @@ TEST_F(CallsTest, AreAcknowledgedOnceHoweverOftenTheRequestComes) {  // W5
   ASSERT_THAT(events, SizeIs(2));
   EXPECT_EQ(events[0].event_id(), events[1].event_id());
   EXPECT_EQ(Published()[0].webhook_id(), Published()[1].webhook_id());
+}
+
+TEST_F(CallsTest, AreAcknowledgedInTheLogAlsoWhenNobodyCanMarkTheAlert) {  // V4, R6
+  for (const auto& breaks : std::vector<std::function<void()>>{
+           [&] { admissions.SetDown(true); }, [&] { works.known.reset(); },
+           [&] { works.known->set_client_id("another"); }}) {
+    works.known = Work();
+    breaks();
+    const size_t before = log.On<v1::Event>(topics.Events()).size();
+    EXPECT_EQ(Press("1").status, 200);
+    const auto events = log.On<v1::Event>(topics.Events());
+    ASSERT_THAT(events, SizeIs(before + 1));
+    EXPECT_EQ(events.back().acknowledged().by(), "a key press");
+    EXPECT_EQ(TryText(events.back().try_()), TryText(name));
+    admissions.SetDown(false);
+  }
+  EXPECT_TRUE(Mark().first);
+}
+
+TEST_F(CallsTest, AreAskedAgainWhenTheLogDoesNotTakeTheirKey) {  // W5
+  log.EndWith(PublishOutcome::kUnknown);
+  EXPECT_EQ(Press("1").status, 503);
+  log.EndWith(PublishOutcome::kPersisted);
+  EXPECT_EQ(Press("1").status, 200);
+  EXPECT_EQ(log.On<v1::Event>(topics.Events()).back().acknowledged().by(), "a key press");
+}
+
+TEST_F(CallsTest, MarkNothingByAnyOtherKey) {  // V4
+  for (const char* key : {"2", "3", "9", "7", ""}) Press(key);
+  EXPECT_TRUE(Mark().first);
+  EXPECT_THAT(log.On<v1::Event>(topics.Events()), IsEmpty());
 }
 
 TEST_F(CallsTest, OptOutByNineBeforeTheyHearThatTheyDid) {  // S4, V4

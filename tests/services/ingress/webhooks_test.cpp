@@ -11,6 +11,7 @@
 #include "common/domain/ids.h"
 #include "common/twilio/signature.h"
 #include "common/twilio/try_token.h"
+#include "tests/fakes/admissions.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/record_log.h"
 #include "tests/fakes/registry.h"
@@ -78,7 +79,7 @@ class WebhooksTest : public testing::Test {
   }
 
   Webhooks By(RecordLog& used) {
-    return Webhooks({clock, registry, vault, used, topics, works}, kPublicUrl,
+    return Webhooks({clock, registry, vault, used, topics, works, marking}, kPublicUrl,
                     {.answered = [this](Verdict verdict, v1::WebhookKind, std::string_view) {
                       verdicts.push_back(verdict);
                     }});
@@ -119,6 +120,8 @@ class WebhooksTest : public testing::Test {
   FakeRecordLog log;
   Topics topics;
   NoWorks works;
+  FakeAdmissions admissions;
+  Marking marking{{clock, admissions, log, topics}};
   const v1::TryName name = AName();
   std::vector<Verdict> verdicts;
   Webhooks webhooks = By(log);
