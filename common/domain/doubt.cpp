@@ -71,6 +71,8 @@ bool SendsAgain(const v1::WorkRecord& work) {
 }
 
 std::string TwinsOf(const v1::WorkRecord& work) {
+  if (work.channel() == v1::CHANNEL_VOICE)
+    return work.recipient().token() + "called by " + work.sender();
   return work.recipient().token() + work.body_digest();
 }
 

@@ -39,7 +39,7 @@ WallTime PolicyTime(const v1::WorkRecord& look, const DoubtSchedule& schedule);
 bool SendsAgain(const v1::WorkRecord& work);
 
 // Tries with equal twins cannot be told apart in the carrier's list: the same person, the same
-// text. Raw bytes.
+// text; of calls, which list no text, the same person and the same sender. Raw bytes.
 std::string TwinsOf(const v1::WorkRecord& work);
 
 // Whether what the carrier lists as created at `created` may be this try.

@@ -6,9 +6,6 @@
 
 namespace tocsin::twilio {
 
-constexpr int kListPageSize = 20;  // the largest bodies of so many fit kMaxAnswer
-constexpr int kMaxListPages = 50;  // of one question; more is an error
-
 // By To and not by DateSent, which is null until a message is sent. The filter for the sender and
 // the window is applied here.
 class MessageList final : public TakenList {

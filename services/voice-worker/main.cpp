@@ -1,20 +1,11 @@
 // tocsin-voice-worker: places calls for voice alerts by Twilio, and runs its share of the
 // relay.
+#include "common/twilio/call_list.h"
 #include "common/twilio/voice_carrier.h"
 #include "common/worker/worker.h"
 
 namespace tocsin {
 namespace {
-
-// Twilio lists no text of a call, so one call to a person cannot be told from another and a list
-// proves nothing. A call in doubt is settled by its callbacks, which name the try, or by the
-// policy.
-class NoProof final : public TakenList {
- public:
-  Result<std::vector<TakenEntry>> ListTaken(const TakenQuery&, SteadyTime) override {
-    return std::vector<TakenEntry>();
-  }
-};
 
 worker::Line VoiceLine(const worker::LineParts& parts) {
   auto carrier = std::make_unique<twilio::VoiceCarrier>(
@@ -25,7 +16,7 @@ worker::Line VoiceLine(const worker::LineParts& parts) {
       parts.vault, parts.clock);
   auto reach = [&voice = *carrier] { return voice.Reach(); };
   return {.carrier = std::move(carrier),
-          .list = std::make_unique<NoProof>(),
+          .list = std::make_unique<twilio::CallList>(parts.rest),
           .reach = std::move(reach)};
 }
 

@@ -17,6 +17,10 @@ class FakeTakenList final : public TakenList {
            const std::string& sender = "main") {
     taken_.push_back({to, sender, {sid, created, Pii(text)}});
   }
+  // A call, which lists no text.
+  void AddCall(const std::string& to, const std::string& sid, WallTime created) {
+    taken_.push_back({to, "main", {sid, created, std::nullopt}});
+  }
 
   Result<std::vector<TakenEntry>> ListTaken(const TakenQuery& query, SteadyTime) override {
     ++asked;
