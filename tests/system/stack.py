@@ -67,6 +67,14 @@ class Simulator:
     def reset_faults(self):
         self._post("/sim/reset", {"faults_only": True})
 
+    def calls(self, to):
+        """Those to one person, in their order."""
+        return [call for call in self._book("/sim/calls") if call["to"] == to]
+
+    def phones(self, scripts):
+        """What a person does who is called: number -> script, or a list of them, one for each call."""
+        self._post("/sim/phones", scripts)
+
     def inbound(self, sender, body, url):
         return self._post("/sim/inbound", {"from": sender, "to": MAIN_NUMBER, "body": body, "url": url})
 
