@@ -20,18 +20,19 @@ namespace tocsin::kafka {
 struct FoldOptions {
   std::string group;  // with its prefix; shares out partitions, its offsets are but a hint
   std::vector<std::string> topics;         // with their prefix; one made later is found within 10 s
-  size_t max_records = 2'000;              // of a batch
-  size_t max_bytes = 2u << 20;             // of its values; the last one may go beyond
+  size_t max_records = 1'000;              // of a batch
+  size_t max_bytes = 1u << 20;             // of its values; the last one may go beyond
   std::chrono::milliseconds max_wait{50};  // from a batch's first record to the fold
   std::chrono::milliseconds session{6'000};
   std::chrono::milliseconds heartbeat{1'500};
   std::chrono::milliseconds hint_interval{1'000};
   std::chrono::milliseconds retry_base{100};  // after a failed fold; doubles
   std::chrono::milliseconds retry_cap{5'000};
-  // Fetched ahead. A full queue stops fetching for a whole second (librdkafka 2.0.2), so it holds
-  // more than a second of work.
-  std::int64_t queue_records = 20'000;
-  std::int64_t queue_kbytes = 8'192;
+  // Fetched ahead; the fetch under way when the queue is full still comes. A record takes three
+  // times its bytes here, so this is most of a busy process's memory; a full queue stops fetching
+  // for a whole second (librdkafka 2.0.2), so it must not be much less than a second of work.
+  std::int64_t queue_records = 8'000;
+  std::int64_t queue_kbytes = 3'072;
 };
 
 struct Watermarks {

@@ -40,6 +40,7 @@ constexpr kafka::ProducerProfile kActsProfile{.delivery_timeout = std::chrono::m
 // Every thread of gRPC and librdkafka would keep a heap of its own, each as large as its largest
 // moment.
 constexpr int kHeaps = 2;
+constexpr int kMappedBytes = 128 * 1024;  // from this size on, memory goes back when it is freed
 
 // The id of the cluster whose topics stand ready; nothing when a stop was asked for before.
 std::optional<std::string> ReachKafka(const Config& config, service::Runtime& runtime,
@@ -156,6 +157,7 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
 int main(int argc, char** argv) {
   using namespace tocsin;
   mallopt(M_ARENA_MAX, audit::kHeaps);
+  mallopt(M_MMAP_THRESHOLD, audit::kMappedBytes);
   config::Reader reader(config::ParseCommandLine(
       argc, argv, "Folds Tocsin's logs into PostgreSQL and says what became of alerts."));
   const audit::Config config = audit::Config::Read(reader);

@@ -1,5 +1,7 @@
 #include "services/audit/upkeep.h"
 
+#include <malloc.h>
+
 #include <condition_variable>
 #include <mutex>
 #include <utility>
@@ -27,6 +29,7 @@ void Keep(const std::stop_token& stop, FoldStore& store, postgres::Session& sess
       ledger_due = std::chrono::steady_clock::now() + kLedgerEvery;
     }
     if (const auto swept = store.SweepOrphans(now); !swept) failed(swept.error());
+    malloc_trim(0);  // what a burst of records leaves behind would stay with the process
     std::unique_lock lock(mutex);
     woken.wait_for(lock, stop, kSweepEvery, [] { return false; });
   }

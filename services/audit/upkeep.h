@@ -15,9 +15,9 @@ constexpr std::chrono::seconds kSweepEvery{2};
 constexpr std::chrono::seconds kLedgerEvery{30};
 constexpr std::chrono::hours kMonthsEvery{1};  // at once again after a failure, with the next sweep
 
-// A thread of its own: joins callbacks to tries that became known beside them, and makes the
-// months' partitions, and counts what the ledger must show. Every replica does it; PostgreSQL's
-// locks keep them apart.
+// A thread of its own: joins callbacks to tries that became known beside them, makes the months'
+// partitions, counts what the ledger must show, and gives unused memory back. Every replica does
+// it; PostgreSQL's locks keep them apart.
 class Upkeep {
  public:
   // `store` and `database` are for this thread alone. `counted` hears of each count, `failed` of
