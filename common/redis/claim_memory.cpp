@@ -35,7 +35,8 @@ Result<StoreMemory> ClaimStoreMemory::Find() {
   TOCSIN_TRY(const Reply standing, connection.Ask({"GET", keys.Epoch()}, deadline));
   TOCSIN_TRY(const Reply whole, connection.Ask({"GET", keys.Whole()}, deadline));
   if (standing.text.empty()) return Fail(Unavailable("its epoch vanished while it was read"));
-  return StoreMemory{.epoch = standing.text, .whole = standing.text == whole.text};
+  return StoreMemory{.epoch = standing.text,
+                     .whole = whole.text == server_.memory().WholeMark(standing.text)};
 }
 
 Status ClaimStoreMemory::Restore(const StoreMemory& memory, std::span<const KnownTry> tries) {
@@ -61,7 +62,8 @@ void ClaimStoreMemory::Adopt(const StoreMemory& memory, WallTime known_since) {
 Status ClaimStoreMemory::SayWhole(const StoreMemory& memory) {
   const SteadyTime deadline = Soon();
   TOCSIN_TRY(Connection connection, server_.Connect(deadline));
-  TOCSIN_CHECK_OK(connection.Ask({"SET", server_.keys().Whole(), memory.epoch}, deadline));
+  TOCSIN_CHECK_OK(connection.Ask(
+      {"SET", server_.keys().Whole(), server_.memory().WholeMark(memory.epoch)}, deadline));
   return {};
 }
 

@@ -15,7 +15,7 @@ class Keys {
   explicit Keys(std::string prefix) : prefix_(std::move(prefix) + ":") {}
 
   std::string Epoch() const { return prefix_ + "epoch"; }
-  std::string Whole() const { return prefix_ + "whole"; }  // the epoch whose claims are restored
+  std::string Whole() const { return prefix_ + "whole"; }  // WholeMark()
   std::string Tide() const { return prefix_ + "tide"; }    // hash: process -> promises made to it
   std::string AlertPrefix() const { return prefix_ + "alert:"; }
   std::string Alert(std::string_view alert_id) const { return AlertPrefix().append(alert_id); }

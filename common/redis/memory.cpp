@@ -2,11 +2,16 @@
 
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
+#include "common/base/failpoint.h"
 
 namespace tocsin::redis {
 namespace {
 
 std::string RandomName() { return HexEncode(RandomBytes(16)); }
+
+std::string Mark(std::string_view epoch, std::string_view identity) {
+  return std::string(epoch).append("@").append(identity);
+}
 
 }  // namespace
 
@@ -36,7 +41,8 @@ Status Memory::Meet(Connection& connection, const ServerInfo& info, SteadyTime d
   }
   if (seen == info.identity) return {};
   if (!seen.empty()) {
-    TOCSIN_CHECK_OK(CompareTide(connection, deadline));
+    TOCSIN_CHECK_OK(waits_for_rebuild_ ? CompareWhole(connection, info, deadline)
+                                       : CompareTide(connection, deadline));
   } else if (waits_for_rebuild_ || !known_epoch_.empty()) {
     // The scripts compare from here on; a process that came back to another epoch is told at its
     // first call.
@@ -81,6 +87,25 @@ Status Memory::CompareTide(Connection& connection, SteadyTime deadline) {
   return Fail(Lost(*held));
 }
 
+// Gives no error: whoever restores the claims needs the connection. The scripts of all others are
+// refused, for the epoch they hold has gone.
+Status Memory::CompareWhole(Connection& connection, const ServerInfo& info, SteadyTime deadline) {
+  const std::shared_ptr<Held> held = Current();
+  TOCSIN_TRY(const Reply epoch, connection.Ask({"GET", keys_.Epoch()}, deadline));
+  TOCSIN_TRY(const Reply whole, connection.Ask({"GET", keys_.Whole()}, deadline));
+  const bool restored = whole.text == Mark(epoch.text, info.identity);
+  if (restored && epoch.text == held->epoch) return {};
+  // Whoever restores claims just now began with the Redis before, and has to begin anew.
+  if (!restored) TOCSIN_CHECK_OK(connection.Ask({"SET", keys_.Epoch(), RandomName()}, deadline));
+  Lost(*held);
+  return {};
+}
+
+std::string Memory::WholeMark(std::string_view epoch) const {
+  const std::lock_guard lock(mutex_);
+  return Mark(epoch, identity_);
+}
+
 void Memory::Take(const std::string& epoch, WallTime known_since) {
   const std::lock_guard lock(mutex_);
   known_since_us_ = ToUnixMicros(known_since);
@@ -96,7 +121,7 @@ Error Memory::Lost(const Held& held) {
     const std::lock_guard lock(mutex_);
     first = std::exchange(reported_, held.epoch) != held.epoch;
   }
-  if (first && on_lost_) on_lost_();
+  if (first && on_lost_ && !TOCSIN_WITHOUT("epoch")) on_lost_();
   return {.code = ErrorCode::kRedisUnavailable, .message = "Redis lost its memory (epoch changed)"};
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
@@ -20,8 +21,10 @@ namespace tocsin::redis {
 // Two proofs. The epoch is a random key that every script compares: it is gone when Redis was
 // flushed or exchanged. The tide counts the promises made to this process: it has fallen when a
 // restart (or a replica that took over) lost the last writes though the epoch is old enough to have
-// survived; then this process replaces the epoch, so that all others stop too. Safe to call from
-// several threads.
+// survived; then this process replaces the epoch, so that all others stop too. A process that
+// restores claims does not trust its own tide alone, for who was promised something last may be
+// dead: to it every Redis that came back is one that forgot, until the claims were restored there.
+// Safe to call from several threads.
 class Memory {
  public:
   // What one process holds on to between two adoptions.
@@ -37,8 +40,8 @@ class Memory {
   Memory(Keys keys, std::string known_epoch, bool waits_for_rebuild, std::function<void()> on_lost);
 
   // Once per connection, before its first use: takes the epoch that stands (or founds one) when
-  // this process holds none yet, and compares the tide when this is not the Redis it last saw.
-  // Blocks until `deadline`.
+  // this process holds none yet, and asks for proof when this is not the Redis it last saw. Blocks
+  // until `deadline`.
   Status Meet(Connection& connection, const ServerInfo& info, SteadyTime deadline);
 
   // Takes the epoch that stands now, or founds one. For a process that has rebuilt what was lost.
@@ -48,6 +51,10 @@ class Memory {
   void Take(const std::string& epoch, WallTime known_since);
   WallTime KnownSince() const { return WallTime(Micros(known_since_us_.load())); }
 
+  // What stands under Keys::Whole() when the claims of `epoch` were restored in the Redis last
+  // seen.
+  std::string WholeMark(std::string_view epoch) const;
+
   // Null until the first Meet().
   std::shared_ptr<Held> Current() const;
 
@@ -56,6 +63,7 @@ class Memory {
 
  private:
   Status CompareTide(Connection& connection, SteadyTime deadline);
+  Status CompareWhole(Connection& connection, const ServerInfo& info, SteadyTime deadline);
 
   const Keys keys_;
   const std::string known_epoch_;

@@ -4,16 +4,17 @@ R1, R4, V7. TOCSIN_SYSTEM_DOUBTS sets how many alerts meet resets.
 """
 
 import collections
+import contextlib
 import itertools
 import os
 
-import grpc
 import pytest
 import redis
 
 import api
 import ledger
 import poll
+import replica
 import stack as stacks
 
 ALERTS = int(os.environ.get("TOCSIN_SYSTEM_DOUBTS", "300"))
@@ -26,7 +27,8 @@ numbers = itertools.count(5_000_000)  # of people: nobody gets two alerts
 def stack():
     settings = {"TOCSIN_TWILIO_POST_LIMIT": "2s", "TOCSIN_LEASE": "4s", "TOCSIN_DOUBT_FIRST_LOOK": "300ms",
                 "TOCSIN_DOUBT_LIMIT": "5s", "TOCSIN_DOUBT_EMERGENCY_LIMIT": "2s"}
-    with stacks.Stack(settings) as started:
+    with stacks.Stack(settings) as started, contextlib.ExitStack() as replicas:
+        started.replicas = replicas  # what runs beside the stack to its end
         started.change_registry(lambda text: text.replace("segments_per_second: 100", "segments_per_second: 1000"))
         yield started
 
@@ -45,18 +47,8 @@ def send_at_once(client, accepted, count):
     return sent
 
 
-def enqueue(client, number, fields):
-    """The answer, or None when the call may be repeated: its key makes that safe."""
-    try:
-        return client.send(f"+1514{number}", idempotency_key=f"k-{number}", **fields)
-    except grpc.RpcError as error:
-        assert error.code() == grpc.StatusCode.UNAVAILABLE, error
-        return None
-
-
 def send(client, accepted, count, **fields):
-    sent = [poll.until(f"the alert to {number} is accepted", lambda number=number: enqueue(client, number, fields))
-            for number in itertools.islice(numbers, count)]
+    sent = [client.send_keyed(f"+1514{number}", f"k-{number}", **fields) for number in itertools.islice(numbers, count)]
     accepted |= {answer.alert_id for answer in sent}
     return sent
 
@@ -127,12 +119,41 @@ def test_a_worker_killed_between_acceptance_and_receipt_leaves_no_second_message
     assert posts(books, answer) == 1
 
 
-def test_redis_flushed_while_a_worker_is_killed_loses_and_doubles_nothing(stack, client, simulator, accepted):
-    simulator.faults(create={"latency_ms": 1500})
+def send_until_posts_are_in_flight(stack, client, accepted):
     alerts = send_at_once(client, accepted, 60)
     poll.until("POSTs are in flight", lambda: stack.gauge("sms-worker", "tocsin_senders_busy") >= 20)
-    stack.kill("sms-worker-1")
+    return alerts
+
+
+@contextlib.contextmanager
+def redis_flushed(stack):
+    yield
     redis.Redis.from_url(stack.env["TOCSIN_REDIS_URL"]).flushall()
+
+
+@contextlib.contextmanager
+def redis_killed(stack):
+    yield
+    stack.kill("redis-1")
+    stack.start("redis-1")
+
+
+@contextlib.contextmanager
+def redis_failed_over(stack):
+    """To a replica that missed every claim of the alerts in between."""
+    second = stack.replicas.enter_context(replica.Replica(stack))
+    second.cut_off()
+    yield
+    stack.kill("redis-1")
+    second.take_over()
+
+
+@pytest.mark.parametrize("lost", [redis_flushed, redis_killed, redis_failed_over])
+def test_redis_lost_while_a_worker_is_killed_loses_and_doubles_nothing(stack, client, simulator, accepted, lost):
+    simulator.faults(create={"latency_ms": 1500})
+    with lost(stack):
+        alerts = send_until_posts_are_in_flight(stack, client, accepted)
+        stack.kill("sms-worker-1")
     stack.start("sms-worker-1")
     alerts += send(client, accepted, 20)
     books = settle(stack, accepted)
@@ -143,8 +164,7 @@ def test_redis_flushed_while_a_worker_is_killed_loses_and_doubles_nothing(stack,
 
 def test_redis_flushed_under_a_running_worker_needs_no_restart(stack, client, simulator, accepted):
     simulator.faults(create={"latency_ms": 1500})
-    alerts = send_at_once(client, accepted, 60)
-    poll.until("POSTs are in flight", lambda: stack.gauge("sms-worker", "tocsin_senders_busy") >= 20)
+    alerts = send_until_posts_are_in_flight(stack, client, accepted)
     redis.Redis.from_url(stack.env["TOCSIN_REDIS_URL"]).flushall()
     alerts += send(client, accepted, 20)
     books = settle(stack, accepted)
