@@ -45,7 +45,7 @@ bool Relay::Offer(IncomingRecord&& record, Finish finish) {
   }
   std::string source = record.position.topic() + '/' + std::to_string(record.position.partition());
   size_t& held = held_[source];
-  if (held >= (*tier == DelayTier::k5s ? kHeldOfShortest : 1)) return false;
+  if (held >= (*tier == DelayTier::k5s ? kHeldOfShortest : kHeldOfLonger)) return false;
   ++held;
   const WallTime moves_on = MovesOn(*tier, record.append_time, work);
   waiting_.push(

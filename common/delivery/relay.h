@@ -29,9 +29,11 @@ class Relay {
   enum class Drive { kOwnThread, kByHand };
 
   // Of a partition of the shortest tier this many records are held at once, so that each leaves at
-  // its own due time; of the others one: they fall due in the order they came, so the head is
-  // enough.
+  // its own due time. The others fall due in the order they came: there it is enough to hold what
+  // may fall due before refused records are offered again (25 ms), so that a crowd that waits for
+  // one moment leaves in that moment.
   static constexpr size_t kHeldOfShortest = 10'000;
+  static constexpr size_t kHeldOfLonger = 128;
 
   Relay(const Clock& clock, RecordLog& log, const Topics& topics, Drive drive = Drive::kOwnThread);
   ~Relay();  // as Stop()

@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <algorithm>
+#include <array>
 #include <condition_variable>
+#include <deque>
 
+#include "tests/fakes/manual_clock.h"
 #include "tests/fakes/record_log.h"
 #include "tocsin/v1/records.pb.h"
 
@@ -85,14 +88,46 @@ TEST_F(RelayTest, LetsALaterRecordOfTheShortestTierLeaveFirstWhenItIsDueFirst) {
   EXPECT_EQ(log.Records()[0].key, "10000");
 }
 
-TEST_F(RelayTest, HoldsOnlyTheHeadOfALongTier) {
+TEST_F(RelayTest, HoldsOnlyTheFirstRecordsOfALongTier) {
   Relay relay(clock, log, topics);
-  ASSERT_TRUE(relay.Offer(Due(std::chrono::hours(2), "tocsin.delay.other.1h"), finished.One()));
+  for (size_t i = 0; i < Relay::kHeldOfLonger; ++i)
+    ASSERT_TRUE(relay.Offer(Due(std::chrono::hours(2), "tocsin.delay.other.1h"), finished.One()));
   IncomingRecord second = Due(std::chrono::hours(2), "tocsin.delay.other.1h");
   EXPECT_FALSE(relay.Offer(std::move(second), finished.One()));
   EXPECT_FALSE(second.value.empty());  // left as it was, to be offered again
   EXPECT_TRUE(relay.Offer(Due(milliseconds(1)), finished.One()));  // other tiers are not held up
   ASSERT_TRUE(finished.WaitFor(1));
+}
+
+// A consumer offers what was refused every 25 ms; ten thousand records wait for one moment.
+TEST_F(RelayTest, LetsACrowdThatWaitsForOneMomentLeaveWithinTwoSeconds) {  // A5, R3
+  constexpr int kPartitions = 3;
+  constexpr int kCrowd = 10'000;
+  ManualClock time;
+  Relay relay(time, log, topics, Relay::Drive::kByHand);
+  const WallTime due = time.Now() + std::chrono::seconds(61);
+  std::array<std::deque<IncomingRecord>, kPartitions> partitions;
+  for (int i = 0; i < kCrowd; ++i) {
+    IncomingRecord record = Due(Micros(0), "tocsin.delay.other.1m");
+    v1::WorkRecord work;
+    work.ParseFromString(record.value);
+    work.set_due_time_us(ToUnixMicros(due));
+    record.value = work.SerializeAsString();
+    record.append_time = time.Now();
+    record.position.set_partition(i % kPartitions);
+    partitions[static_cast<size_t>(i % kPartitions)].push_back(std::move(record));
+  }
+  while (time.Now() < due) {
+    for (auto& partition : partitions)
+      while (!partition.empty() && relay.Offer(std::move(partition.front()), finished.One()))
+        partition.pop_front();
+    relay.MoveDue();
+    time.Advance(milliseconds(25));
+  }
+  EXPECT_EQ(finished.Count(), kCrowd);  // all in the tier that holds the last second
+  const std::vector<OutgoingRecord> moved = log.Records();
+  EXPECT_TRUE(std::ranges::all_of(
+      moved, [](const OutgoingRecord& record) { return record.topic == "tocsin.delay.other.5s"; }));
 }
 
 TEST_F(RelayTest, PassesALongWaitOnToTheTierThatFitsTheRest) {  // R3
