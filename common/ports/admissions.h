@@ -63,8 +63,10 @@ class Admissions {
   // the caller's thread).
   virtual void Admit(AdmitRequest request, std::function<void(Result<Admission>)> answer) = 0;
 
-  // After the delivery report: the alert is accepted at `position`. No answer is awaited.
-  virtual void Confirm(const std::string& alert_id, const v1::Position& position) = 0;
+  // After the delivery report: the alert is accepted at `position`. `done` is called once, as an
+  // answer of Admit(), when the store knows it or could not be told.
+  virtual void Confirm(const std::string& alert_id, const v1::Position& position,
+                       std::function<void()> done) = 0;
 
   // The publish certainly failed: forgets the alert, if it is still being admitted under `nonce`.
   virtual void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,

@@ -53,9 +53,11 @@ void AdmissionQueue::Admit(AdmitRequest request, std::function<void(Result<Admis
   answer(Fail(ErrorCode::kOverloaded, "too many alerts wait at the door"));
 }
 
-void AdmissionQueue::Confirm(const std::string& alert_id, const v1::Position& position) {
+void AdmissionQueue::Confirm(const std::string& alert_id, const v1::Position& position,
+                             std::function<void()> done) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + server_.settings().command_limit;
-  Put({Confirming{alert_id, position}, deadline}, 2 * limit_);
+  Confirming confirming{alert_id, position, done};
+  if (!Put({std::move(confirming), deadline}, 2 * limit_)) done();
 }
 
 void AdmissionQueue::Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
@@ -106,6 +108,7 @@ void AdmissionQueue::Serve(std::optional<Connection>& connection, Batch& batch) 
   const auto refuse = [](Request& request, const Error& error) {
     if (auto* entering = std::get_if<Entering>(&request.what)) entering->answer(Fail(error));
     if (auto* marking = std::get_if<Marking>(&request.what)) marking->answer(Fail(error));
+    if (auto* confirming = std::get_if<Confirming>(&request.what)) confirming->done();
   };
   // Requests come in the order of their deadlines. The oldest one's bounds the whole round, so one
   // that came in meanwhile is still served within its own. Sent with little time left, a request
@@ -140,6 +143,8 @@ void AdmissionQueue::Serve(std::optional<Connection>& connection, Batch& batch) 
       entering->answer(Decide(entering->request, (*answers)[i], *held));
     else if (auto* marking = std::get_if<Marking>(&batch[i].what))
       marking->answer(ReadMark(marking->request, (*answers)[i], *held));
+    else if (auto* confirming = std::get_if<Confirming>(&batch[i].what))
+      confirming->done();
   }
 }
 

@@ -43,7 +43,8 @@ class AdmissionQueue final : public Admissions {
   AdmissionQueue& operator=(const AdmissionQueue&) = delete;
 
   void Admit(AdmitRequest request, std::function<void(Result<Admission>)> answer) override;
-  void Confirm(const std::string& alert_id, const v1::Position& position) override;
+  void Confirm(const std::string& alert_id, const v1::Position& position,
+               std::function<void()> done) override;
   void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                 const std::string& nonce) override;
   void Mark(MarkRequest request, std::function<void(Result<Marked>)> answer) override;
@@ -58,6 +59,7 @@ class AdmissionQueue final : public Admissions {
   struct Confirming {
     std::string alert_id;
     v1::Position position;
+    std::function<void()> done;
   };
   struct Withdrawing {
     std::string alert_id;

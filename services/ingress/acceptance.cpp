@@ -135,19 +135,25 @@ void Acceptance::Publish(const std::shared_ptr<Call>& call) {
   record.headers.emplace_back(kHeaderTraceparent, call->traceparent);
   record.headers.emplace_back(kHeaderAccepts, call->client_id);
   parts_.log.Publish(std::move(record),
-                     [this, call](const PublishReport& report) { Published(*call, report); });
+                     [this, call](const PublishReport& report) { Published(call, report); });
 }
 
-void Acceptance::Published(Call& call, const PublishReport& report) {
+void Acceptance::Published(const std::shared_ptr<Call>& shared, const PublishReport& report) {
+  Call& call = *shared;
   const bool keyed = !call.idempotency_digest.empty();
   switch (report.outcome) {
     case PublishOutcome::kPersisted: {
-      if (call.admitted) parts_.admissions.Confirm(call.alert_id, report.position);
       v1::EnqueueResponse response;
       response.set_alert_id(call.alert_id);
       *response.mutable_accept_time() = ToTimestamp(call.accepted);
       *response.mutable_position() = report.position;
       response.set_segments(call.request.segments);
+      // With a key the store knows it before the caller does: a repetition of what was answered is
+      // a replay, also when this process is killed right after its answer.
+      if (call.admitted && keyed)
+        return parts_.admissions.Confirm(call.alert_id, report.position,
+                                         [this, shared, response] { Finish(*shared, response); });
+      if (call.admitted) parts_.admissions.Confirm(call.alert_id, report.position, [] {});
       return Finish(call, std::move(response));
     }
     case PublishOutcome::kNotPersisted:

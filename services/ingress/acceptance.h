@@ -52,7 +52,7 @@ class Acceptance {
 
   void Admitted(const std::shared_ptr<Call>& call, Result<Admission> admission);
   void Publish(const std::shared_ptr<Call>& call);
-  void Published(Call& call, const PublishReport& report);
+  void Published(const std::shared_ptr<Call>& call, const PublishReport& report);
   void Finish(Call& call, Result<v1::EnqueueResponse> result);
   Result<v1::WorkRecord> FirstWork(const Call& call);
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/ports/admissions.h"
 
@@ -34,12 +35,23 @@ class FakeAdmissions final : public Admissions {
     answer(Decide(request));
   }
 
-  void Confirm(const std::string& alert_id, const v1::Position& position) override {
-    const std::lock_guard lock(mutex_);
-    if (down_) return;
-    alerts_[alert_id].accepted = true;
-    alerts_[alert_id].position = position;
+  void Confirm(const std::string& alert_id, const v1::Position& position,
+               std::function<void()> done) override {
+    if (hold_confirmations) return confirmations.push_back({alert_id, position, std::move(done)});
+    if (const std::lock_guard lock(mutex_); !down_) {
+      alerts_[alert_id].accepted = true;
+      alerts_[alert_id].position = position;
+    }
+    done();
   }
+  // One thread at a time: confirmations that are on their way.
+  struct Confirmation {
+    std::string alert_id;
+    v1::Position position;
+    std::function<void()> done;
+  };
+  bool hold_confirmations = false;
+  std::vector<Confirmation> confirmations;
 
   void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                 const std::string& nonce) override {

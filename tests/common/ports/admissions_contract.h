@@ -88,7 +88,7 @@ TYPED_TEST_P(AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew) {
 TYPED_TEST_P(AdmissionsContract, RepeatsTheFirstAnswerForTheSameRequestUnderTheSameKey) {
   const AdmitRequest first = this->ARequest(this->AKey());
   EXPECT_EQ(this->Admit(first).state, Admission::State::kNew);
-  this->world.admissions().Confirm(first.alert_id, this->APosition());
+  this->world.admissions().Confirm(first.alert_id, this->APosition(), [] {});
   Admission replay = this->Admit(this->Repeated(first));
   EXPECT_EQ(replay.state, Admission::State::kReplay);
   EXPECT_EQ(replay.alert_id, first.alert_id);
@@ -101,7 +101,7 @@ TYPED_TEST_P(AdmissionsContract, FindsAnotherRequestUnderTheSameKeyInConflict) {
   for (const bool confirmed : {false, true}) {
     const AdmitRequest first = this->ARequest(this->AKey());
     this->Admit(first);
-    if (confirmed) this->world.admissions().Confirm(first.alert_id, this->APosition());
+    if (confirmed) this->world.admissions().Confirm(first.alert_id, this->APosition(), [] {});
     AdmitRequest other = this->Repeated(first);
     other.request_digest = std::string(32, 'o');
     EXPECT_EQ(this->Admit(other).state, Admission::State::kConflict);
@@ -157,7 +157,7 @@ TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalOfAnAlertThatAWorkerHasSeen) 
 TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterTheConfirmation) {
   const AdmitRequest first = this->ARequest(this->AKey());
   this->Admit(first);
-  this->world.admissions().Confirm(first.alert_id, this->APosition());
+  this->world.admissions().Confirm(first.alert_id, this->APosition(), [] {});
   this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, first.nonce);
   EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kReplay);
 }

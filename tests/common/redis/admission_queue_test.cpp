@@ -148,7 +148,7 @@ TEST(AdmissionQueueTest, GivesEveryAlertAnEndOfItsLife) {
       tally.left.wait();
     }
     ids.push_back("gone");
-    for (const std::string& id : ids) queue.Confirm(id, {});
+    for (const std::string& id : ids) queue.Confirm(id, {}, [] {});
   }
   const Keys keys("tocsin");
   for (const std::string& id : ids)

@@ -156,6 +156,27 @@ TEST_F(AcceptanceTest, GivesTheFirstAnswerAgainForTheSameKeyAndRequest) {  // A3
   EXPECT_THAT(Normal(), SizeIs(1));
 }
 
+// What the caller was told survives a kill: the store knew it before.
+TEST_F(AcceptanceTest, AnswersAnAlertWithAKeyOnlyWhenTheStoreKnowsIt) {  // A3
+  admissions.hold_confirmations = true;
+  std::optional<Result<v1::EnqueueResponse>> answer;
+  acceptance.Enqueue("demo", ARequest("k1"), kTrace,
+                     [&](Result<v1::EnqueueResponse> given) { answer = std::move(given); });
+  ASSERT_THAT(admissions.confirmations, SizeIs(1));
+  EXPECT_FALSE(answer);
+  EXPECT_EQ(acceptance.InFlight(), 1u);
+  admissions.confirmations[0].done();
+  ASSERT_TRUE(answer && *answer);
+  EXPECT_EQ((*answer)->position().SerializeAsString(),
+            admissions.confirmations[0].position.SerializeAsString());
+  EXPECT_EQ(acceptance.InFlight(), 0u);
+}
+
+TEST_F(AcceptanceTest, LetsNoAlertWithoutAKeyWaitForTheStore) {
+  admissions.hold_confirmations = true;
+  EXPECT_TRUE(Ask(ARequest()));
+}
+
 TEST_F(AcceptanceTest, RefusesAnotherRequestUnderTheSameKeyAndNamesTheFirst) {  // A3
   const auto first = Ask(ARequest("k1"));
   const auto second = Ask(AnotherRequest("k1"));
