@@ -40,10 +40,13 @@ class CallbackDesk {
   // given again.
   Result<Passage> Take(const IncomingRecord& record);
 
+  // Publishes what follows from what a callback tells, a next try or a dead letter, with key and
+  // trace of `record`. Blocks and fails as Take() does.
+  Status TryAgain(const IncomingRecord& record, const v1::WebhookRecord& callback);
+
  private:
   bool Concerns(const v1::WebhookRecord& callback) const;
   Result<std::optional<v1::WorkRecord>> WorkOf(const v1::WebhookRecord& callback);
-  Status TryAgain(const IncomingRecord& record, const v1::WebhookRecord& callback);
 
   const v1::Channel channel_;
   const Parts parts_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/error.h"
+#include "common/domain/folding.h"
 
 namespace tocsin {
 namespace {
@@ -105,6 +106,7 @@ v1::Receipt ProvenByCallback(const v1::WebhookRecord& webhook) {
   receipt.set_account_sid(webhook.account_sid());
   receipt.set_ended_us(webhook.received_time_us());
   receipt.set_settled_by(std::string(kByCallback));
+  if (const std::optional<Fact> fact = FactOf(webhook)) receipt.set_status(fact->status);
   return receipt;
 }
 

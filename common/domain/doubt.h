@@ -50,7 +50,7 @@ bool WithinDoubt(const v1::Doubt& doubt, WallTime created);
 v1::Receipt FoundInList(const v1::WorkRecord& look, const std::string& sid, WallTime created);
 v1::Receipt EndedByPolicy(const v1::WorkRecord& look, WallTime policy_time);
 
-// What a callback proves of the try it names: the carrier has it.
+// What a callback proves of the try it names: the carrier has it. `status`: what it says besides.
 v1::Receipt ProvenByCallback(const v1::WebhookRecord& webhook);
 
 // The end of a doubt that nothing settled; late proof outranks it.

@@ -36,13 +36,19 @@ v1::ReceiptOutcome OutcomeOf(v1::TryStatus status, const v1::TryChanged& changed
 }  // namespace
 
 std::optional<KnownTry> KnownTryOf(const v1::Event& event) {
-  if (event.fact_case() != v1::Event::kTryChanged || event.try_().try_() == 0) return std::nullopt;
-  const v1::TryChanged& changed = event.try_changed();
+  if (event.try_().try_() == 0) return std::nullopt;
   KnownTry known{.name = event.try_(),
                  .client_id = event.client_id(),
                  .time = FromUnixMicros(event.time_us()),
                  .lease_until = {},
                  .receipt = {}};
+  if (event.fact_case() == v1::Event::kTryPriced) {
+    known.priced = true;
+    known.receipt.set_provider_sid(event.try_priced().provider_sid());
+    return known;
+  }
+  if (event.fact_case() != v1::Event::kTryChanged) return std::nullopt;
+  const v1::TryChanged& changed = event.try_changed();
   if (changed.status() == v1::TRY_STATUS_SENDING) {
     known.lease_until = FromUnixMicros(changed.lease_until_us());
     return known;
@@ -61,6 +67,7 @@ std::optional<KnownTry> KnownTryOf(const v1::Event& event) {
   receipt.set_reason(changed.reason());
   receipt.set_segments(changed.segments());
   receipt.set_settled_by(changed.settled_by());
+  known.ended = receipt.outcome() == v1::RECEIPT_OUTCOME_ACCEPTED && IsEnd(changed.status());
   return known;
 }
 
@@ -71,7 +78,8 @@ std::optional<KnownTry> KnownTryOf(const v1::WebhookRecord& callback) {
                   .client_id = {},
                   .time = FromUnixMicros(callback.received_time_us()),
                   .lease_until = {},
-                  .receipt = ProvenByCallback(callback)};
+                  .receipt = ProvenByCallback(callback),
+                  .ended = IsEnd(FactOf(callback)->status)};
 }
 
 WallTime KnownFrom(const v1::WorkRecord& work) {

@@ -14,7 +14,9 @@ struct KnownTry {
   std::string client_id;
   WallTime time;         // of the fact
   WallTime lease_until;  // while only its begin is known
-  v1::Receipt receipt;   // outcome unspecified while only its begin is known
+  v1::Receipt receipt;   // outcome unspecified while only its begin is known, or only its price
+  bool ended = false;    // what the carrier did with it is told too
+  bool priced = false;
 };
 
 // Nothing for facts that tell nothing of whether a try was begun or how it came out.

@@ -11,17 +11,21 @@ namespace {
 
 constexpr std::chrono::seconds kBatchLimit{5};
 
+std::string Flag(bool on) { return on ? "1" : "0"; }
+
 SteadyTime Soon() { return std::chrono::steady_clock::now() + kBatchLimit; }
 
-ScriptCall CallOf(const KnownTry& known, const Keys& keys) {
+ScriptCall CallOf(const KnownTry& known, const Keys& keys, Micros first_look) {
   const bool begun = known.receipt.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED;
   return {.script = RestoreScript(),
-          .keys = {keys.Alert(known.name.alert_id()), keys.Sid(known.receipt.provider_sid())},
+          .keys = {keys.Alert(known.name.alert_id()), keys.Sid(known.receipt.provider_sid()),
+                   keys.Open(ChannelOf(known.receipt))},
           .args = {FieldsOf(known.name), begun ? std::string() : known.receipt.SerializeAsString(),
                    TextOf(ProofOf(known.receipt)), FullName(known.name),
                    std::to_string(ToUnixMicros(known.lease_until)),
                    std::to_string(ToUnixMicros(known.time)), std::to_string(kLongestLife.count()),
-                   known.receipt.provider_sid(), TextOf(Proof::kList)}};
+                   known.receipt.provider_sid(), TextOf(Proof::kList), Flag(known.ended),
+                   Flag(known.priced), std::to_string(first_look.count())}};
 }
 
 }  // namespace
@@ -46,7 +50,8 @@ Status ClaimStoreMemory::Restore(const StoreMemory& memory, std::span<const Know
   Memory::Held held;
   held.epoch = memory.epoch;
   for (const KnownTry& known : tries)
-    Append(connection, CallOf(known, server_.keys()), server_.keys(), held, CallForm::kBySha);
+    Append(connection, CallOf(known, server_.keys(), first_look_), server_.keys(), held,
+           CallForm::kBySha);
   TOCSIN_TRY(const std::vector<Reply> replies, connection.Exchange(deadline));
   for (const Reply& reply : replies) {
     if (reply.IsError()) return Fail(ErrorOf(reply));

@@ -1,6 +1,7 @@
 // The memory of Redis, found again and restored.
 #pragma once
 
+#include "common/domain/open_try.h"
 #include "common/ports/claim_memory.h"
 #include "common/redis/server.h"
 
@@ -9,7 +10,9 @@ namespace tocsin::redis {
 // Needs Settings::waits_for_rebuild: without it the epoch that stands is taken unseen.
 class ClaimStoreMemory final : public ClaimMemory {
  public:
-  explicit ClaimStoreMemory(Server& server) : server_(server) {}
+  // `first_look`: as ClaimStore's.
+  explicit ClaimStoreMemory(Server& server, Micros first_look = ReconcileSchedule().first_look)
+      : server_(server), first_look_(first_look) {}
 
   Result<StoreMemory> Find() override;
   Status Restore(const StoreMemory& memory, std::span<const KnownTry> tries) override;
@@ -18,6 +21,7 @@ class ClaimStoreMemory final : public ClaimMemory {
 
  private:
   Server& server_;
+  const Micros first_look_;
 };
 
 }  // namespace tocsin::redis

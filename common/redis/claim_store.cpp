@@ -5,6 +5,7 @@
 
 #include "common/base/failpoint.h"
 #include "common/domain/doubt.h"
+#include "common/domain/folding.h"
 
 namespace tocsin::redis {
 namespace {
@@ -96,10 +97,13 @@ Result<v1::Receipt> ClaimStore::Keep(const v1::TryName& name, std::uint64_t fenc
       const Reply reply,
       server_.Run({.script = KeepScript(),
                    .keys = {server_.keys().Alert(name.alert_id()),
-                            server_.keys().Sid(receipt.provider_sid())},
+                            server_.keys().Sid(receipt.provider_sid()),
+                            server_.keys().Open(ChannelOf(receipt))},
                    .args = {FieldsOf(name), std::to_string(fence), receipt.SerializeAsString(),
                             Flag(accepted), TextOf(ProofOf(receipt)), FullName(name),
-                            std::to_string(kLongestLife.count()), TextOf(Proof::kDoubt)}}));
+                            std::to_string(kLongestLife.count()), TextOf(Proof::kDoubt),
+                            Flag(accepted && IsEnd(receipt.status())),
+                            std::to_string(first_look_.count()), server_.keys().AlertPrefix()}}));
   if (reply.Text(0) == "sid")
     return Fail(ErrorCode::kCorrupt, "the SID of " + FullName(name) + " belongs to " +
                                          std::string(reply.Text(2)) + " already");
@@ -108,12 +112,16 @@ Result<v1::Receipt> ClaimStore::Keep(const v1::TryName& name, std::uint64_t fenc
 
 Result<std::optional<v1::Receipt>> ClaimStore::Settle(const DoubtRequest& request) {
   const Keys& keys = server_.keys();
-  ScriptCall call{.script = SettleScript(),
-                  .keys = {keys.Alert(request.name.alert_id()), keys.Twins(request.twins)},
-                  .args = {FieldsOf(request.name), FullName(request.name), keys.AlertPrefix(),
-                           keys.SidPrefix(), LifeOf(request.not_after),
-                           request.unproven ? request.unproven->SerializeAsString() : std::string(),
-                           TextOf(Proof::kUnproven), TextOf(Proof::kList), TextOf(Proof::kDoubt)}};
+  const v1::Channel channel =
+      request.found.empty() ? v1::CHANNEL_SMS : ChannelOf(request.found.front());
+  ScriptCall call{
+      .script = SettleScript(),
+      .keys = {keys.Alert(request.name.alert_id()), keys.Twins(request.twins), keys.Open(channel)},
+      .args = {FieldsOf(request.name), FullName(request.name), keys.AlertPrefix(), keys.SidPrefix(),
+               LifeOf(request.not_after),
+               request.unproven ? request.unproven->SerializeAsString() : std::string(),
+               TextOf(Proof::kUnproven), TextOf(Proof::kList), TextOf(Proof::kDoubt),
+               std::to_string(first_look_.count())}};
   for (const v1::Receipt& found : request.found) {
     call.args.push_back(found.provider_sid());
     call.args.push_back(found.SerializeAsString());

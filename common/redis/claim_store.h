@@ -1,6 +1,7 @@
 // Claims in Redis.
 #pragma once
 
+#include "common/domain/open_try.h"
 #include "common/ports/claims.h"
 #include "common/redis/server.h"
 
@@ -12,7 +13,9 @@ namespace tocsin::redis {
 // kCorrupt.
 class ClaimStore final : public Claims {
  public:
-  explicit ClaimStore(Server& server) : server_(server) {}
+  // `first_look`: how long after a try got its SID its end and its price are looked for.
+  explicit ClaimStore(Server& server, Micros first_look = ReconcileSchedule().first_look)
+      : server_(server), first_look_(first_look) {}
 
   Result<Claim> Take(const ClaimRequest& request) override;
   Status Release(const v1::TryName& name, std::uint64_t fence) override;
@@ -24,6 +27,7 @@ class ClaimStore final : public Claims {
 
  private:
   Server& server_;
+  const Micros first_look_;
 };
 
 }  // namespace tocsin::redis

@@ -21,6 +21,8 @@ class Keys {
   std::string Alert(std::string_view alert_id) const { return AlertPrefix().append(alert_id); }
   std::string SidPrefix() const { return prefix_ + "sid:"; }
   std::string Sid(std::string_view sid) const { return SidPrefix().append(sid); }
+  // Sorted set: full names of open tries, by when they are looked at.
+  std::string Open(v1::Channel channel) const;
   std::string Twins(std::string_view twins) const;         // set: full names of tries; raw bytes
   std::string Idempotency(std::string_view digest) const;  // `digest`: raw bytes
   std::string Turn(std::string_view sender) const { return (prefix_ + "turn:").append(sender); }
@@ -35,6 +37,9 @@ constexpr std::chrono::hours kLifeAfterHorizon{48};
 constexpr std::chrono::milliseconds kLongestLife = std::chrono::days(7) + kLifeAfterHorizon;
 
 std::string TextOf(Proof proof);
+
+// Of an accepted try, by its SID; SMS without one.
+v1::Channel ChannelOf(const v1::Receipt& receipt);
 
 // "<step>.<try>": the fields of a try in its alert's hash; and with the alert's id before it.
 std::string FieldsOf(const v1::TryName& name);

@@ -33,6 +33,14 @@ const Script& RestoreScript() {
   static const Script script(script_texts::restore);
   return script;
 }
+const Script& OpenScript() {
+  static const Script script(script_texts::open);
+  return script;
+}
+const Script& NoteScript() {
+  static const Script script(script_texts::note);
+  return script;
+}
 const Script& TurnScript() {
   static const Script script(script_texts::turn);
   return script;

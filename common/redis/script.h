@@ -24,6 +24,8 @@ const Script& KeepScript();
 const Script& SettleScript();
 const Script& WorkScript();
 const Script& RestoreScript();
+const Script& OpenScript();
+const Script& NoteScript();
 const Script& TurnScript();
 const Script& AdmitScript();
 const Script& WithdrawScript();

@@ -21,6 +21,7 @@ constexpr long kMaxConnectionAge =
     60;  // seconds idle; Twilio and proxies close after about as long
 constexpr size_t kMaxRequestId = 64;
 constexpr unsigned kOk = 200;
+constexpr unsigned kNotFound = 404;
 
 struct HandleDeleter {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -297,7 +298,8 @@ Result<std::string> RestClient::Get(const Account& account, const std::string& p
     return Fail(ErrorCode::kTwilioApiError,
                 std::string("Twilio did not answer: ") + curl_easy_strerror(code));
   if (transfer.answer.http_status != kOk)
-    return Fail(ErrorCode::kTwilioApiError,
+    return Fail(transfer.answer.http_status == kNotFound ? ErrorCode::kNotFound
+                                                         : ErrorCode::kTwilioApiError,
                 "Twilio answered HTTP " + std::to_string(transfer.answer.http_status));
   return std::move(transfer.answer.body);
 }

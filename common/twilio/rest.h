@@ -72,7 +72,8 @@ class RestClient {
   Status Reach() const;
 
   // GETs `path` of the base URL, which begins with a slash, and gives the answer's body when it is
-  // a 200. Blocks, the post limit at most and never past `deadline`. Fails with kTwilioApiError.
+  // a 200. Blocks, the post limit at most and never past `deadline`. kNotFound for a 404, else
+  // fails with kTwilioApiError.
   Result<std::string> Get(const Account& account, const std::string& path, SteadyTime deadline);
 
   RestCounters Counters() const;

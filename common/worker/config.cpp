@@ -46,6 +46,23 @@ void ReadCalls(config::Reader& reader, CallRetryPolicy& calls) {
           .Default(static_cast<int>(calls.calls)));
 }
 
+void ReadReconciliation(config::Reader& reader, ReconciliationSettings& reconciliation) {
+  ReconcileSchedule& schedule = reconciliation.schedule;
+  schedule.first_look = reader
+                            .Duration("TOCSIN_RECONCILE_FIRST_LOOK",
+                                      "from Twilio's yes to the first look for an end and a price",
+                                      milliseconds(10), milliseconds(86'400'000))
+                            .Default(milliseconds(600'000));
+  schedule.grace = reader
+                       .Duration("TOCSIN_RECONCILE_GRACE",
+                                 "after its validity a try without an end is SENT_UNCONFIRMED",
+                                 milliseconds(10), milliseconds(86'400'000))
+                       .Default(milliseconds(3'600'000));
+  reconciliation.questions_per_second = static_cast<double>(
+      reader.Integer("TOCSIN_RECONCILE_RATE", "looks into Twilio's books a second, at most", 1, 100)
+          .Default(10));
+}
+
 }  // namespace
 
 Config Config::Read(config::Reader& reader, const std::string& program,
@@ -98,6 +115,7 @@ Config Config::Read(config::Reader& reader, const std::string& program,
           .Default(milliseconds(60'000));
   ReadDoubt(reader, config.delivery.retry.doubt);
   ReadCalls(reader, config.delivery.retry.calls);
+  ReadReconciliation(reader, config.reconciliation);
   config.ring = std::chrono::duration_cast<std::chrono::seconds>(
       reader
           .Duration("TOCSIN_VOICE_RING", "a call rings at most; read by the voice worker",

@@ -6,6 +6,7 @@
 
 #include "common/config/reader.h"
 #include "common/delivery/pipeline.h"
+#include "common/delivery/reconciliation.h"
 #include "common/delivery/sender_pool.h"
 #include "common/redis/settings.h"
 #include "common/service/settings.h"
@@ -21,6 +22,7 @@ struct Config {
   std::chrono::seconds ring{30};  // of a call
   DeliverySettings delivery;
   SenderPoolSettings pool;
+  ReconciliationSettings reconciliation;
 
   // `program` such as "tocsin-sms-worker", `ops_setting` such as "TOCSIN_OPS_SMS_WORKER".
   static Config Read(config::Reader& reader, const std::string& program,

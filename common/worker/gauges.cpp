@@ -48,6 +48,23 @@ SenderPoolObserver Observe(telemetry::Metrics& metrics, const std::string& chann
           .held = std::move(held)};
 }
 
+ReconciliationObserver ObserveReconciliation(telemetry::Metrics& metrics,
+                                             const std::string& channel,
+                                             std::function<void(const Error&)> failed) {
+  telemetry::Gauge& open = metrics.Gauge(
+      "tocsin_open_tries", "Tries that Twilio has whose end or price is not known yet",
+      {{"channel", channel}});
+  std::map<Finding, telemetry::Counter*> counters;
+  for (const Finding finding : kFindings)
+    counters[finding] =
+        &metrics.Counter("tocsin_reconciled_tries_total", "Looks into Twilio's books",
+                         {{"channel", channel}, {"finding", std::string(NameOf(finding))}});
+  return {.run = [&open](std::size_t tries) { open.Set(static_cast<double>(tries)); },
+          .found = [counters = std::move(counters)](
+                       Finding finding) { counters.at(finding)->Increment(); },
+          .failed = std::move(failed)};
+}
+
 void ExportGauges(telemetry::Metrics& metrics, GaugedParts parts) {
   metrics.BeforeText([&metrics, parts = std::move(parts)] {
     for (size_t lane = 0; lane < kLanes; ++lane)

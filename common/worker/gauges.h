@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "common/delivery/reconciliation.h"
 #include "common/delivery/relay.h"
 #include "common/delivery/sender_pool.h"
 #include "common/kafka/group_consumer.h"
@@ -14,6 +15,11 @@ namespace tocsin::worker {
 // Counts passages under `channel` ("sms", "voice"); what the pool reports to.
 SenderPoolObserver Observe(telemetry::Metrics& metrics, const std::string& channel,
                            std::function<void(const Error&)> held);
+
+// Counts what looks into Twilio's books find, and shows how many tries are open.
+ReconciliationObserver ObserveReconciliation(telemetry::Metrics& metrics,
+                                             const std::string& channel,
+                                             std::function<void(const Error&)> failed);
 
 // Parts whose state the gauges show. They must outlive `metrics`' last reading.
 struct GaugedParts {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <thread>
 
 #include "common/crypto/keyring.h"
 #include "common/crypto/vault.h"
@@ -21,12 +22,14 @@
 #include "common/redis/claim_memory.h"
 #include "common/redis/claim_store.h"
 #include "common/redis/gcra_pacer.h"
+#include "common/redis/open_try_store.h"
 #include "common/redis/server.h"
 #include "common/service/delivery_metrics.h"
 #include "common/service/health.h"
 #include "common/service/runtime.h"
 #include "common/telemetry/explain.h"
 #include "common/telemetry/log.h"
+#include "common/twilio/books.h"
 #include "common/worker/gauges.h"
 
 namespace tocsin::worker {
@@ -84,7 +87,12 @@ Result<Consumers> StartConsumers(const Role& role, const Config& config, service
     const size_t lane = LaneOf(lanes, record.position.topic());
     return pool.Offer(lane, std::move(record), FinishOf(std::move(done)));
   };
-  const auto to_facts = [&facts](IncomingRecord&& record, kafka::Done done) {
+  const auto to_facts = [&facts, events = topics.Events()](IncomingRecord&& record,
+                                                           kafka::Done done) {
+    if (record.position.topic() == events) {
+      done();
+      return true;
+    }
     return facts.Offer(0, std::move(record), FinishOf(std::move(done)));
   };
   const auto to_relay = [&relay](IncomingRecord&& record, kafka::Done done) {
@@ -105,8 +113,8 @@ Result<Consumers> StartConsumers(const Role& role, const Config& config, service
              start(role.name + ".emergency", {lanes[0]}, kOfferToPool, to_pool));
   TOCSIN_TRY(consumers.other,
              start(role.name + ".other", {lanes.begin() + 1, lanes.end()}, kOfferToPool, to_pool));
-  TOCSIN_TRY(consumers.facts,
-             start(role.name + ".facts", {topics.Webhooks()}, kOfferToPool, to_facts));
+  TOCSIN_TRY(consumers.facts, start(role.name + ".facts", {topics.Webhooks(), topics.Events()},
+                                    kOfferToPool, to_facts));
   TOCSIN_TRY(consumers.relay, start("relay", std::move(delays), kOfferToRelay, to_relay));
   return consumers;
 }
@@ -164,10 +172,31 @@ Result<std::unique_ptr<kafka::TableReader>> ReadConsents(const Config& config,
   return table;
 }
 
+// One process of the channel does it: whoever reads the first partition of the events.
+std::jthread StartReconciliation(Reconciliation& reconciliation, const Consumers& consumers,
+                                 const Topics& topics) {
+  return std::jthread(
+      [&reconciliation, &facts = *consumers.facts, events = topics.Events()](std::stop_token stop) {
+        reconciliation.Serve(stop, [&] { return facts.Owns(events, 0); });
+      });
+}
+
+std::vector<service::HealthCheck> ChecksOf(kafka::Admin& admin, redis::Server& redis,
+                                           const Line& line) {
+  return {{"kafka",
+           [&admin]() -> Status {
+             TOCSIN_CHECK_OK(admin.ClusterId(kHealthLimit));
+             return {};
+           }},
+          {"redis", [&redis] { return redis.Ping(); }},
+          {"twilio", line.reach, telemetry::Role::kInformative, kTwilioEvery}};
+}
+
 struct Draining {
   SenderPool& facts;
   SenderPool& pool;
   Relay& relay;
+  std::jthread& reconciler;
   Consumers& consumers;
   kafka::Producer& producer;
 };
@@ -177,9 +206,11 @@ bool Drain(const Config& config, service::Runtime& runtime, const Draining& part
   Log(Severity::kInfo, "service.draining", "finishing what is in flight");
   runtime.readiness().StartDraining();
   const auto deadline = std::chrono::steady_clock::now() + config.base.drain;
+  parts.reconciler.request_stop();
   const bool taken = parts.facts.Stop(deadline);
   const bool finished = parts.pool.Stop(deadline) && taken;
   parts.relay.Stop();
+  parts.reconciler.join();  // it asks the consumers
   const bool left = parts.consumers.Stop();
   const Status flushed = parts.producer.Flush(config.base.drain);
   Log(finished && left && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped",
@@ -202,9 +233,12 @@ int Serve(const Role& role, const Config& config, service::Runtime& runtime,
     Log(Severity::kError, "redis.epoch", "Redis lost its memory; claims are restored from the log");
     if (ClaimsRebuild* rebuild = restorer) rebuild->TellLost();
   });
-  redis::ClaimStore claims(redis);
+  redis::ClaimStore claims(redis, config.reconciliation.schedule.first_look);
+  redis::OpenTryStore open_tries(redis);
   redis::GcraPacer pacer(redis);
-  const Line line = role.line({config, topics, RestOf(role, config, runtime), vault, clock});
+  const twilio::RestSettings rest = RestOf(role, config, runtime);
+  const Line line = role.line({config, topics, rest, vault, clock});
+  twilio::Books books(rest);
   for (const char* dependency : {"kafka", "redis", "consents"})
     runtime.readiness().Declare(dependency);
   const auto complain = [&](const Error& error) { runtime.NeighbourFailed(error); };
@@ -214,7 +248,7 @@ int Serve(const Role& role, const Config& config, service::Runtime& runtime,
   };
   if (!service::RetryUntil(stop.Token(), prepare, complain)) return 0;
 
-  redis::ClaimStoreMemory memory(redis);
+  redis::ClaimStoreMemory memory(redis, config.reconciliation.schedule.first_look);
   kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
   ClaimsRebuild rebuild({clock, memory, history, topics},
                         config.delivery.lease - config.delivery.post_limit, ObserverOf(runtime));
@@ -237,20 +271,18 @@ int Serve(const Role& role, const Config& config, service::Runtime& runtime,
   Relay relay(clock, **producer, topics);
   auto consumers = StartConsumers(role, config, runtime, topics, pool, facts, relay);
   if (!consumers) return telemetry::Explain(consumers.error());
+  Reconciliation reconciliation(
+      role.channel, {clock, runtime.registry(), open_tries, books, desk, **producer, topics},
+      config.reconciliation, ObserveReconciliation(runtime.metrics(), role.name, complain));
+  std::jthread reconciler = StartReconciliation(reconciliation, *consumers, topics);
   ExportGauges(runtime.metrics(), {pool, config.pool, redis, config.redis.pool_size, relay,
                                    consumers->ByGroup(role.name)});
-  const service::Health health(
-      runtime.readiness(), {{"kafka",
-                             [&]() -> Status {
-                               TOCSIN_CHECK_OK(admin->ClusterId(kHealthLimit));
-                               return {};
-                             }},
-                            {"redis", [&] { return redis.Ping(); }},
-                            {"twilio", line.reach, telemetry::Role::kInformative, kTwilioEvery}});
+  const service::Health health(runtime.readiness(), ChecksOf(*admin, redis, line));
   Log(Severity::kInfo, "service.started", "delivering", {{"senders", config.pool.senders}});
 
   stop.Wait();
-  const bool left = Drain(config, runtime, {facts, pool, relay, *consumers, **producer});
+  const bool left =
+      Drain(config, runtime, {facts, pool, relay, reconciler, *consumers, **producer});
   runtime.CloseOps();
   if (!left) _exit(0);  // librdkafka's close hangs; everything of ours is on disk
   return 0;

@@ -1,6 +1,8 @@
-// Claims in memory, by the rules of the port; the contract suite holds it to them.
+// Claims and open tries in memory, by the rules of their ports; the contract suites hold it to
+// them.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -10,13 +12,15 @@
 #include <vector>
 
 #include "common/domain/doubt.h"
+#include "common/domain/folding.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
+#include "common/ports/open_tries.h"
 
 namespace tocsin {
 
 // Safe to use from several threads. `clock` is the store's time.
-class FakeClaims final : public Claims {
+class FakeClaims final : public Claims, public OpenTries {
  public:
   explicit FakeClaims(const Clock& clock) : clock_(clock) {}
 
@@ -32,6 +36,7 @@ class FakeClaims final : public Claims {
     sids_.clear();
     works_.clear();
     marks_.clear();
+    open_.clear();
     down_ = true;
   }
   // `reason`: CANCELLED or ACKNOWLEDGED.
@@ -72,6 +77,7 @@ class FakeClaims final : public Claims {
     made.began = now;
     made.lease_end = now + request.lease;
     made.twins = request.twins;
+    clients_[request.name.alert_id()] = request.client_id;
     works_[StepKey(request.name)] = {request.name.try_(), request.work};
     Claim claim;
     claim.state = Claim::State::kGranted;
@@ -100,9 +106,14 @@ class FakeClaims final : public Claims {
           sids_.try_emplace(receipt.provider_sid(), Owner{Key(name), false}).first->second;
       if (owner.name != Key(name) && !owner.guessed)
         return Fail(ErrorCode::kCorrupt, "the SID belongs to another try");
+      if (owner.name != Key(name)) tries_[owner.name].robbed = true;
       owner = {Key(name), false};
     }
     Try& made = tries_[Key(name)];
+    if (accepted) {
+      made.ended = made.ended || IsEnd(receipt.status());
+      Enter(name, receipt);
+    }
     if (Takes(made, receipt, fence)) {
       made.state = State::kDone;
       made.receipt = receipt;
@@ -121,7 +132,9 @@ class FakeClaims final : public Claims {
     for (const v1::Receipt& found : request.found) {
       const auto owner = sids_.find(found.provider_sid());
       if (owner == sids_.end()) free.push_back(found);
-      if (owner != sids_.end() && owner->second.name == key) return End(made, found);
+      if (owner == sids_.end() || owner->second.name != key) continue;
+      Enter(request.name, found);
+      return End(made, found);
     }
     size_t doubts = 1;
     size_t sending = 0;
@@ -132,6 +145,7 @@ class FakeClaims final : public Claims {
     }
     if (!free.empty() && (free.size() >= doubts + sending || (request.unproven && sending == 0))) {
       sids_[free.front().provider_sid()] = {key, true};
+      Enter(request.name, free.front());
       return End(made, free.front());
     }
     if (request.unproven) return End(made, *request.unproven);
@@ -150,6 +164,49 @@ class FakeClaims final : public Claims {
     return std::optional(found->second.second);
   }
 
+  Result<DueTries> Due(v1::Channel channel, WallTime now, std::size_t most) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) return Down();
+    DueTries tries;
+    std::vector<std::pair<WallTime, OpenTry>> due;
+    for (const auto& [key, open] : open_) {
+      if (open.channel != channel) continue;
+      ++tries.open;
+      if (open.at > now) continue;
+      const Try& made = tries_[key];
+      OpenTry told{.name = open.name,
+                   .client_id = clients_[open.name.alert_id()],
+                   .receipt = made.receipt,
+                   .ended = made.ended,
+                   .priced = made.priced,
+                   .holds_sid = !made.robbed,
+                   .work = {}};
+      const auto kept = works_.find(StepKey(open.name));
+      v1::WorkRecord work;
+      if (kept != works_.end() && work.ParseFromString(kept->second.second)) told.work = work;
+      due.emplace_back(open.at, std::move(told));
+    }
+    std::ranges::sort(due, {}, [](const auto& one) { return one.first; });
+    for (auto& [at, told] : due)
+      if (tries.due.size() < most) tries.due.push_back(std::move(told));
+    return tries;
+  }
+
+  Status Note(v1::Channel, const v1::TryName& name, const Reconciled& found) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) return Down();
+    Try& made = tries_[Key(name)];
+    made.ended = made.ended || found.ended;
+    made.priced = made.priced || found.priced;
+    const auto open = open_.find(Key(name));
+    if (open == open_.end()) return {};
+    if (found.again)
+      open->second.at = *found.again;
+    else
+      open_.erase(open);
+    return {};
+  }
+
  private:
   enum class State { kNeverBegun, kSending, kDone };
   struct Try {
@@ -159,6 +216,14 @@ class FakeClaims final : public Claims {
     WallTime lease_end;
     v1::Receipt receipt;
     std::string twins;
+    bool ended = false;
+    bool priced = false;
+    bool robbed = false;
+  };
+  struct Open {
+    v1::TryName name;
+    v1::Channel channel;
+    WallTime at;
   };
   struct Owner {
     std::string name;
@@ -203,6 +268,14 @@ class FakeClaims final : public Claims {
     return receipt;
   }
 
+  void Enter(const v1::TryName& name, const v1::Receipt& receipt) {
+    const Try& made = tries_[Key(name)];
+    if (made.ended && made.priced) return;
+    const bool call = receipt.provider_sid().starts_with("CA");
+    open_.try_emplace(Key(name), Open{name, call ? v1::CHANNEL_VOICE : v1::CHANNEL_SMS,
+                                      clock_.Now() + ReconcileSchedule().first_look});
+  }
+
   const Clock& clock_;
   std::mutex mutex_;
   bool down_ = false;
@@ -210,6 +283,8 @@ class FakeClaims final : public Claims {
   std::map<std::string, Owner> sids_;
   std::map<std::string, std::pair<std::uint32_t, std::string>> works_;  // of a step's newest try
   std::map<std::string, std::set<std::string>> marks_;
+  std::map<std::string, Open> open_;
+  std::map<std::string, std::string> clients_;  // by alert
 };
 
 }  // namespace tocsin

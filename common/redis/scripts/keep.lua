@@ -1,8 +1,9 @@
 -- Writes what came of a try and returns the receipt that stands ('' for none).
---   KEYS[3] alert  [4] SID (used when accepted)
+--   KEYS[3] alert  [4] SID  [5] open tries (both used when accepted)
 --   ARGV[3] "<step>.<try>"  [4] fence  [5] receipt  [6] '1' when accepted
 --   [7] what the receipt proves (Proof in common/domain/doubt.h)  [8] the try's full name  [9] life without
---   a known horizon, ms  [10] proof of an open doubt
+--   a known horizon, ms  [10] proof of an open doubt  [11] '1' when it tells the try's end too  [12] wait
+--   before an open try is looked at, us  [13] prefix of an alert's key
 local alert, try, accepted, proof = KEYS[3], ARGV[3], ARGV[6] == '1', tonumber(ARGV[7])
 local known = redis.call('HMGET', alert, try .. '.state', try .. '.receipt', try .. '.proof',
                          try .. '.fence', try .. '.lease_us', try .. '.twins')
@@ -12,7 +13,10 @@ local state, receipt = known[1], known[2]
 -- among equal messages, and goes to the try that is named.
 if accepted then
   local holder = redis.call('GET', KEYS[4])
-  if holder and holder ~= ARGV[8] and not holder:find(' list', 1, true) then
+  local id, guessed = string.match(holder or '', '^([^.]+)%.(%S+) list$')
+  if guessed and holder ~= ARGV[8] .. ' list' then
+    redis.call('HSET', ARGV[13] .. id, guessed .. '.robbed', '1')
+  elseif holder and not guessed and holder ~= ARGV[8] then
     return {'sid', 0, holder}
   end
 end
@@ -39,5 +43,9 @@ end
 if accepted then
   local life = redis.call('PTTL', alert)
   redis.call('SET', KEYS[4], ARGV[8], 'PX', life > 0 and life or ARGV[9])
+  if ARGV[11] == '1' then
+    redis.call('HSET', alert, try .. '.ended', '1')
+  end
+  enter_open(KEYS[5], alert, try, ARGV[8], ARGV[12])
 end
 return {'kept', (takes or accepted) and promise() or 0, receipt or ''}

@@ -25,3 +25,12 @@ local function live_until(key, at_ms)
     redis.call('PEXPIREAT', key, at_ms, 'NX')
   end
 end
+
+-- Enters a try that the carrier has among those whose end and price are still to be told, to be looked at
+-- after `wait` us. Once both were told it stays out.
+local function enter_open(set, alert, try, name, wait)
+  local told = redis.call('HMGET', alert, try .. '.ended', try .. '.priced')
+  if not (told[1] and told[2]) then
+    redis.call('ZADD', set, 'NX', now_us() + wait, name)
+  end
+end

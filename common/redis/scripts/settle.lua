@@ -1,8 +1,9 @@
 -- Settles a try in doubt, or says that it stays open.
---   KEYS[3] alert  [4] twins
+--   KEYS[3] alert  [4] twins  [5] open tries
 --   ARGV[3] "<step>.<try>"  [4] the try's full name  [5] prefix of an alert's key  [6] prefix of a SID's key
 --   [7] life, ms of UTC  [8] the end when nothing proves it, or ''  [9] its proof  [10] proof of a list
---   [11] proof of an open doubt; then SID and receipt of each entry that may be this try
+--   [11] proof of an open doubt  [12] wait before an open try is looked at, us; then SID and receipt of each
+--   entry that may be this try
 local alert, twins, try, name = KEYS[3], KEYS[4], ARGV[3], ARGV[4]
 local known = redis.call('HMGET', alert, try .. '.state', try .. '.receipt', try .. '.proof',
                          try .. '.lease_us')
@@ -23,11 +24,12 @@ local function finish(receipt, proof)
 end
 local function take(sid, receipt)
   redis.call('SET', ARGV[6] .. sid, name .. ' list', 'PXAT', ARGV[7])
+  enter_open(KEYS[5], alert, try, name, ARGV[12])
   return finish(receipt, ARGV[10])
 end
 
 local free = {}
-for i = 12, #ARGV, 2 do
+for i = 13, #ARGV, 2 do
   local holder = redis.call('GET', ARGV[6] .. ARGV[i])
   if not holder then
     free[#free + 1] = i

@@ -1,4 +1,5 @@
 #include "tests/common/ports/claims_contract.h"
+#include "tests/common/ports/open_tries_contract.h"
 #include "tests/fakes/claims.h"
 #include "tests/fakes/manual_clock.h"
 
@@ -8,6 +9,7 @@ namespace {
 class FakeWorld {
  public:
   Claims& claims() { return claims_; }
+  OpenTries& open_tries() { return claims_; }
   void Mark(const std::string& alert_id, const std::string& reason) {
     claims_.Mark(alert_id, reason);
   }
@@ -23,6 +25,7 @@ class FakeWorld {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, ClaimsContract, FakeWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, OpenTriesContract, FakeWorld);
 
 }  // namespace
 }  // namespace tocsin

@@ -6,9 +6,11 @@
 #include "common/redis/admission_queue.h"
 #include "common/redis/claim_store.h"
 #include "common/redis/gcra_pacer.h"
+#include "common/redis/open_try_store.h"
 #include "common/redis/server.h"
 #include "tests/common/ports/admissions_contract.h"
 #include "tests/common/ports/claims_contract.h"
+#include "tests/common/ports/open_tries_contract.h"
 #include "tests/common/ports/pacer_contract.h"
 
 namespace tocsin::redis {
@@ -27,6 +29,7 @@ Settings TestSettings() {
 class RealWorld {
  public:
   Claims& claims() { return claims_; }
+  OpenTries& open_tries() { return open_tries_; }
   Pacer& pacer() { return pacer_; }
   // One thread: between two the order of a confirmation and the next admission would be open.
   Admissions& admissions() {
@@ -66,6 +69,7 @@ class RealWorld {
 
   Server server_{TestSettings()};
   ClaimStore claims_{server_};
+  OpenTryStore open_tries_{server_};
   GcraPacer pacer_{server_};
   std::optional<AdmissionQueue> admissions_;
 };
@@ -75,6 +79,7 @@ class RealWorld {
 
 namespace tocsin {
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, ClaimsContract, redis::RealWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, OpenTriesContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, PacerContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, AdmissionsContract, redis::RealWorld);
 }  // namespace tocsin
