@@ -1,5 +1,5 @@
-"""What the workers ask of Twilio, and what the simulator answers, held against Twilio's OpenAPI description: Prism stands
-between a whole stack and the simulator. Of scripts/test --full only, for it needs Node and the description. Q2."""
+"""What the workers ask of Twilio, and what the simulator answers, held against Twilio's OpenAPI description: Prism
+stands between a whole stack and the simulator. Of scripts/test --full only, for it needs Node. Q2."""
 
 import sys
 

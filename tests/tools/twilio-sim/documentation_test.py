@@ -1,5 +1,5 @@
-"""docs/simulator-coverage.md names where each documented thing is produced and which test sees it. It is held here against the
-sources, the tests, and what a running simulator answers and posts."""
+"""docs/simulator-coverage.md names where each documented thing is produced and which test sees it. It is held here
+against the sources, the tests, and what a running simulator answers and posts."""
 
 import json
 import pathlib
