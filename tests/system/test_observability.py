@@ -127,6 +127,18 @@ def test_every_service_tells_of_itself(stack, service):
     assert stack.gauge(service, "tocsin_ready") == 1
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_start_log_names_where_each_setting_came_from_and_no_value(stack, service):  # O4
+    lines = (stack.state / "log" / f"{service}-1.log").read_text().splitlines()
+    told = [line for line in lines if '"event.name":"setting.source"' in line]
+    sources = {line["setting"]: (line["source"], line["place"]) for line in map(json.loads, told)}
+    known = subprocess.run([stacks.BIN / f"tocsin-{service}", "--help"], capture_output=True, text=True, check=True).stdout
+    assert set(sources) == set(re.findall(r"^  (TOCSIN_\w+)", known, re.MULTILINE))
+    assert sources["TOCSIN_LOG_LEVEL"] == ("environment", "TOCSIN_LOG_LEVEL")
+    assert sources["TOCSIN_KAFKA_REPLICATION"][0] == "default"
+    assert not [line for line in told if stack.env["TOCSIN_KAFKA_BOOTSTRAP"] in line or str(stack.state) in line]
+
+
 # --- Alerts -------------------------------------------------------------------------------------------
 
 def free_port():

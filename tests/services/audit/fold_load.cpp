@@ -15,7 +15,7 @@
 namespace tocsin::audit {
 namespace {
 
-constexpr size_t kBatch = 2'000;
+constexpr size_t kBatch = 1'000;
 constexpr int kRecordsOfAnAlert = 5;
 constexpr std::array<const char*, 5> kTables{"facts", "alerts", "tries", "webhooks",
                                              "wrapped_keys"};
