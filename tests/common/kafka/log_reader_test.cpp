@@ -1,0 +1,69 @@
+#include "common/kafka/log_reader.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "tests/common/kafka/cluster.h"
+
+namespace tocsin::kafka {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class LogReaderTest : public ClusterTest {
+ protected:
+  std::set<std::string> Read(const std::string& topic, WallTime from) {
+    LogReader reader(settings_, {});
+    std::set<std::string> read;
+    const Status whole = reader.Read(
+        {topic}, from, [&](const IncomingRecord& record) { read.insert(record.value); }, {});
+    EXPECT_TRUE(whole) << whole.error().message;
+    return read;
+  }
+};
+
+TEST_F(LogReaderTest, ReadsEveryPartitionToItsEnd) {  // R1
+  const std::string topic = CreateTopic("past", 3);
+  EXPECT_THAT(Read(topic, WallTime()), IsEmpty());
+  PublishNumbers(topic, 0, 200);
+  EXPECT_THAT(Read(topic, WallTime()), SizeIs(200));
+  const auto later = std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now()) +
+                     std::chrono::hours(1);
+  EXPECT_THAT(Read(topic, later), IsEmpty());
+}
+
+TEST_F(LogReaderTest, EndsWhenItIsStopped) {
+  const std::string topic = CreateTopic("stopped", 1);
+  PublishNumbers(topic, 0, 50);
+  LogReader reader(settings_, {});
+  std::stop_source stop;
+  int read = 0;
+  EXPECT_FALSE(reader.Read(
+      {topic}, WallTime(),
+      [&](const IncomingRecord&) {
+        ++read;
+        stop.request_stop();
+      },
+      stop.get_token()));
+  EXPECT_EQ(read, 1);
+}
+
+TEST_F(LogReaderTest, GivesTheRecordAtAPosition) {
+  const std::string topic = CreateTopic("one", 1);
+  PublishNumbers(topic, 0, 5);
+  LogReader reader(settings_, {});
+  v1::Position position;
+  position.set_topic(topic);
+  position.set_offset(3);
+  const auto found = reader.At(position);
+  ASSERT_TRUE(found) << found.error().message;
+  ASSERT_TRUE(*found);
+  EXPECT_EQ((*found)->value, "3");
+  position.set_offset(5);
+  EXPECT_FALSE(reader.At(position)->has_value());
+}
+
+}  // namespace
+}  // namespace tocsin::kafka
