@@ -148,7 +148,7 @@ TEST_F(WebhooksTest, TellsHowLongADeliveryTook) {  // O1
   std::vector<Micros> took;
   WebhookObserver observer;
   observer.delivered = [&](Micros after) { took.push_back(after); };
-  Webhooks watched({clock, registry, vault, log, topics}, kPublicUrl, observer);
+  Webhooks watched({clock, registry, vault, log, topics, works, marking}, kPublicUrl, observer);
   const std::string target = "/twilio/sms/status/" + Token();
   clock.Advance(std::chrono::seconds(4));
   for (const char* status : {"sent", "delivered"})
