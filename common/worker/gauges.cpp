@@ -58,7 +58,7 @@ ReconciliationObserver ObserveReconciliation(telemetry::Metrics& metrics,
   for (const Finding finding : kFindings)
     counters[finding] =
         &metrics.Counter("tocsin_reconciled_tries_total", "Looks into Twilio's books",
-                         {{"channel", channel}, {"finding", std::string(NameOf(finding))}});
+                         {{"channel", channel}, {"result", std::string(NameOf(finding))}});
   return {.run = [&open](std::size_t tries) { open.Set(static_cast<double>(tries)); },
           .found = [counters = std::move(counters)](
                        Finding finding) { counters.at(finding)->Increment(); },

@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <map>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "common/crypto/keyring.h"
 #include "common/crypto/vault.h"
@@ -71,11 +74,12 @@ struct Consumers {
             {"relay", relay.get()}};
   }
 
+  // Each may wait for a broker that is gone: together they wait no longer than one.
   bool Stop() const {
-    const bool first = emergency->Stop();
-    const bool second = other->Stop();
-    const bool third = facts->Stop();
-    return relay->Stop() && first && second && third;
+    std::vector<std::future<bool>> left;
+    for (kafka::GroupConsumer* consumer : {emergency.get(), other.get(), facts.get(), relay.get()})
+      left.push_back(std::async(std::launch::async, [consumer] { return consumer->Stop(); }));
+    return std::all_of(left.begin(), left.end(), [](auto& consumer) { return consumer.get(); });
   }
 };
 

@@ -38,7 +38,7 @@ def test_an_end_and_a_price_that_no_callback_told_come_from_twilios_books(stack,
     assert alert.tries[0].price.micros > 0 and alert.tries[0].price.currency == "USD"
     assert b"found in Twilio's books" in stack.tocsin("status", answer.alert_id).stdout
     poll.until("nothing is open", lambda: stack.gauge("sms-worker", "tocsin_open_tries") == 0)
-    assert 'finding="end"} 1' in stack.metrics("sms-worker")
+    assert 'result="end"} 1' in stack.metrics("sms-worker")
 
 
 def test_a_call_without_callbacks_gets_its_end_too(stack, client):

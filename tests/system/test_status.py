@@ -15,6 +15,7 @@ import stack as stacks
 
 TO, OTHER = "+15145550101", "+15145550102"
 WATCH_SECONDS = 60
+DELIVERY_MS = 8000
 REPLICAS = 2
 
 
@@ -108,10 +109,16 @@ def watches_of(stack, client, alert_id):
     return watches
 
 
-def test_a_watch_ends_with_the_end_on_either_replica_though_one_of_them_folds(stack, client, simulator):
-    simulator.faults(create={"latency_ms": 1000})
+def send_slowly(client, simulator):
+    """An alert whose end comes late enough to be waited for."""
+    simulator.faults(outcomes={TO: {"status": "delivered", "delivery_ms": DELIVERY_MS}})
     answer = client.send(TO)
-    client.until_state(answer, "SENDING")
+    client.until_state(answer, "SENT")
+    return answer
+
+
+def test_a_watch_ends_with_the_end_on_either_replica_though_one_of_them_folds(stack, client, simulator):
+    answer = send_slowly(client, simulator)
     for watch in watches_of(stack, client, answer.alert_id):
         watch.join(WATCH_SECONDS)
         assert watch.error is None
@@ -120,9 +127,7 @@ def test_a_watch_ends_with_the_end_on_either_replica_though_one_of_them_folds(st
 
 
 def test_a_watch_goes_on_when_the_other_replica_is_killed(stack, client, simulator):
-    simulator.faults(create={"latency_ms": 3000})
-    answer = client.send(TO)
-    client.until_state(answer, "SENDING")
+    answer = send_slowly(client, simulator)
     kept, lost = watches_of(stack, client, answer.alert_id)
     stack.kill("audit-2")
     kept.join(WATCH_SECONDS)

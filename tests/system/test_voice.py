@@ -69,7 +69,7 @@ def test_a_call_that_waits_is_stopped(client, simulator):  # V3, A2
     accepted = {state: call(client, FAILED) for state in ("CANCELLED", "ACKNOWLEDGED")}
     for sent in accepted.values():
         poll.until("the next call is planned", lambda: any("try 2 follows" in what for what in told(
-            client.get(sent.alert_id))))
+            client.get(sent.alert_id, sent.position))))
     client.cancel(accepted["CANCELLED"].alert_id)
     assert client.acknowledge(accepted["ACKNOWLEDGED"].alert_id, "the test")
     for state, sent in accepted.items():
