@@ -91,12 +91,7 @@ Result<Consumers> StartConsumers(const Role& role, const Config& config, service
     const size_t lane = LaneOf(lanes, record.position.topic());
     return pool.Offer(lane, std::move(record), FinishOf(std::move(done)));
   };
-  const auto to_facts = [&facts, events = topics.Events()](IncomingRecord&& record,
-                                                           kafka::Done done) {
-    if (record.position.topic() == events) {
-      done();
-      return true;
-    }
+  const auto to_facts = [&facts](IncomingRecord&& record, kafka::Done done) {
     return facts.Offer(0, std::move(record), FinishOf(std::move(done)));
   };
   const auto to_relay = [&relay](IncomingRecord&& record, kafka::Done done) {
@@ -117,8 +112,8 @@ Result<Consumers> StartConsumers(const Role& role, const Config& config, service
              start(role.name + ".emergency", {lanes[0]}, kOfferToPool, to_pool));
   TOCSIN_TRY(consumers.other,
              start(role.name + ".other", {lanes.begin() + 1, lanes.end()}, kOfferToPool, to_pool));
-  TOCSIN_TRY(consumers.facts, start(role.name + ".facts", {topics.Webhooks(), topics.Events()},
-                                    kOfferToPool, to_facts));
+  TOCSIN_TRY(consumers.facts,
+             start(role.name + ".facts", {topics.Webhooks()}, kOfferToPool, to_facts));
   TOCSIN_TRY(consumers.relay, start("relay", std::move(delays), kOfferToRelay, to_relay));
   return consumers;
 }
@@ -176,13 +171,13 @@ Result<std::unique_ptr<kafka::TableReader>> ReadConsents(const Config& config,
   return table;
 }
 
-// One process of the channel does it: whoever reads the first partition of the events.
+// One process of the channel does it: whoever reads the first partition of the webhooks.
 std::jthread StartReconciliation(Reconciliation& reconciliation, const Consumers& consumers,
                                  const Topics& topics) {
-  return std::jthread(
-      [&reconciliation, &facts = *consumers.facts, events = topics.Events()](std::stop_token stop) {
-        reconciliation.Serve(stop, [&] { return facts.Owns(events, 0); });
-      });
+  return std::jthread([&reconciliation, &facts = *consumers.facts,
+                       webhooks = topics.Webhooks()](std::stop_token stop) {
+    reconciliation.Serve(stop, [&] { return facts.Owns(webhooks, 0); });
+  });
 }
 
 std::vector<service::HealthCheck> ChecksOf(kafka::Admin& admin, redis::Server& redis,
