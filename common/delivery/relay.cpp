@@ -31,6 +31,8 @@ void Relay::Stop() {
   }
   if (thread_.joinable()) thread_.join();
   for (; !waiting_.empty(); waiting_.pop()) delete waiting_.top();
+  for (auto& [source, line] : lines_)
+    for (; !line.behind.empty(); line.behind.pop_front()) delete line.behind.front();
 }
 
 bool Relay::Offer(IncomingRecord&& record, Finish finish) {
@@ -43,20 +45,25 @@ bool Relay::Offer(IncomingRecord&& record, Finish finish) {
     finish();
     return true;
   }
-  std::string source = record.position.topic() + '/' + std::to_string(record.position.partition());
-  size_t& held = held_[source];
-  if (held >= (*tier == DelayTier::k5s ? kHeldOfShortest : kHeldOfLonger)) return false;
-  ++held;
+  const bool shortest = *tier == DelayTier::k5s;
+  Line& line = lines_[record.position.topic() + '/' + std::to_string(record.position.partition())];
+  if (line.held >= (shortest ? kHeldOfShortest : kHeldOfLonger)) return false;
   const WallTime moves_on = MovesOn(*tier, record.append_time, work);
-  waiting_.push(
-      new Item{moves_on, order_++, std::move(record), std::move(finish), std::move(source)});
+  auto* const item = new Item{moves_on, order_++, std::move(record), std::move(finish), line};
+  if (!shortest && line.held > 0)
+    line.behind.push_back(item);
+  else
+    waiting_.push(item);
+  ++line.held;
   changed_.notify_all();
   return true;
 }
 
 size_t Relay::Held() const {
   const std::lock_guard lock(mutex_);
-  return waiting_.size() + moving_;
+  size_t held = 0;
+  for (const auto& [source, line] : lines_) held += line.held;
+  return held;
 }
 std::uint64_t Relay::Moved() const {
   const std::lock_guard lock(mutex_);
@@ -117,7 +124,12 @@ void Relay::Ended(Item* item, const PublishReport& report) {
     const std::lock_guard lock(mutex_);
     if (report.outcome == PublishOutcome::kPersisted) {
       ++moved_;
-      --held_[item->source];
+      Line& line = item->line;
+      --line.held;
+      if (!line.behind.empty()) {
+        waiting_.push(line.behind.front());
+        line.behind.pop_front();
+      }
       finish = std::move(item->finish);
       delete item;
     } else {

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -29,9 +30,9 @@ class Relay {
   enum class Drive { kOwnThread, kByHand };
 
   // Of a partition of the shortest tier this many records are held at once, so that each leaves at
-  // its own due time. The others fall due in the order they came: there it is enough to hold what
-  // may fall due before refused records are offered again (25 ms), so that a crowd that waits for
-  // one moment leaves in that moment.
+  // its own due time. The others fall due in the order they came: of those one is under way at a
+  // time, so that none overtakes and a kill repeats little; the next stand ready behind it, for a
+  // crowd that waits for one moment must not wait until refused records are offered again (25 ms).
   static constexpr size_t kHeldOfShortest = 10'000;
   static constexpr size_t kHeldOfLonger = 128;
 
@@ -56,12 +57,18 @@ class Relay {
   Micros LastLateness() const;
 
  private:
+  struct Item;
+  // What is held of one partition.
+  struct Line {
+    size_t held = 0;
+    std::deque<Item*> behind;  // the head, in a longer tier: there one moves at a time
+  };
   struct Item {
     WallTime moves_on;
     std::uint64_t order;  // of arrival, between equals
     IncomingRecord record;
     Finish finish;
-    std::string source;  // topic and partition
+    Line& line;
   };
   struct Later {
     bool operator()(const Item* a, const Item* b) const {
@@ -80,8 +87,8 @@ class Relay {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::priority_queue<Item*, std::vector<Item*>, Later> waiting_;
-  std::map<std::string, size_t> held_;
-  size_t moving_ = 0;  // published, report awaited
+  std::map<std::string, Line> lines_;  // by topic and partition
+  size_t moving_ = 0;                  // published, report awaited
   std::uint64_t order_ = 0;
   std::uint64_t moved_ = 0;
   std::uint64_t dropped_ = 0;
