@@ -95,8 +95,9 @@ class Client:
     """One caller with its key. Safe to use from several threads."""
 
     def __init__(self, ingress, audit, key):
+        # The "min" bounds one attempt to connect, which a busy machine may keep waiting.
         options = [("grpc.service_config", SERVICE_CONFIG.read_text()),
-                   ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 100),
+                   ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 10_000),
                    ("grpc.max_reconnect_backoff_ms", 1000)]
         self.ingress = grpc.insecure_channel(ingress, options)
         self.audit = grpc.insecure_channel(audit, options)
