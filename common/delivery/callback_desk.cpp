@@ -6,10 +6,20 @@
 #include "common/delivery/outgoing.h"
 #include "common/domain/folding.h"
 #include "common/domain/ids.h"
+#include "common/domain/known_try.h"
+#include "common/domain/log_claim.h"
 
 namespace tocsin {
 
+bool CallbackDesk::Wants(const IncomingRecord& record) const {
+  if (record.position.topic() != parts_.topics.Events()) return true;
+  v1::Event event;
+  return event.ParseFromString(record.value) && event.channel() == channel_ &&
+         MayBeUnknownToStore(event);
+}
+
 Result<Passage> CallbackDesk::Take(const IncomingRecord& record) {
+  if (record.position.topic() == parts_.topics.Events()) return Learn(record);
   v1::WebhookRecord callback;
   if (!callback.ParseFromString(record.value) || !Concerns(callback)) return Passage::kNoted;
   const Result<v1::Receipt> kept =
@@ -18,6 +28,14 @@ Result<Passage> CallbackDesk::Take(const IncomingRecord& record) {
   if (!kept && kept.error().code != ErrorCode::kRedisUnavailable) return Passage::kNoted;
   if (!kept) return Fail(kept.error());
   if (kept->outcome() == v1::RECEIPT_OUTCOME_ACCEPTED) TOCSIN_CHECK_OK(TryAgain(record, callback));
+  return Passage::kNoted;
+}
+
+Result<Passage> CallbackDesk::Learn(const IncomingRecord& record) {
+  v1::Event event;
+  if (!Wants(record) || !event.ParseFromString(record.value)) return Passage::kNoted;
+  if (const std::optional<KnownTry> known = KnownTryOf(event))
+    TOCSIN_CHECK_OK(parts_.claims.Learn(*known));
   return Passage::kNoted;
 }
 

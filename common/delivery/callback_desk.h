@@ -1,4 +1,5 @@
-// What callbacks tell of tries: proof that the carrier took them, and failures after it did.
+// What the log tells the claims of tries: callbacks, which prove that the carrier took them, and
+// failures after it did; and what was done while the claim store was away.
 #pragma once
 
 #include <chrono>
@@ -19,8 +20,8 @@ namespace tocsin {
 // known of its try is gone by then.
 constexpr std::chrono::hours kCallbackLife{30 * 24};
 
-// Takes records of the webhooks topic, of one channel. Holds nothing between records; safe to call
-// from several threads. The parts it is given must outlive it.
+// Takes records of the webhooks and the events topic, of one channel. Holds nothing between
+// records; safe to call from several threads. The parts it is given must outlive it.
 class CallbackDesk {
  public:
   struct Parts {
@@ -34,6 +35,9 @@ class CallbackDesk {
   CallbackDesk(v1::Channel channel, Parts parts, RetryPolicy retry)
       : channel_(channel), parts_(parts), retry_(std::move(retry)) {}
 
+  // False for an event that Take() would pass over: most of them. Never blocks.
+  bool Wants(const IncomingRecord& record) const;
+
   // Brings the record to where its offset may be stored. What is no callback of a try of this
   // channel is passed over. Blocks, two store time-outs, a reading of the log and the delivery
   // time-out at most. An error means that a neighbour did not answer: the same record is to be
@@ -45,6 +49,7 @@ class CallbackDesk {
   Status TryAgain(const IncomingRecord& record, const v1::WebhookRecord& callback);
 
  private:
+  Result<Passage> Learn(const IncomingRecord& record);
   bool Concerns(const v1::WebhookRecord& callback) const;
   Result<std::optional<v1::WorkRecord>> WorkOf(const v1::WebhookRecord& callback);
 

@@ -5,6 +5,7 @@
 #include "common/base/failpoint.h"
 #include "common/delivery/outgoing.h"
 #include "common/domain/known_try.h"
+#include "common/domain/log_claim.h"
 
 namespace tocsin {
 namespace {
@@ -14,8 +15,16 @@ constexpr size_t kMaxUnparsed = 1 << 20;  // what a dead letter keeps of a recor
 // How long work waits whose claims are still being restored, before it asks again.
 constexpr Micros kUntilKnown = std::chrono::seconds(2);
 
+// How far the clocks of those who write the log may be apart.
+constexpr Micros kClockGrain = std::chrono::minutes(1);
+
 // A turn this near is taken at once: a trip through the relay costs more.
 constexpr Micros kAtOnce = std::chrono::milliseconds(20);
+
+bool IsEmergency(const v1::WorkRecord& work) { return work.class_() == v1::ALERT_CLASS_EMERGENCY; }
+
+// No store granted it: its begin in the log decides.
+bool IsByLog(const Claim& claim) { return claim.fence == 0; }
 
 // What a failpoint makes of a publish.
 Result<std::vector<v1::Position>> NotPublished() {
@@ -64,13 +73,15 @@ DeliveryPipeline::DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySet
       parts_(parts),
       settings_(std::move(settings)),
       look_({parts.clock, parts.claims, parts.vault, parts.list, settings_.list_failed},
-            settings_.retry.doubt) {}
+            settings_.retry.doubt),
+      store_(parts.clock.SteadyNow()) {}
 
 Result<Passage> DeliveryPipeline::Deliver(const IncomingRecord& record) {
   Try attempt{record, {}, parts_.registry.Now()};
   if (!attempt.work.ParseFromString(record.value) || attempt.work.channel() != channel_)
     return BuryUnreadable(record);
-  if (KnownFrom(attempt.work) < parts_.claims.KnownSince())
+  const bool may_go_by_log = IsEmergency(attempt.work) && attempt.work.kind() == v1::WORK_KIND_TRY;
+  if (!IsKnown(attempt.work) && !may_go_by_log)
     return Wait(attempt, parts_.clock.Now() + kUntilKnown);
   if (attempt.work.kind() == v1::WORK_KIND_SETTLE) return Look(attempt);
   if (attempt.work.kind() != v1::WORK_KIND_TRY) return BuryUnreadable(record);
@@ -110,23 +121,44 @@ Status DeliveryPipeline::PassOn(const Try& attempt, const v1::WorkRecord& next) 
 
 // A look that comes before its time, for the clocks of two workers differ, just looks early.
 Result<Passage> DeliveryPipeline::Look(Try& attempt) {
-  TOCSIN_TRY(const std::optional<v1::Receipt> settled, look_.Look(attempt.work, *attempt.registry));
-  if (settled) return Record(attempt, *settled);
+  const Result<std::optional<v1::Receipt>> settled = look_.Look(attempt.work, *attempt.registry);
+  if (!settled) return WaitForStore(attempt, settled.error());
+  if (*settled) return Record(attempt, **settled);
   TOCSIN_CHECK_OK(PassOn(attempt, NextLook(attempt.work, settings_.retry.doubt)));
   return Passage::kLooksAgain;
 }
 
+// Else the store may have forgotten that the try was begun.
+bool DeliveryPipeline::IsKnown(const v1::WorkRecord& work) const {
+  return KnownFrom(work) >= parts_.claims.KnownSince();
+}
+
 // The verdict goes through the claim: an end takes effect only if the try was never begun.
 Result<Passage> DeliveryPipeline::End(Try& attempt, const v1::Receipt& verdict) {
-  TOCSIN_TRY(const Claim claim, TakeClaim(attempt, verdict));
-  return FollowClaim(attempt, claim);
+  if (!IsKnown(attempt.work)) return Wait(attempt, parts_.clock.Now() + kUntilKnown);
+  const Result<Claim> claim = TakeClaim(attempt, verdict);
+  if (!claim) return WaitForStore(attempt, claim.error());
+  return FollowClaim(attempt, *claim);
+}
+
+// Whether the store is silent, and has been for a while.
+bool DeliveryPipeline::StaysAway(const Error& error) {
+  if (error.code != ErrorCode::kRedisUnavailable) return false;
+  const SteadyTime now = parts_.clock.SteadyNow();
+  store_.WasSilent(now);
+  return store_.SilentFor(kStoreAway, now);
+}
+
+// What cannot go without the store must not keep a sender from an emergency that can.
+Result<Passage> DeliveryPipeline::WaitForStore(Try& attempt, const Error& error) {
+  if (!StaysAway(error) || !IsEmergency(attempt.work)) return Fail(error);
+  return Wait(attempt, parts_.clock.Now() + kUntilKnown);
 }
 
 Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) {
   v1::WorkRecord& work = attempt.work;
   const Sender& sender = cleared.sender();
-  const bool paced =
-      work.class_() == v1::ALERT_CLASS_EMERGENCY || work.slot().sender() == sender.id;
+  const bool paced = IsEmergency(work) || work.slot().sender() == sender.id;
   if (!paced) {
     // Twilio counts segments of a sender, but calls of a whole account.
     const bool call = channel_ == v1::CHANNEL_VOICE;
@@ -152,31 +184,100 @@ Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) 
   if (!opened || !content.ParseFromString(opened->Reveal()))
     return End(attempt,
                EndedBeforePost(v1::TRY_STATUS_REJECTED, ErrorCode::kCorrupt, parts_.clock.Now()));
+  return Begin(attempt, cleared, std::move(content));
+}
 
+// By the store, or, for an emergency that it cannot answer for, by the log.
+Result<Passage> DeliveryPipeline::Begin(Try& attempt, const ClearedTry& cleared,
+                                        v1::Content content) {
   const SteadyTime before = parts_.clock.SteadyNow();
-  TOCSIN_TRY(const Claim claim, TakeClaim(attempt, std::nullopt));
+  TOCSIN_TRY(const Claim claim, ClaimFor(attempt));
   if (claim.state != Claim::State::kGranted) return FollowClaim(attempt, claim);
   if (TOCSIN_FAILS_AT("claim")) return Fail(ErrorCode::kRedisUnavailable, "failpoint");
+  const Result<v1::Position> begun = TellBegin(attempt, cleared.sender(), claim);
+  if (!begun) return GiveBack(attempt, claim, begun.error());
+  if (LogMayKnowMore(attempt, claim)) {
+    const Result<LogClaim> told = AskLog(attempt, claim, *begun);
+    if (!told) return GiveBack(attempt, claim, told.error());
+    if (told->verdict() != LogClaim::Verdict::kOurs) return FollowLog(attempt, claim, *told);
+  }
+  // The store and the log may have kept this thread waiting for long.
+  if (parts_.clock.SteadyNow() - before > settings_.lease - settings_.post_limit ||
+      parts_.clock.Now() >= FromUnixMicros(attempt.work.not_after_us()))
+    return GiveBack(attempt, claim,
+                    {ErrorCode::kOverloaded,
+                     "the lease or the horizon was nearly over before the POST could begin"});
+  return Post(attempt, cleared, claim, std::move(content));
+}
+
+Result<Claim> DeliveryPipeline::ClaimFor(const Try& attempt) {
+  Claim by_log;
+  by_log.state = Claim::State::kGranted;
+  by_log.began = parts_.clock.Now();
+  if (!IsKnown(attempt.work)) return by_log;
+  Result<Claim> taken = TakeClaim(attempt, std::nullopt);
+  if (taken) store_.Answered(parts_.clock.SteadyNow());
+  if (taken || !StaysAway(taken.error()) || !IsEmergency(attempt.work)) return taken;
+  return by_log;
+}
+
+Result<v1::Position> DeliveryPipeline::TellBegin(const Try& attempt, const Sender& sender,
+                                                 const Claim& claim) {
   const std::int64_t began_us = ToUnixMicros(claim.began);
+  v1::Event started = TryStarted(attempt.work, began_us, began_us + settings_.lease.count(),
+                                 sender.id, sender.account_sid);
+  if (IsByLog(claim)) started.mutable_try_changed()->set_remark(std::string(kBegunByLog));
   std::vector<OutgoingRecord> said;
-  said.push_back(
-      RecordMaker(parts_.topics, attempt.record)
-          .Of(parts_.topics.Events(), TryStarted(work, began_us, began_us + settings_.lease.count(),
-                                                 sender.id, sender.account_sid)));
+  said.push_back(RecordMaker(parts_.topics, attempt.record).Of(parts_.topics.Events(), started));
   auto published = TOCSIN_FAILS_AT("started_produce") ? NotPublished()
                                                       : parts_.log.PublishAndWait(std::move(said));
   if (TOCSIN_FAILS_AT("started_report")) published = NotPublished();
-  // The store and the log may have kept this thread waiting for long.
-  const bool late = parts_.clock.SteadyNow() - before > settings_.lease - settings_.post_limit ||
-                    parts_.clock.Now() >= FromUnixMicros(work.not_after_us());
-  if (!published || late) {
-    TOCSIN_CHECK_OK(parts_.claims.Release(work.try_(), claim.fence));  // nothing left the house
-    if (!published) return Fail(published.error());
-    return Fail(ErrorCode::kOverloaded,
-                "the lease or the horizon was nearly over before the POST could begin");
+  if (!published) return Fail(published.error());
+  return std::move(published->front());
+}
+
+// Nothing left the house: the store may grant the try again.
+Result<Passage> DeliveryPipeline::GiveBack(const Try& attempt, const Claim& claim, Error why) {
+  if (!IsByLog(claim)) TOCSIN_CHECK_OK(parts_.claims.Release(attempt.work.try_(), claim.fence));
+  return Fail(std::move(why));
+}
+
+// What was begun while the store was away may not have been told to it yet.
+bool DeliveryPipeline::LogMayKnowMore(const Try& attempt, const Claim& claim) const {
+  return IsByLog(claim) || (IsEmergency(attempt.work) &&
+                            (attempt.record.inherited ||
+                             !store_.AnsweredFor(kStoreTrusted, parts_.clock.SteadyNow())));
+}
+
+Result<LogClaim> DeliveryPipeline::AskLog(const Try& attempt, const Claim& claim,
+                                          const v1::Position& begun) {
+  LogClaim told(attempt.work.try_(), begun,
+                IsByLog(claim) ? LogClaim::Begins::kAll : LogClaim::Begins::kByLog);
+  TOCSIN_CHECK_OK(parts_.history.ReadTo(begun, KnownFrom(attempt.work) - kClockGrain,
+                                        [&told](const IncomingRecord& record) {
+                                          v1::Event event;
+                                          if (event.ParseFromString(record.value))
+                                            told.Apply(event, record.position);
+                                        }));
+  if (told.verdict() == LogClaim::Verdict::kUnread)
+    return Fail(ErrorCode::kKafkaUnavailable, "the begin of a try was not read back");
+  return told;
+}
+
+// A claim of ours stays as it is meanwhile, so that the store grants the try to nobody else.
+Result<Passage> DeliveryPipeline::FollowLog(Try& attempt, const Claim& claim,
+                                            const LogClaim& told) {
+  v1::Receipt receipt = told.receipt();
+  if (told.verdict() == LogClaim::Verdict::kBegun) {
+    if (told.lease_until() > parts_.clock.Now()) return Wait(attempt, told.lease_until());
+    receipt = DoubtOf(attempt, told.began());
   }
-  return Post(attempt, cleared, claim, Pii(std::move(*content.mutable_to())),
-              Pii(std::move(*content.mutable_text())));
+  if (!IsByLog(claim)) {
+    TOCSIN_TRY(const v1::Receipt stands,
+               parts_.claims.Keep(attempt.work.try_(), claim.fence, receipt));
+    if (stands.outcome() != v1::RECEIPT_OUTCOME_UNSPECIFIED) receipt = stands;
+  }
+  return Record(attempt, receipt);
 }
 
 Result<Claim> DeliveryPipeline::TakeClaim(const Try& attempt, std::optional<v1::Receipt> verdict) {
@@ -199,16 +300,8 @@ Result<Passage> DeliveryPipeline::FollowClaim(Try& attempt, const Claim& claim) 
     case Claim::State::kStopped: return Record(attempt, claim.receipt);
     case Claim::State::kBusy: return Wait(attempt, parts_.clock.Now() + claim.lease_left);
     case Claim::State::kLapsed: {
-      v1::Receipt doubt;
-      doubt.set_outcome(v1::RECEIPT_OUTCOME_IN_DOUBT);
-      doubt.set_reason(std::string(TraitsOf(ErrorCode::kInDoubt).name));
-      doubt.set_began_us(ToUnixMicros(claim.began));
-      doubt.set_ended_us(ToUnixMicros(claim.began) + settings_.lease.count());
-      if (const Sender* sender = attempt.registry->FindSender(attempt.work.sender())) {
-        doubt.set_sender(sender->id);
-        doubt.set_account_sid(sender->account_sid);
-      }
-      TOCSIN_TRY(const v1::Receipt stands, parts_.claims.Keep(attempt.work.try_(), 0, doubt));
+      TOCSIN_TRY(const v1::Receipt stands,
+                 parts_.claims.Keep(attempt.work.try_(), 0, DoubtOf(attempt, claim.began)));
       if (stands.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED)  // its holder came back meanwhile
         return Fail(ErrorCode::kOverloaded, "the try changed hands; asking again");
       return Record(attempt, stands);
@@ -217,11 +310,25 @@ Result<Passage> DeliveryPipeline::FollowClaim(Try& attempt, const Claim& claim) 
   return Fail(ErrorCode::kInternal, "a verdict was granted a POST");
 }
 
+// Its holder never said what came of it.
+v1::Receipt DeliveryPipeline::DoubtOf(const Try& attempt, WallTime began) const {
+  v1::Receipt doubt;
+  doubt.set_outcome(v1::RECEIPT_OUTCOME_IN_DOUBT);
+  doubt.set_reason(std::string(TraitsOf(ErrorCode::kInDoubt).name));
+  doubt.set_began_us(ToUnixMicros(began));
+  doubt.set_ended_us(ToUnixMicros(began + settings_.lease));
+  if (const Sender* sender = attempt.registry->FindSender(attempt.work.sender())) {
+    doubt.set_sender(sender->id);
+    doubt.set_account_sid(sender->account_sid);
+  }
+  return doubt;
+}
+
 Result<Passage> DeliveryPipeline::Post(Try& attempt, const ClearedTry& cleared, const Claim& claim,
-                                       Pii to, Pii text) {
+                                       v1::Content content) {
   const Dispatch dispatch{.name = attempt.work.try_(),
-                          .to = std::move(to),
-                          .text = std::move(text),
+                          .to = Pii(std::move(*content.mutable_to())),
+                          .text = Pii(std::move(*content.mutable_text())),
                           .account = cleared.account(),
                           .sender = cleared.sender(),
                           .work = attempt.record.position,
@@ -236,9 +343,10 @@ Result<Passage> DeliveryPipeline::Post(Try& attempt, const ClearedTry& cleared, 
   receipt.set_sender(cleared.sender().id);
   receipt.set_account_sid(cleared.sender().account_sid);
   TellHandedOver(attempt.work, receipt);
-  // With the store down, or the claim taken over, the events below still say what came of it.
   const Result<v1::Receipt> kept = parts_.claims.Keep(attempt.work.try_(), claim.fence, receipt);
-  const bool stands = kept && kept->outcome() != v1::RECEIPT_OUTCOME_UNSPECIFIED;
+  if (!kept) return Record(attempt, receipt, /*kept=*/false);
+  // With the claim taken over, the events still say what came of it.
+  const bool stands = kept->outcome() != v1::RECEIPT_OUTCOME_UNSPECIFIED;
   return Record(attempt, stands ? *kept : receipt);
 }
 
@@ -250,17 +358,32 @@ void DeliveryPipeline::TellHandedOver(const v1::WorkRecord& work,
   settings_.handed_over(work.class_(), Micros(receipt.ended_us() - due_us));
 }
 
-// Publishes everything the outcome demands. Must be repeated until it succeeds, never undone.
-Result<Passage> DeliveryPipeline::Record(Try& attempt, const v1::Receipt& receipt) {
+Settlement DeliveryPipeline::SettlementOf(const Try& attempt, const v1::Receipt& receipt) const {
   const Sender* sender = attempt.registry->FindSender(attempt.work.sender());
-  const Settlement settlement = Settle(attempt.work, receipt, settings_.retry,
-                                       sender == nullptr ? std::string() : ConsentName(*sender));
+  return Settle(attempt.work, receipt, settings_.retry,
+                sender == nullptr ? std::string() : ConsentName(*sender));
+}
+
+Status DeliveryPipeline::PublishAll(const Try& attempt, const Settlement& settlement) {
+  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(
+      RecordMaker(parts_.topics, attempt.record)
+          .Of(settlement, channel_, attempt.record.position, parts_.clock.Now())));
+  return {};
+}
+
+// Publishes everything the outcome demands. Must be repeated until it succeeds, never undone. Of an
+// outcome that the store could not keep the event alone tells: it is on disk before the rest.
+Result<Passage> DeliveryPipeline::Record(Try& attempt, const v1::Receipt& receipt, bool kept) {
+  Settlement settlement = SettlementOf(attempt, receipt);
   if (settlement.consent)
     parts_.consents.Apply(*settlement.consent);  // here at once; elsewhere by the topic
   if (TOCSIN_FAILS_AT("outcome_produce")) return Fail(NotPublished().error());
-  const RecordMaker maker(parts_.topics, attempt.record);
-  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(
-      maker.Of(settlement, channel_, attempt.record.position, parts_.clock.Now())));
+  if (!kept) {
+    Settlement first;
+    first.events = std::exchange(settlement.events, {});
+    TOCSIN_CHECK_OK(PublishAll(attempt, first));
+  }
+  TOCSIN_CHECK_OK(PublishAll(attempt, settlement));
   if (TOCSIN_FAILS_AT("outcome_report")) return Fail(NotPublished().error());
   return PassageOf(receipt);
 }

@@ -10,12 +10,15 @@
 
 #include "common/base/result.h"
 #include "common/delivery/doubt_look.h"
+#include "common/delivery/store_watch.h"
 #include "common/domain/clearance.h"
+#include "common/domain/log_claim.h"
 #include "common/domain/settlement.h"
 #include "common/domain/topics.h"
 #include "common/ports/carrier.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
+#include "common/ports/record_history.h"
 #include "common/ports/record_log.h"
 #include "common/ports/registry_source.h"
 #include "common/ports/taken_list.h"
@@ -36,6 +39,11 @@ struct DeliverySettings {
   // A look could not read the carrier's list. Called on sender threads; must not block.
   std::function<void(const Error&)> list_failed = [](const Error&) {};
 };
+
+// When the claim store was silent for so long, emergencies go without it; when it answered for so
+// long, the log was told to it.
+constexpr Micros kStoreAway = std::chrono::seconds(1);
+constexpr Micros kStoreTrusted = std::chrono::seconds(10);
 
 // How a record left the pipeline, for metrics.
 enum class Passage {
@@ -59,8 +67,9 @@ inline constexpr std::array kPassages{Passage::kSent,          Passage::kFailed,
                                       Passage::kSettledByList, Passage::kSettledByPolicy,
                                       Passage::kNoted};
 
-// Carries work of one channel. Holds nothing between records; safe to call from several threads.
-// The parts it is given must outlive it.
+// Carries work of one channel. Holds nothing of a record when it is done; safe to call from several
+// threads. While the claim store is away, or restores its memory, only emergencies go: the log
+// decides who makes a try (LogClaim). The parts it is given must outlive it.
 class DeliveryPipeline {
  public:
   struct Parts {
@@ -73,6 +82,7 @@ class DeliveryPipeline {
     Carrier& carrier;
     TakenList& list;
     RecordLog& log;
+    RecordHistory& history;
     const Topics& topics;
   };
 
@@ -91,18 +101,32 @@ class DeliveryPipeline {
   Result<Passage> Wait(Try& attempt, WallTime due);
   Result<Passage> End(Try& attempt, const v1::Receipt& verdict);
   Result<Passage> Send(Try& attempt, const ClearedTry& cleared);
+  Result<Passage> Begin(Try& attempt, const ClearedTry& cleared, v1::Content content);
+  bool IsKnown(const v1::WorkRecord& work) const;
+  bool StaysAway(const Error& error);
+  Result<Passage> WaitForStore(Try& attempt, const Error& error);
+  Result<Claim> ClaimFor(const Try& attempt);
+  Result<v1::Position> TellBegin(const Try& attempt, const Sender& sender, const Claim& claim);
+  Result<Passage> GiveBack(const Try& attempt, const Claim& claim, Error why);
+  bool LogMayKnowMore(const Try& attempt, const Claim& claim) const;
+  Result<LogClaim> AskLog(const Try& attempt, const Claim& claim, const v1::Position& begun);
+  Result<Passage> FollowLog(Try& attempt, const Claim& claim, const LogClaim& told);
   Result<Claim> TakeClaim(const Try& attempt, std::optional<v1::Receipt> verdict);
   Result<Passage> FollowClaim(Try& attempt, const Claim& claim);
-  Result<Passage> Post(Try& attempt, const ClearedTry& cleared, const Claim& claim, Pii to,
-                       Pii text);
+  v1::Receipt DoubtOf(const Try& attempt, WallTime began) const;
+  Result<Passage> Post(Try& attempt, const ClearedTry& cleared, const Claim& claim,
+                       v1::Content content);
   void TellHandedOver(const v1::WorkRecord& work, const v1::Receipt& receipt) const;
-  Result<Passage> Record(Try& attempt, const v1::Receipt& receipt);
+  Settlement SettlementOf(const Try& attempt, const v1::Receipt& receipt) const;
+  Status PublishAll(const Try& attempt, const Settlement& settlement);
+  Result<Passage> Record(Try& attempt, const v1::Receipt& receipt, bool kept = true);
   Status PassOn(const Try& attempt, const v1::WorkRecord& next);
 
   const v1::Channel channel_;
   const Parts parts_;
   const DeliverySettings settings_;
   DoubtLook look_;
+  StoreWatch store_;
 };
 
 }  // namespace tocsin

@@ -36,12 +36,20 @@ v1::ReceiptOutcome OutcomeOf(v1::TryStatus status, const v1::TryChanged& changed
 }  // namespace
 
 std::optional<KnownTry> KnownTryOf(const v1::Event& event) {
-  if (event.try_().try_() == 0) return std::nullopt;
   KnownTry known{.name = event.try_(),
                  .client_id = event.client_id(),
                  .time = FromUnixMicros(event.time_us()),
                  .lease_until = {},
                  .receipt = {}};
+  if (event.has_cancel_requested()) {
+    known.mark = KnownMark{.acknowledged = false, .by = {}};
+    return known;
+  }
+  if (event.has_acknowledged()) {
+    known.mark = KnownMark{.acknowledged = true, .by = event.acknowledged().by()};
+    return known;
+  }
+  if (event.try_().try_() == 0) return std::nullopt;
   if (event.fact_case() == v1::Event::kTryPriced) {
     known.priced = true;
     known.receipt.set_provider_sid(event.try_priced().provider_sid());
@@ -60,6 +68,9 @@ std::optional<KnownTry> KnownTryOf(const v1::Event& event) {
   receipt.set_provider_sid(changed.provider_sid());
   receipt.set_provider_code(changed.provider_code());
   receipt.set_http_status(changed.http_status());
+  // Whatever made the wait as long as it was: it is to be the same again.
+  if (changed.next_due_us() != 0)
+    receipt.set_retry_after_us(changed.next_due_us() - event.time_us());
   receipt.set_began_us(event.time_us());
   receipt.set_ended_us(event.time_us());
   receipt.set_sender(changed.sender());

@@ -16,10 +16,12 @@ namespace {
 constexpr std::chrono::milliseconds kPositionLimit{5'000};    // one question for committed offsets
 constexpr std::chrono::milliseconds kPositionsLimit{60'000};  // all of them, while the group waits
 constexpr std::chrono::milliseconds kPositionAgain{200};
+constexpr std::chrono::seconds kClockSkew{5};  // of who writes the log and who reads it
 
 struct Partition {
   std::string topic;
   std::int32_t number = 0;
+  const WallTime assigned = std::chrono::floor<Micros>(std::chrono::system_clock::now());
   std::shared_ptr<PartitionProgress> progress = std::make_shared<PartitionProgress>();
   std::deque<IncomingRecord> refused;  // at most high_water and what librdkafka still held
   bool paused = false;
@@ -96,6 +98,7 @@ void GroupConsumer::Impl::Receive(const rd_kafka_message_t& message) {
   IncomingRecord record = ToRecord(message);
   // False for one handed out before: librdkafka 2.0.2 can jump back after a pause.
   if (!partition->progress->Begin(message.offset, record.append_time)) return;
+  record.inherited = record.append_time < partition->assigned + kClockSkew;
   partition->next = message.offset + 1;
   const bool offered = !hold_ && partition->refused.empty() && !TOCSIN_FAILS_AT("after_poll");
   if (offered && Offer(*partition, record)) return;

@@ -1,5 +1,7 @@
 #include "common/kafka/log_reader.h"
 
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -59,8 +61,10 @@ class Reading {
     return {};
   }
 
-  // From the first record at or after `from`, to the ends of now.
-  Status AssignFrom(rd_kafka_topic_partition_list_t* list, WallTime from) {
+  // From the first record at or after `from`, to the ends of now, or to `before` where that is
+  // less.
+  Status AssignFrom(rd_kafka_topic_partition_list_t* list, WallTime from,
+                    std::int64_t before = std::numeric_limits<std::int64_t>::max()) {
     const auto since = std::chrono::floor<std::chrono::milliseconds>(from).time_since_epoch();
     for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = since.count();
     const auto error = rd_kafka_offsets_for_times(client_.get(), list, ToMs(kMetadataLimit));
@@ -71,6 +75,7 @@ class Reading {
       if (part.offset < 0) continue;  // nothing since then
       TOCSIN_CHECK_OK(AddOpen(open.get(), part.topic, part.partition, part.offset));
     }
+    for (auto& [partition, end] : ends_) end = std::min(end, before);
     return Assign(open.get());
   }
 
@@ -115,16 +120,8 @@ class Reading {
   std::map<std::pair<std::string, std::int32_t>, std::int64_t> ends_;
 };
 
-}  // namespace
-
-Status LogReader::Read(const std::vector<std::string>& topics, WallTime from,
-                       const std::function<void(const IncomingRecord&)>& fold,
-                       std::stop_token stop) {
-  Reading reading(settings_, hooks_);
-  TOCSIN_CHECK_OK(reading.Open());
-  const PartitionList list(rd_kafka_topic_partition_list_new(0));
-  for (const std::string& topic : topics) TOCSIN_CHECK_OK(reading.AddPartitions(topic, list.get()));
-  TOCSIN_CHECK_OK(reading.AssignFrom(list.get(), from));
+Status FoldToEnd(Reading& reading, const std::function<void(const IncomingRecord&)>& fold,
+                 std::stop_token stop) {
   SteadyTime heard = std::chrono::steady_clock::now();
   while (!reading.Ended() && !stop.stop_requested()) {
     if (const Message message = reading.Next()) {
@@ -136,6 +133,29 @@ Status LogReader::Read(const std::vector<std::string>& topics, WallTime from,
   }
   if (reading.Ended()) return {};
   return Fail(ErrorCode::kKafkaUnavailable, "the log was not read to its end");
+}
+
+}  // namespace
+
+Status LogReader::Read(const std::vector<std::string>& topics, WallTime from,
+                       const std::function<void(const IncomingRecord&)>& fold,
+                       std::stop_token stop) {
+  Reading reading(settings_, hooks_);
+  TOCSIN_CHECK_OK(reading.Open());
+  const PartitionList list(rd_kafka_topic_partition_list_new(0));
+  for (const std::string& topic : topics) TOCSIN_CHECK_OK(reading.AddPartitions(topic, list.get()));
+  TOCSIN_CHECK_OK(reading.AssignFrom(list.get(), from));
+  return FoldToEnd(reading, fold, std::move(stop));
+}
+
+Status LogReader::ReadTo(const v1::Position& last, WallTime from,
+                         const std::function<void(const IncomingRecord&)>& fold) {
+  Reading reading(settings_, hooks_);
+  TOCSIN_CHECK_OK(reading.Open());
+  const PartitionList list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), last.topic().c_str(), last.partition());
+  TOCSIN_CHECK_OK(reading.AssignFrom(list.get(), from, last.offset() + 1));
+  return FoldToEnd(reading, fold, {});
 }
 
 Result<std::optional<IncomingRecord>> LogReader::At(const v1::Position& position) {

@@ -19,6 +19,8 @@ class LogReader final : public RecordHistory {
   Status Read(const std::vector<std::string>& topics, WallTime from,
               const std::function<void(const IncomingRecord&)>& fold,
               std::stop_token stop) override;
+  Status ReadTo(const v1::Position& last, WallTime from,
+                const std::function<void(const IncomingRecord&)>& fold) override;
   Result<std::optional<IncomingRecord>> At(const v1::Position& position) override;
 
  private:

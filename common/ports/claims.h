@@ -8,6 +8,7 @@
 
 #include "common/base/result.h"
 #include "common/base/time.h"
+#include "common/domain/known_try.h"
 #include "tocsin/v1/records.pb.h"
 
 namespace tocsin {
@@ -74,6 +75,10 @@ class Claims {
   // there are fewer of them than doubts, or a twin's POST is under way, nobody gets one before the
   // time is up. Then whoever asks first gets what is left, and the rest ends as `unproven` says.
   virtual Result<std::optional<v1::Receipt>> Settle(const DoubtRequest& request) = 0;
+
+  // Takes in what the log knows of a try: what was done while the store was away. Nothing that is
+  // known already is replaced by what proves less.
+  virtual Status Learn(const KnownTry& known) = 0;
 
   // The work record kept when the step's newest try was claimed; nothing when it is another try's.
   virtual Result<std::optional<std::string>> Work(const v1::TryName& name) = 0;

@@ -25,6 +25,11 @@ class RecordHistory {
                       const std::function<void(const IncomingRecord&)>& fold,
                       std::stop_token stop) = 0;
 
+  // Gives the records of one partition with a time stamp from `from` on, in their order, up to
+  // `last`, which is in the log. Blocks as Read() does.
+  virtual Status ReadTo(const v1::Position& last, WallTime from,
+                        const std::function<void(const IncomingRecord&)>& fold) = 0;
+
   // The record at a position; nothing when the log no longer has it. Blocks, kHistoryPatience at
   // most.
   virtual Result<std::optional<IncomingRecord>> At(const v1::Position& position) = 0;

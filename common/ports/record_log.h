@@ -30,6 +30,8 @@ struct IncomingRecord {
   std::string value;
   RecordHeaders headers;
   WallTime append_time;  // the record's time stamp; the broker's on delay topics
+  // In the log before its reader had the partition, or about then: another may have begun it.
+  bool inherited = false;
 
   std::optional<std::string> Header(std::string_view name) const {
     for (const auto& [header, text] : headers)

@@ -246,7 +246,7 @@ std::optional<ScriptCall> AdmissionQueue::ScriptOf(const Request& request) const
     return ScriptCall{.script = MarkScript(),
                       .keys = {keys.Alert(mark.alert_id)},
                       .args = {mark.client_id, cancelled ? "cancelled" : "acknowledged",
-                               std::to_string(ToUnixMicros(mark.time)) + ' ' + mark.by}};
+                               MarkText(mark.time, mark.by)}};
   }
   return std::nullopt;
 }

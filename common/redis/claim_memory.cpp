@@ -15,7 +15,14 @@ std::string Flag(bool on) { return on ? "1" : "0"; }
 
 SteadyTime Soon() { return std::chrono::steady_clock::now() + kBatchLimit; }
 
-ScriptCall CallOf(const KnownTry& known, const Keys& keys, Micros first_look) {
+}  // namespace
+
+ScriptCall RestoreCall(const KnownTry& known, const Keys& keys, Micros first_look) {
+  if (known.mark)
+    return {.script = RemarkScript(),
+            .keys = {keys.Alert(known.name.alert_id())},
+            .args = {known.client_id, known.mark->acknowledged ? "acknowledged" : "cancelled",
+                     MarkText(known.time, known.mark->by), std::to_string(kLongestLife.count())}};
   const bool begun = known.receipt.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED;
   return {.script = RestoreScript(),
           .keys = {keys.Alert(known.name.alert_id()), keys.Sid(known.receipt.provider_sid()),
@@ -27,8 +34,6 @@ ScriptCall CallOf(const KnownTry& known, const Keys& keys, Micros first_look) {
                    known.receipt.provider_sid(), TextOf(Proof::kList), Flag(known.ended),
                    Flag(known.priced), std::to_string(first_look.count())}};
 }
-
-}  // namespace
 
 Result<StoreMemory> ClaimStoreMemory::Find() {
   const SteadyTime deadline = Soon();
@@ -46,11 +51,12 @@ Result<StoreMemory> ClaimStoreMemory::Find() {
 Status ClaimStoreMemory::Restore(const StoreMemory& memory, std::span<const KnownTry> tries) {
   const SteadyTime deadline = Soon();
   TOCSIN_TRY(Connection connection, server_.Connect(deadline));
-  TOCSIN_CHECK_OK(connection.Ask({"SCRIPT", "LOAD", RestoreScript().text}, deadline));
+  for (const Script* script : {&RestoreScript(), &RemarkScript()})
+    TOCSIN_CHECK_OK(connection.Ask({"SCRIPT", "LOAD", script->text}, deadline));
   Memory::Held held;
   held.epoch = memory.epoch;
   for (const KnownTry& known : tries)
-    Append(connection, CallOf(known, server_.keys(), first_look_), server_.keys(), held,
+    Append(connection, RestoreCall(known, server_.keys(), first_look_), server_.keys(), held,
            CallForm::kBySha);
   TOCSIN_TRY(const std::vector<Reply> replies, connection.Exchange(deadline));
   for (const Reply& reply : replies) {

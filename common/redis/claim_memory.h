@@ -24,4 +24,7 @@ class ClaimStoreMemory final : public ClaimMemory {
   const Micros first_look_;
 };
 
+// Tells the store what the log knows of a try.
+ScriptCall RestoreCall(const KnownTry& known, const Keys& keys, Micros first_look);
+
 }  // namespace tocsin::redis

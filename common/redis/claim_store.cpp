@@ -6,6 +6,7 @@
 #include "common/base/failpoint.h"
 #include "common/domain/doubt.h"
 #include "common/domain/folding.h"
+#include "common/redis/claim_memory.h"
 
 namespace tocsin::redis {
 namespace {
@@ -130,6 +131,11 @@ Result<std::optional<v1::Receipt>> ClaimStore::Settle(const DoubtRequest& reques
   if (reply.Text(0) == "open") return std::optional<v1::Receipt>();
   TOCSIN_TRY(v1::Receipt receipt, ParseReceipt(reply.Text(2)));
   return std::optional(std::move(receipt));
+}
+
+Status ClaimStore::Learn(const KnownTry& known) {
+  TOCSIN_CHECK_OK(server_.Run(RestoreCall(known, server_.keys(), first_look_)));
+  return {};
 }
 
 Result<std::optional<std::string>> ClaimStore::Work(const v1::TryName& name) {

@@ -22,6 +22,7 @@ class ClaimStore final : public Claims {
   Result<v1::Receipt> Keep(const v1::TryName& name, std::uint64_t fence,
                            const v1::Receipt& receipt) override;
   Result<std::optional<v1::Receipt>> Settle(const DoubtRequest& request) override;
+  Status Learn(const KnownTry& known) override;
   Result<std::optional<std::string>> Work(const v1::TryName& name) override;
   WallTime KnownSince() const override { return server_.KnownSince(); }
 

@@ -22,6 +22,10 @@ v1::Channel ChannelOf(const v1::Receipt& receipt) {
   return receipt.provider_sid().starts_with("CA") ? v1::CHANNEL_VOICE : v1::CHANNEL_SMS;
 }
 
+std::string MarkText(WallTime time, std::string_view by) {
+  return (std::to_string(ToUnixMicros(time)) + ' ').append(by);
+}
+
 std::string FieldsOf(const v1::TryName& name) {
   return std::to_string(name.step()) + "." + std::to_string(name.try_());
 }

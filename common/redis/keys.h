@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/time.h"
 #include "common/domain/doubt.h"
 #include "tocsin/v1/types.pb.h"
 
@@ -40,6 +41,9 @@ std::string TextOf(Proof proof);
 
 // Of an accepted try, by its SID; SMS without one.
 v1::Channel ChannelOf(const v1::Receipt& receipt);
+
+// A mark as the alert's hash keeps it: when, and by whom.
+std::string MarkText(WallTime time, std::string_view by);
 
 // "<step>.<try>": the fields of a try in its alert's hash; and with the alert's id before it.
 std::string FieldsOf(const v1::TryName& name);

@@ -33,6 +33,10 @@ const Script& RestoreScript() {
   static const Script script(script_texts::restore);
   return script;
 }
+const Script& RemarkScript() {
+  static const Script script(script_texts::remark);
+  return script;
+}
 const Script& OpenScript() {
   static const Script script(script_texts::open);
   return script;

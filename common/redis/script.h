@@ -24,6 +24,7 @@ const Script& KeepScript();
 const Script& SettleScript();
 const Script& WorkScript();
 const Script& RestoreScript();
+const Script& RemarkScript();
 const Script& OpenScript();
 const Script& NoteScript();
 const Script& TurnScript();

@@ -85,13 +85,17 @@ struct Consumers {
 
 Result<Consumers> StartConsumers(const Role& role, const Config& config, service::Runtime& runtime,
                                  const Topics& topics, SenderPool& pool, SenderPool& facts,
-                                 Relay& relay) {
+                                 const CallbackDesk& desk, Relay& relay) {
   const std::vector<std::string> lanes = topics.Lanes(role.channel);
   const auto to_pool = [lanes, &pool](IncomingRecord&& record, kafka::Done done) {
     const size_t lane = LaneOf(lanes, record.position.topic());
     return pool.Offer(lane, std::move(record), FinishOf(std::move(done)));
   };
-  const auto to_facts = [&facts](IncomingRecord&& record, kafka::Done done) {
+  const auto to_facts = [&facts, &desk](IncomingRecord&& record, kafka::Done done) {
+    if (!desk.Wants(record)) {
+      done();
+      return true;
+    }
     return facts.Offer(0, std::move(record), FinishOf(std::move(done)));
   };
   const auto to_relay = [&relay](IncomingRecord&& record, kafka::Done done) {
@@ -112,8 +116,8 @@ Result<Consumers> StartConsumers(const Role& role, const Config& config, service
              start(role.name + ".emergency", {lanes[0]}, kOfferToPool, to_pool));
   TOCSIN_TRY(consumers.other,
              start(role.name + ".other", {lanes.begin() + 1, lanes.end()}, kOfferToPool, to_pool));
-  TOCSIN_TRY(consumers.facts,
-             start(role.name + ".facts", {topics.Webhooks()}, kOfferToPool, to_facts));
+  TOCSIN_TRY(consumers.facts, start(role.name + ".facts", {topics.Webhooks(), topics.Events()},
+                                    kOfferToPool, to_facts));
   TOCSIN_TRY(consumers.relay, start("relay", std::move(delays), kOfferToRelay, to_relay));
   return consumers;
 }
@@ -243,7 +247,10 @@ int Serve(const Role& role, const Config& config, service::Runtime& runtime,
   const auto complain = [&](const Error& error) { runtime.NeighbourFailed(error); };
   const auto prepare = [&]() -> Status {
     TOCSIN_CHECK_OK(admin->EnsureTopics(topics.All(), kTopicLimit));
-    return redis.CheckServer();
+    const Status fit = redis.CheckServer();
+    // Emergencies go without it; one that is not fit is never used.
+    if (!fit && fit.error().code != ErrorCode::kRedisUnavailable) return fit;
+    return {};
   };
   if (!service::RetryUntil(stop.Token(), prepare, complain)) return 0;
 
@@ -259,7 +266,7 @@ int Serve(const Role& role, const Config& config, service::Runtime& runtime,
 
   DeliveryPipeline pipeline(role.channel,
                             {clock, runtime.registry(), consents, claims, pacer, vault,
-                             *line.carrier, *line.list, **producer, topics},
+                             *line.carrier, *line.list, **producer, history, topics},
                             DeliveryOf(role, config, runtime));
   const SenderPoolObserver observer = Observe(runtime.metrics(), role.name, complain);
   SenderPool pool(pipeline, config.pool, observer);
@@ -268,7 +275,7 @@ int Serve(const Role& role, const Config& config, service::Runtime& runtime,
   SenderPool facts([&desk](const IncomingRecord& record) { return desk.Take(record); },
                    {.senders = kFactTakers, .kept_for_emergency = 0}, observer);
   Relay relay(clock, **producer, topics);
-  auto consumers = StartConsumers(role, config, runtime, topics, pool, facts, relay);
+  auto consumers = StartConsumers(role, config, runtime, topics, pool, facts, desk, relay);
   if (!consumers) return telemetry::Explain(consumers.error());
   Reconciliation reconciliation(
       role.channel, {clock, runtime.registry(), open_tries, books, desk, **producer, topics},

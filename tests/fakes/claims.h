@@ -152,6 +152,36 @@ class FakeClaims final : public Claims, public OpenTries {
     return std::optional<v1::Receipt>();
   }
 
+  Status Learn(const KnownTry& known) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) return Down();
+    if (known.mark) {
+      marks_[known.name.alert_id()].insert(known.mark->acknowledged ? "ACKNOWLEDGED" : "CANCELLED");
+      return {};
+    }
+    Try& made = tries_[Key(known.name)];
+    made.ended = made.ended || known.ended;
+    made.priced = made.priced || known.priced;
+    if (known.receipt.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED) {
+      if (known.priced || made.state != State::kNeverBegun) return {};
+      made.state = State::kSending;
+      made.fence = 1;
+      made.began = known.time;
+      made.lease_end = known.lease_until;
+      return {};
+    }
+    const bool done = made.state == State::kDone;
+    if (done && (ProofOf(made.receipt) == Proof::kCertain ||
+                 ProofOf(known.receipt) <= ProofOf(made.receipt)))
+      return {};
+    made.state = State::kDone;
+    made.receipt = known.receipt;
+    if (known.receipt.outcome() != v1::RECEIPT_OUTCOME_ACCEPTED) return {};
+    sids_[known.receipt.provider_sid()] = {Key(known.name), ProofOf(known.receipt) == Proof::kList};
+    Enter(known.name, known.receipt);
+    return {};
+  }
+
   WallTime KnownSince() const override { return known_since; }
   WallTime known_since = WallTime::min();
 

@@ -24,6 +24,16 @@ class FakeRecordHistory final : public RecordHistory {
     return {};
   }
 
+  Status ReadTo(const v1::Position& last, WallTime from,
+                const std::function<void(const IncomingRecord&)>& fold) override {
+    for (const IncomingRecord& record : records)
+      if (record.position.topic() == last.topic() &&
+          record.position.partition() == last.partition() &&
+          record.position.offset() <= last.offset() && record.append_time >= from)
+        fold(record);
+    return {};
+  }
+
   Result<std::optional<IncomingRecord>> At(const v1::Position& position) override {
     for (const IncomingRecord& record : records)
       if (record.position.SerializeAsString() == position.SerializeAsString())

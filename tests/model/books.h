@@ -81,6 +81,7 @@ class Books {
   void ReadEvent(const IncomingRecord& record);
   void ReadWebhook(const IncomingRecord& record);
   void ConcludeTry(const TryBook& made);
+  bool LostItsGuess(const std::string& alert_id, const FoldedAlert& folded);
   void ConcludeAlert(const std::string& alert_id, AlertBook& alert, Dice& dice);
   void CompareFolds(const std::string& alert_id, const FoldedAlert& folded, std::vector<Fact> facts,
                     Dice& dice);

@@ -55,6 +55,7 @@ enum class Bug {
   kCarrierRepeats,       // the HTTP client sends a POST again when its connection dies
   kCallbackIgnored,      // answered, and not written
   kMarkIgnored,          // a cancelled alert goes on
+  kLogNotAsked,          // without the store, whoever says that it begins does
 };
 inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_view>>({
     {Bug::kNoClaim, "no_claim"},
@@ -73,6 +74,7 @@ inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_vie
     {Bug::kCarrierRepeats, "carrier_repeats"},
     {Bug::kCallbackIgnored, "callback_ignored"},
     {Bug::kMarkIgnored, "mark_ignored"},
+    {Bug::kLogNotAsked, "log_not_asked"},
 });
 
 }  // namespace tocsin::model

@@ -164,6 +164,10 @@ Result<std::optional<std::string>> ClaimsPort::Work(const v1::TryName& name) {
   return Ask([name](FakeClaims& store) { return store.Work(name); }, false);
 }
 
+Status ClaimsPort::Learn(const KnownTry& known) {
+  return Ask([known](FakeClaims& store) { return store.Learn(known); }, false);
+}
+
 Result<WallTime> ClaimsPort::TakeTurn(const std::string& sender, double units_per_second,
                                       unsigned segments, WallTime latest) {
   World& world = world_;
@@ -189,9 +193,10 @@ v1::Receipt CarrierPort::Doubt(const Dispatch& dispatch, bool taken) {
 
 v1::Receipt CarrierPort::Send(const Dispatch& dispatch, SteadyTime deadline) {
   const Faults& faults = world_.faults;
-  host_.MayFail();
+  // From here on nobody looks at a clock: a stop may make any POST late.
   world_.books.PostBegins(dispatch.name);
   world_.timeline.Tell(TryText(dispatch.name) + " is POSTed");
+  host_.MayFail();
   const auto limit = std::chrono::duration_cast<Micros>(deadline - world_.timeline.SteadyNow());
   const Micros way = world_.dice.Between(1ms, 200ms);
   if (world_.Strikes(faults.not_sent)) {
@@ -243,6 +248,18 @@ Result<std::vector<TakenEntry>> CarrierPort::ListTaken(const TakenQuery& query, 
 Status HistoryPort::Read(const std::vector<std::string>&, WallTime,
                          const std::function<void(const IncomingRecord&)>&, std::stop_token) {
   return Fail(ErrorCode::kInternal, "the model does not restore claims");
+}
+
+Status HistoryPort::ReadTo(const v1::Position& last, WallTime,
+                           const std::function<void(const IncomingRecord&)>& fold) {
+  host_.MayFail();
+  host_.Sleep(kHop);
+  const auto& records = world_.broker.At({last.topic(), last.partition()}).records;
+  const std::int64_t first = world_.bug == Bug::kLogNotAsked ? last.offset() : 0;
+  for (const IncomingRecord& record : records)
+    if (record.position.offset() >= first && record.position.offset() <= last.offset())
+      fold(record);
+  return {};
 }
 
 Result<std::optional<IncomingRecord>> HistoryPort::At(const v1::Position& position) {

@@ -62,6 +62,7 @@ class ClaimsPort final : public Claims, public Pacer {
                            const v1::Receipt& receipt) override;
   Result<std::optional<v1::Receipt>> Settle(const DoubtRequest& request) override;
   Result<std::optional<std::string>> Work(const v1::TryName& name) override;
+  Status Learn(const KnownTry& known) override;
   WallTime KnownSince() const override { return WallTime::min(); }
   Result<WallTime> TakeTurn(const std::string& sender, double units_per_second, unsigned segments,
                             WallTime latest) override;
@@ -95,6 +96,8 @@ class HistoryPort final : public RecordHistory {
   Status Read(const std::vector<std::string>& topics, WallTime from,
               const std::function<void(const IncomingRecord&)>& fold,
               std::stop_token stop) override;
+  Status ReadTo(const v1::Position& last, WallTime from,
+                const std::function<void(const IncomingRecord&)>& fold) override;
   Result<std::optional<IncomingRecord>> At(const v1::Position& position) override;
 
  private:

@@ -39,7 +39,7 @@ Process::Process(World& world, size_t number)
       history_(world, *this),
       pipeline_(v1::CHANNEL_SMS,
                 {world.timeline, registry_, consents_, claims_, claims_, world.vault, carrier_,
-                 carrier_, log_, world.topics},
+                 carrier_, log_, history_, world.topics},
                 {.owner = fmt::format("worker-{}", number), .retry = {}}),
       desk_(v1::CHANNEL_SMS, {world.timeline, claims_, log_, history_, world.topics}, {}),
       relay_(relay_clock_, log_, world.topics, Relay::Drive::kByHand) {}
@@ -117,6 +117,7 @@ void Process::Run(Fiber* fiber) {
 
 void Process::Assign(const Place& place) {
   Assigned& assigned = assigned_[place];
+  assigned.since = world_.timeline.Now();
   assigned.next = world_.broker.At(place).committed;
   PlanPoll(place);
 }
@@ -156,15 +157,21 @@ bool Process::Hand(const Place& place, Assigned& assigned, const IncomingRecord&
     if (!early) (*done)();
     Finished();
   };
-  const bool told = place.first == world_.topics.Webhooks();
+  const bool told =
+      place.first == world_.topics.Webhooks() || place.first == world_.topics.Events();
   const bool taken = relayed ? HandToRelay(IncomingRecord(record), finish)
                      : told  ? HandToDesk(IncomingRecord(record), finish)
-                             : HandToLane(IncomingRecord(record), finish);
+                             : HandToLane(Inherited(record, assigned), finish);
   if (taken && early) {
     (*done)();
     PlanCommit();
   }
   return taken;
+}
+
+IncomingRecord Process::Inherited(IncomingRecord record, const Assigned& assigned) {
+  record.inherited = record.append_time <= assigned.since;
+  return record;
 }
 
 bool Process::HandToLane(IncomingRecord&& record, std::function<void()> finish) {
@@ -177,6 +184,10 @@ bool Process::HandToLane(IncomingRecord&& record, std::function<void()> finish) 
 }
 
 bool Process::HandToDesk(IncomingRecord&& record, std::function<void()> finish) {
+  if (!desk_.Wants(record)) {
+    finish();
+    return true;
+  }
   if (at_desk_ == kDeskTakers) return false;
   ++at_desk_;
   Spawn([this, item = Item{std::move(record), std::move(finish)}] {

@@ -57,10 +57,12 @@ class Process final : public Host, public std::enable_shared_from_this<Process> 
         std::make_shared<kafka::PartitionProgress>();
     std::int64_t next = 0;
     std::int64_t begun = -1;
+    WallTime since{};
   };
 
   void Poll(const Place& place);
   bool Hand(const Place& place, Assigned& assigned, const IncomingRecord& record);
+  static IncomingRecord Inherited(IncomingRecord record, const Assigned& assigned);
   bool HandToLane(IncomingRecord&& record, std::function<void()> finish);
   bool HandToDesk(IncomingRecord&& record, std::function<void()> finish);
   bool HandToRelay(IncomingRecord&& record, std::function<void()> finish);

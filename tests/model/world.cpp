@@ -118,6 +118,7 @@ World::World(std::uint64_t seed, Bug planted) : dice(seed), bug(planted) {
   for (const bool emergency : {true, false})
     for (std::string& topic : topics.Delays(emergency)) worked.push_back(std::move(topic));
   worked.push_back(topics.Webhooks());
+  worked.push_back(topics.Events());
   for (const std::string& topic : worked)
     for (std::int32_t i = 0; i < Broker::kPartitions; ++i) places_.emplace_back(topic, i);
   broker.appended = [this](const IncomingRecord& record) {

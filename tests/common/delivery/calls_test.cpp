@@ -82,7 +82,7 @@ class CallsTest : public DeliveryFixture {
   FakeRecordHistory history;
   DeliveryPipeline calls{
       v1::CHANNEL_VOICE,
-      {clock, registry, consents, claims, pacer, vault, carrier, list, log, topics},
+      {clock, registry, consents, claims, pacer, vault, carrier, list, log, log_history, topics},
       {.owner = "test", .retry = {}}};
   CallbackDesk desk{v1::CHANNEL_VOICE, {clock, claims, log, history, topics}, {}};
 };

@@ -134,8 +134,14 @@ TEST(KnownTryTest, TellsOfBeginsEndsAndProofAndOfNothingElse) {
   changed.clear_provider_sid();
   changed.set_status(v1::TRY_STATUS_QUEUED);
   EXPECT_FALSE(KnownTryOf(event));
-  event.mutable_acknowledged();
-  EXPECT_FALSE(KnownTryOf(event));
+  changed.set_status(v1::TRY_STATUS_FAILED);
+  changed.set_next_due_us(event.time_us() + 7);  // the wait that followed is to follow again
+  EXPECT_EQ(KnownTryOf(event)->receipt.retry_after_us(), 7);
+  event.mutable_cancel_requested();
+  EXPECT_FALSE(KnownTryOf(event)->mark->acknowledged);
+  event.mutable_acknowledged()->set_by("api");
+  EXPECT_TRUE(KnownTryOf(event)->mark->acknowledged);
+  EXPECT_EQ(KnownTryOf(event)->mark->by, "api");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "common/domain/ids.h"
 #include "tests/fakes/carrier.h"
 #include "tests/fakes/claims.h"
+#include "tests/fakes/log_history.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/pacer.h"
 #include "tests/fakes/record_log.h"
@@ -91,10 +92,11 @@ class DeliveryFixture : public testing::Test {
   FakeCarrier carrier;
   FakeTakenList list;
   FakeRecordLog log;
+  LogHistory log_history{log};
   Topics topics;
   DeliveryPipeline pipeline{
       v1::CHANNEL_SMS,
-      {clock, registry, consents, claims, pacer, vault, carrier, list, log, topics},
+      {clock, registry, consents, claims, pacer, vault, carrier, list, log, log_history, topics},
       {.owner = "test", .retry = {}}};
 };
 

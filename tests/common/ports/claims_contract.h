@@ -394,6 +394,41 @@ TYPED_TEST_P(ClaimsContract, KeepsTheWorkOfTheNewestTryOfAStep) {
   EXPECT_FALSE(this->world.claims().Work(name)->has_value());
 }
 
+TYPED_TEST_P(ClaimsContract, LearnsWhatWasBegunAndHowItCameOutWithoutIt) {  // R4, R6
+  const ClaimRequest request = this->ARequest(this->AName());
+  const WallTime now = SystemClock().Now();
+  KnownTry known{.name = request.name,
+                 .client_id = "client",
+                 .time = now,
+                 .lease_until = now + std::chrono::hours(24 * 365),
+                 .receipt = {}};
+  ASSERT_TRUE(this->world.claims().Learn(known));
+  EXPECT_EQ(this->Take(request).state, Claim::State::kBusy);
+  known.lease_until = {};
+  known.receipt = this->Accepted(this->ASid());
+  ASSERT_TRUE(this->world.claims().Learn(known));
+  const Claim claim = this->Take(request);
+  EXPECT_EQ(claim.state, Claim::State::kDone);
+  EXPECT_EQ(claim.receipt.provider_sid(), known.receipt.provider_sid());
+}
+
+TYPED_TEST_P(ClaimsContract, LearnsThatAnAlertWasMarked) {  // R1
+  for (const bool acknowledged : {false, true}) {
+    const ClaimRequest request = this->ARequest(this->AName());
+    KnownTry known{.name = {},
+                   .client_id = "client",
+                   .time = SystemClock().Now(),
+                   .lease_until = {},
+                   .receipt = {},
+                   .mark = KnownMark{.acknowledged = acknowledged, .by = "api"}};
+    known.name.set_alert_id(request.name.alert_id());
+    ASSERT_TRUE(this->world.claims().Learn(known));
+    const Claim claim = this->Take(request);
+    EXPECT_EQ(claim.state, Claim::State::kStopped);
+    EXPECT_EQ(claim.receipt.reason(), acknowledged ? "ACKNOWLEDGED" : "CANCELLED");
+  }
+}
+
 TYPED_TEST_P(ClaimsContract, AnswersNothingOnceItsMemoryIsLost) {
   const ClaimRequest request = this->ARequest(this->AName());
   const Claim claim = this->Take(request);
@@ -418,6 +453,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     SharesOutEntriesAmongTwinsByCount, GivesAScarceEntryToOneTwinWhenTheTimeIsUp,
     GivesNoEntryAwayThatATwinMayJustBeMaking, NeverGivesAnEntryThatATryOwns,
     TakesAListsGuessBackForTheTryThatIsNamed, LetsAnAnswerSayMoreThanACallbackThatCameBeforeIt,
-    KeepsTheWorkOfTheNewestTryOfAStep, AnswersNothingOnceItsMemoryIsLost);
+    KeepsTheWorkOfTheNewestTryOfAStep, LearnsWhatWasBegunAndHowItCameOutWithoutIt,
+    LearnsThatAnAlertWasMarked, AnswersNothingOnceItsMemoryIsLost);
 
 }  // namespace tocsin

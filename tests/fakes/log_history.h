@@ -1,0 +1,48 @@
+// What a FakeRecordLog was given, read back, and records that are older than it.
+#pragma once
+
+#include "tests/fakes/record_history.h"
+#include "tests/fakes/record_log.h"
+
+namespace tocsin {
+
+// One partition: a record's offset is its place in the log.
+class LogHistory final : public RecordHistory {
+ public:
+  explicit LogHistory(const FakeRecordLog& log) : log_(log) {}
+
+  Status Read(const std::vector<std::string>& topics, WallTime from,
+              const std::function<void(const IncomingRecord&)>& fold,
+              std::stop_token stop) override {
+    return older.Read(topics, from, fold, std::move(stop));
+  }
+
+  Status ReadTo(const v1::Position& last, WallTime,
+                const std::function<void(const IncomingRecord&)>& fold) override {
+    if (unreadable) return Fail(ErrorCode::kKafkaUnavailable, "the log cannot be read");
+    const std::vector<OutgoingRecord> records = log_.Records();
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      if (records[i].topic != last.topic() || static_cast<std::int64_t>(i) > last.offset())
+        continue;
+      IncomingRecord record;
+      record.position.set_topic(last.topic());
+      record.position.set_offset(static_cast<std::int64_t>(i));
+      record.key = records[i].key;
+      record.value = records[i].value;
+      fold(record);
+    }
+    return {};
+  }
+
+  Result<std::optional<IncomingRecord>> At(const v1::Position& position) override {
+    return older.At(position);
+  }
+
+  FakeRecordHistory older;
+  bool unreadable = false;
+
+ private:
+  const FakeRecordLog& log_;
+};
+
+}  // namespace tocsin
