@@ -41,6 +41,22 @@ class GroupConsumerTest : public ClusterTest {
     return seen_.Wait([&](const auto& seen) { return seen.size() >= count; });
   }
 
+  // With a time stamp of its own.
+  void PublishAt(const std::string& topic, const std::string& value,
+                 std::chrono::system_clock::time_point time) {
+    rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", settings_.bootstrap.c_str(), nullptr, 0);
+    rd_kafka_t* const client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
+    const auto since = std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch();
+    EXPECT_EQ(rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic.c_str()),
+                                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
+                                RD_KAFKA_V_TIMESTAMP(since.count()), RD_KAFKA_V_END),
+              RD_KAFKA_RESP_ERR_NO_ERROR);
+    EXPECT_EQ(rd_kafka_flush(client, 30'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_destroy(client);
+  }
+
   // As retention does.
   void DeleteRecordsBefore(const std::string& topic, std::int32_t partition, std::int64_t offset) {
     rd_kafka_conf_t* const conf = rd_kafka_conf_new();
@@ -89,6 +105,21 @@ TEST_F(GroupConsumerTest, ReadsAgainFromTheFirstUnfinishedRecordAfterARestart) {
   const auto seen = seen_.Get();
   EXPECT_EQ(seen.size(), 7U);  // 4 … 10
   EXPECT_FALSE(seen.contains("3"));
+}
+
+TEST_F(GroupConsumerTest, SaysWhichRecordsWereThereBeforeIt) {  // R6
+  const std::string topic = CreateTopic("lane", 1);
+  PublishNumbers(topic, 0, 1);
+  PublishAt(topic, "later", std::chrono::system_clock::now() + std::chrono::minutes(1));
+  Watched<std::map<std::string, bool>> inherited;
+  const auto consumer = Start(Options(topic), [&](IncomingRecord&& record, Done done) {
+    inherited.Edit([&](auto& all) { all[record.value] = record.inherited; });
+    done();
+    return true;
+  });
+  ASSERT_TRUE(inherited.Wait([](const auto& all) { return all.size() == 2; }));
+  EXPECT_TRUE(inherited.Get()["0"]);
+  EXPECT_FALSE(inherited.Get()["later"]);
 }
 
 TEST_F(GroupConsumerTest, StopsWhenTheLogNoLongerHasItsPosition) {

@@ -50,6 +50,23 @@ TEST_F(LogReaderTest, EndsWhenItIsStopped) {
   EXPECT_EQ(read, 1);
 }
 
+TEST_F(LogReaderTest, ReadsAPartitionUpToARecord) {  // R6
+  const std::string topic = CreateTopic("upto", 2);
+  PublishNumbers(topic, 0, 40);
+  v1::Position last;
+  last.set_topic(topic);
+  last.set_partition(1);
+  last.set_offset(3);
+  LogReader reader(settings_, {});
+  std::vector<std::int64_t> read;
+  const Status whole = reader.ReadTo(last, WallTime(), [&](const IncomingRecord& record) {
+    EXPECT_EQ(record.position.partition(), 1);
+    read.push_back(record.position.offset());
+  });
+  EXPECT_TRUE(whole) << whole.error().message;
+  EXPECT_THAT(read, testing::ElementsAre(0, 1, 2, 3));
+}
+
 TEST_F(LogReaderTest, GivesTheRecordAtAPosition) {
   const std::string topic = CreateTopic("one", 1);
   PublishNumbers(topic, 0, 5);
