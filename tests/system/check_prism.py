@@ -17,7 +17,7 @@ EMERGENCY_NUMBER = "+15017122662"  # scripts/lib/services.sh
 VOICE = 2  # CHANNEL_VOICE
 DELIVERED, LANDLINE = "+15558675309", "+15005550009"
 SHORT_WAITS = {"TOCSIN_TWILIO_POST_LIMIT": "5s", "TOCSIN_LEASE": "10s", "TOCSIN_DOUBT_FIRST_LOOK": "300ms",
-               "TOCSIN_DOUBT_LIMIT": "20s"}
+               "TOCSIN_DOUBT_LIMIT": "20s", "TOCSIN_VOICE_CALLS": "1"}
 
 
 @pytest.fixture(scope="module")
