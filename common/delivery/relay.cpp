@@ -50,7 +50,7 @@ bool Relay::Offer(IncomingRecord&& record, Finish finish) {
   if (line.held >= (shortest ? kHeldOfShortest : kHeldOfLonger)) return false;
   const WallTime moves_on = MovesOn(*tier, record.append_time, work);
   auto* const item = new Item{moves_on, order_++, std::move(record), std::move(finish), line};
-  if (!shortest && line.held > 0)
+  if (!shortest && line.held >= kUnderWayOfLonger)
     line.behind.push_back(item);
   else
     waiting_.push(item);

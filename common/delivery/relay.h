@@ -30,11 +30,13 @@ class Relay {
   enum class Drive { kOwnThread, kByHand };
 
   // Of a partition of the shortest tier this many records are held at once, so that each leaves at
-  // its own due time. The others fall due in the order they came: of those one is under way at a
-  // time, so that none overtakes and a kill repeats little; the next stand ready behind it, for a
-  // crowd that waits for one moment must not wait until refused records are offered again (25 ms).
+  // its own due time. The others fall due in the order they came: of those a few are under way at a
+  // time, so that a kill repeats little and a crowd that waits for one moment need not wait for a
+  // report each; the next stand ready behind them, for what is refused is offered again only after
+  // 25 ms.
   static constexpr size_t kHeldOfShortest = 10'000;
   static constexpr size_t kHeldOfLonger = 128;
+  static constexpr size_t kUnderWayOfLonger = 32;
 
   Relay(const Clock& clock, RecordLog& log, const Topics& topics, Drive drive = Drive::kOwnThread);
   ~Relay();  // as Stop()
@@ -61,7 +63,7 @@ class Relay {
   // What is held of one partition.
   struct Line {
     size_t held = 0;
-    std::deque<Item*> behind;  // the head, in a longer tier: there one moves at a time
+    std::deque<Item*> behind;  // those under way, in a longer tier
   };
   struct Item {
     WallTime moves_on;

@@ -99,6 +99,35 @@ TEST_F(RelayTest, HoldsOnlyTheFirstRecordsOfALongTier) {
   ASSERT_TRUE(finished.WaitFor(1));
 }
 
+// Reports take a while on a real log; of a longer tier some records are under way meanwhile. R3
+TEST_F(RelayTest, ACrowdOfALongTierDoesNotWaitForAReportEach) {
+  ManualClock time;
+  std::vector<std::function<void()>> reports;
+  class SlowLog final : public RecordLog {
+   public:
+    explicit SlowLog(std::vector<std::function<void()>>& reports) : reports_(reports) {}
+    void Publish(OutgoingRecord, std::function<void(const PublishReport&)> report) override {
+      reports_.emplace_back([report] { report({PublishOutcome::kPersisted, {}, {}}); });
+    }
+
+   private:
+    std::vector<std::function<void()>>& reports_;
+  } slow(reports);
+  Relay relay(time, slow, topics, Relay::Drive::kByHand);
+  for (size_t i = 0; i < Relay::kHeldOfLonger; ++i) {
+    IncomingRecord record = Due(Micros(0), "tocsin.delay.other.1m");
+    record.append_time = time.Now() - std::chrono::hours(1);
+    ASSERT_TRUE(relay.Offer(std::move(record), finished.One()));
+  }
+  size_t rounds = 0;
+  for (; finished.Count() < static_cast<int>(Relay::kHeldOfLonger); ++rounds) {
+    relay.MoveDue();
+    EXPECT_LE(reports.size(), Relay::kUnderWayOfLonger);
+    for (auto& report : std::exchange(reports, {})) report();
+  }
+  EXPECT_EQ(rounds, Relay::kHeldOfLonger / Relay::kUnderWayOfLonger);
+}
+
 // A consumer offers what was refused every 25 ms; ten thousand records wait for one moment.
 TEST_F(RelayTest, LetsACrowdThatWaitsForOneMomentLeaveWithinTwoSeconds) {  // A5, R3
   constexpr int kPartitions = 3;
