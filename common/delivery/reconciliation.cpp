@@ -39,17 +39,33 @@ Result<size_t> Reconciliation::Run(const std::function<bool(Micros)>& pause) {
   observer_.run(tries.open);
   const Micros between(static_cast<std::int64_t>(1e6 / settings_.questions_per_second));
   size_t looked = 0;
+  size_t failures = 0;  // in a row
   for (const OpenTry& open : tries.due) {
     if (looked > 0 && !pause(between)) break;
-    TOCSIN_TRY(const std::optional<BookEntry> books, Ask(open));
+    ++looked;
+    const Result<std::optional<BookEntry>> books = Ask(open);
+    if (!books) {
+      TOCSIN_CHECK_OK(Defer(open));
+      if (++failures == kFailuresInARow) return Fail(books.error());
+      observer_.failed(books.error());
+      continue;
+    }
+    failures = 0;
     const Reconciled found =
-        Reconcile(channel_, open, books, settings_.schedule, parts_.clock.Now());
+        Reconcile(channel_, open, *books, settings_.schedule, parts_.clock.Now());
     TOCSIN_CHECK_OK(Publish(open, found));
     TOCSIN_CHECK_OK(parts_.open.Note(channel_, open.name, found));
     observer_.found(found.finding);
-    ++looked;
   }
   return looked;
+}
+
+// The books of one account may be closed to us for long: its tries must not keep the others
+// waiting.
+Status Reconciliation::Defer(const OpenTry& open) {
+  Reconciled later;
+  later.again = parts_.clock.Now() + kAfterFailure;
+  return parts_.open.Note(channel_, open.name, later);
 }
 
 // Nothing where there is nothing to ask, or nobody.

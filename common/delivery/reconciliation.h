@@ -19,7 +19,9 @@ namespace tocsin {
 constexpr size_t kTriesPerRun = 100;
 constexpr std::chrono::seconds kBooksLimit{5};  // one question to the carrier
 constexpr Micros kBetweenRuns =
-    std::chrono::seconds(5);  // when the last one found less than it may
+    std::chrono::seconds(5);                      // when the last one found less than it may
+constexpr size_t kFailuresInARow = 3;             // then a run ends
+constexpr std::chrono::minutes kAfterFailure{1};  // a try whose books did not answer is asked again
 
 struct ReconciliationSettings {
   ReconcileSchedule schedule{};
@@ -61,6 +63,7 @@ class Reconciliation {
 
  private:
   Result<std::optional<BookEntry>> Ask(const OpenTry& open);
+  Status Defer(const OpenTry& open);
   Status Publish(const OpenTry& open, const Reconciled& found);
 
   const v1::Channel channel_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ class FakeCarrierBooks final : public CarrierBooks {
   Result<std::optional<BookEntry>> Find(const Account&, const std::string& sid,
                                         SteadyTime) override {
     asked.push_back(sid);
-    if (unreadable) return Fail(ErrorCode::kTwilioApiError, "the books cannot be read");
+    if (unreadable || unreadable_sids.contains(sid))
+      return Fail(ErrorCode::kTwilioApiError, "the books cannot be read");
     const auto found = entries.find(sid);
     if (found == entries.end()) return std::optional<BookEntry>();
     return std::optional(found->second);
@@ -24,6 +26,7 @@ class FakeCarrierBooks final : public CarrierBooks {
   std::map<std::string, BookEntry> entries;  // by SID
   std::vector<std::string> asked;
   bool unreadable = false;
+  std::set<std::string> unreadable_sids;
 };
 
 }  // namespace tocsin

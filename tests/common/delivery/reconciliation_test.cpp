@@ -184,15 +184,36 @@ TEST_F(ReconciliationTest, GivesAPriceUpThatNeverComes) {
 }
 
 TEST_F(ReconciliationTest, LeavesTheRestOfARunWhenTwilioDoesNotAnswer) {
-  Sent();
-  Sent("SM0000000000000000000000000000000b");
+  for (const char last : {'a', 'b', 'c', 'd'})
+    Sent("SM0000000000000000000000000000000" + std::string(1, last));
   books.unreadable = true;
   clock.Advance(minutes(10));
   EXPECT_EQ(reconciliation.Run([](Micros) { return true; }).error().code,
             ErrorCode::kTwilioApiError);
-  EXPECT_THAT(books.asked, SizeIs(1));
+  EXPECT_THAT(books.asked, SizeIs(kFailuresInARow));
   books.unreadable = false;
+  EXPECT_EQ(Run(), 1u);
+  clock.Advance(kAfterFailure);
+  EXPECT_EQ(Run(), kFailuresInARow);
+}
+
+TEST_F(ReconciliationTest, AnAccountThatDoesNotAnswerHoldsUpNoOther) {  // S3
+  const std::string closed = "SM0000000000000000000000000000000a";
+  const std::string open = "SM0000000000000000000000000000000b";
+  Sent(closed);
+  Sent(open);
+  books.unreadable_sids.insert(closed);
+  books.entries[open] = {.status = "delivered",
+                         .code = 0,
+                         .segments = 1,
+                         .price = {},
+                         .answered_by = {},
+                         .duration_seconds = -1,
+                         .updated = std::chrono::floor<seconds>(clock.Now())};
+  clock.Advance(minutes(10));
   EXPECT_EQ(Run(), 2u);
+  EXPECT_EQ(Last().try_changed().provider_sid(), open);
+  EXPECT_EQ(Last().try_changed().status(), v1::TRY_STATUS_DELIVERED);
 }
 
 TEST_F(ReconciliationTest, KeepsToItsRateAndToTheLengthOfARun) {
