@@ -71,6 +71,7 @@ class GroupConsumer::Impl final : public Member {
       mutex_;  // guards the vector against Gauges() and Owns(); the thread alone writes
   std::vector<std::unique_ptr<Partition>> partitions_;
   size_t refused_ = 0;  // partitions with refused records
+  size_t turn_ = 0;     // the partition whose refused record is offered first
 };
 
 void GroupConsumer::Impl::Run() {
@@ -121,15 +122,24 @@ bool GroupConsumer::Impl::Offer(Partition& partition, IncomingRecord& record) {
   return take_(std::move(record), Done(partition.progress, offset));
 }
 
+// One of each partition in turn, so that none waits for the backlog of another; the next time goes
+// on behind the last that was taken.
 void GroupConsumer::Impl::OfferAgain() {
-  for (const auto& partition : partitions_) {
-    auto& refused = partition->refused;
-    const bool any = !refused.empty();
-    while (!hold_ && !Stopping() && !refused.empty() && Offer(*partition, refused.front()))
+  bool taken = true;
+  while (taken && !hold_ && !Stopping()) {
+    taken = false;
+    const size_t first = turn_;
+    for (size_t i = 0; i < partitions_.size(); ++i) {
+      const size_t at = (first + i) % partitions_.size();
+      auto& refused = partitions_[at]->refused;
+      if (refused.empty() || !Offer(*partitions_[at], refused.front())) continue;
       refused.pop_front();
-    if (any && refused.empty()) --refused_;
-    SettleFlow(*partition);
+      if (refused.empty()) --refused_;
+      turn_ = at + 1;
+      taken = true;
+    }
   }
+  for (const auto& partition : partitions_) SettleFlow(*partition);
 }
 
 // Pauses and resumes as the marks and PauseAll() ask. Only what was paused here is resumed.
