@@ -10,12 +10,20 @@
 #include "common/domain/log_claim.h"
 
 namespace tocsin {
+namespace {
+
+std::string PositionText(const v1::Position& position) {
+  return position.topic() + '/' + std::to_string(position.partition()) + '/' +
+         std::to_string(position.offset());
+}
+
+}  // namespace
 
 bool CallbackDesk::Wants(const IncomingRecord& record) const {
   if (record.position.topic() != parts_.topics.Events()) return true;
   v1::Event event;
-  return event.ParseFromString(record.value) && event.channel() == channel_ &&
-         MayBeUnknownToStore(event);
+  if (!event.ParseFromString(record.value) || !MayBeUnknownToStore(event)) return false;
+  return event.channel() == channel_ || event.channel() == v1::CHANNEL_UNSPECIFIED;
 }
 
 Result<Passage> CallbackDesk::Take(const IncomingRecord& record) {
@@ -26,9 +34,18 @@ Result<Passage> CallbackDesk::Take(const IncomingRecord& record) {
       parts_.claims.Keep(callback.try_(), 0, ProvenByCallback(callback));
   // Another try's SID, or none: Twilio contradicts itself, and the audit keeps what it said.
   if (!kept && kept.error().code != ErrorCode::kRedisUnavailable) return Passage::kNoted;
-  if (!kept) return Fail(kept.error());
+  if (!kept) {
+    // What follows from an emergency's failure does not wait for the store; that it was taken does.
+    if (IsEmergency(callback) && hurried_.Put(PositionText(record.position), true))
+      TOCSIN_CHECK_OK(TryAgain(record, callback));
+    return Fail(kept.error());
+  }
   if (kept->outcome() == v1::RECEIPT_OUTCOME_ACCEPTED) TOCSIN_CHECK_OK(TryAgain(record, callback));
   return Passage::kNoted;
+}
+
+bool CallbackDesk::IsEmergency(const v1::WebhookRecord& callback) const {
+  return callback.work().topic() == parts_.topics.Lane(channel_, v1::ALERT_CLASS_EMERGENCY);
 }
 
 Result<Passage> CallbackDesk::Learn(const IncomingRecord& record) {
@@ -49,8 +66,9 @@ bool CallbackDesk::Concerns(const v1::WebhookRecord& callback) const {
 // From the store, or from the log where the callback's token says it stands.
 Result<std::optional<v1::WorkRecord>> CallbackDesk::WorkOf(const v1::WebhookRecord& callback) {
   v1::WorkRecord work;
-  TOCSIN_TRY(const std::optional<std::string> kept, parts_.claims.Work(callback.try_()));
-  if (kept && work.ParseFromString(*kept)) return std::optional(std::move(work));
+  const Result<std::optional<std::string>> kept = parts_.claims.Work(callback.try_());
+  if (!kept && !IsEmergency(callback)) return Fail(kept.error());
+  if (kept && *kept && work.ParseFromString(**kept)) return std::optional(std::move(work));
   TOCSIN_TRY(const std::optional<IncomingRecord> record, parts_.history.At(callback.work()));
   if (!record || !work.ParseFromString(record->value) ||
       TryText(work.try_()) != TryText(callback.try_()))

@@ -7,6 +7,7 @@
 
 #include "common/base/result.h"
 #include "common/delivery/pipeline.h"
+#include "common/delivery/recent.h"
 #include "common/domain/settlement.h"
 #include "common/domain/topics.h"
 #include "common/ports/claims.h"
@@ -20,8 +21,8 @@ namespace tocsin {
 // known of its try is gone by then.
 constexpr std::chrono::hours kCallbackLife{30 * 24};
 
-// Takes records of the webhooks and the events topic, of one channel. Holds nothing between
-// records; safe to call from several threads. The parts it is given must outlive it.
+// Takes records of the webhooks and the events topic, of one channel. Safe to call from several
+// threads. The parts it is given must outlive it.
 class CallbackDesk {
  public:
   struct Parts {
@@ -51,11 +52,13 @@ class CallbackDesk {
  private:
   Result<Passage> Learn(const IncomingRecord& record);
   bool Concerns(const v1::WebhookRecord& callback) const;
+  bool IsEmergency(const v1::WebhookRecord& callback) const;
   Result<std::optional<v1::WorkRecord>> WorkOf(const v1::WebhookRecord& callback);
 
   const v1::Channel channel_;
   const Parts parts_;
   const RetryPolicy retry_;
+  Recent<bool> hurried_{1000};  // records whose next try was published while the store was away
 };
 
 }  // namespace tocsin

@@ -4,27 +4,24 @@
 
 #include "common/base/failpoint.h"
 #include "common/delivery/outgoing.h"
-#include "common/domain/known_try.h"
-#include "common/domain/log_claim.h"
+#include "common/domain/ids.h"
 
 namespace tocsin {
 namespace {
 
-constexpr size_t kMaxUnparsed = 1 << 20;  // what a dead letter keeps of a record it cannot read
+// What a dead letter keeps of a record it cannot read; with it, it still fits into a message.
+constexpr size_t kMaxUnparsed = 900'000;
 
 // How long work waits whose claims are still being restored, before it asks again.
 constexpr Micros kUntilKnown = std::chrono::seconds(2);
 
-// How far the clocks of those who write the log may be apart.
-constexpr Micros kClockGrain = std::chrono::minutes(1);
+// Of the time before a POST must begin, what is left when the log was asked.
+constexpr Micros kAfterLog = std::chrono::milliseconds(500);
 
 // A turn this near is taken at once: a trip through the relay costs more.
 constexpr Micros kAtOnce = std::chrono::milliseconds(20);
 
 bool IsEmergency(const v1::WorkRecord& work) { return work.class_() == v1::ALERT_CLASS_EMERGENCY; }
-
-// No store granted it: its begin in the log decides.
-bool IsByLog(const Claim& claim) { return claim.fence == 0; }
 
 // What a failpoint makes of a publish.
 Result<std::vector<v1::Position>> NotPublished() {
@@ -74,17 +71,21 @@ DeliveryPipeline::DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySet
       settings_(std::move(settings)),
       look_({parts.clock, parts.claims, parts.vault, parts.list, settings_.list_failed},
             settings_.retry.doubt),
-      store_(parts.clock.SteadyNow()) {}
+      claims_({parts.clock, parts.claims, parts.log, parts.history, parts.topics}, settings_.owner,
+              settings_.lease) {}
 
 Result<Passage> DeliveryPipeline::Deliver(const IncomingRecord& record) {
   Try attempt{record, {}, parts_.registry.Now()};
   if (!attempt.work.ParseFromString(record.value) || attempt.work.channel() != channel_)
     return BuryUnreadable(record);
-  const bool may_go_by_log = IsEmergency(attempt.work) && attempt.work.kind() == v1::WORK_KIND_TRY;
-  if (!IsKnown(attempt.work) && !may_go_by_log)
+  const bool is_try = attempt.work.kind() == v1::WORK_KIND_TRY;
+  if (const auto unkept = unkept_.Find(TryText(attempt.work.try_())); unkept && is_try)
+    return RecordUnkept(attempt, *unkept);
+  const bool may_go_by_log = is_try && IsEmergency(attempt.work);
+  if (!claims_.Knows(attempt.work) && !may_go_by_log)
     return Wait(attempt, parts_.clock.Now() + kUntilKnown);
   if (attempt.work.kind() == v1::WORK_KIND_SETTLE) return Look(attempt);
-  if (attempt.work.kind() != v1::WORK_KIND_TRY) return BuryUnreadable(record);
+  if (!is_try) return BuryUnreadable(record);
   const Clearance clearance =
       Clear(attempt.work, *attempt.registry, parts_.consents, parts_.clock.Now());
   if (const auto* not_yet = std::get_if<NotYet>(&clearance)) return Wait(attempt, not_yet->due);
@@ -128,30 +129,17 @@ Result<Passage> DeliveryPipeline::Look(Try& attempt) {
   return Passage::kLooksAgain;
 }
 
-// Else the store may have forgotten that the try was begun.
-bool DeliveryPipeline::IsKnown(const v1::WorkRecord& work) const {
-  return KnownFrom(work) >= parts_.claims.KnownSince();
-}
-
 // The verdict goes through the claim: an end takes effect only if the try was never begun.
 Result<Passage> DeliveryPipeline::End(Try& attempt, const v1::Receipt& verdict) {
-  if (!IsKnown(attempt.work)) return Wait(attempt, parts_.clock.Now() + kUntilKnown);
-  const Result<Claim> claim = TakeClaim(attempt, verdict);
+  if (!claims_.Knows(attempt.work)) return Wait(attempt, parts_.clock.Now() + kUntilKnown);
+  const Result<Claim> claim = claims_.Take(attempt.work, attempt.record.value, verdict);
   if (!claim) return WaitForStore(attempt, claim.error());
   return FollowClaim(attempt, *claim);
 }
 
-// Whether the store is silent, and has been for a while.
-bool DeliveryPipeline::StaysAway(const Error& error) {
-  if (error.code != ErrorCode::kRedisUnavailable) return false;
-  const SteadyTime now = parts_.clock.SteadyNow();
-  store_.WasSilent(now);
-  return store_.SilentFor(kStoreAway, now);
-}
-
 // What cannot go without the store must not keep a sender from an emergency that can.
 Result<Passage> DeliveryPipeline::WaitForStore(Try& attempt, const Error& error) {
-  if (!StaysAway(error) || !IsEmergency(attempt.work)) return Fail(error);
+  if (!claims_.IsAway(error) || !IsEmergency(attempt.work)) return Fail(error);
   return Wait(attempt, parts_.clock.Now() + kUntilKnown);
 }
 
@@ -187,22 +175,23 @@ Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) 
   return Begin(attempt, cleared, std::move(content));
 }
 
-// By the store, or, for an emergency that it cannot answer for, by the log.
 Result<Passage> DeliveryPipeline::Begin(Try& attempt, const ClearedTry& cleared,
                                         v1::Content content) {
-  const SteadyTime before = parts_.clock.SteadyNow();
-  TOCSIN_TRY(const Claim claim, ClaimFor(attempt));
+  const SteadyTime post_by = parts_.clock.SteadyNow() + settings_.lease - settings_.post_limit;
+  TOCSIN_TRY(const Claim claim, claims_.TakeToSend(attempt.work, attempt.record.value));
   if (claim.state != Claim::State::kGranted) return FollowClaim(attempt, claim);
   if (TOCSIN_FAILS_AT("claim")) return Fail(ErrorCode::kRedisUnavailable, "failpoint");
-  const Result<v1::Position> begun = TellBegin(attempt, cleared.sender(), claim);
+  const Result<v1::Position> begun =
+      claims_.TellBegin(attempt.record, attempt.work, cleared.sender(), claim);
   if (!begun) return GiveBack(attempt, claim, begun.error());
-  if (LogMayKnowMore(attempt, claim)) {
-    const Result<LogClaim> told = AskLog(attempt, claim, *begun);
-    if (!told) return GiveBack(attempt, claim, told.error());
-    if (told->verdict() != LogClaim::Verdict::kOurs) return FollowLog(attempt, claim, *told);
+  if (claims_.LogMayKnowMore(attempt.record, attempt.work, claim)) {
+    const Result<LogClaim> told = claims_.AskLog(attempt.work, claim, *begun, post_by - kAfterLog);
+    if (!told && !claims_.StoreSuffices(claim)) return GiveBack(attempt, claim, told.error());
+    if (told && told->verdict() != LogClaim::Verdict::kOurs)
+      return FollowLog(attempt, claim, *told);
   }
   // The store and the log may have kept this thread waiting for long.
-  if (parts_.clock.SteadyNow() - before > settings_.lease - settings_.post_limit ||
+  if (parts_.clock.SteadyNow() > post_by ||
       parts_.clock.Now() >= FromUnixMicros(attempt.work.not_after_us()))
     return GiveBack(attempt, claim,
                     {ErrorCode::kOverloaded,
@@ -210,65 +199,18 @@ Result<Passage> DeliveryPipeline::Begin(Try& attempt, const ClearedTry& cleared,
   return Post(attempt, cleared, claim, std::move(content));
 }
 
-Result<Claim> DeliveryPipeline::ClaimFor(const Try& attempt) {
-  Claim by_log;
-  by_log.state = Claim::State::kGranted;
-  by_log.began = parts_.clock.Now();
-  if (!IsKnown(attempt.work)) return by_log;
-  Result<Claim> taken = TakeClaim(attempt, std::nullopt);
-  if (taken) store_.Answered(parts_.clock.SteadyNow());
-  if (taken || !StaysAway(taken.error()) || !IsEmergency(attempt.work)) return taken;
-  return by_log;
-}
-
-Result<v1::Position> DeliveryPipeline::TellBegin(const Try& attempt, const Sender& sender,
-                                                 const Claim& claim) {
-  const std::int64_t began_us = ToUnixMicros(claim.began);
-  v1::Event started = TryStarted(attempt.work, began_us, began_us + settings_.lease.count(),
-                                 sender.id, sender.account_sid);
-  if (IsByLog(claim)) started.mutable_try_changed()->set_remark(std::string(kBegunByLog));
-  std::vector<OutgoingRecord> said;
-  said.push_back(RecordMaker(parts_.topics, attempt.record).Of(parts_.topics.Events(), started));
-  auto published = TOCSIN_FAILS_AT("started_produce") ? NotPublished()
-                                                      : parts_.log.PublishAndWait(std::move(said));
-  if (TOCSIN_FAILS_AT("started_report")) published = NotPublished();
-  if (!published) return Fail(published.error());
-  return std::move(published->front());
-}
-
-// Nothing left the house: the store may grant the try again.
 Result<Passage> DeliveryPipeline::GiveBack(const Try& attempt, const Claim& claim, Error why) {
-  if (!IsByLog(claim)) TOCSIN_CHECK_OK(parts_.claims.Release(attempt.work.try_(), claim.fence));
+  TOCSIN_CHECK_OK(claims_.GiveBack(attempt.work, claim));
   return Fail(std::move(why));
 }
 
-// What was begun while the store was away may not have been told to it yet.
-bool DeliveryPipeline::LogMayKnowMore(const Try& attempt, const Claim& claim) const {
-  return IsByLog(claim) || (IsEmergency(attempt.work) &&
-                            (attempt.record.inherited ||
-                             !store_.AnsweredFor(kStoreTrusted, parts_.clock.SteadyNow())));
-}
-
-Result<LogClaim> DeliveryPipeline::AskLog(const Try& attempt, const Claim& claim,
-                                          const v1::Position& begun) {
-  LogClaim told(attempt.work.try_(), begun,
-                IsByLog(claim) ? LogClaim::Begins::kAll : LogClaim::Begins::kByLog);
-  TOCSIN_CHECK_OK(parts_.history.ReadTo(begun, KnownFrom(attempt.work) - kClockGrain,
-                                        [&told](const IncomingRecord& record) {
-                                          v1::Event event;
-                                          if (event.ParseFromString(record.value))
-                                            told.Apply(event, record.position);
-                                        }));
-  if (told.verdict() == LogClaim::Verdict::kUnread)
-    return Fail(ErrorCode::kKafkaUnavailable, "the begin of a try was not read back");
-  return told;
-}
-
-// A claim of ours stays as it is meanwhile, so that the store grants the try to nobody else.
+// A claim of ours stays meanwhile, so that the store grants the try to nobody else; but when the
+// other began, it is to know.
 Result<Passage> DeliveryPipeline::FollowLog(Try& attempt, const Claim& claim,
                                             const LogClaim& told) {
   v1::Receipt receipt = told.receipt();
   if (told.verdict() == LogClaim::Verdict::kBegun) {
+    if (!IsByLog(claim)) TOCSIN_CHECK_OK(claims_.TellStore(attempt.work, told));
     if (told.lease_until() > parts_.clock.Now()) return Wait(attempt, told.lease_until());
     receipt = DoubtOf(attempt, told.began());
   }
@@ -280,18 +222,6 @@ Result<Passage> DeliveryPipeline::FollowLog(Try& attempt, const Claim& claim,
   return Record(attempt, receipt);
 }
 
-Result<Claim> DeliveryPipeline::TakeClaim(const Try& attempt, std::optional<v1::Receipt> verdict) {
-  const v1::WorkRecord& work = attempt.work;
-  return parts_.claims.Take({.name = work.try_(),
-                             .client_id = work.client_id(),
-                             .owner = settings_.owner,
-                             .lease = settings_.lease,
-                             .end = std::move(verdict),
-                             .work = attempt.record.value,
-                             .twins = TwinsOf(work),
-                             .not_after = FromUnixMicros(work.not_after_us())});
-}
-
 // What is known of the try already decides.
 Result<Passage> DeliveryPipeline::FollowClaim(Try& attempt, const Claim& claim) {
   switch (claim.state) {
@@ -299,18 +229,25 @@ Result<Passage> DeliveryPipeline::FollowClaim(Try& attempt, const Claim& claim) 
     case Claim::State::kDone:
     case Claim::State::kStopped: return Record(attempt, claim.receipt);
     case Claim::State::kBusy: return Wait(attempt, parts_.clock.Now() + claim.lease_left);
-    case Claim::State::kLapsed: {
-      TOCSIN_TRY(const v1::Receipt stands,
-                 parts_.claims.Keep(attempt.work.try_(), 0, DoubtOf(attempt, claim.began)));
-      if (stands.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED)  // its holder came back meanwhile
-        return Fail(ErrorCode::kOverloaded, "the try changed hands; asking again");
-      return Record(attempt, stands);
-    }
+    case Claim::State::kLapsed: return FollowLapsed(attempt, claim);
   }
   return Fail(ErrorCode::kInternal, "a verdict was granted a POST");
 }
 
-// Its holder never said what came of it.
+// Its holder never said what came of it. One that died before it told of its begin made no POST.
+Result<Passage> DeliveryPipeline::FollowLapsed(Try& attempt, const Claim& claim) {
+  TOCSIN_TRY(const bool begun, claims_.WasBegun(attempt.work, claim));
+  if (!begun)
+    return GiveBack(
+        attempt, claim,
+        {ErrorCode::kOverloaded, "the try was claimed and never begun; taking it anew"});
+  TOCSIN_TRY(const v1::Receipt stands,
+             parts_.claims.Keep(attempt.work.try_(), 0, DoubtOf(attempt, claim.began)));
+  if (stands.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED)  // its holder came back meanwhile
+    return Fail(ErrorCode::kOverloaded, "the try changed hands; asking again");
+  return Record(attempt, stands);
+}
+
 v1::Receipt DeliveryPipeline::DoubtOf(const Try& attempt, WallTime began) const {
   v1::Receipt doubt;
   doubt.set_outcome(v1::RECEIPT_OUTCOME_IN_DOUBT);
@@ -343,8 +280,8 @@ Result<Passage> DeliveryPipeline::Post(Try& attempt, const ClearedTry& cleared, 
   receipt.set_sender(cleared.sender().id);
   receipt.set_account_sid(cleared.sender().account_sid);
   TellHandedOver(attempt.work, receipt);
-  const Result<v1::Receipt> kept = parts_.claims.Keep(attempt.work.try_(), claim.fence, receipt);
-  if (!kept) return Record(attempt, receipt, /*kept=*/false);
+  const Result<v1::Receipt> kept = claims_.Keep(attempt.work, claim, receipt);
+  if (!kept) return RecordUnkept(attempt, receipt);
   // With the claim taken over, the events still say what came of it.
   const bool stands = kept->outcome() != v1::RECEIPT_OUTCOME_UNSPECIFIED;
   return Record(attempt, stands ? *kept : receipt);
@@ -371,18 +308,30 @@ Status DeliveryPipeline::PublishAll(const Try& attempt, const Settlement& settle
   return {};
 }
 
-// Publishes everything the outcome demands. Must be repeated until it succeeds, never undone. Of an
-// outcome that the store could not keep the event alone tells: it is on disk before the rest.
-Result<Passage> DeliveryPipeline::Record(Try& attempt, const v1::Receipt& receipt, bool kept) {
+Result<Passage> DeliveryPipeline::Record(Try& attempt, const v1::Receipt& receipt) {
+  return Publish(attempt, receipt, SettlementOf(attempt, receipt));
+}
+
+// Of an outcome that the store could not keep the event alone tells: it is on disk before the rest,
+// and until then only this process knows.
+Result<Passage> DeliveryPipeline::RecordUnkept(Try& attempt, const v1::Receipt& receipt) {
+  const std::string name = TryText(attempt.work.try_());
+  unkept_.Put(name, receipt);
   Settlement settlement = SettlementOf(attempt, receipt);
+  Settlement first;
+  first.events = std::exchange(settlement.events, {});
+  TOCSIN_CHECK_OK(PublishAll(attempt, first));
+  TOCSIN_TRY(const Passage passage, Publish(attempt, receipt, settlement));
+  unkept_.Forget(name);
+  return passage;
+}
+
+// Everything the outcome demands. Must be repeated until it succeeds, never undone.
+Result<Passage> DeliveryPipeline::Publish(Try& attempt, const v1::Receipt& receipt,
+                                          const Settlement& settlement) {
   if (settlement.consent)
     parts_.consents.Apply(*settlement.consent);  // here at once; elsewhere by the topic
   if (TOCSIN_FAILS_AT("outcome_produce")) return Fail(NotPublished().error());
-  if (!kept) {
-    Settlement first;
-    first.events = std::exchange(settlement.events, {});
-    TOCSIN_CHECK_OK(PublishAll(attempt, first));
-  }
   TOCSIN_CHECK_OK(PublishAll(attempt, settlement));
   if (TOCSIN_FAILS_AT("outcome_report")) return Fail(NotPublished().error());
   return PassageOf(receipt);

@@ -10,9 +10,9 @@
 
 #include "common/base/result.h"
 #include "common/delivery/doubt_look.h"
-#include "common/delivery/store_watch.h"
+#include "common/delivery/recent.h"
+#include "common/delivery/try_claims.h"
 #include "common/domain/clearance.h"
-#include "common/domain/log_claim.h"
 #include "common/domain/settlement.h"
 #include "common/domain/topics.h"
 #include "common/ports/carrier.h"
@@ -39,11 +39,6 @@ struct DeliverySettings {
   // A look could not read the carrier's list. Called on sender threads; must not block.
   std::function<void(const Error&)> list_failed = [](const Error&) {};
 };
-
-// When the claim store was silent for so long, emergencies go without it; when it answered for so
-// long, the log was told to it.
-constexpr Micros kStoreAway = std::chrono::seconds(1);
-constexpr Micros kStoreTrusted = std::chrono::seconds(10);
 
 // How a record left the pipeline, for metrics.
 enum class Passage {
@@ -102,31 +97,28 @@ class DeliveryPipeline {
   Result<Passage> End(Try& attempt, const v1::Receipt& verdict);
   Result<Passage> Send(Try& attempt, const ClearedTry& cleared);
   Result<Passage> Begin(Try& attempt, const ClearedTry& cleared, v1::Content content);
-  bool IsKnown(const v1::WorkRecord& work) const;
-  bool StaysAway(const Error& error);
   Result<Passage> WaitForStore(Try& attempt, const Error& error);
-  Result<Claim> ClaimFor(const Try& attempt);
-  Result<v1::Position> TellBegin(const Try& attempt, const Sender& sender, const Claim& claim);
   Result<Passage> GiveBack(const Try& attempt, const Claim& claim, Error why);
-  bool LogMayKnowMore(const Try& attempt, const Claim& claim) const;
-  Result<LogClaim> AskLog(const Try& attempt, const Claim& claim, const v1::Position& begun);
   Result<Passage> FollowLog(Try& attempt, const Claim& claim, const LogClaim& told);
-  Result<Claim> TakeClaim(const Try& attempt, std::optional<v1::Receipt> verdict);
   Result<Passage> FollowClaim(Try& attempt, const Claim& claim);
+  Result<Passage> FollowLapsed(Try& attempt, const Claim& claim);
   v1::Receipt DoubtOf(const Try& attempt, WallTime began) const;
   Result<Passage> Post(Try& attempt, const ClearedTry& cleared, const Claim& claim,
                        v1::Content content);
   void TellHandedOver(const v1::WorkRecord& work, const v1::Receipt& receipt) const;
   Settlement SettlementOf(const Try& attempt, const v1::Receipt& receipt) const;
   Status PublishAll(const Try& attempt, const Settlement& settlement);
-  Result<Passage> Record(Try& attempt, const v1::Receipt& receipt, bool kept = true);
+  Result<Passage> Record(Try& attempt, const v1::Receipt& receipt);
+  Result<Passage> RecordUnkept(Try& attempt, const v1::Receipt& receipt);
+  Result<Passage> Publish(Try& attempt, const v1::Receipt& receipt, const Settlement& settlement);
   Status PassOn(const Try& attempt, const v1::WorkRecord& next);
 
   const v1::Channel channel_;
   const Parts parts_;
   const DeliverySettings settings_;
   DoubtLook look_;
-  StoreWatch store_;
+  TryClaims claims_;
+  Recent<v1::Receipt> unkept_{1000};  // by try: outcomes that neither store nor log has yet
 };
 
 }  // namespace tocsin

@@ -1,6 +1,7 @@
 // How long a store has answered, or has not.
 #pragma once
 
+#include <chrono>
 #include <mutex>
 #include <optional>
 
@@ -12,6 +13,8 @@ namespace tocsin {
 // use from several threads.
 class StoreWatch {
  public:
+  static constexpr Micros kBetweenQuestions = std::chrono::seconds(1);
+
   explicit StoreWatch(SteadyTime now) : answers_since_(now) {}
 
   void Answered(SteadyTime now) {
@@ -30,6 +33,15 @@ class StoreWatch {
     const std::lock_guard lock(mutex_);
     return silent_since_ && now - *silent_since_ >= time;
   }
+  // False while it has been silent for `time`, but for one caller every kBetweenQuestions: waiting
+  // for an answer that does not come is dear.
+  bool MayBeAsked(Micros time, SteadyTime now) {
+    const std::lock_guard lock(mutex_);
+    if (!silent_since_ || now - *silent_since_ < time) return true;
+    if (asked_ && now - *asked_ < kBetweenQuestions) return false;
+    asked_ = now;
+    return true;
+  }
   // Every call was.
   bool AnsweredFor(Micros time, SteadyTime now) const {
     const std::lock_guard lock(mutex_);
@@ -40,6 +52,7 @@ class StoreWatch {
   mutable std::mutex mutex_;
   std::optional<SteadyTime> silent_since_;
   std::optional<SteadyTime> answers_since_;
+  std::optional<SteadyTime> asked_;  // in its silence
 };
 
 }  // namespace tocsin

@@ -9,6 +9,7 @@
 namespace tocsin {
 
 bool MayBeUnknownToStore(const v1::Event& event) {
+  if (event.has_cancel_requested() || event.has_acknowledged()) return true;
   if (event.class_() != v1::ALERT_CLASS_EMERGENCY || !event.has_try_changed()) return false;
   return event.try_changed().status() != v1::TRY_STATUS_SENDING ||
          event.try_changed().remark() == kBegunByLog;

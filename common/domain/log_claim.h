@@ -15,7 +15,8 @@ namespace tocsin {
 inline constexpr std::string_view kBegunByLog = "Redis was away: the log decided who sends it";
 
 // Whether the claim store may not know of what the event tells: an event of an emergency that says
-// how a try came out, or that it was begun by the log.
+// how a try came out, or that it was begun by the log; and a mark, which a key pressed in a call
+// can make without the store.
 bool MayBeUnknownToStore(const v1::Event& event);
 
 // The begin of the try in the log that comes first has it: as a claim until its lease is over.

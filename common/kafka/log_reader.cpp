@@ -1,11 +1,13 @@
 #include "common/kafka/log_reader.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <map>
 #include <utility>
 
 #include "common/kafka/client.h"
+#include "common/kafka/partitioner.h"
 
 namespace tocsin::kafka {
 namespace {
@@ -120,16 +122,33 @@ class Reading {
   std::map<std::pair<std::string, std::int32_t>, std::int64_t> ends_;
 };
 
+// One of the readings that may go on at once; false when none was free until the deadline.
+class Turn {
+ public:
+  template <typename Turns>
+  Turn(Turns& turns, SteadyTime deadline) {
+    if (turns.try_acquire_until(deadline)) give_back_ = [&turns] { turns.release(); };
+  }
+  ~Turn() {
+    if (give_back_) give_back_();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  explicit operator bool() const { return give_back_ != nullptr; }
+
+ private:
+  std::function<void()> give_back_;
+};
+
+// `patient`: with every record the time begins anew.
 Status FoldToEnd(Reading& reading, const std::function<void(const IncomingRecord&)>& fold,
-                 std::stop_token stop) {
-  SteadyTime heard = std::chrono::steady_clock::now();
-  while (!reading.Ended() && !stop.stop_requested()) {
-    if (const Message message = reading.Next()) {
-      fold(ToRecord(*message));
-      heard = std::chrono::steady_clock::now();
-    } else if (std::chrono::steady_clock::now() - heard > kHistoryPatience) {
-      break;
-    }
+                 SteadyTime deadline, bool patient, std::stop_token stop) {
+  while (!reading.Ended() && !stop.stop_requested() &&
+         std::chrono::steady_clock::now() < deadline) {
+    const Message message = reading.Next();
+    if (!message) continue;
+    fold(ToRecord(*message));
+    if (patient) deadline = std::chrono::steady_clock::now() + kHistoryPatience;
   }
   if (reading.Ended()) return {};
   return Fail(ErrorCode::kKafkaUnavailable, "the log was not read to its end");
@@ -145,17 +164,35 @@ Status LogReader::Read(const std::vector<std::string>& topics, WallTime from,
   const PartitionList list(rd_kafka_topic_partition_list_new(0));
   for (const std::string& topic : topics) TOCSIN_CHECK_OK(reading.AddPartitions(topic, list.get()));
   TOCSIN_CHECK_OK(reading.AssignFrom(list.get(), from));
-  return FoldToEnd(reading, fold, std::move(stop));
+  return FoldToEnd(reading, fold, std::chrono::steady_clock::now() + kHistoryPatience,
+                   /*patient=*/true, std::move(stop));
 }
 
-Status LogReader::ReadTo(const v1::Position& last, WallTime from,
+Status LogReader::ReadTo(const v1::Position& last, WallTime from, SteadyTime deadline,
                          const std::function<void(const IncomingRecord&)>& fold) {
+  const Turn turn(turns_, deadline);
+  if (!turn) return Fail(ErrorCode::kKafkaUnavailable, "too many readings of the log go on");
   Reading reading(settings_, hooks_);
   TOCSIN_CHECK_OK(reading.Open());
   const PartitionList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), last.topic().c_str(), last.partition());
   TOCSIN_CHECK_OK(reading.AssignFrom(list.get(), from, last.offset() + 1));
-  return FoldToEnd(reading, fold, {});
+  return FoldToEnd(reading, fold, deadline, /*patient=*/false, {});
+}
+
+Status LogReader::ReadKey(const std::string& topic, const std::string& key, WallTime from,
+                          SteadyTime deadline,
+                          const std::function<void(const IncomingRecord&)>& fold) {
+  const Turn turn(turns_, deadline);
+  if (!turn) return Fail(ErrorCode::kKafkaUnavailable, "too many readings of the log go on");
+  Reading reading(settings_, hooks_);
+  TOCSIN_CHECK_OK(reading.Open());
+  const PartitionList all(rd_kafka_topic_partition_list_new(0));
+  TOCSIN_CHECK_OK(reading.AddPartitions(topic, all.get()));
+  const PartitionList one(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(one.get(), topic.c_str(), PartitionFor(key, all->cnt));
+  TOCSIN_CHECK_OK(reading.AssignFrom(one.get(), from));
+  return FoldToEnd(reading, fold, deadline, /*patient=*/false, {});
 }
 
 Result<std::optional<IncomingRecord>> LogReader::At(const v1::Position& position) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <semaphore>
 
 #include "common/kafka/settings.h"
 #include "common/ports/record_history.h"
@@ -10,7 +12,8 @@ namespace tocsin::kafka {
 
 constexpr std::chrono::seconds kHistoryPatience{30};
 
-// Each call has a client of its own, so calls disturb neither each other nor the consumers.
+// Each call has a client of its own, so calls disturb neither each other nor the consumers. Of the
+// short readings, to a position or of a key, a few go on at once; the others wait for their turn.
 class LogReader final : public RecordHistory {
  public:
   LogReader(KafkaSettings settings, Hooks hooks)
@@ -19,13 +22,19 @@ class LogReader final : public RecordHistory {
   Status Read(const std::vector<std::string>& topics, WallTime from,
               const std::function<void(const IncomingRecord&)>& fold,
               std::stop_token stop) override;
-  Status ReadTo(const v1::Position& last, WallTime from,
+  Status ReadTo(const v1::Position& last, WallTime from, SteadyTime deadline,
                 const std::function<void(const IncomingRecord&)>& fold) override;
+  Status ReadKey(const std::string& topic, const std::string& key, WallTime from,
+                 SteadyTime deadline,
+                 const std::function<void(const IncomingRecord&)>& fold) override;
   Result<std::optional<IncomingRecord>> At(const v1::Position& position) override;
 
  private:
+  static constexpr std::ptrdiff_t kReadingsAtOnce = 8;
+
   const KafkaSettings settings_;
   const Hooks hooks_;
+  std::counting_semaphore<kReadingsAtOnce> turns_{kReadingsAtOnce};
 };
 
 }  // namespace tocsin::kafka

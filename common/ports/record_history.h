@@ -26,9 +26,16 @@ class RecordHistory {
                       std::stop_token stop) = 0;
 
   // Gives the records of one partition with a time stamp from `from` on, in their order, up to
-  // `last`, which is in the log. Blocks as Read() does.
-  virtual Status ReadTo(const v1::Position& last, WallTime from,
+  // `last`, which is in the log. Blocks until `deadline` and a few seconds at most; fails with
+  // kKafkaUnavailable when it has not come to `last` by then.
+  virtual Status ReadTo(const v1::Position& last, WallTime from, SteadyTime deadline,
                         const std::function<void(const IncomingRecord&)>& fold) = 0;
+
+  // The same of the partition that has the records of `key`, up to what is its end when the call
+  // begins.
+  virtual Status ReadKey(const std::string& topic, const std::string& key, WallTime from,
+                         SteadyTime deadline,
+                         const std::function<void(const IncomingRecord&)>& fold) = 0;
 
   // The record at a position; nothing when the log no longer has it. Blocks, kHistoryPatience at
   // most.

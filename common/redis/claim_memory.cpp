@@ -32,7 +32,7 @@ ScriptCall RestoreCall(const KnownTry& known, const Keys& keys, Micros first_loo
                    std::to_string(ToUnixMicros(known.lease_until)),
                    std::to_string(ToUnixMicros(known.time)), std::to_string(kLongestLife.count()),
                    known.receipt.provider_sid(), TextOf(Proof::kList), Flag(known.ended),
-                   Flag(known.priced), std::to_string(first_look.count())}};
+                   Flag(known.priced), std::to_string(first_look.count()), known.client_id}};
 }
 
 Result<StoreMemory> ClaimStoreMemory::Find() {

@@ -74,7 +74,8 @@ Result<Claim> ClaimStore::Take(const ClaimRequest& request) {
   Result<Claim> claim = ReadClaim(reply);
   if (TOCSIN_WITHOUT("claim") && claim && !request.end) {
     claim->state = State::kGranted;
-    claim->fence = std::max<std::uint64_t>(claim->fence, 1);  // granted by the store, not by the log
+    claim->fence =
+        std::max<std::uint64_t>(claim->fence, 1);  // granted by the store, not by the log
     claim->began = std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now());
   }
   // A release of the holding before comes a second time, and is carried out against this one.

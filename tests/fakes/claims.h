@@ -47,6 +47,7 @@ class FakeClaims final : public Claims, public OpenTries {
 
   Result<Claim> Take(const ClaimRequest& request) override {
     const std::lock_guard lock(mutex_);
+    ++calls;
     if (down_) return Down();
     Try& made = tries_[Key(request.name)];
     const WallTime now = clock_.Now();
@@ -97,6 +98,7 @@ class FakeClaims final : public Claims, public OpenTries {
   Result<v1::Receipt> Keep(const v1::TryName& name, std::uint64_t fence,
                            const v1::Receipt& receipt) override {
     const std::lock_guard lock(mutex_);
+    ++calls;
     if (down_) return Down();
     const bool accepted = receipt.outcome() == v1::RECEIPT_OUTCOME_ACCEPTED;
     if (accepted && receipt.provider_sid().empty())
@@ -160,10 +162,16 @@ class FakeClaims final : public Claims, public OpenTries {
       return {};
     }
     Try& made = tries_[Key(known.name)];
+    clients_.try_emplace(known.name.alert_id(), known.client_id);
     made.ended = made.ended || known.ended;
     made.priced = made.priced || known.priced;
     if (known.receipt.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED) {
-      if (known.priced || made.state != State::kNeverBegun) return {};
+      if (known.priced) return {};
+      if (made.state == State::kSending) {
+        made.began = std::min(made.began, known.time);
+        made.lease_end = std::max(made.lease_end, known.lease_until);
+      }
+      if (made.state != State::kNeverBegun) return {};
       made.state = State::kSending;
       made.fence = 1;
       made.began = known.time;
@@ -184,6 +192,7 @@ class FakeClaims final : public Claims, public OpenTries {
 
   WallTime KnownSince() const override { return known_since; }
   WallTime known_since = WallTime::min();
+  int calls = 0;  // of Take and Keep
 
   Result<std::optional<std::string>> Work(const v1::TryName& name) override {
     const std::lock_guard lock(mutex_);

@@ -17,7 +17,7 @@ class LogHistory final : public RecordHistory {
     return older.Read(topics, from, fold, std::move(stop));
   }
 
-  Status ReadTo(const v1::Position& last, WallTime,
+  Status ReadTo(const v1::Position& last, WallTime, SteadyTime,
                 const std::function<void(const IncomingRecord&)>& fold) override {
     if (unreadable) return Fail(ErrorCode::kKafkaUnavailable, "the log cannot be read");
     const std::vector<OutgoingRecord> records = log_.Records();
@@ -32,6 +32,14 @@ class LogHistory final : public RecordHistory {
       fold(record);
     }
     return {};
+  }
+
+  Status ReadKey(const std::string& topic, const std::string&, WallTime from, SteadyTime deadline,
+                 const std::function<void(const IncomingRecord&)>& fold) override {
+    v1::Position end;
+    end.set_topic(topic);
+    end.set_offset(static_cast<std::int64_t>(log_.Records().size()));
+    return ReadTo(end, from, deadline, fold);
   }
 
   Result<std::optional<IncomingRecord>> At(const v1::Position& position) override {

@@ -24,7 +24,7 @@ class FakeRecordHistory final : public RecordHistory {
     return {};
   }
 
-  Status ReadTo(const v1::Position& last, WallTime from,
+  Status ReadTo(const v1::Position& last, WallTime from, SteadyTime,
                 const std::function<void(const IncomingRecord&)>& fold) override {
     for (const IncomingRecord& record : records)
       if (record.position.topic() == last.topic() &&
@@ -32,6 +32,11 @@ class FakeRecordHistory final : public RecordHistory {
           record.position.offset() <= last.offset() && record.append_time >= from)
         fold(record);
     return {};
+  }
+
+  Status ReadKey(const std::string& topic, const std::string&, WallTime from, SteadyTime,
+                 const std::function<void(const IncomingRecord&)>& fold) override {
+    return Read({topic}, from, fold, {});
   }
 
   Result<std::optional<IncomingRecord>> At(const v1::Position& position) override {

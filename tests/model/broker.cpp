@@ -2,11 +2,14 @@
 
 namespace tocsin::model {
 
-v1::Position Broker::Append(const OutgoingRecord& record) {
+std::int32_t Broker::PartitionOf(const std::string& key) {
   std::uint32_t hash = 2166136261U;  // FNV-1a: the same on every machine
-  for (const char letter : record.key)
-    hash = (hash ^ static_cast<std::uint8_t>(letter)) * 16777619U;
-  const auto number = static_cast<std::int32_t>(hash % kPartitions);
+  for (const char letter : key) hash = (hash ^ static_cast<std::uint8_t>(letter)) * 16777619U;
+  return static_cast<std::int32_t>(hash % kPartitions);
+}
+
+v1::Position Broker::Append(const OutgoingRecord& record) {
+  const std::int32_t number = PartitionOf(record.key);
   Partition& partition = partitions_[{record.topic, number}];
   IncomingRecord& written = partition.records.emplace_back();
   written.position.set_topic(record.topic);

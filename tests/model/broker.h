@@ -26,6 +26,8 @@ class Broker {
 
   explicit Broker(const Timeline& timeline) : timeline_(timeline) {}
 
+  static std::int32_t PartitionOf(const std::string& key);
+
   v1::Position Append(const OutgoingRecord& record);
   Partition& At(const Place& place) { return partitions_[place]; }
   const std::map<Place, Partition>& All() const { return partitions_; }

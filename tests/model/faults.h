@@ -56,6 +56,7 @@ enum class Bug {
   kCallbackIgnored,      // answered, and not written
   kMarkIgnored,          // a cancelled alert goes on
   kLogNotAsked,          // without the store, whoever says that it begins does
+  kLapseNotLookedUp,     // a claim that lapsed counts as never begun
 };
 inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_view>>({
     {Bug::kNoClaim, "no_claim"},
@@ -75,6 +76,7 @@ inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_vie
     {Bug::kCallbackIgnored, "callback_ignored"},
     {Bug::kMarkIgnored, "mark_ignored"},
     {Bug::kLogNotAsked, "log_not_asked"},
+    {Bug::kLapseNotLookedUp, "lapse_not_looked_up"},
 });
 
 }  // namespace tocsin::model

@@ -250,7 +250,7 @@ Status HistoryPort::Read(const std::vector<std::string>&, WallTime,
   return Fail(ErrorCode::kInternal, "the model does not restore claims");
 }
 
-Status HistoryPort::ReadTo(const v1::Position& last, WallTime,
+Status HistoryPort::ReadTo(const v1::Position& last, WallTime, SteadyTime,
                            const std::function<void(const IncomingRecord&)>& fold) {
   host_.MayFail();
   host_.Sleep(kHop);
@@ -259,6 +259,16 @@ Status HistoryPort::ReadTo(const v1::Position& last, WallTime,
   for (const IncomingRecord& record : records)
     if (record.position.offset() >= first && record.position.offset() <= last.offset())
       fold(record);
+  return {};
+}
+
+Status HistoryPort::ReadKey(const std::string& topic, const std::string& key, WallTime, SteadyTime,
+                            const std::function<void(const IncomingRecord&)>& fold) {
+  host_.MayFail();
+  host_.Sleep(kHop);
+  if (world_.bug == Bug::kLapseNotLookedUp) return {};
+  const auto& records = world_.broker.At({topic, Broker::PartitionOf(key)}).records;
+  for (const IncomingRecord& record : records) fold(record);
   return {};
 }
 

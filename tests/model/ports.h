@@ -96,8 +96,11 @@ class HistoryPort final : public RecordHistory {
   Status Read(const std::vector<std::string>& topics, WallTime from,
               const std::function<void(const IncomingRecord&)>& fold,
               std::stop_token stop) override;
-  Status ReadTo(const v1::Position& last, WallTime from,
+  Status ReadTo(const v1::Position& last, WallTime from, SteadyTime deadline,
                 const std::function<void(const IncomingRecord&)>& fold) override;
+  Status ReadKey(const std::string& topic, const std::string& key, WallTime from,
+                 SteadyTime deadline,
+                 const std::function<void(const IncomingRecord&)>& fold) override;
   Result<std::optional<IncomingRecord>> At(const v1::Position& position) override;
 
  private:

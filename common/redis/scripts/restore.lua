@@ -3,10 +3,15 @@
 --   ARGV[3] "<step>.<try>"  [4] receipt, '' while only its begin is known  [5] what it proves  [6] the try's
 --   full name  [7] lease, us of UTC, '0' when it tells no begin  [8] began, us of UTC  [9] life, ms  [10] SID
 --   or ''  [11] proof of a list  [12] '1' when its end is told  [13] '1' when its price is  [14] wait before an
---   open try is looked at, us
+--   open try is looked at, us  [15] client or ''
 local alert, try, proof = KEYS[3], ARGV[3], tonumber(ARGV[5])
-local known = redis.call('HMGET', alert, try .. '.state', try .. '.proof', try .. '.lease_us')
+local known = redis.call('HMGET', alert, try .. '.state', try .. '.proof', try .. '.lease_us', try .. '.began_us')
 local state = known[1]
+
+-- Who may ask for it, cancel and acknowledge it.
+if ARGV[15] ~= '' then
+  redis.call('HSETNX', alert, 'client', ARGV[15])
+end
 
 for i, field in ipairs({'.ended', '.priced'}) do
   if ARGV[11 + i] == '1' then
@@ -16,10 +21,14 @@ end
 if ARGV[4] == '' then
   if ARGV[7] == '0' then
     -- Nothing of how it began or came out.
-  elseif not state or (state == 'sending' and tonumber(known[3]) < tonumber(ARGV[7])) then
+  elseif not state then
     redis.call('HSET', alert, 'taken', '1', try .. '.state', 'sending', try .. '.lease_us', ARGV[7],
                try .. '.began_us', ARGV[8])
     redis.call('HSETNX', alert, try .. '.fence', 1)
+  elseif state == 'sending' then
+    -- Of all who may have made its POST, the last lease and the first begin.
+    redis.call('HSET', alert, try .. '.lease_us', math.max(tonumber(known[3]), tonumber(ARGV[7])),
+               try .. '.began_us', math.min(tonumber(known[4]), tonumber(ARGV[8])))
   end
 else
   -- What is certain stays; of the rest, what proves more.

@@ -151,10 +151,14 @@ TEST_F(DeliveryPipelineTest, LooksIntoWhatAHolderLeftWithoutAWord) {  // R4
                            .end = {},
                            .work = {},
                            .not_after = {}}));
+  const std::int64_t began_us = ToUnixMicros(clock.Now());
+  const v1::Event begin = TryStarted(work, began_us, began_us + 35'000'000, "main", kTestAccount);
+  log.Publish({topics.Events(), work.try_().alert_id(), begin.SerializeAsString(), {}},
+              [](const PublishReport&) {});
   clock.Advance(seconds(35));
   EXPECT_EQ(Deliver(work), Passage::kInDoubt);
   EXPECT_THAT(carrier.sent, IsEmpty());  // never a blind resend
-  EXPECT_THAT(Statuses(), ElementsAre(v1::TRY_STATUS_IN_DOUBT));
+  EXPECT_THAT(Statuses(), ElementsAre(v1::TRY_STATUS_SENDING, v1::TRY_STATUS_IN_DOUBT));
   ASSERT_THAT(Waiting(), SizeIs(1));
   const v1::WorkRecord look = Waiting()[0];
   EXPECT_EQ(look.kind(), v1::WORK_KIND_SETTLE);

@@ -35,5 +35,19 @@ TEST(StoreWatchTest, OneAnswerEndsTheSilenceAndBeginsTheTrust) {
   EXPECT_TRUE(watch.AnsweredFor(seconds(10), kStart + seconds(30)));
 }
 
+TEST(StoreWatchTest, OneCallerASecondAsksASilentStore) {  // R6
+  StoreWatch watch(kStart);
+  EXPECT_TRUE(watch.MayBeAsked(seconds(1), kStart));
+  watch.WasSilent(kStart);
+  EXPECT_TRUE(watch.MayBeAsked(seconds(1), kStart + Micros(999'999)));
+  EXPECT_TRUE(watch.MayBeAsked(seconds(1), kStart + seconds(1)));
+  EXPECT_FALSE(watch.MayBeAsked(seconds(1), kStart + seconds(1)));
+  EXPECT_FALSE(watch.MayBeAsked(seconds(1), kStart + Micros(1'999'999)));
+  EXPECT_TRUE(watch.MayBeAsked(seconds(1), kStart + seconds(2)));
+  watch.Answered(kStart + seconds(3));
+  EXPECT_TRUE(watch.MayBeAsked(seconds(1), kStart + seconds(3)));
+  EXPECT_TRUE(watch.MayBeAsked(seconds(1), kStart + seconds(3)));
+}
+
 }  // namespace
 }  // namespace tocsin

@@ -153,6 +153,100 @@ TEST_F(WithoutStoreTest, SendsNothingWhenTheLogCannotBeRead) {
   EXPECT_THAT(carrier.sent, IsEmpty());
 }
 
+// R6: its own begin, of which it knows that no POST followed, stands in nobody's way.
+TEST_F(WithoutStoreTest, ABeginThatWasGivenBackDoesNotHoldUpItsOwnTry) {
+  const v1::WorkRecord work = Emergency();
+  log_history.unreadable = true;
+  EXPECT_FALSE(Deliver(work));
+  log_history.unreadable = false;
+  clock.Advance(seconds(1));
+  EXPECT_EQ(Deliver(work), Passage::kSent);
+  EXPECT_THAT(carrier.sent, SizeIs(1));
+}
+
+TEST_F(WithoutStoreTest, AsksASilentStoreOnceASecond) {  // R6
+  v1::WorkRecord work = Emergency();
+  claims.calls = 0;
+  for (std::uint32_t i = 1; i <= 10; ++i) {
+    work.mutable_try_()->set_try_(i);
+    carrier.answer = FakeCarrier::Accepted("SM" + std::to_string(i));
+    EXPECT_EQ(Deliver(work), Passage::kSent);
+  }
+  EXPECT_EQ(claims.calls, 1);
+}
+
+TEST_F(WithoutStoreTest, ARepeatedCallOfMinutesLaterIsTheSameTry) {  // A1
+  v1::WorkRecord work = Emergency();
+  work.set_first_published_us(ToUnixMicros(clock.Now()));
+  ASSERT_EQ(Deliver(work), Passage::kSent);
+  clock.Advance(std::chrono::minutes(10));
+  work.set_first_published_us(ToUnixMicros(clock.Now()));
+  EXPECT_EQ(Deliver(work), Passage::kSent);
+  EXPECT_THAT(carrier.sent, SizeIs(1));
+}
+
+TEST_F(WithoutStoreTest, GoesOnWithoutAReadingWhenTheStoreIsTrusted) {
+  claims.SetDown(false);
+  v1::WorkRecord work = Emergency();
+  ASSERT_EQ(Deliver(work), Passage::kSent);
+  clock.Advance(kStoreTrusted);
+  work.mutable_try_()->set_try_(2);
+  carrier.answer = FakeCarrier::Accepted("SM0000000000000000000000000000000b");
+  log_history.unreadable = true;
+  IncomingRecord record = RecordOf(work);
+  record.inherited = true;
+  EXPECT_EQ(pipeline.Deliver(record), Passage::kSent);
+}
+
+TEST_F(WithoutStoreTest, TheDoubtOfATryReachesBackToWhoBeganFirst) {  // R4
+  const v1::WorkRecord work = Emergency();
+  const std::int64_t began = ToUnixMicros(clock.Now());
+  BeginByLog(work);
+  clock.Advance(seconds(20));
+  claims.SetDown(false);
+  EXPECT_EQ(Deliver(work), Passage::kWaits);  // the store granted it to us
+  clock.Advance(seconds(36));
+  EXPECT_EQ(Deliver(work), Passage::kInDoubt);
+  const std::string lane = topics.Lane(v1::CHANNEL_SMS, v1::ALERT_CLASS_EMERGENCY);
+  const auto looks = log.On<v1::WorkRecord>(lane);  // the time of the first look is over already
+  ASSERT_THAT(looks, SizeIs(1));
+  EXPECT_EQ(looks[0].doubt().post_began_us(), began);
+}
+
+TEST_F(WithoutStoreTest, AFailureThatACallbackTellsIsFollowedByANextTry) {  // V3, R6
+  const v1::WorkRecord work = Emergency();
+  ASSERT_EQ(Deliver(work), Passage::kSent);
+  v1::WebhookRecord callback;
+  callback.set_kind(v1::WEBHOOK_KIND_SMS_STATUS);
+  callback.set_webhook_id("undelivered");
+  callback.set_provider_sid(kSid);
+  callback.set_provider_status("undelivered");
+  callback.set_provider_code(30003);
+  callback.set_received_time_us(ToUnixMicros(clock.Now()));
+  callback.set_token_time_us(ToUnixMicros(clock.Now()));
+  *callback.mutable_try_() = work.try_();
+  *callback.mutable_work() = RecordOf(work).position;
+  log_history.older.records.push_back(RecordOf(work));
+  IncomingRecord record;
+  record.position.set_topic(topics.Webhooks());
+  record.value = callback.SerializeAsString();
+  const size_t before = Waiting().size();
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(desk.Take(record));  // it is held for the store
+  ASSERT_THAT(Waiting(), SizeIs(before + 1));
+  EXPECT_EQ(Waiting().back().try_().try_(), 2u);
+}
+
+TEST_F(WithoutStoreTest, TellsTheStoreOfMarksAndWhoseAlertItIs) {  // V4
+  v1::Event pressed;
+  pressed.mutable_try_()->set_alert_id(AWork().try_().alert_id());
+  pressed.mutable_acknowledged()->set_by("key");
+  Publish(pressed);
+  claims.SetDown(false);
+  FollowEvents();
+  EXPECT_EQ(Deliver(AWork()), Passage::kEnded);
+  EXPECT_EQ(Events().back().try_changed().reason(), "ACKNOWLEDGED");
+}
+
 TEST_F(WithoutStoreTest, TellsTheStoreWhatWasSentWithoutIt) {  // R1, R4
   const v1::WorkRecord work = Emergency();
   ASSERT_EQ(Deliver(work), Passage::kSent);

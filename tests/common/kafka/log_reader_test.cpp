@@ -59,7 +59,7 @@ TEST_F(LogReaderTest, ReadsAPartitionUpToARecord) {  // R6
   last.set_offset(3);
   LogReader reader(settings_, {});
   std::vector<std::int64_t> read;
-  const Status whole = reader.ReadTo(last, WallTime(), [&](const IncomingRecord& record) {
+  const Status whole = reader.ReadTo(last, WallTime(), Soon(), [&](const IncomingRecord& record) {
     EXPECT_EQ(record.position.partition(), 1);
     read.push_back(record.position.offset());
   });

@@ -412,6 +412,22 @@ TYPED_TEST_P(ClaimsContract, LearnsWhatWasBegunAndHowItCameOutWithoutIt) {  // R
   EXPECT_EQ(claim.receipt.provider_sid(), known.receipt.provider_sid());
 }
 
+TYPED_TEST_P(ClaimsContract, LearnsTheFirstBeginAndTheLastLeaseOfATryThatIsClaimed) {  // R4
+  const ClaimRequest request = this->ARequest(this->AName());
+  const Claim granted = this->Take(request);
+  const KnownTry known{.name = request.name,
+                       .client_id = "client",
+                       .time = granted.began - std::chrono::seconds(20),
+                       .lease_until = granted.began + std::chrono::hours(1),
+                       .receipt = {}};
+  ASSERT_TRUE(this->world.claims().Learn(known));
+  const Claim claim = this->Take(request);
+  EXPECT_EQ(claim.state, Claim::State::kBusy);
+  EXPECT_EQ(claim.began, known.time);
+  EXPECT_GT(claim.lease_left, std::chrono::minutes(59));
+  EXPECT_EQ(claim.fence, granted.fence);
+}
+
 TYPED_TEST_P(ClaimsContract, LearnsThatAnAlertWasMarked) {  // R1
   for (const bool acknowledged : {false, true}) {
     const ClaimRequest request = this->ARequest(this->AName());
@@ -454,6 +470,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     GivesNoEntryAwayThatATwinMayJustBeMaking, NeverGivesAnEntryThatATryOwns,
     TakesAListsGuessBackForTheTryThatIsNamed, LetsAnAnswerSayMoreThanACallbackThatCameBeforeIt,
     KeepsTheWorkOfTheNewestTryOfAStep, LearnsWhatWasBegunAndHowItCameOutWithoutIt,
-    LearnsThatAnAlertWasMarked, AnswersNothingOnceItsMemoryIsLost);
+    LearnsTheFirstBeginAndTheLastLeaseOfATryThatIsClaimed, LearnsThatAnAlertWasMarked,
+    AnswersNothingOnceItsMemoryIsLost);
 
 }  // namespace tocsin
