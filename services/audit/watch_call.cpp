@@ -84,11 +84,12 @@ void WatchCall::OnWriteDone(bool ok) {
   writing_ = false;
   response_ = v1::WatchAlertResponse();  // a watcher that waits holds no alert
   if (over_) return;
-  if (!ok) return EndWith(grpc::Status::CANCELLED, "OK");
+  if (!ok || cancelled_) return EndWith(grpc::Status::CANCELLED, "OK");
   Move();
 }
 
-// The caller left. Whatever is being written comes back by itself.
+// The caller left. What is being written comes back by itself, perhaps as written: the end is then
+// its part.
 void WatchCall::OnCancel() {
   PositionBoard::Ticket waiting = 0;
   AlertWatch::Ticket watching = 0;
@@ -96,6 +97,7 @@ void WatchCall::OnCancel() {
     const std::lock_guard lock(mutex_);
     waiting = waiting_;
     watching = watching_;
+    cancelled_ = true;
     if (!over_ && !writing_) EndWith(grpc::Status::CANCELLED, "OK");
   }
   board_.Forget(waiting);

@@ -45,7 +45,8 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchAlertResponse> 
 
   std::mutex mutex_;
   bool writing_ = false;
-  bool over_ = false;  // the last operation was asked for
+  bool over_ = false;       // the last operation was asked for
+  bool cancelled_ = false;  // the caller left
   AlertWatch::Known next_;
   std::optional<Error> error_;  // to end with, behind what is being written
   v1::WatchAlertResponse response_;

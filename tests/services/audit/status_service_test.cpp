@@ -6,11 +6,15 @@
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
 #include "common/rpc/server.h"
 #include "services/audit/fold_store.h"
 #include "services/audit/unbuilt.h"
+#include "services/audit/watch_call.h"
 #include "tests/fakes/vault.h"
 #include "tests/services/audit/audit_database.h"
 #include "tests/services/audit/log_of.h"
@@ -242,6 +246,41 @@ TEST_F(StatusServiceTest, ForgetsAWatcherWhoLeft) {
   watching.Leave();
   EXPECT_EQ(watching.Finish().error_code(), grpc::StatusCode::CANCELLED);
   while (watch.watching() != 0) std::this_thread::yield();
+}
+
+// The order in which gRPC tells the two is its own: the test takes its part.
+TEST_F(StatusServiceTest, AWatchThatIsCancelledWhileItWritesEndsWhenThatIsWritten) {
+  FoldStore store(AuditDatabase(), "cluster", topics);
+  ASSERT_TRUE(store.Fold(std::vector{log.Accepted(id)}));
+  std::atomic<int> ended{0};
+  const Answered count = [&](auto, auto) { ++ended; };
+  WatchCall* const call = WatchCall::Make(watch, board, count);
+  call->Begin("hospital", id, {});
+  std::promise<void> told;  // behind the call, so what the call heard is being written
+  const auto behind = watch.Add(id, "hospital", [&](const auto&) { told.set_value(); });
+  ASSERT_TRUE(behind);
+  told.get_future().wait();
+  watch.Remove(*behind);
+  call->OnCancel();
+  EXPECT_EQ(ended, 0);
+  call->OnWriteDone(true);
+  EXPECT_EQ(ended, 1);
+  call->OnDone();
+}
+
+TEST_F(StatusServiceTest, ManyWhoLeaveInTheMiddleOfAWatchDoNotHoldUpTheEnd) {
+  FoldStore store(AuditDatabase(), "cluster", topics);
+  ASSERT_TRUE(store.Fold(std::vector{log.Accepted(id)}));
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::unique_ptr<Watching>> watchers;
+    for (int i = 0; i < 20; ++i) watchers.push_back(std::make_unique<Watching>(channel, id));
+    for (const auto& watcher : watchers) watcher->Leave();
+    for (const auto& watcher : watchers) watcher->Finish();
+  }
+  const auto began = std::chrono::steady_clock::now();
+  server->Drain(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
+  EXPECT_EQ(watch.watching(), 0U);
 }
 
 TEST_F(StatusServiceTest, SendsWatchersElsewhereWhenItStops) {
