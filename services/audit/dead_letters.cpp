@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "common/base/uuid.h"
+#include "common/domain/folding.h"
 #include "common/domain/ids.h"
 #include "services/audit/alert_list.h"
 #include "services/audit/page_token.h"
@@ -73,13 +75,14 @@ Status CheckName(const v1::TryName& name) {
 
 struct Letter {
   Decision decision;
+  std::string reason;
   LetterState state = LetterState::kOpen;
 };
 
 // Locks the letter until the transaction's end.
 Result<Letter> Lock(Transaction& transaction, const v1::TryName& name) {
   TOCSIN_TRY(const Rows rows, transaction.Query(R"(
-    SELECT work, state, next_try, closed_us, closed_by, closed_why, forced FROM tocsin.dead_letters
+    SELECT work, state, next_try, closed_us, closed_by, closed_why, forced, reason FROM tocsin.dead_letters
      WHERE alert_id = $1::uuid AND step = $2::integer AND try = $3::integer FOR UPDATE)",
                                                 NameOf(name)));
   Letter letter;
@@ -91,6 +94,7 @@ Result<Letter> Lock(Transaction& transaction, const v1::TryName& name) {
   letter.decision.operator_id = rows.Text(0, 4);
   letter.decision.why = rows.Text(0, 5);
   letter.decision.forced = rows.Boolean(0, 6);
+  letter.reason = rows.Text(0, 7);
   return letter;
 }
 
@@ -113,19 +117,30 @@ Status Close(Transaction& transaction, const v1::TryName& name, LetterState stat
   return {};
 }
 
+bool SaysInDoubt(std::string_view reason) { return reason == TraitsOf(ErrorCode::kInDoubt).name; }
+
 // Twilio has it, or may have it.
 bool MayHaveBeenSent(const Rows& tries, size_t i) {
   const auto status = static_cast<v1::TryStatus>(tries.Integer(i, 1));
   const bool on_its_way = status >= v1::TRY_STATUS_SENDING && status <= v1::TRY_STATUS_UNDELIVERED;
   return on_its_way || !tries.Text(i, 2).empty() || tries.Boolean(i, 3) ||
-         status == v1::TRY_STATUS_SENT_UNCONFIRMED || status == v1::TRY_STATUS_BUSY ||
-         status == v1::TRY_STATUS_NO_ANSWER;
+         SaysInDoubt(tries.Text(i, 4)) || status == v1::TRY_STATUS_SENT_UNCONFIRMED ||
+         status == v1::TRY_STATUS_BUSY || status == v1::TRY_STATUS_NO_ANSWER;
 }
 
-// The number of the try to be published.
-Result<std::uint32_t> NextTry(Transaction& transaction, const v1::TryName& name, bool force) {
+Error MaySendTwice(std::uint32_t number) {
+  return {.code = ErrorCode::kInDoubt,
+          .message = "try " + std::to_string(number) +
+                     " was sent, or may have been: another could reach the person twice"};
+}
+
+// The number of the try to be published. A row without an end does not count as folded: the QUEUED
+// of a try that was published again makes one before anything is known of it.
+Result<std::uint32_t> NextTry(Transaction& transaction, const v1::TryName& name,
+                              std::string_view letter_reason, bool force) {
+  if (!force && SaysInDoubt(letter_reason)) return Fail(MaySendTwice(name.try_()));
   TOCSIN_TRY(const Rows tries,
-             transaction.Query("SELECT try, status, provider_sid, doubted FROM tocsin.tries"
+             transaction.Query("SELECT try, status, provider_sid, doubted, reason FROM tocsin.tries"
                                " WHERE alert_id = $1::uuid AND step = $2::integer",
                                {name.alert_id(), std::to_string(name.step())}));
   std::uint32_t newest = name.try_();
@@ -133,11 +148,9 @@ Result<std::uint32_t> NextTry(Transaction& transaction, const v1::TryName& name,
   for (size_t i = 0; i < tries.size(); ++i) {
     const auto number = static_cast<std::uint32_t>(tries.Integer(i, 0));
     newest = std::max(newest, number);
-    folded = folded || number == name.try_();
-    if (!force && MayHaveBeenSent(tries, i))
-      return Fail(ErrorCode::kInDoubt,
-                  "try " + std::to_string(number) +
-                      " was sent, or may have been: another could reach the person twice");
+    folded =
+        folded || (number == name.try_() && IsEnd(static_cast<v1::TryStatus>(tries.Integer(i, 1))));
+    if (!force && MayHaveBeenSent(tries, i)) return Fail(MaySendTwice(number));
   }
   if (!folded)
     return Fail(Error{.code = ErrorCode::kOverloaded,
@@ -271,7 +284,7 @@ Result<Decision> DecideRedrive(postgres::Session& session, const v1::TryName& na
     if (ToUnixMicros(now) >= decision.work.not_after_us())
       return Fail(ErrorCode::kExpired, "the time of its alert is over");
     if (letter.state == LetterState::kRedriven) return {};
-    TOCSIN_TRY(decision.next_try, NextTry(transaction, name, force));
+    TOCSIN_TRY(decision.next_try, NextTry(transaction, name, letter.reason, force));
     decision.operator_id = operator_id;
     decision.time = now;
     decision.forced = force;

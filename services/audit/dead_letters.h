@@ -54,7 +54,7 @@ struct Decision {
 // Decides that the letter's next try is published, and writes that down: a repetition finds the
 // same decision. kNotFound when there is no such letter or it was dropped; kExpired past its
 // horizon; kOverloaded while the end of its try is not folded; kInDoubt when a try of its step was
-// sent or is in doubt, unless `force`. Blocks for a few statements.
+// sent or is in doubt, or the letter itself says so, unless `force`. Blocks for a few statements.
 Result<Decision> DecideRedrive(postgres::Session& session, const v1::TryName& name, bool force,
                                const std::string& operator_id, WallTime now);
 

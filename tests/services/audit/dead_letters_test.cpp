@@ -81,6 +81,20 @@ class DeadLettersTest : public testing::Test {
     return dead.work().try_();
   }
 
+  // The try that was published last is given up too. Of it nothing is folded but that it is queued.
+  v1::TryName BuryThePublished(const std::string& reason) {
+    std::vector<IncomingRecord> records;
+    for (const OutgoingRecord& record : published.Records())
+      if (record.topic == topics.Events()) records.push_back(log.Put(record.topic, record.value));
+    v1::DeadRecord dead;
+    *dead.mutable_work() = Work().back();
+    dead.set_reason(reason);
+    dead.set_time_us(kAcceptedUs + 30'000'000);
+    records.push_back(log.Put(topics.Dead(v1::CHANNEL_SMS), dead.SerializeAsString()));
+    EXPECT_TRUE(store.Fold(records));
+    return dead.work().try_();
+  }
+
   std::vector<std::string> Listed(const v1::ListDeadLettersRequest& request = {}) {
     std::vector<std::string> names;
     EXPECT_EQ(List(request), "OK");
@@ -215,6 +229,24 @@ TEST_F(DeadLettersTest, NothingIsPublishedBeforeTheEndOfItsTryIsFolded) {
   const v1::TryName name = Bury(1, "", false);
   EXPECT_EQ(Redrive(name), "OVERLOADED");
   EXPECT_THAT(published.Records(), IsEmpty());
+}
+
+// R4
+TEST_F(DeadLettersTest, ATryOfARedriveWhoseEndIsNotFoldedIsNotTakenForUnsentForItIsQueued) {
+  ASSERT_EQ(Redrive(Bury(1)), "OK");
+  const v1::TryName second = BuryThePublished("RETRIES_EXHAUSTED");
+  EXPECT_EQ(second.try_(), 2U);
+  EXPECT_EQ(Redrive(second), "OVERLOADED");
+  EXPECT_THAT(Work(), SizeIs(1));
+}
+
+// R4
+TEST_F(DeadLettersTest, ALetterThatSaysInDoubtIsPublishedByForceOnlyWhateverTheRowsSay) {
+  ASSERT_EQ(Redrive(Bury(1)), "OK");
+  const v1::TryName second = BuryThePublished("IN_DOUBT");
+  EXPECT_EQ(Redrive(second), "IN_DOUBT");
+  EXPECT_EQ(Redrive(second, true), "OVERLOADED");  // nor then before its end is folded
+  EXPECT_THAT(Work(), SizeIs(1));
 }
 
 TEST_F(DeadLettersTest, OneThatWasDroppedIsGoneForGood) {
