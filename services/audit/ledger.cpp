@@ -70,6 +70,7 @@ std::vector<std::string> LedgerChannels() {
 
 LedgerQuestions AskLedger(WallTime now) {
   const std::string first = FirstIdAt(now - kLedgerSpan - kIdLag);
+  const std::string first_open = FirstIdAt(now - kDoubtSpan - kIdLag);
   const auto before = [now](auto grace) { return std::to_string(ToUnixMicros(now - grace)); };
   return {.states = {R"(
         SELECT state, count(*), count(*) FILTER (WHERE (ended_us IS NULL) <> (state <= 3) OR
@@ -89,7 +90,7 @@ LedgerQuestions AskLedger(WallTime now) {
             FROM tocsin.facts f JOIN tocsin.tries t USING (alert_id, step, try)
            WHERE f.status = 3 AND f.alert_id >= $1::uuid AND t.status = 3 AND t.alert_id >= $1::uuid
            GROUP BY alert_id, step, try) AS doubts)",
-                       {first}},
+                       {first_open}},
           .dead = {"SELECT channel, count(*), min(dead_us) FROM tocsin.dead_letters WHERE state = 0"
                    " GROUP BY channel",
                    {}}};

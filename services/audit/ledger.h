@@ -17,6 +17,9 @@ namespace tocsin::audit {
 // How long back alerts are counted: older ones have their ends, and the count must not grow with
 // history.
 constexpr std::chrono::hours kLedgerSpan{24};
+// How long back alerts are looked at for doubts: one that waited for its time may be in doubt at
+// its horizon, 7 days behind its acceptance, and must be seen until somebody settled it.
+constexpr std::chrono::hours kDoubtSpan{10 * 24};
 // Receipts come up to an hour behind the horizon.
 constexpr std::chrono::hours kOverdueGrace{1};
 // An event may be folded before the acceptance of its alert, but not for this long.

@@ -76,6 +76,16 @@ TEST_F(LedgerTest, ShowsWhatIsInDoubtAndSinceWhenUntilItIsSettled) {
   EXPECT_EQ(settled.oldest_doubt, std::nullopt);
 }
 
+// R4
+TEST_F(LedgerTest, ShowsADoubtOfAnAlertThatWaitedDaysForItsTime) {
+  constexpr int kWeek = 7 * 24 * 3'600;  // send_at and expires_at reach as far
+  Fold(log.Accepted(AlertIdOf(1)));
+  Fold(log.Changed(AlertIdOf(1), v1::TRY_STATUS_IN_DOUBT, kWeek));
+  const LedgerCount count = Count(accepted + std::chrono::seconds(kWeek) + hours(1));
+  EXPECT_EQ(count.in_doubt, 1);
+  EXPECT_EQ(count.oldest_doubt, accepted + std::chrono::seconds(kWeek));
+}
+
 // R3
 TEST_F(LedgerTest, ShowsTheDeadLettersThatNobodyClosedAndTheAgeOfTheOldest) {
   EXPECT_EQ(Count(accepted).oldest_dead, std::nullopt);
