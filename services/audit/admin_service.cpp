@@ -10,7 +10,7 @@ namespace tocsin::audit {
 grpc::ServerUnaryReactor* AdminService::Do(const char* method, grpc::CallbackServerContext& context,
                                            Act act) {
   auto* call = new Call(method, parts_.readers, answered_);  // deletes itself in OnDone
-  auto caller = Caller(context, parts_.registry, Scope::kAdmin);
+  auto caller = parts_.door.Admit(context, Scope::kAdmin);
   if (!caller) {
     call->End(Fail(caller.error()));
     return call;

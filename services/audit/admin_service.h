@@ -4,10 +4,10 @@
 #include "common/domain/topics.h"
 #include "common/ports/clock.h"
 #include "common/ports/record_log.h"
-#include "common/ports/registry_source.h"
 #include "common/ports/vault.h"
 #include "common/postgres/reader_pool.h"
 #include "services/audit/call.h"
+#include "services/audit/door.h"
 #include "tocsin/v1/admin_service.grpc.pb.h"
 
 namespace tocsin::audit {
@@ -18,7 +18,7 @@ class AdminService final : public v1::AdminService::CallbackService {
  public:
   struct Parts {
     const Clock& clock;
-    const RegistrySource& registry;
+    Door& door;
     postgres::ReaderPool& readers;
     Vault& vault;
     RecordLog& log;

@@ -49,7 +49,8 @@ class AlertWatch {
   // These were changed here.
   void Wake(const AlertIds& changed);
 
-  // All who watch hear kOverloaded.
+  // All who watch hear kOverloaded, at once. Then blocks for the statement under way, which may
+  // still tell what it read to those who heard it.
   void Close();
 
   size_t watching() const;

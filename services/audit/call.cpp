@@ -2,9 +2,8 @@
 
 #include <utility>
 
-#include "common/domain/registry.h"
-#include "common/rpc/auth.h"
 #include "common/rpc/errors.h"
+#include "services/audit/door.h"
 
 namespace tocsin::audit {
 
@@ -14,15 +13,9 @@ Error Busy(std::string message) {
                .retry_after = std::chrono::milliseconds(500)};
 }
 
-Result<std::string> Caller(const grpc::ServerContextBase& context, const RegistrySource& registry,
-                           Scope scope) {
-  TOCSIN_TRY(const Secret key, rpc::BearerKey(context));
-  return registry.Now()->Authenticate(key.Reveal(), scope);
-}
-
 void Call::Work(std::function<Status(postgres::Session&)> work) {
   const bool taken = readers_.Submit([this, work = std::move(work)](postgres::Session* session) {
-    End(session == nullptr ? Status(Fail(Busy("this replica is stopping"))) : work(*session));
+    End(session == nullptr ? Status(Fail(LeavingError())) : work(*session));
   });
   if (!taken) End(Fail(Busy("too many calls wait for a reader")));
 }

@@ -1,14 +1,12 @@
-// What the handlers of audit's services share: who calls, and answering from a reader's thread.
+// What the handlers of audit's services share: answering from a reader's thread.
 #pragma once
 
-#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <functional>
 #include <string>
 #include <string_view>
 
-#include "common/ports/registry_source.h"
 #include "common/postgres/reader_pool.h"
 
 namespace tocsin::audit {
@@ -17,10 +15,6 @@ namespace tocsin::audit {
 using Answered = std::function<void(std::string_view method, std::string_view reason)>;
 
 Error Busy(std::string message);  // kOverloaded, to be tried again soon
-
-// The client that calls, when its key has `scope`; else kUnauthenticated or kPermissionDenied.
-Result<std::string> Caller(const grpc::ServerContextBase& context, const RegistrySource& registry,
-                           Scope scope);
 
 // One unary call. It lives until gRPC is done with it; whoever takes the last step ends it, once.
 class Call : public grpc::ServerUnaryReactor {

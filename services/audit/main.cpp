@@ -1,9 +1,12 @@
 // tocsin-audit: folds the logs into PostgreSQL and says what became of alerts.
 #include <malloc.h>
-#include <unistd.h>
-#include <memory>
 
+#include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <thread>
 
 #include "common/crypto/keyring.h"
 #include "common/crypto/vault.h"
@@ -18,6 +21,7 @@
 #include "common/telemetry/log.h"
 #include "services/audit/admin_service.h"
 #include "services/audit/config.h"
+#include "services/audit/door.h"
 #include "services/audit/fold_store.h"
 #include "services/audit/gauges.h"
 #include "services/audit/position_board.h"
@@ -33,6 +37,7 @@ using telemetry::Severity;
 
 constexpr std::chrono::milliseconds kTopicsLimit{10'000};
 constexpr std::chrono::milliseconds kAskLimit{2'000};
+constexpr std::chrono::milliseconds kQuietLimit{2'000};  // for callers to go elsewhere
 // Few records, each waited for by an operator.
 constexpr kafka::ProducerProfile kActsProfile{.delivery_timeout = std::chrono::milliseconds(4'000),
                                               .max_records = 1'000,
@@ -69,8 +74,50 @@ Status AskPostgres(postgres::Session& session) {
   });
 }
 
+// Ends the process after `limit` unless the thread is let go before. A statement or a close of
+// librdkafka may hang for longer than an operator waits, and holds nothing: what was folded is
+// committed, and a redrive that was decided is done by the same call again.
+std::jthread ExitAfter(std::chrono::milliseconds limit, service::Runtime& runtime) {
+  return std::jthread([limit, &runtime](const std::stop_token& let_go) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any waiting;
+    waiting.wait_for(lock, let_go, limit, [] { return false; });
+    if (let_go.stop_requested()) return;
+    Log(Severity::kWarn, "service.stopped", "something hangs and is left behind");
+    runtime.ExitNow();
+  });
+}
+
+struct Leaving {
+  Door& door;
+  PositionBoard& board;
+  AlertWatch& watch;
+  postgres::ReaderPool& readers;
+  rpc::Server& server;
+  kafka::FoldConsumer& consumer;
+};
+
+// Callers first: whoever waits or comes is told to ask again. False when callers still came, or the
+// consumer hangs: the process is then to end as it stands.
+bool Leave(const Leaving& parts, std::chrono::milliseconds drain) {
+  const auto began = std::chrono::steady_clock::now();
+  parts.server.SetServing(false);
+  parts.door.Close();
+  parts.board.Close();
+  parts.watch.Close();
+  // gRPC's own end answers calls that come meanwhile with CANCELLED, which nobody repeats. So it is
+  // begun only when callers have gone elsewhere; else the connections end with the process, and
+  // callers see UNAVAILABLE.
+  const bool quiet = parts.door.WaitUntilQuiet(began + std::min(drain, kQuietLimit));
+  parts.readers.Close();  // behind it every call has its answer
+  if (quiet) parts.server.Drain(std::chrono::system_clock::now() + drain);
+  return parts.consumer.Stop() && quiet;  // after the batch under way
+}
+
 int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring,
         const telemetry::StopSignal& stop) {
+  std::jthread limit;  // of leaving, the parts' own ends included
   crypto::KeyringVault vault(std::move(keyring));
   auto admin = kafka::Admin::Create(config.base.kafka);
   if (!admin) return telemetry::Explain(admin.error());
@@ -107,15 +154,15 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
       runtime.KafkaHooks("fold"));
   if (!consumer) return telemetry::Explain(consumer.error());
 
-  StatusService status({runtime.registry(), topics, board, readers, vault, watch},
-                       CountAnswers(metrics));
-  UnbuiltAuditService audit(runtime.registry());
+  Door door(runtime.registry());
+  StatusService status({door, topics, board, readers, vault, watch}, CountAnswers(metrics));
+  UnbuiltAuditService audit(door);
   const SystemClock clock;
   const Topics names(config.base.kafka.prefix);
   auto producer =
       kafka::Producer::Create(config.base.kafka, kActsProfile, runtime.KafkaHooks("producer"));
   if (!producer) return telemetry::Explain(producer.error());
-  AdminService administration({clock, runtime.registry(), readers, vault, **producer, names},
+  AdminService administration({clock, door, readers, vault, **producer, names},
                               CountAnswers(metrics));
   auto server = rpc::Server::Start(
       {.address = config.grpc_address,
@@ -138,16 +185,11 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
 
   stop.Wait();
   Log(Severity::kInfo, "service.draining", "leaving");
+  limit = ExitAfter(config.base.drain, runtime);
   runtime.readiness().StartDraining();
-  (*server)->SetServing(false);
-  const auto deadline = std::chrono::system_clock::now() + config.base.drain;
-  const bool left = (*consumer)->Stop();  // after the batch under way
-  board.Close();                          // answers those who wait for what will not be folded here
-  watch.Close();
-  (*server)->Drain(deadline);
-  readers.Close();
+  const bool left = Leave({door, board, watch, readers, **server, **consumer}, config.base.drain);
   Log(Severity::kInfo, "service.stopped", "stopped");
-  if (!left) _exit(EXIT_SUCCESS);  // a thread of librdkafka hangs; what was folded is committed
+  if (!left) runtime.ExitNow();
   return EXIT_SUCCESS;
 }
 

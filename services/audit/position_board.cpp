@@ -89,8 +89,8 @@ void PositionBoard::Close() {
     left.swap(waiters_);
   }
   changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
   for (const auto& [ticket, waiter] : left) waiter.answer(Closing());
+  if (thread_.joinable()) thread_.join();
 }
 
 size_t PositionBoard::waiting() const {

@@ -29,7 +29,7 @@ class GetAlertCall final : public Call {
 
  private:
   Status TryBegin(const grpc::CallbackServerContext& context, const v1::GetAlertRequest& request) {
-    TOCSIN_TRY(client_id_, Caller(context, parts_.registry, Scope::kStatus));
+    TOCSIN_TRY(client_id_, parts_.door.Admit(context, Scope::kStatus));
     TOCSIN_TRY(GetAlertQuery query, ParseGetAlert(request, parts_.topics));
     alert_id_ = std::move(query.alert_id);
     if (!query.min_position) {
@@ -113,7 +113,7 @@ grpc::ServerUnaryReactor* StatusService::ListAlerts(grpc::CallbackServerContext*
                                                     v1::ListAlertsResponse* response) {
   auto* call = new Call("ListAlerts", parts_.readers, answered_);  // deletes itself in OnDone
   const auto parsed = [&]() -> Result<AlertQuery> {
-    TOCSIN_TRY(const std::string client, Caller(*context, parts_.registry, Scope::kStatus));
+    TOCSIN_TRY(const std::string client, parts_.door.Admit(*context, Scope::kStatus));
     return ParseListAlerts(*request, client, parts_.vault);
   };
   Result<AlertQuery> query = parsed();
@@ -133,7 +133,7 @@ grpc::ServerWriteReactor<v1::WatchAlertResponse>* StatusService::WatchAlert(
   WatchCall* call = WatchCall::Make(parts_.watch, parts_.board, answered_);
   std::optional<v1::Position> min_position;
   const auto parsed = [&]() -> Result<std::string> {
-    TOCSIN_TRY(std::string client, Caller(*context, parts_.registry, Scope::kStatus));
+    TOCSIN_TRY(std::string client, parts_.door.Admit(*context, Scope::kStatus));
     TOCSIN_CHECK_OK(CheckAlertId(request->alert_id()));
     if (request->has_min_position()) {
       TOCSIN_CHECK_OK(CheckPosition(request->min_position(), parts_.topics));

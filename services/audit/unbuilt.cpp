@@ -10,10 +10,9 @@ using grpc::ServerUnaryReactor;
 
 namespace {
 
-ServerUnaryReactor* Refuse(CallbackServerContext& context, const RegistrySource& registry,
-                           const std::string& method) {
+ServerUnaryReactor* Refuse(CallbackServerContext& context, Door& door, const std::string& method) {
   ServerUnaryReactor* reactor = context.DefaultReactor();
-  const auto caller = Caller(context, registry, Scope::kAdmin);
+  const auto caller = door.Admit(context, Scope::kAdmin);
   reactor->Finish(rpc::ToGrpcStatus(
       caller ? Error{.code = ErrorCode::kNotBuilt, .message = method + " is not built yet"}
              : caller.error()));
@@ -25,19 +24,19 @@ ServerUnaryReactor* Refuse(CallbackServerContext& context, const RegistrySource&
 ServerUnaryReactor* UnbuiltAuditService::ListTrail(CallbackServerContext* context,
                                                    const v1::ListTrailRequest* /*request*/,
                                                    v1::ListTrailResponse* /*response*/) {
-  return Refuse(*context, registry_, "ListTrail");
+  return Refuse(*context, door_, "ListTrail");
 }
 
 ServerUnaryReactor* UnbuiltAuditService::VerifyTrail(CallbackServerContext* context,
                                                      const v1::VerifyTrailRequest* /*request*/,
                                                      v1::VerifyTrailResponse* /*response*/) {
-  return Refuse(*context, registry_, "VerifyTrail");
+  return Refuse(*context, door_, "VerifyTrail");
 }
 
 ServerUnaryReactor* UnbuiltAuditService::ErasePerson(CallbackServerContext* context,
                                                      const v1::ErasePersonRequest* /*request*/,
                                                      v1::ErasePersonResponse* /*response*/) {
-  return Refuse(*context, registry_, "ErasePerson");
+  return Refuse(*context, door_, "ErasePerson");
 }
 
 }  // namespace tocsin::audit

@@ -2,16 +2,15 @@
 // NOT_BUILT, so that it learns the bound rather than meeting silence.
 #pragma once
 
-#include "common/ports/registry_source.h"
-#include "services/audit/call.h"
+#include "services/audit/door.h"
 #include "tocsin/v1/audit_service.grpc.pb.h"
 
 namespace tocsin::audit {
 
 class UnbuiltAuditService final : public v1::AuditService::CallbackService {
  public:
-  // The registry outlives every call.
-  explicit UnbuiltAuditService(const RegistrySource& registry) : registry_(registry) {}
+  // The door outlives every call.
+  explicit UnbuiltAuditService(Door& door) : door_(door) {}
 
   grpc::ServerUnaryReactor* ListTrail(grpc::CallbackServerContext* context,
                                       const v1::ListTrailRequest* request,
@@ -24,7 +23,7 @@ class UnbuiltAuditService final : public v1::AuditService::CallbackService {
                                         v1::ErasePersonResponse* response) override;
 
  private:
-  const RegistrySource& registry_;
+  Door& door_;
 };
 
 }  // namespace tocsin::audit

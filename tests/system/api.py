@@ -160,6 +160,15 @@ class Client:
             sent.wait.FromSeconds(wait_seconds)
         return self._call(self.audit, "StatusService", "GetAlert", sent, wait_seconds + CALL_SECONDS).alert
 
+    def watch(self, accepted, seconds=600):
+        """Yields the alert of an EnqueueResponse as it is, then after each change."""
+        stub = self.audit.unary_stream("/tocsin.v1.StatusService/WatchAlert",
+                                       request_serializer=lambda message_: message_.SerializeToString(),
+                                       response_deserializer=message("WatchAlertResponse").FromString)
+        sent = message("WatchAlertRequest")(alert_id=accepted.alert_id, min_position=accepted.position)
+        for response in stub(sent, timeout=seconds, metadata=self.metadata):
+            yield response.alert
+
     def list_alerts(self, **fields):
         return self._call(self.audit, "StatusService", "ListAlerts", message("ListAlertsRequest")(**fields))
 

@@ -37,7 +37,7 @@ def client(stack):
 def test_a_rolling_restart_under_load_refuses_nobody_and_doubles_nothing(stack, client, simulator):  # O8, R1
     simulator.faults(create={"latency_ms": TWILIO_MS})
     took = {}
-    with steady_caller.SteadyCaller(client, "rolling") as caller:
+    with steady_caller.SteadyCaller(client, "rolling", asks=True) as caller:
         for process in ORDER:
             enough = len(caller.accepted) + BETWEEN_RESTARTS
             poll.until(f"{enough} alerts are accepted", lambda: len(caller.accepted) >= enough)
@@ -46,8 +46,10 @@ def test_a_rolling_restart_under_load_refuses_nobody_and_doubles_nothing(stack, 
             took[process] = round(time.monotonic() - began, 1)
     poll.until("every alert has its end", lambda: ledger.settled(stack), SETTLE_SECONDS)
     books = ledger.Ledger.read(stack.env, set(caller.accepted.values()))
-    print(f"restarts, in seconds: {took}\naccepted {len(caller.accepted)}, asked again {caller.repeated}, of those "
-          f"without a time to wait {len(caller.unexplained)}, refused {sum(caller.refused.values())}\n{books.report()}")
+    print(f"restarts, in seconds: {took}\naccepted {len(caller.accepted)}, told {caller.asked} times, asked "
+          f"again {caller.repeated}, of those without a time to wait {len(caller.unexplained)}, "
+          f"refused {sum(caller.refused.values())}\n{books.report()}")
+    assert caller.asked
     assert not caller.refused and not caller.unexplained, caller.unexplained[:3]
     assert not books.differences()
     assert not books.tables.doubted, "a worker left a POST behind"
@@ -67,6 +69,19 @@ def test_a_stream_that_is_open_at_a_restart_ends_with_a_time_to_wait(stack):  # 
     with pytest.raises(grpc.RpcError) as ended:
         next(answers)
     over.set()
+    caller.close()
+    assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert api.Details.of(ended.value).retry_seconds is not None
+
+
+def test_a_watch_that_is_open_at_a_restart_ends_with_a_time_to_wait(stack):  # O8, A2
+    caller = stack.client()
+    waiting = caller.send("+15145550152", send_at=api.in_seconds(3_600))
+    states = caller.watch(waiting)
+    assert api.state(next(states)) == "PENDING"
+    stack.start("audit-1")
+    with pytest.raises(grpc.RpcError) as ended:
+        next(states)
     caller.close()
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
     assert api.Details.of(ended.value).retry_seconds is not None

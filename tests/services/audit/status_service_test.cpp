@@ -6,6 +6,7 @@
 #include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 
@@ -57,14 +58,22 @@ std::string ReasonOf(const grpc::Status& status) {
   return reason;
 }
 
+// Whether RetryInfo is among the details.
+bool SaysWhen(const grpc::Status& status) {
+  google::rpc::Status rich;
+  google::rpc::RetryInfo retry;
+  return rich.ParseFromString(status.error_details()) &&
+         std::ranges::any_of(rich.details(), [&](const auto& any) { return any.UnpackTo(&retry); });
+}
+
 class StatusServiceTest : public testing::Test {
  protected:
   explicit StatusServiceTest(postgres::Options database = AuditDatabase())
       : board(database, "cluster"),
         readers(database, 2, 16),
         watch(database),
-        service({registry, topics, board, readers, vault, watch}, [](auto, auto) {}),
-        unbuilt(registry),
+        service({door, topics, board, readers, vault, watch}, [](auto, auto) {}),
+        unbuilt(door),
         server(rpc::Server::Start({.address = "127.0.0.1:0"}, {&service, &unbuilt}).value()),
         channel(grpc::CreateChannel("127.0.0.1:" + std::to_string(server->port()),
                                     grpc::InsecureChannelCredentials())) {}
@@ -93,6 +102,7 @@ class StatusServiceTest : public testing::Test {
   LogOf log;
   const std::string id = AlertIdOf(1);
   RegistrySource registry{Clients()};
+  Door door{registry};
   const FoldedTopics topics{Topics()};
   PositionBoard board;
   postgres::ReaderPool readers;
@@ -289,8 +299,31 @@ TEST_F(StatusServiceTest, SendsWatchersElsewhereWhenItStops) {
   Watching watching(channel, id);
   EXPECT_EQ(watching.Next(), v1::ALERT_STATE_PENDING);
   watch.Close();
-  EXPECT_EQ(ReasonOf(watching.Finish()), "OVERLOADED");
+  const grpc::Status ended = watching.Finish();
+  EXPECT_EQ(ReasonOf(ended), "OVERLOADED");
+  EXPECT_TRUE(SaysWhen(ended));
   EXPECT_EQ(ReasonOf(Watching(channel, id).Finish()), "OVERLOADED");
+}
+
+// O8
+TEST_F(StatusServiceTest, TellsWhoeverComesWhileItLeavesWhenToAskAgain) {
+  door.Close();
+  const grpc::Status status = Get(For(id));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(status), "OVERLOADED");
+  EXPECT_TRUE(SaysWhen(status));
+  const grpc::Status watched = Watching(channel, id).Finish();
+  EXPECT_EQ(watched.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(SaysWhen(watched));
+}
+
+// O8
+TEST_F(StatusServiceTest, LeavesQuietlyOnceNobodyComesAnyMore) {
+  door.Close();
+  Get(For(id));
+  const SteadyTime asked = std::chrono::steady_clock::now();
+  EXPECT_FALSE(door.WaitUntilQuiet(asked));
+  EXPECT_TRUE(door.WaitUntilQuiet(asked + std::chrono::seconds(60)));
 }
 
 TEST_F(StatusServiceTest, ListsForTheCallerOnly) {
