@@ -13,6 +13,10 @@ Error Busy(std::string message) {
                .retry_after = std::chrono::milliseconds(500)};
 }
 
+Micros Since(SteadyTime began) {
+  return std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - began);
+}
+
 void Call::Work(std::function<Status(postgres::Session&)> work) {
   const bool taken = readers_.Submit([this, work = std::move(work)](postgres::Session* session) {
     End(session == nullptr ? Status(Fail(LeavingError())) : work(*session));
@@ -21,7 +25,7 @@ void Call::Work(std::function<Status(postgres::Session&)> work) {
 }
 
 void Call::End(const Status& status) {
-  answered_(method_, status ? "OK" : TraitsOf(status.error().code).name);
+  answered_(method_, status ? "OK" : TraitsOf(status.error().code).name, Since(began_));
   Finish(status ? grpc::Status::OK : rpc::ToGrpcStatus(status.error()));
 }
 

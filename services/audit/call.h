@@ -7,12 +7,17 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/time.h"
 #include "common/postgres/reader_pool.h"
 
 namespace tocsin::audit {
 
-// `reason` is a name of the closed list, or "OK". Must not block.
-using Answered = std::function<void(std::string_view method, std::string_view reason)>;
+// `reason` is a name of the closed list, or "OK"; `took` is from the call to its end, with what it
+// waited for. Must not block.
+using Answered = std::function<void(std::string_view method, std::string_view reason, Micros took)>;
+
+// From then to now.
+Micros Since(SteadyTime began);
 
 Error Busy(std::string message);  // kOverloaded, to be tried again soon
 
@@ -35,6 +40,7 @@ class Call : public grpc::ServerUnaryReactor {
   const std::string_view method_;
   postgres::ReaderPool& readers_;
   const Answered& answered_;
+  const SteadyTime began_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace tocsin::audit

@@ -6,7 +6,9 @@
 #include <numeric>
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "common/base/error.h"
 #include "common/telemetry/log.h"
 
 namespace tocsin::audit {
@@ -14,17 +16,17 @@ namespace {
 
 const telemetry::Buckets kBatchSeconds{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
 
-// What a reading call can end with; whatever else there is counts as INTERNAL.
-constexpr std::array<std::string_view, 11> kAnswers{
-    "OK",        "INVALID_ARGUMENT",     "UNAUTHENTICATED",  "PERMISSION_DENIED",
-    "NOT_FOUND", "OVERLOADED",           "EXPIRED",          "IN_DOUBT",
-    "NOT_BUILT", "POSTGRES_UNAVAILABLE", "KAFKA_UNAVAILABLE"};
 constexpr const char* kBatchTime = "tocsin_audit_batch_timestamp_seconds";
 constexpr const char* kBatchTimeHelp =
     "Append time of the oldest record of the batch under way, or of the last one";
 constexpr std::array<std::string_view, 6> kMethods{"GetAlert",          "ListAlerts",
                                                    "WatchAlert",        "ListDeadLetters",
                                                    "RedriveDeadLetter", "DropDeadLetter"};
+constexpr std::string_view kStreamed = "WatchAlert";  // it lasts as long as its caller likes
+
+// An answer from a few rows, a page of a thousand, a record that is waited for (30 s at most).
+const telemetry::Buckets kAnswerSeconds{.001, .0025, .005, .01, .025, .05, .1,
+                                        .25,  .5,    1,    2.5, 5,    10,  30};
 
 std::int64_t LagOf(const kafka::FoldGauge& gauge) {
   if (gauge.log.high < 0) return 0;
@@ -123,22 +125,28 @@ std::function<void(const LedgerCount&)> ShowLedger(telemetry::Metrics& metrics) 
 }
 
 Answered CountAnswers(telemetry::Metrics& metrics) {
-  const auto counter = [&metrics](std::string_view method,
-                                  std::string_view reason) -> telemetry::Counter& {
-    return metrics.Counter("tocsin_audit_answers_total", "Calls answered",
-                           {{"method", std::string(method)}, {"reason", std::string(reason)}});
-  };
+  // All known reasons are made at once: a series is 0 before its first event.
+  std::vector<std::string_view> reasons{"OK"};
+  for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i)
+    reasons.push_back(TraitsOf(static_cast<ErrorCode>(i)).name);
   std::map<std::pair<std::string_view, std::string_view>, telemetry::Counter*> counters;
+  std::map<std::string_view, telemetry::Histogram*> times;
   for (const std::string_view method : kMethods) {
-    for (const std::string_view reason : kAnswers)
-      counters[{method, reason}] = &counter(method, reason);
-    counters[{method, "INTERNAL"}] = &counter(method, "INTERNAL");
+    for (const std::string_view reason : reasons)
+      counters[{method, reason}] =
+          &metrics.Counter("tocsin_audit_answers_total", "Calls answered",
+                           {{"method", std::string(method)}, {"reason", std::string(reason)}});
+    if (method != kStreamed)
+      times[method] = &metrics.Histogram("tocsin_audit_answer_seconds",
+                                         "From a call to its answer, waits it asked for included",
+                                         kAnswerSeconds, {{"method", std::string(method)}});
   }
-  return [counters = std::move(counters)](std::string_view method, std::string_view reason) {
-    const auto found = counters.find({method, reason});
-    const auto other = counters.find({method, "INTERNAL"});
-    if (const auto& entry = found == counters.end() ? other : found; entry != counters.end())
-      entry->second->Increment();
+  return [counters = std::move(counters), times = std::move(times)](
+             std::string_view method, std::string_view reason, Micros took) {
+    if (const auto found = counters.find({method, reason}); found != counters.end())
+      found->second->Increment();
+    if (const auto found = times.find(method); found != times.end())
+      found->second->Observe(std::chrono::nanoseconds(took));
   };
 }
 
@@ -149,9 +157,10 @@ struct Gauges::Life {
 
 Gauges::Gauges(telemetry::Metrics& metrics, const FoldedTopics& topics,
                const kafka::FoldConsumer& consumer, const PositionBoard& board,
-               const postgres::ReaderPool& readers, const AlertWatch& watch)
+               const postgres::ReaderPool& readers, size_t most_reads, const AlertWatch& watch)
     : life_(std::make_shared<Life>()) {
-  metrics.BeforeText([life = life_, &metrics, &topics, &consumer, &board, &readers, &watch] {
+  metrics.BeforeText([life = life_, &metrics, &topics, &consumer, &board, &readers, most_reads,
+                      &watch] {
     const std::lock_guard lock(life->mutex);
     if (life->over) return;
     std::array<std::int64_t, kTopicKinds.size()> lag{};
@@ -178,6 +187,8 @@ Gauges::Gauges(telemetry::Metrics& metrics, const FoldedTopics& topics,
         .Set(static_cast<double>(watch.watching()));
     metrics.Gauge("tocsin_audit_waiting_reads", "Calls that wait for a reader")
         .Set(static_cast<double>(readers.waiting()));
+    metrics.Gauge("tocsin_audit_waiting_reads_limit", "Beyond it calls are refused as OVERLOADED")
+        .Set(static_cast<double>(most_reads));
   });
 }
 

@@ -22,15 +22,17 @@ std::function<Status(std::span<const IncomingRecord>)> Measured(
 // Shows the latest count.
 std::function<void(const LedgerCount&)> ShowLedger(telemetry::Metrics& metrics);
 
+// Counts every call by its reason and measures those that are not streams.
 Answered CountAnswers(telemetry::Metrics& metrics);
 
 // Records in the logs and not folded, by kind of topic, and who waits: brought up to date whenever
-// the metrics are read, until *this is gone. The parts outlive it; `metrics` may outlive both.
+// the metrics are read, until *this is gone. `most_reads` may wait for a reader. The parts outlive
+// it; `metrics` may outlive both.
 class Gauges {
  public:
   Gauges(telemetry::Metrics& metrics, const FoldedTopics& topics,
          const kafka::FoldConsumer& consumer, const PositionBoard& board,
-         const postgres::ReaderPool& readers, const AlertWatch& watch);
+         const postgres::ReaderPool& readers, size_t most_reads, const AlertWatch& watch);
   ~Gauges();
   Gauges(const Gauges&) = delete;
   Gauges& operator=(const Gauges&) = delete;

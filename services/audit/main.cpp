@@ -160,7 +160,7 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
   const SystemClock clock;
   const Topics names(config.base.kafka.prefix);
   auto producer =
-      kafka::Producer::Create(config.base.kafka, kActsProfile, runtime.KafkaHooks("producer"));
+      kafka::Producer::Create(config.base.kafka, kActsProfile, runtime.ProducerHooks("producer"));
   if (!producer) return telemetry::Explain(producer.error());
   AdminService administration({clock, door, readers, vault, **producer, names},
                               CountAnswers(metrics));
@@ -170,7 +170,7 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
                  v1::AdminService::service_full_name()}},
       {&status, &audit, &administration});
   if (!server) return telemetry::Explain(server.error());
-  const Gauges gauges(metrics, topics, **consumer, board, readers, watch);
+  const Gauges gauges(metrics, topics, **consumer, board, readers, config.waiting_reads, watch);
   postgres::Session asking(config.postgres);
   service::Health health(runtime.readiness(),
                          {{"kafka",

@@ -62,7 +62,7 @@ void WatchCall::Move() {
     *response_.mutable_alert() = *alert;
     if (IsEnd(alert->state())) {
       over_ = true;
-      answered_("WatchAlert", "OK");
+      answered_("WatchAlert", "OK", Since(began_));
       StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
       return;
     }
@@ -75,7 +75,7 @@ void WatchCall::Move() {
 
 void WatchCall::EndWith(const grpc::Status& status, std::string_view reason) {
   over_ = true;
-  answered_("WatchAlert", reason);
+  answered_("WatchAlert", reason, Since(began_));
   Finish(status);
 }
 

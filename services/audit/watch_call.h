@@ -41,6 +41,7 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchAlertResponse> 
   AlertWatch& watch_;
   PositionBoard& board_;
   const Answered& answered_;
+  const SteadyTime began_ = std::chrono::steady_clock::now();
   std::shared_ptr<WatchCall> self_;  // until OnDone()
 
   std::mutex mutex_;

@@ -49,7 +49,7 @@ class DeadLettersTest : public testing::Test {
  protected:
   DeadLettersTest()
       : readers(AuditDatabase(), 2, 16),
-        service({clock, door, readers, vault, published, topics}, [](auto, auto) {}),
+        service({clock, door, readers, vault, published, topics}, [](auto, auto, auto) {}),
         server(rpc::Server::Start({.address = "127.0.0.1:0"}, {&service}).value()),
         stub(v1::AdminService::NewStub(grpc::CreateChannel(
             "127.0.0.1:" + std::to_string(server->port()), grpc::InsecureChannelCredentials()))) {

@@ -72,7 +72,7 @@ class StatusServiceTest : public testing::Test {
       : board(database, "cluster"),
         readers(database, 2, 16),
         watch(database),
-        service({door, topics, board, readers, vault, watch}, [](auto, auto) {}),
+        service({door, topics, board, readers, vault, watch}, [](auto, auto, auto) {}),
         unbuilt(door),
         server(rpc::Server::Start({.address = "127.0.0.1:0"}, {&service, &unbuilt}).value()),
         channel(grpc::CreateChannel("127.0.0.1:" + std::to_string(server->port()),
@@ -263,7 +263,7 @@ TEST_F(StatusServiceTest, AWatchThatIsCancelledWhileItWritesEndsWhenThatIsWritte
   FoldStore store(AuditDatabase(), "cluster", topics);
   ASSERT_TRUE(store.Fold(std::vector{log.Accepted(id)}));
   std::atomic<int> ended{0};
-  const Answered count = [&](auto, auto) { ++ended; };
+  const Answered count = [&](auto, auto, auto) { ++ended; };
   WatchCall* const call = WatchCall::Make(watch, board, count);
   call->Begin("hospital", id, {});
   std::promise<void> told;  // behind the call, so what the call heard is being written
