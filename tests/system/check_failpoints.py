@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import pathlib
 import signal
 
 import pytest
@@ -39,14 +38,6 @@ REBALANCE_SECONDS, MOST_REBALANCES = 15, 6
 STOPPED_SECONDS = 4  # of the broker: shorter than its session
 SETTLE_SECONDS = 120
 REPORT = stacks.ROOT / "build/reports/failpoints.txt"
-
-
-def gone(pid):
-    """A process whose parent does not reap it stays as a zombie."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def tell(lines):
@@ -92,12 +83,12 @@ class Failpoints(stacks.Stack):
         """An orderly end, or the failure that was armed for it."""
         pid = self.pid(process)
         os.kill(pid, signal.SIGTERM)
-        poll.until(f"{process} ends", lambda: gone(pid))
+        poll.until(f"{process} ends", lambda: stacks.gone(pid))
 
     def leave_alone(self, *others):
         """Of these, and of the workers of SMS, only the one that meets failpoints stays."""
         for other in (OTHER, *others):
-            if not gone(self.pid(other)):
+            if not stacks.gone(self.pid(other)):
                 self.stop(other)
 
     def arm(self, point, fault, milliseconds=HANG_MS):
@@ -162,10 +153,10 @@ def strike(stack, point, fault):
         alerts += stack.send(*CLASSES)
         stack.await_strike(f"{point} {fault}")
     if fault == "kill":
-        poll.until(f"{WORKER} is gone", lambda: gone(worker))
+        poll.until(f"{WORKER} is gone", lambda: stacks.gone(worker))
     if point == "store" and fault == "error":
         stack.stop(WORKER)  # what was not stored is read again by who comes next
-    if gone(worker):
+    if stacks.gone(worker):
         stack.start(WORKER)
     return alerts
 
@@ -180,7 +171,7 @@ def strike_in_rebalance(stack, fault):
 
     stack.arm("revoke", fault)
     for _ in range(MOST_REBALANCES):
-        joined = stack.start_aside(OTHER) if gone(stack.pid(OTHER)) else stack.stop(OTHER)
+        joined = stack.start_aside(OTHER) if stacks.gone(stack.pid(OTHER)) else stack.stop(OTHER)
         struck = poll.within(REBALANCE_SECONDS, sent_until_struck)
         if joined:
             joined.result()

@@ -185,6 +185,14 @@ class Stack:
         return "\n".join(told)
 
 
+def gone(pid):
+    """A process whose parent does not reap it stays as a zombie."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def read_env(state):
     """The names and values of STATE/env, written by scripts/up for shells."""
     pairs = {}

@@ -1,5 +1,9 @@
 """A rolling restart under load: callers see nothing but "ask again", nothing is lost, nothing is sent twice. O8."""
 
+import concurrent.futures
+import contextlib
+import os
+import signal
 import threading
 import time
 
@@ -18,6 +22,7 @@ ORDER = [f"{service}-{number}" for service in ("ingress", "sms-worker", "voice-w
 TWILIO_MS = 300  # with the rate of the callers: about 30 POSTs in flight when a worker is told to go
 BETWEEN_RESTARTS = 100  # alerts accepted between a return and the next restart
 SETTLE_SECONDS = 240
+DRAIN_SECONDS, STATEMENT_SECONDS = 2, 10  # the latter as common/postgres has it
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +90,26 @@ def test_a_watch_that_is_open_at_a_restart_ends_with_a_time_to_wait(stack):  # O
     caller.close()
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
     assert api.Details.of(ended.value).retry_seconds is not None
+
+
+def test_a_replica_whose_statements_hang_leaves_within_its_drain_all_the_same(stack):  # O8
+    stack.start("audit-1", settings={"TOCSIN_DRAIN": f"{DRAIN_SECONDS}s"})
+    caller, audit = stack.client(), stack.pid("audit-1")
+    with contextlib.closing(stack.database()) as holding, contextlib.closing(stack.database()) as looking, \
+            concurrent.futures.ThreadPoolExecutor(1) as asking:
+        holding.autocommit = False
+        holding.cursor().execute("LOCK TABLE tocsin.alerts")
+        asked = asking.submit(caller.list_alerts)
+        look = looking.cursor()
+
+        def reader_waits():
+            look.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                         " AND query LIKE '%ORDER BY accepted_us%'")
+            return look.fetchone()[0]
+
+        poll.until("a reader waits for the lock", reader_waits)
+        os.kill(audit, signal.SIGTERM)
+        assert poll.within((DRAIN_SECONDS + STATEMENT_SECONDS) / 2, lambda: stacks.gone(audit))
+        assert asked.exception().code() == grpc.StatusCode.UNAVAILABLE
+    caller.close()
+    stack.start("audit-1")
