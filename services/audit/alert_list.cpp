@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
@@ -135,6 +136,77 @@ void AddTimes(const AlertQuery& query, Conditions& conditions) {
   if (newest) conditions.Add("alert_id < ", FirstIdAt(*newest + lag), "::uuid");
 }
 
+// Those who are under way and those who ended stand in indexes of their own.
+std::vector<std::set<int>> StatesByIndex(const std::set<int>& states) {
+  std::set<int> open;
+  std::set<int> ended;
+  for (const int state : states)
+    (IsEnd(static_cast<v1::AlertState>(state)) ? ended : open).insert(state);
+  if (open.empty() || ended.empty()) return {states};
+  return {open, ended};
+}
+
+// What was not asked for is all there is.
+std::vector<int> ClassesOf(const AlertQuery& query) {
+  if (!query.classes.empty()) return {query.classes.begin(), query.classes.end()};
+  std::vector<int> all;
+  for (int each = v1::AlertClass_MIN + 1; each <= v1::AlertClass_MAX; ++each) all.push_back(each);
+  return all;
+}
+
+std::vector<int> ChannelsOf(const AlertQuery& query) {
+  if (query.channel != 0) return {query.channel};
+  std::vector<int> all;
+  for (int each = v1::Channel_MIN + 1; each <= v1::Channel_MAX; ++each) all.push_back(each);
+  return all;
+}
+
+// The query as parts of which each has an index that holds its answer in the order of the list: the
+// rare ones among many are found without walking through the others. What a person or a label
+// leaves is little, and is not divided.
+std::vector<AlertQuery> PartsOf(const AlertQuery& query) {
+  if (!query.token.empty() || !query.labels_json.empty()) return {query};
+  std::vector<AlertQuery> parts;
+  const auto add = [&](std::set<int> classes, int channel) {
+    for (std::set<int>& states : StatesByIndex(query.states)) {
+      parts.push_back(query);
+      parts.back().states = std::move(states);
+      parts.back().classes = classes;
+      parts.back().channel = channel;
+    }
+  };
+  if (query.classes.empty() && query.channel == 0) {
+    add({}, 0);
+    return parts;
+  }
+  for (const int each_class : ClassesOf(query))
+    for (const int channel : ChannelsOf(query)) add({each_class}, channel);
+  return parts;
+}
+
+// Its conditions, with parameters of its own.
+void AddPart(const AlertQuery& query, Statement& statement) {
+  statement.sql += SelectOfAlerts() + " WHERE accepted_us IS NOT NULL";
+  Conditions conditions(statement);
+  conditions.Add("client_id = ", query.client_id);
+  AddStates(query.states, conditions);
+  if (query.classes.size() == 1)
+    conditions.Add("class = ", std::to_string(*query.classes.begin()), "::smallint");
+  else if (!query.classes.empty())
+    conditions.Add("class = ANY (", NumberArray(query.classes), "::smallint[])");
+  if (query.channel != 0) conditions.Add("channel = ", std::to_string(query.channel), "::smallint");
+  if (!query.labels_json.empty()) {
+    conditions.Add("labels @> ", query.labels_json, "::jsonb");
+    conditions.Add("labels <> '{}'::jsonb");  // the index holds labelled alerts only
+  }
+  if (!query.token.empty())
+    conditions.Add("token = decode(", HexEncode(query.token), "::text, 'hex')");
+  AddTimes(query, conditions);
+  if (!query.after) return;
+  conditions.Add("(accepted_us, alert_id) < (", std::to_string(query.after->accepted_us),
+                 "::bigint, '" + query.after->alert_id + "'::uuid)");
+}
+
 }  // namespace
 
 Result<int> PageRows(std::int32_t page_size) {
@@ -178,26 +250,16 @@ Result<AlertQuery> ParseListAlerts(const v1::ListAlertsRequest& request,
 }
 
 Statement SelectAlerts(const AlertQuery& query) {
-  Statement statement{SelectOfAlerts() + " WHERE client_id = $1 AND accepted_us IS NOT NULL",
-                      {query.client_id}};
-  Conditions conditions(statement);
-  AddStates(query.states, conditions);
-  if (!query.classes.empty())
-    conditions.Add("class = ANY (", NumberArray(query.classes), "::smallint[])");
-  if (query.channel != 0) conditions.Add("channel = ", std::to_string(query.channel), "::smallint");
-  if (!query.labels_json.empty()) {
-    conditions.Add("labels @> ", query.labels_json, "::jsonb");
-    conditions.Add("labels <> '{}'::jsonb");  // the index holds labelled alerts only
+  const std::string page = " ORDER BY accepted_us DESC, alert_id DESC LIMIT " +
+                           std::to_string(query.rows + 1);  // the last one shows that there is more
+  const std::vector<AlertQuery> parts = PartsOf(query);
+  Statement statement;
+  for (const AlertQuery& part : parts) {
+    statement.sql += statement.sql.empty() ? "(" : " UNION ALL (";
+    AddPart(part, statement);
+    statement.sql += page + ")";
   }
-  if (!query.token.empty())
-    conditions.Add("token = decode(", HexEncode(query.token), "::text, 'hex')");
-  AddTimes(query, conditions);
-  if (query.after) {
-    conditions.Add("(accepted_us, alert_id) < (", std::to_string(query.after->accepted_us),
-                   "::bigint, '" + query.after->alert_id + "'::uuid)");
-  }
-  statement.sql += " ORDER BY accepted_us DESC, alert_id DESC LIMIT " +
-                   std::to_string(query.rows + 1);  // the last one shows that there is more
+  if (parts.size() > 1) statement.sql += page;
   return statement;
 }
 

@@ -176,6 +176,30 @@ TEST_F(AlertListTest, FiltersByClassChannelLabelsTimeAndRecipient) {
   EXPECT_THAT(Numbers(request), ElementsAre(1));
 }
 
+// Classes, channels, and alerts under way and ended stand in different places of the indexes.
+TEST_F(AlertListTest, AListThatIsAskedInPartsIsOneListNewestFirstInPages) {
+  for (int number = 1; number <= 6; ++number)
+    Accept(number, "hospital", [&](v1::WorkRecord& work) {
+      work.set_class_(number % 2 == 0 ? v1::ALERT_CLASS_BULK : v1::ALERT_CLASS_EMERGENCY);
+      work.set_channel(number <= 3 ? v1::CHANNEL_SMS : v1::CHANNEL_VOICE);
+    });
+  Fold(log.Changed(AlertIdOf(2), v1::TRY_STATUS_DELIVERED, 5));
+  Fold(log.Changed(AlertIdOf(5), v1::TRY_STATUS_FAILED, 5, "", "TWILIO_API_ERROR", 21211));
+  v1::ListAlertsRequest request;
+  request.set_channel(v1::CHANNEL_VOICE);
+  EXPECT_THAT(Numbers(request), ElementsAre(6, 5, 4));
+  request.add_states(v1::ALERT_STATE_PENDING);
+  request.add_states(v1::ALERT_STATE_DELIVERED);
+  EXPECT_THAT(Numbers(request), ElementsAre(6, 4));
+  request.clear_channel();
+  request.add_classes(v1::ALERT_CLASS_EMERGENCY);
+  request.add_classes(v1::ALERT_CLASS_BULK);
+  request.set_page_size(3);
+  EXPECT_THAT(Numbers(request), ElementsAre(6, 4, 3));
+  request.set_page_token(List(request)->next_page_token());
+  EXPECT_THAT(Numbers(request), ElementsAre(2, 1));
+}
+
 TEST_F(AlertListTest, NamesTheFieldAtFault) {
   v1::ListAlertsRequest request;
   request.set_page_size(-1);

@@ -1,0 +1,6 @@
+-- Revert tocsin:classes from pg
+BEGIN;
+
+DROP INDEX tocsin.alerts_by_class;
+
+COMMIT;
