@@ -164,7 +164,9 @@ Setting<Secret> Reader::SecretUrl(std::string name, std::string help,
 void Reader::Ignore(std::string_view name) { known_.insert(FileName(name)); }
 
 void Reader::AddFault(std::string setting, std::string reason, std::string fix) {
-  faults_.push_back({std::move(setting), "", std::move(reason), std::move(fix)});
+  const auto source = std::ranges::find(sources_, setting, &SettingSource::name);
+  std::string place = source == sources_.end() ? std::string() : source->place;
+  faults_.push_back({std::move(setting), std::move(place), std::move(reason), std::move(fix)});
 }
 
 void Reader::Declare(const Declaration& declaration) {

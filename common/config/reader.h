@@ -122,6 +122,7 @@ class Reader {
   void Ignore(std::string_view name);
 
   // Adds a fault that only the service can see, such as two settings that contradict each other.
+  // `setting` was declared before; the report says where it was given.
   void AddFault(std::string setting, std::string reason, std::string fix);
 
   // To be called after the last declaration: also refuses what was given and not declared. The

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <sstream>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::streamoff kMaxFile = 1 << 20;
 constexpr std::streamoff kMaxTokenFile = 4096;
+constexpr size_t kMaxFaults = 20;  // more are not read by anybody
 
 const std::map<std::string, Scope> kScopes{{"send", Scope::kSend},
                                            {"status", Scope::kStatus},
@@ -41,40 +43,71 @@ Result<std::string> ReadBounded(const std::string& path, std::streamoff limit) {
   return text.str();
 }
 
-// Reads one file; the first fault is thrown as Fault and becomes the Result.
+// Reads one file. A fault ends the entry it stands in; the other entries are read all the same, so
+// that a person mends all of them at once.
 class Reader {
  public:
-  struct Fault {
-    Error error;
-  };
-
   explicit Reader(std::string path) : path_(std::move(path)) {}
+
+  const std::vector<std::string>& faults() const { return faults_; }
+
+  // "FILE:LINE: " of the entry that has this name; "FILE: " when none has.
+  std::string PlaceOf(const std::string& name) const {
+    const auto line = lines_.find(name);
+    return path_ + (line == lines_.end() ? "" : ':' + std::to_string(line->second)) + ": ";
+  }
 
   RegistrySnapshot::Content Read(const std::string& text) {
     const YAML::Node root = YAML::Load(text);
-    Keys(root, {"clients", "accounts", "senders", "routes", "channels"});
     RegistrySnapshot::Content content;
-    for (const YAML::Node& node : List(root, "clients"))
-      content.clients.push_back(ReadClient(node));
-    for (const YAML::Node& node : List(root, "accounts"))
-      content.accounts.push_back(ReadAccount(node));
-    for (const YAML::Node& node : List(root, "senders"))
-      content.senders.push_back(ReadSender(node));
-    for (const YAML::Node& node : List(root, "routes")) content.routes.push_back(ReadRoute(node));
-    if (const YAML::Node channels = root["channels"]) {
+    Each([&] { Keys(root, {"clients", "accounts", "senders", "routes", "channels"}); });
+    Entries(root, "clients",
+            [&](const YAML::Node& node) { content.clients.push_back(ReadClient(node)); });
+    Entries(root, "accounts",
+            [&](const YAML::Node& node) { content.accounts.push_back(ReadAccount(node)); });
+    Entries(root, "senders",
+            [&](const YAML::Node& node) { content.senders.push_back(ReadSender(node)); });
+    Entries(root, "routes",
+            [&](const YAML::Node& node) { content.routes.push_back(ReadRoute(node)); });
+    Each([&] {
+      const YAML::Node channels = root["channels"];
+      if (!channels) return;
       Keys(channels, {"sms", "voice"});
       if (channels["sms"]) content.sms = Word(channels["sms"], kModes);
       if (channels["voice"]) content.voice = Word(channels["voice"], kModes);
-    }
+    });
     return content;
   }
 
  private:
+  struct Fault {
+    std::string text;
+  };
+
   [[noreturn]] void Refuse(const YAML::Node& node, const std::string& what) const {
     const int line = node.IsDefined() ? node.Mark().line + 1 : 0;
-    throw Fault{{.code = ErrorCode::kInvalidConfig,
-                 .message = path_ + ":" + std::to_string(line) + ": " + what,
-                 .field = "TOCSIN_REGISTRY_FILE"}};
+    throw Fault{path_ + ":" + std::to_string(line) + ": " + what};
+  }
+
+  void Each(const std::function<void()>& read) {
+    try {
+      read();
+    } catch (const Fault& fault) {
+      if (faults_.size() < kMaxFaults) faults_.push_back(fault.text);
+    }
+  }
+
+  void Entries(const YAML::Node& root, const char* key,
+               const std::function<void(const YAML::Node&)>& read) {
+    if (!root.IsMap()) return;  // told already
+    std::vector<YAML::Node> entries;
+    Each([&] { entries = List(root, key); });
+    for (const YAML::Node& entry : entries)
+      Each([&] {
+        read(entry);
+        for (const char* name : {"id", "sid", "pattern"})
+          if (entry[name]) lines_.emplace(entry[name].Scalar(), entry.Mark().line + 1);
+      });
   }
 
   void Keys(const YAML::Node& node, std::initializer_list<std::string_view> known) const {
@@ -178,7 +211,15 @@ class Reader {
   }
 
   const std::string path_;
+  std::vector<std::string> faults_;
+  std::map<std::string, int> lines_;  // of entries, by what they are called
 };
+
+std::string Joined(const std::vector<std::string>& faults) {
+  std::string text;
+  for (const std::string& fault : faults) text += (text.empty() ? "" : "\n  ") + fault;
+  return text;
+}
 
 }  // namespace
 
@@ -190,13 +231,17 @@ Result<std::shared_ptr<const RegistrySnapshot>> Load(const std::string& path) {
     return Fail(text.error());
   }
   try {
-    auto snapshot = RegistrySnapshot::Build(Reader(path).Read(*text));
-    if (!snapshot)
+    Reader reader(path);
+    RegistrySnapshot::Content content = reader.Read(*text);
+    if (!reader.faults().empty())
+      return Fail(ErrorCode::kInvalidConfig, Joined(reader.faults()), "TOCSIN_REGISTRY_FILE");
+    auto snapshot = RegistrySnapshot::Build(std::move(content));
+    if (!snapshot) {
+      const std::string name = snapshot.error().field;
       snapshot.error().message =
-          path + ": `" + snapshot.error().field + "`: " + snapshot.error().message;
+          reader.PlaceOf(name) + "`" + name + "`: " + snapshot.error().message;
+    }
     return snapshot;
-  } catch (const Reader::Fault& fault) {
-    return Fail(fault.error);
   } catch (const YAML::Exception& fault) {
     return Fail(ErrorCode::kInvalidConfig,
                 path + ":" + std::to_string(fault.mark.line + 1) + ": not YAML: " + fault.msg,

@@ -39,6 +39,9 @@ BaseSettings ReadBase(config::Reader& reader, const std::string& service,
                            .Integer("TOCSIN_KAFKA_MIN_INSYNC",
                                     "copies that must have a record; 2 in production", 1, 9)
                            .Default(1));
+  if (base.kafka.min_insync > base.kafka.replication)
+    reader.AddFault("TOCSIN_KAFKA_MIN_INSYNC", "is more than TOCSIN_KAFKA_REPLICATION",
+                    "raise the copies, or ask for fewer of them");
   base.kafka.client_id = service;
   base.kafka.instance = base.instance;
   base.otlp_endpoint = reader

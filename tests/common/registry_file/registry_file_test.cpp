@@ -1,0 +1,104 @@
+#include "common/registry_file/registry_file.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace tocsin::registry_file {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kGood = R"(clients:
+  - id: demo
+    api_keys:
+      - prefix: "12345678"
+        sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        scopes: [send, status]
+accounts:
+  - sid: AC1
+senders:
+  - id: main
+    number: "+15005550006"
+    account: AC1
+    channels: [sms]
+    classes: [normal]
+routes:
+  - pattern: ".*"
+    account: AC1
+)";
+
+class RegistryFileTest : public testing::Test {
+ protected:
+  RegistryFileTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "registry.XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+    path_ = folder_ / "registry.yaml";
+  }
+  ~RegistryFileTest() override { std::filesystem::remove_all(folder_); }
+
+  // The good file with one text in place of another.
+  std::string FaultWith(const std::string& from, const std::string& to) {
+    std::string text = kGood;
+    text.replace(text.find(from), from.size(), to);
+    return FaultOf(text);
+  }
+  std::string FaultOf(const std::string& text) {
+    std::ofstream(path_) << text;
+    const auto loaded = Load(path_);
+    return loaded ? "" : loaded.error().message;
+  }
+  std::string At(int line) { return path_.string() + ":" + std::to_string(line) + ": "; }
+
+  std::filesystem::path folder_;
+  std::filesystem::path path_;
+};
+
+TEST_F(RegistryFileTest, ReadsWhatIsGood) {
+  std::ofstream(path_) << kGood;
+  const auto loaded = Load(path_);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ((*loaded)->All().senders.at(0).id, "main");
+}
+
+TEST_F(RegistryFileTest, NamesEveryEntryThatIsAtFaultWithItsLine) {  // O4
+  const std::string fault = FaultOf(R"(clients:
+  - id: demo
+    keys: []
+accounts:
+  - token: hunter2
+senders:
+  - id: main
+    account: AC1
+    channels: [pigeon]
+  - id: other
+    account: AC1
+    segments_per_second: many
+routes: all
+colour: red
+)");
+  EXPECT_THAT(fault, AllOf(HasSubstr(At(3) + "unknown key `keys`"), HasSubstr(At(5)),
+                           HasSubstr(At(9) + "expected one of: sms, voice"),
+                           HasSubstr(At(12) + "`segments_per_second` must be a number"),
+                           HasSubstr(At(13) + "`routes` must be a list"),
+                           HasSubstr(At(14) + "unknown key `colour`"), Not(HasSubstr("hunter2"))));
+}
+
+TEST_F(RegistryFileTest, NamesTheLineOfAnEntryThatContradictsAnother) {
+  EXPECT_THAT(FaultWith("account: AC1\n    channels", "account: AC2\n    channels"),
+              HasSubstr(At(10) + "`main`: its account is not among the accounts"));
+  EXPECT_THAT(FaultWith("pattern: \".*\"", "pattern: \"(\""), HasSubstr(At(16) + "`(`"));
+}
+
+TEST_F(RegistryFileTest, NamesAFileThatCannotBeReadOrIsNoYaml) {
+  EXPECT_THAT(Load(path_ / "nothing").error().message, HasSubstr("cannot be read"));
+  EXPECT_THAT(FaultOf("clients: [\n"), HasSubstr("not YAML"));
+  EXPECT_THAT(FaultOf("just a word\n"), HasSubstr(At(1) + "expected keys and values here"));
+}
+
+}  // namespace
+}  // namespace tocsin::registry_file
