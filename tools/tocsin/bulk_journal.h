@@ -20,8 +20,10 @@ struct BulkOutcome {
 
 class BulkJournal {
  public:
-  // Reads what is there and appends to it. kInvalidConfig when the journal is of another file, or
-  // cannot be read or written. A last line that was broken off is dropped.
+  // Reads what is there and appends to it; what is there is never written again. Only a last line
+  // that was broken off is cut. Holds the file alone until destroyed. kInvalidConfig, and the file
+  // as it was, when it is no journal, that of another file, in use by another run, holds a line
+  // that is no entry, or cannot be read or written.
   static Result<BulkJournal> Open(const std::string& path, const std::string& file_name);
 
   // By line of the file.
@@ -35,6 +37,10 @@ class BulkJournal {
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
+
+  // Fills `outcomes_`; gives the length of the whole lines, 0 for an empty file.
+  Result<size_t> Read(const std::string& file_name);
+  Status ReadLine(size_t number, const std::string& text, const std::string& file_name);
 
   std::string path_;
   std::unique_ptr<std::FILE, Close> file_;

@@ -81,6 +81,22 @@ TEST(BulkFile, GivesTheSameKeysToTheSameFile) {
 class BulkJournalTest : public testing::Test {
  protected:
   ~BulkJournalTest() override { std::filesystem::remove(path); }
+
+  void Write(const std::string& content) { std::ofstream(path, std::ios::binary) << content; }
+  std::string Content() const {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  // What refuses this content, which stays as it was.
+  std::string RefusalOf(const std::string& content) {
+    Write(content);
+    const auto refused = BulkJournal::Open(path, "file-a");
+    EXPECT_EQ(Content(), content);
+    if (refused) return "nothing";
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidConfig);
+    return refused.error().message;
+  }
+
   const std::string path =
       (std::filesystem::temp_directory_path() / ("bulk." + std::to_string(getpid()))).string();
 };
@@ -94,12 +110,14 @@ TEST_F(BulkJournalTest, IsTakenUpAgainWithoutItsBrokenLine) {
     ASSERT_TRUE(journal.Save());
   }
   std::ofstream(path, std::ios::app) << R"({"line":4,"alert)";
-  auto journal = BulkJournal::Open(path, "file-a").value();
-  ASSERT_THAT(journal.outcomes(), SizeIs(2));
-  EXPECT_EQ(journal.outcomes().at(2).alert_id, "alert-2");
-  EXPECT_EQ(journal.outcomes().at(3).reason, "NO_ROUTE");
-  journal.Add(4, {"alert-4", "", "", false});
-  ASSERT_TRUE(journal.Save());
+  {
+    auto journal = BulkJournal::Open(path, "file-a").value();
+    ASSERT_THAT(journal.outcomes(), SizeIs(2));
+    EXPECT_EQ(journal.outcomes().at(2).alert_id, "alert-2");
+    EXPECT_EQ(journal.outcomes().at(3).reason, "NO_ROUTE");
+    journal.Add(4, {"alert-4", "", "", false});
+    ASSERT_TRUE(journal.Save());
+  }
   EXPECT_THAT(BulkJournal::Open(path, "file-a").value().outcomes(), SizeIs(3));
 }
 
@@ -108,6 +126,54 @@ TEST_F(BulkJournalTest, OfAnotherFileIsRefused) {
   const auto refused = BulkJournal::Open(path, "file-b");
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, StartsWith("is the journal of another file"));
+}
+
+TEST_F(BulkJournalTest, AFileThatIsNoJournalIsNeverTruncated) {
+  for (const std::string content :
+       {"to,text\n+15145550101,x\n", "x", "\n", R"({"to":"+15145550101","text":"x"})", "[1]\n",
+        "{\"file\":5}\n", "{\"file\":\"file-a\",\"to\":\"x\"}\n", "{\"file\":\"file-a\"}"})
+    EXPECT_THAT(RefusalOf(content), StartsWith("is no journal")) << content;
+  EXPECT_THAT(RefusalOf(std::string(1 << 20, 'x')), StartsWith("is no journal"));
+}
+
+TEST_F(BulkJournalTest, ALineThatIsNoEntryIsNamedAndNothingIsDropped) {
+  const std::string head = "{\"file\":\"file-a\"}\n{\"line\":2,\"alert_id\":\"a\"}\n";
+  for (const std::string line :
+       {R"({"line":"x"})", R"({"line":-1,"alert_id":"a"})", R"({"line":3})", R"({"line":3,"alert)",
+        R"({"line":3,"alert_id":7})", R"({"line":3,"alert_id":"a","replayed":"no"})", "[]", "",
+        R"({"file":"file-a"})"})
+    EXPECT_EQ(RefusalOf(head + line + "\n{\"line\":4,\"alert_id\":\"b\"}\n"),
+              "line 3 is no entry of a journal")
+        << line;
+}
+
+TEST_F(BulkJournalTest, AGoodJournalIsAppendedToAndNotWrittenAnew) {
+  const std::string good = "{\"file\": \"file-a\"}\n{\"alert_id\": \"a\", \"line\": 2}\n";
+  Write(good + R"({"line":3,"al)");
+  {
+    auto journal = BulkJournal::Open(path, "file-a").value();
+    EXPECT_EQ(Content(), good);
+    journal.Add(3, {"", "NO_ROUTE", "no sender", false});
+    ASSERT_TRUE(journal.Save());
+  }
+  EXPECT_EQ(Content(), good + "{\"line\":3,\"message\":\"no sender\",\"reason\":\"NO_ROUTE\"}\n");
+}
+
+TEST_F(BulkJournalTest, IsHeldByOneRunAtATime) {
+  {
+    const auto first = BulkJournal::Open(path, "file-a");
+    ASSERT_TRUE(first);
+    const auto second = BulkJournal::Open(path, "file-a");
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().message, "is in use by another run");
+  }
+  EXPECT_TRUE(BulkJournal::Open(path, "file-a"));
+}
+
+TEST_F(BulkJournalTest, AFolderInItsPlaceIsRefused) {
+  const auto refused = BulkJournal::Open("/tmp", "file-a");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidConfig);
 }
 
 }  // namespace
