@@ -1,12 +1,21 @@
 #include "tools/tocsin/command.h"
 
+#include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <string_view>
+#include <system_error>
 
 namespace tocsin::cli {
+namespace {
+
+constexpr size_t kBlock = 64 << 10;
+constexpr int kGrpcUnavailable = 14;  // grpc::StatusCode, named here so that this needs no gRPC
+
+}  // namespace
+
 void PrintJson(const nlohmann::json& json) {
   std::cout << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
@@ -36,28 +45,28 @@ int Report(const Error& error) {
   const ErrorTraits traits = TraitsOf(error.code);
   std::cerr << "tocsin: " << (error.field.empty() ? "" : error.field + ": ") << error.message
             << " (" << traits.name << ")\n";
-  switch (error.code) {
-    case ErrorCode::kInvalidConfig: return kWrongUse;
-    case ErrorCode::kOverloaded:
-    case ErrorCode::kRedisUnavailable:
-    case ErrorCode::kKafkaUnavailable:
-    case ErrorCode::kPostgresUnavailable: return kUnreachable;
-    default: return kRefused;
-  }
+  if (error.code == ErrorCode::kInvalidConfig) return kWrongUse;
+  return traits.grpc_status == kGrpcUnavailable ? kUnreachable : kRefused;
 }
 
 Result<std::string> ReadFile(const std::string& path, size_t limit) {
+  std::error_code ignored;
+  if (path != "-" && std::filesystem::is_directory(path, ignored))
+    return Fail(ErrorCode::kInvalidConfig, "cannot be read: is a directory", path);
   std::ifstream file;
   if (path != "-") file.open(path, std::ios::binary);
   std::istream& in = path == "-" ? std::cin : file;
-  if (!in) return Fail(ErrorCode::kInvalidConfig, "cannot be read", path);
   std::string text;
-  for (std::istreambuf_iterator<char> it(in), end; it != end; ++it) {
-    if (text.size() == limit)
+  std::array<char, kBlock> block;
+  while (in.read(block.data(), block.size()) || in.gcount() > 0) {
+    text.append(block.data(), static_cast<size_t>(in.gcount()));
+    if (text.size() > limit)
       return Fail(ErrorCode::kInvalidConfig,
                   "is larger than " + std::to_string(limit >> 20) + " MiB", path);
-    text += *it;
   }
+  // Only the end of a file that was opened and read is one: a device, or a folder behind stdin, may
+  // fail on the way.
+  if (!in.eof() || in.bad()) return Fail(ErrorCode::kInvalidConfig, "cannot be read", path);
   return text;
 }
 

@@ -1,11 +1,15 @@
 // The `tocsin` command line. Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 unreachable.
 #include <CLI/CLI.hpp>
+#include <exception>
 #include <iostream>
+#include <typeinfo>
 
 #include "tools/tocsin/command.h"
 
-int main(int argc, char** argv) {
-  using namespace tocsin::cli;
+namespace tocsin::cli {
+namespace {
+
+int Run(int argc, char** argv) {
   CLI::App app(
       "Carries alerts to people: send them, learn what became of them, test the webhooks.");
   app.set_version_flag("--version", TOCSIN_VERSION);
@@ -40,4 +44,18 @@ int main(int argc, char** argv) {
     return kWrongUse;
   }
   return action(Common{.json = output == "json"});
+}
+
+}  // namespace
+}  // namespace tocsin::cli
+
+int main(int argc, char** argv) {
+  try {
+    return tocsin::cli::Run(argc, argv);
+  } catch (const std::exception& error) {
+    // Its type only: what it says may repeat what was read, a number or a text.
+    std::cerr << "tocsin: failed in a way nobody foresaw: " << typeid(error).name()
+              << " (INTERNAL)\n";
+    return tocsin::cli::kRefused;
+  }
 }
