@@ -5,76 +5,11 @@
 
 #include <algorithm>
 
+#include "common/domain/request_rules.h"
 #include "common/domain/segments.h"
 
 namespace tocsin::ingress {
 namespace {
-
-using std::chrono::hours;
-
-// How long an alert is worth sending when its caller does not say.
-hours DefaultLife(v1::AlertClass alert_class) {
-  switch (alert_class) {
-    case v1::ALERT_CLASS_EMERGENCY: return hours(1);
-    case v1::ALERT_CLASS_HIGH: return hours(4);
-    default: return hours(24);
-  }
-}
-
-Status CheckKey(const std::string& key) {
-  const bool printable =
-      std::all_of(key.begin(), key.end(), [](char c) { return c >= 0x21 && c <= 0x7e; });
-  if (key.size() <= kMaxKeyCharacters && printable) return {};
-  return Fail(ErrorCode::kInvalidArgument,
-              "at most 64 printable ASCII characters without blanks; a UUID is a good key",
-              "idempotency_key");
-}
-
-Status CheckText(const std::string& text) {
-  if (text.empty()) return Fail(ErrorCode::kInvalidArgument, "is empty; say something", "text");
-  if (!IsValidUtf8(text) || text.find('\0') != std::string::npos)
-    return Fail(ErrorCode::kInvalidArgument, "is not UTF-8 text", "text");
-  const unsigned characters = CountSegments(text).characters;
-  if (characters <= kMaxTextCharacters) return {};
-  return Fail(ErrorCode::kTextTooLong,
-              std::to_string(characters) + " characters; at most 1600 are carried, shorten it",
-              "text");
-}
-
-Status CheckLabels(const v1::EnqueueRequest& request) {
-  if (request.labels_size() > kMaxLabels)
-    return Fail(ErrorCode::kTooManyItems, "at most 16 labels", "labels");
-  for (const auto& [name, value] : request.labels())
-    if (name.empty() || name.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes)
-      return Fail(ErrorCode::kInvalidArgument, "names and values have 1 to 64 bytes", "labels");
-  return {};
-}
-
-bool IsWord(std::string_view text, size_t most) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_';
-  };
-  return text.size() <= most && std::all_of(text.begin(), text.end(), fits);
-}
-
-Result<v1::SpokenForm> SpokenFormOf(const v1::EnqueueRequest& request, v1::Channel channel) {
-  v1::SpokenForm spoken;
-  if (!request.has_voice()) return spoken;
-  if (channel != v1::CHANNEL_VOICE)
-    return Fail(ErrorCode::kInvalidArgument, "is for calls only; choose the voice channel",
-                "voice");
-  const v1::VoiceOptions& voice = request.voice();
-  if (!IsWord(voice.language(), kMaxLanguageCharacters))
-    return Fail(ErrorCode::kInvalidArgument, "is not a language such as en-CA", "voice.language");
-  if (!IsWord(voice.voice(), kMaxVoiceCharacters))
-    return Fail(ErrorCode::kInvalidArgument, "is not a voice such as alice or Polly.Joanna",
-                "voice.voice");
-  spoken.set_language(voice.language());
-  spoken.set_voice(voice.voice());
-  spoken.set_detect_machine(voice.detect_machine());
-  return spoken;
-}
 
 // What the wire has room for and nobody carries out yet is refused by name, never ignored.
 Status CheckUnbuilt(const v1::EnqueueRequest& request) {
@@ -87,16 +22,6 @@ Status CheckUnbuilt(const v1::EnqueueRequest& request) {
   if (!v1::DoubtPolicy_IsValid(request.doubt_policy()))
     return Fail(ErrorCode::kInvalidArgument, "is not a policy of this API", "doubt_policy");
   return {};
-}
-
-Result<WallTime> TimeOf(const google::protobuf::Timestamp& stamp, WallTime now, const char* field) {
-  if (stamp.nanos() < 0 || stamp.nanos() > 999'999'999)
-    return Fail(ErrorCode::kInvalidArgument, "nanos must be 0 to 999999999", field);
-  const auto latest = std::chrono::floor<std::chrono::seconds>(now + kHorizon).time_since_epoch();
-  if (stamp.seconds() > latest.count())
-    return Fail(ErrorCode::kInvalidArgument, "lies more than 7 days ahead", field);
-  if (stamp.seconds() < 0) return Fail(ErrorCode::kInvalidArgument, "lies before 1970", field);
-  return WallTime(std::chrono::seconds(stamp.seconds()) + Micros(stamp.nanos() / 1000));
 }
 
 Status CheckChannelMode(v1::Channel channel, const RegistrySnapshot& registry) {
@@ -149,21 +74,7 @@ Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySn
   TOCSIN_TRY(v1::SpokenForm spoken, SpokenFormOf(request, channel));
   TOCSIN_CHECK_OK(CheckLabels(request));
   TOCSIN_TRY(Phone to, Phone::Parse(request.to()));
-
-  WallTime send_at = now;
-  if (request.has_send_at()) {
-    TOCSIN_TRY(send_at, TimeOf(request.send_at(), now, "send_at"));
-  }
-  WallTime not_after = std::min(std::max(send_at, now) + DefaultLife(alert_class), now + kHorizon);
-  if (request.has_expires_at()) {
-    TOCSIN_TRY(not_after, TimeOf(request.expires_at(), now, "expires_at"));
-  }
-  if (not_after <= std::max(send_at, now) && !request.has_expires_at())
-    return Fail(ErrorCode::kInvalidArgument,
-                "leaves no time to send within 7 days; choose an earlier time", "send_at");
-  if (not_after <= std::max(send_at, now))
-    return Fail(ErrorCode::kInvalidArgument, "must lie after now and after send_at", "expires_at");
-
+  TOCSIN_TRY(const SendWindow window, SendWindowOf(request, now));
   TOCSIN_CHECK_OK(CheckChannelMode(channel, registry));
   TOCSIN_CHECK_OK(CheckCredentials(registry));
   TOCSIN_TRY(const Sender* sender,
@@ -174,8 +85,8 @@ Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySn
       .alert_class = alert_class,
       .channel = channel,
       .sender = sender->id,
-      .send_at = send_at,
-      .not_after = not_after,
+      .send_at = window.send_at,
+      .not_after = window.not_after,
       .segments = channel == v1::CHANNEL_SMS ? CountSegments(request.text()).segments : 0,
       .spoken = std::move(spoken),
       .canonical = {}};

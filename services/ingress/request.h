@@ -13,14 +13,6 @@
 
 namespace tocsin::ingress {
 
-constexpr size_t kMaxTextCharacters = 1600;  // Twilio's Body
-constexpr size_t kMaxKeyCharacters = 64;
-constexpr int kMaxLabels = 16;
-constexpr size_t kMaxLabelBytes = 64;
-constexpr size_t kMaxLanguageCharacters = 16;   // "sr-Latn-RS" is a long one
-constexpr size_t kMaxVoiceCharacters = 64;      // "Google.en-US-Chirp3-HD-Aoede"
-constexpr std::chrono::hours kHorizon{7 * 24};  // of send_at and expires_at
-
 // An alert that may be accepted.
 struct CheckedRequest {
   Phone to;

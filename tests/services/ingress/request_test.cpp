@@ -7,6 +7,7 @@
 #include <ostream>
 #include <string>
 
+#include "common/domain/request_rules.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/registry.h"
 
