@@ -49,8 +49,8 @@ int ReportFaults(const BulkFile& file, const Common& common) {
   }
   for (size_t i = 0; i < std::min(file.faults.size(), kShownFaults); ++i) {
     const BulkFault& fault = file.faults[i];
-    std::cerr << "line " << fault.line << ": " << (fault.column.empty() ? "" : fault.column + ' ')
-              << fault.reason << '\n';
+    if (fault.line > 0) std::cerr << "line " << fault.line << ": ";
+    std::cerr << (fault.column.empty() ? "" : fault.column + ' ') << fault.reason << '\n';
   }
   if (file.faults.size() > kShownFaults)
     std::cerr << "and " << file.faults.size() - kShownFaults << " faults more\n";

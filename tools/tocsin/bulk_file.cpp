@@ -18,12 +18,27 @@ constexpr std::string_view kLabel = "label.";
 constexpr size_t kMaxLabels = 16;
 constexpr size_t kMaxLabelBytes = 64;
 constexpr size_t kMaxKey = 64;
+constexpr size_t kMaxToldName = 32;
 
 const std::set<std::string> kColumns{"to",     "text",    "class",      "channel",
                                      "sender", "send_at", "expires_at", "idempotency_key"};
 
 bool IsColumn(const std::string& name) {
   return kColumns.contains(name) || (name.starts_with(kLabel) && name.size() > kLabel.size());
+}
+
+// A name as it may be told: a file without a line of names has numbers and texts in their place.
+std::string Told(const std::string& name, size_t number) {
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || c == '.'; };
+  const bool tellable =
+      !name.empty() && name.size() <= kMaxToldName && std::all_of(name.begin(), name.end(), plain);
+  return tellable ? name : "column " + std::to_string(number);
+}
+
+std::string NamesOfColumns() {
+  std::string names;
+  for (const std::string& name : kColumns) names += name + ", ";
+  return names + std::string(kLabel) + "NAME";
 }
 
 std::string Lower(std::string text) {
@@ -83,42 +98,61 @@ void Check(const BulkRow& row, std::vector<BulkFault>& faults) {
       fault("labels", "names and values have 1 to 64 bytes");
 }
 
+// The names of the columns as they may be told; none, with a fault, when the line is no header.
+std::vector<std::string> ReadHeader(const CsvLine& head, std::vector<BulkFault>& faults) {
+  if (std::none_of(head.fields.begin(), head.fields.end(), IsColumn)) {
+    faults.push_back(
+        {head.line, "", "a header line is missing; it names the columns: " + NamesOfColumns()});
+    return {};
+  }
+  std::vector<std::string> told;
+  std::set<std::string> seen;
+  for (const std::string& name : head.fields) {
+    told.push_back(Told(name, told.size() + 1));
+    if (!IsColumn(name)) faults.push_back({head.line, told.back(), "is no column of alerts"});
+    if (!seen.insert(name).second) faults.push_back({head.line, told.back(), "stands there twice"});
+  }
+  return told;
+}
+
 void ReadCsv(std::string_view content, const v1::EnqueueRequest& standard, BulkFile& file) {
   std::vector<CsvLine> lines = ParseCsv(content, file.faults);
   if (lines.empty()) return;
   const CsvLine head = std::move(lines.front());
-  std::set<std::string> seen;
-  for (const std::string& name : head.fields) {
-    if (!IsColumn(name)) file.faults.push_back({head.line, name, "is no column of alerts"});
-    if (!seen.insert(name).second) file.faults.push_back({head.line, name, "stands there twice"});
-  }
-  for (size_t i = 1; i < lines.size(); ++i) {
+  const std::vector<std::string> told = ReadHeader(head, file.faults);
+  for (size_t i = 1; i < lines.size() && !told.empty(); ++i) {
     BulkRow row{lines[i].line, standard};
-    if (lines[i].fields.size() != head.fields.size()) {
+    if (lines[i].fields.size() != told.size()) {
       file.faults.push_back({row.line, "",
                              "has " + std::to_string(lines[i].fields.size()) + " fields, not " +
-                                 std::to_string(head.fields.size())});
+                                 std::to_string(told.size())});
       continue;
     }
-    for (size_t column = 0; column < head.fields.size(); ++column)
+    for (size_t column = 0; column < told.size(); ++column)
       if (std::string no = Set(head.fields[column], lines[i].fields[column], row.request);
           !no.empty())
-        file.faults.push_back({row.line, head.fields[column], std::move(no)});
+        file.faults.push_back({row.line, told[column], std::move(no)});
     file.rows.push_back(std::move(row));
   }
 }
 
-void ReadObject(const nlohmann::json& object, BulkRow& row, std::vector<BulkFault>& faults) {
-  const auto set = [&](const std::string& column, const nlohmann::json& value) {
-    std::string no = value.is_string() ? Set(column, value.get<std::string>(), row.request)
-                                       : std::string("is not a string");
-    if (!no.empty()) faults.push_back({row.line, column, std::move(no)});
+void ReadObject(const nlohmann::ordered_json& object, BulkRow& row,
+                std::vector<BulkFault>& faults) {
+  size_t number = 0;  // of the field on its line
+  const auto fault = [&](const std::string& name, std::string reason) {
+    faults.push_back({row.line, Told(name, number), std::move(reason)});
+  };
+  const auto set = [&](const std::string& column, const nlohmann::ordered_json& value) {
+    if (!value.is_string()) return fault(column, "is not a string");
+    if (std::string no = Set(column, value.get<std::string>(), row.request); !no.empty())
+      fault(column, std::move(no));
   };
   for (const auto& [name, value] : object.items()) {
+    ++number;
     if (name == "labels" && value.is_object()) {
       for (const auto& [label, text] : value.items()) set(std::string(kLabel) + label, text);
     } else if (!IsColumn(name)) {
-      faults.push_back({row.line, name, "is no field of alerts"});
+      fault(name, "is no field of alerts");
     } else {
       set(name, value);
     }
@@ -133,7 +167,7 @@ void ReadJsonLines(std::string_view content, const v1::EnqueueRequest& standard,
     content.remove_prefix(std::min(end + 1, content.size()));
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const auto object = nlohmann::json::parse(line, nullptr, false);
+    const auto object = nlohmann::ordered_json::parse(line, nullptr, false);
     if (!object.is_object()) {
       file.faults.push_back({number, "", "is not a JSON object"});
       continue;

@@ -22,10 +22,11 @@ struct BulkRow {
   v1::EnqueueRequest request;
 };
 
-// One thing wrong. Free of the file's values: lines and names of columns only.
+// One thing wrong. Free of the file's values: lines and names of columns only, and of these only
+// what looks like a name.
 struct BulkFault {
-  size_t line = 0;
-  std::string column;  // empty: the line as a whole
+  size_t line = 0;     // 0: the file as a whole
+  std::string column;  // "text", or "column 3" when its name cannot be told; empty: the whole line
   std::string reason;
 };
 

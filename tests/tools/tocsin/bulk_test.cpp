@@ -69,6 +69,29 @@ TEST(BulkFile, FaultsHoldNoValueOfTheFile) {
   EXPECT_EQ(file.faults[0].reason.find("hunter2"), std::string::npos);
 }
 
+// P3
+TEST(BulkFile, FaultsHoldNoNameThatMayBeAPersons) {
+  const BulkFile csv =
+      Csv("to,text,+15145550101,Call Jane,colour,label.Jane Doe,+15145550101\n"
+          "+15145550102,x,y,z,red,\xff,y\n");
+  EXPECT_THAT(Faults(csv), ElementsAre("1 column 3", "1 column 4", "1 colour", "1 column 7",
+                                       "1 column 7", "2 column 6"));
+  const BulkFile json = Json(R"({"to": "+15145550101", "text": "x", "Call Jane": "y",)"
+                             R"( "labels": {"Jane Doe": 7}, "+15145550102": 1})");
+  EXPECT_THAT(Faults(json), ElementsAre("1 column 3", "1 column 4", "1 column 5"));
+}
+
+TEST(BulkFile, WithoutAHeaderSaysSoAndWhichColumnsThereAre) {
+  const BulkFile file = Csv("+15145550101,Call Jane\n+15145550102,Call Jim\n");
+  EXPECT_THAT(file.rows, IsEmpty());
+  ASSERT_THAT(file.faults, SizeIs(1));
+  EXPECT_EQ(file.faults[0].line, 1U);
+  EXPECT_EQ(file.faults[0].column, "");
+  EXPECT_EQ(file.faults[0].reason,
+            "a header line is missing; it names the columns: channel, class, expires_at, "
+            "idempotency_key, send_at, sender, text, to, label.NAME");
+}
+
 // A3
 TEST(BulkFile, GivesTheSameKeysToTheSameFile) {
   const std::string text = "to,text\n+15145550101,x\n";
