@@ -1,7 +1,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <optional>
+#include <system_error>
 #include <thread>
 
 #include "tocsin/v1/alert_service.grpc.pb.h"
@@ -37,6 +40,10 @@ Result<BulkFormat> FormatOf(const Options& options) {
     return BulkFormat::kJsonLines;
   return Fail(ErrorCode::kInvalidConfig, "cannot be told by the file's name; say csv or jsonl",
               "--format");
+}
+
+std::string JournalOf(const Options& options) {
+  return options.journal.empty() ? options.path + ".journal" : options.journal;
 }
 
 int ReportFaults(const BulkFile& file, const Common& common) {
@@ -162,6 +169,24 @@ int ReportOutcomes(const BulkFile& file, const BulkJournal& journal, size_t befo
   return refused.empty() ? kDone : kRefused;
 }
 
+int ReportChecked(const BulkFile& file, const Common& common) {
+  if (common.json)
+    PrintJson({{"rows", file.rows.size()}, {"faults", nlohmann::json::array()}});
+  else
+    std::cout << file.rows.size() << " alerts can be sent\n";
+  return kDone;
+}
+
+// When the file is to be checked for. A run that is taken up again was checked when it began: a
+// time that has passed since is the service's to refuse, line by line, and must not keep the other
+// lines from being sent.
+std::optional<WallTime> CheckTime(const Options& options) {
+  std::error_code ignored;
+  if (!options.check_only && std::filesystem::exists(JournalOf(options), ignored))
+    return std::nullopt;
+  return std::chrono::floor<Micros>(std::chrono::system_clock::now());
+}
+
 int Bulk(const Options& options, const Common& common) {
   const auto format = FormatOf(options);
   if (!format) return Report(format.error());
@@ -169,24 +194,16 @@ int Bulk(const Options& options, const Common& common) {
   if (!content) return Report(content.error());
   v1::EnqueueRequest standard;
   standard.set_class_(options.alert_class);
-  const BulkFile file = ParseBulk(*content, *format, standard);
+  const BulkFile file = ParseBulk(*content, *format, standard, CheckTime(options));
   if (!file.faults.empty()) return ReportFaults(file, common);
-  if (options.check_only) {
-    if (common.json)
-      PrintJson({{"rows", file.rows.size()}, {"faults", nlohmann::json::array()}});
-    else
-      std::cout << file.rows.size() << " alerts can be sent\n";
-    return kDone;
-  }
-  const std::string journal_path =
-      options.journal.empty() ? options.path + ".journal" : options.journal;
-  auto journal = BulkJournal::Open(journal_path, file.name);
-  if (!journal) return Report(journal.error());
-  const size_t before = journal->outcomes().size();
+  if (options.check_only) return ReportChecked(file, common);
   const auto client = ServiceClient::Connect(options.service);
   if (!client) return Report(client.error());
+  auto journal = BulkJournal::Open(JournalOf(options), file.name);
+  if (!journal) return Report(journal.error());
+  const size_t before = journal->outcomes().size();
   const auto sent = SendAll(*client, file, *journal);
-  const int reported = ReportOutcomes(file, *journal, before, journal_path, common);
+  const int reported = ReportOutcomes(file, *journal, before, JournalOf(options), common);
   return sent ? reported : Report(sent.error());
 }
 
@@ -204,6 +221,8 @@ void AddBulk(CLI::App& app, Action& action) {
       ->transform(CLI::CheckedTransformer(kClasses, CLI::ignore_case));
   command.add_flag("--check", options->check_only, "check the file, send nothing");
   options->service.AddTo(command, "TOCSIN_INGRESS_GRPC");
+  for (const char* name : {"--address", "--api-key-file"})
+    command.get_option(name)->required(false);  // a check calls nobody; else Connect() asks for it
   command.callback([options, &action] {
     action = [options](const Common& common) { return Bulk(*options, common); };
   });

@@ -8,6 +8,7 @@
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
 #include "common/domain/phone.h"
+#include "common/domain/request_rules.h"
 #include "common/domain/segments.h"
 #include "tools/tocsin/alert_words.h"
 
@@ -15,9 +16,6 @@ namespace tocsin::cli {
 namespace {
 
 constexpr std::string_view kLabel = "label.";
-constexpr size_t kMaxLabels = 16;
-constexpr size_t kMaxLabelBytes = 64;
-constexpr size_t kMaxKey = 64;
 constexpr size_t kMaxToldName = 32;
 
 const std::set<std::string> kColumns{"to",     "text",    "class",      "channel",
@@ -65,37 +63,25 @@ std::string Set(const std::string& column, const std::string& value, v1::Enqueue
     if (known == kChannels.end()) return "is not sms or voice";
     request.set_channel(known->second);
   }
-  if (column == "send_at" && !ReadTime(value, "", *request.mutable_send_at()))
-    return "is not a time such as 2026-01-31T12:00:00Z";
-  if (column == "expires_at" && !ReadTime(value, "", *request.mutable_expires_at()))
-    return "is not a time such as 2026-01-31T12:00:00Z";
+  if (column == "send_at" || column == "expires_at") {
+    google::protobuf::Timestamp time;
+    if (const auto read = ReadTime(value, "", time); !read) return read.error().message;
+    *(column == "send_at" ? request.mutable_send_at() : request.mutable_expires_at()) = time;
+  }
   if (column.starts_with(kLabel)) (*request.mutable_labels())[column.substr(kLabel.size())] = value;
   return {};
 }
 
 // What the service would refuse by the request alone.
-void Check(const BulkRow& row, std::vector<BulkFault>& faults) {
-  const v1::EnqueueRequest& request = row.request;
-  const auto fault = [&](const char* column, std::string reason) {
-    faults.push_back({row.line, column, std::move(reason)});
+void Check(const BulkRow& row, std::optional<WallTime> now, std::vector<BulkFault>& faults) {
+  const auto add = [&](const auto& checked) {
+    if (!checked) faults.push_back({row.line, checked.error().field, checked.error().message});
   };
-  if (request.to().empty())
-    fault("to", "is missing");
-  else if (const auto phone = Phone::Parse(request.to()); !phone)
-    fault("to", phone.error().message);
-  const size_t characters = CountSegments(request.text()).characters;
-  if (characters == 0) fault("text", "is missing");
-  if (characters > kMaxBulkText)
-    fault("text", "has " + std::to_string(characters) + " characters; 1600 are allowed");
-  const std::string& key = request.idempotency_key();
-  const bool printable =
-      std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (key.size() > kMaxKey || !printable)
-    fault("idempotency_key", "has 1 to 64 printable ASCII characters");
-  if (request.labels_size() > static_cast<int>(kMaxLabels)) fault("labels", "at most 16 labels");
-  for (const auto& [name, value] : request.labels())
-    if (name.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes)
-      fault("labels", "names and values have 1 to 64 bytes");
+  add(Phone::Parse(row.request.to()));
+  add(CheckText(row.request.text()));
+  add(CheckKey(row.request.idempotency_key()));
+  add(CheckLabels(row.request));
+  if (now) add(SendWindowOf(row.request, *now));
 }
 
 // The names of the columns as they may be told; none, with a fault, when the line is no header.
@@ -159,6 +145,25 @@ void ReadObject(const nlohmann::ordered_json& object, BulkRow& row,
   }
 }
 
+// The object of a line, or why there is none. A doubled key is refused: the parser would keep the
+// last value, and nobody knows which one was meant.
+tl::expected<nlohmann::ordered_json, std::string> ParseObject(std::string_view line) {
+  using Json = nlohmann::ordered_json;
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  bool doubled = false;
+  const auto note = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
+      doubled = true;
+    return true;
+  };
+  Json object = Json::parse(line, note, false);
+  if (!object.is_object()) return tl::unexpected<std::string>("is not a JSON object");
+  if (doubled) return tl::unexpected<std::string>("has a field twice");
+  return object;
+}
+
 void ReadJsonLines(std::string_view content, const v1::EnqueueRequest& standard, BulkFile& file) {
   size_t number = 0;
   while (!content.empty()) {
@@ -167,13 +172,13 @@ void ReadJsonLines(std::string_view content, const v1::EnqueueRequest& standard,
     content.remove_prefix(std::min(end + 1, content.size()));
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const auto object = nlohmann::ordered_json::parse(line, nullptr, false);
-    if (!object.is_object()) {
-      file.faults.push_back({number, "", "is not a JSON object"});
+    const auto object = ParseObject(line);
+    if (!object) {
+      file.faults.push_back({number, "", object.error()});
       continue;
     }
     BulkRow row{number, standard};
-    ReadObject(object, row, file.faults);
+    ReadObject(*object, row, file.faults);
     file.rows.push_back(std::move(row));
   }
 }
@@ -218,17 +223,19 @@ std::vector<CsvLine> ParseCsv(std::string_view content, std::vector<BulkFault>& 
   return lines;
 }
 
-BulkFile ParseBulk(std::string_view content, BulkFormat format,
-                   const v1::EnqueueRequest& standard) {
+BulkFile ParseBulk(std::string_view content, BulkFormat format, const v1::EnqueueRequest& standard,
+                   std::optional<WallTime> now) {
   BulkFile file;
   file.name = HexEncode(Sha256(content)).substr(0, 16);
+  if (content.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    file.faults.push_back({0, "", "the file is empty"});
   format == BulkFormat::kCsv ? ReadCsv(content, standard, file)
                              : ReadJsonLines(content, standard, file);
   std::map<std::string, size_t> keys;
   for (BulkRow& row : file.rows) {
     if (row.request.idempotency_key().empty())
       row.request.set_idempotency_key("bulk-" + file.name + '-' + std::to_string(row.line));
-    Check(row, file.faults);
+    Check(row, now, file.faults);
     const auto [first, added] = keys.try_emplace(row.request.idempotency_key(), row.line);
     if (!added)
       file.faults.push_back(

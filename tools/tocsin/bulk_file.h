@@ -2,18 +2,19 @@
 // checked before anything is sent.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/base/time.h"
 #include "tocsin/v1/alert_service.pb.h"
 
 namespace tocsin::cli {
 
 constexpr size_t kMaxBulkBytes = 256u << 20;
 constexpr size_t kMaxBulkRows = 1'000'000;
-constexpr size_t kMaxBulkText = 1'600;  // characters; the service's own bound
 
 enum class BulkFormat { kCsv, kJsonLines };
 
@@ -39,8 +40,10 @@ struct BulkFile {
 // Columns and fields: to, text, class, channel, sender, send_at, expires_at, idempotency_key, and
 // label.NAME (in JSON: labels, an object). What a row leaves empty is taken from `standard`. A row
 // without a key gets one of the file's name and its line, so that sending the file again repeats
-// nothing. Pure.
-BulkFile ParseBulk(std::string_view content, BulkFormat format, const v1::EnqueueRequest& standard);
+// nothing. A row that the service would refuse by itself has a fault; its times are looked at when
+// `now` is given. Pure.
+BulkFile ParseBulk(std::string_view content, BulkFormat format, const v1::EnqueueRequest& standard,
+                   std::optional<WallTime> now);
 
 // The rows of a CSV text; a broken quote is a fault of its line.
 struct CsvLine {

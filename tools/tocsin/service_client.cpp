@@ -53,6 +53,9 @@ void ServiceOptions::AddTo(CLI::App& command, const std::string& address_variabl
 }
 
 Result<ServiceClient> ServiceClient::Connect(const ServiceOptions& options) {
+  if (options.address.empty()) return Fail(ErrorCode::kInvalidConfig, "is required", "--address");
+  if (options.api_key_file.empty())
+    return Fail(ErrorCode::kInvalidConfig, "is required", "--api-key-file");
   ServiceClient client;
   TOCSIN_TRY(client.api_key_, ReadSecretFile(options.api_key_file));
   client.channel_ = grpc::CreateChannel(options.address, grpc::InsecureChannelCredentials());

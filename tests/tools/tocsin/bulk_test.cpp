@@ -23,8 +23,10 @@ std::vector<std::string> Faults(const BulkFile& file) {
   return faults;
 }
 
-BulkFile Csv(const std::string& text) { return ParseBulk(text, BulkFormat::kCsv, {}); }
-BulkFile Json(const std::string& text) { return ParseBulk(text, BulkFormat::kJsonLines, {}); }
+constexpr WallTime kNow{std::chrono::seconds(1'800'000'000)};  // 2027-01-15T08:00:00Z
+
+BulkFile Csv(const std::string& text) { return ParseBulk(text, BulkFormat::kCsv, {}, kNow); }
+BulkFile Json(const std::string& text) { return ParseBulk(text, BulkFormat::kJsonLines, {}, kNow); }
 
 // O9
 TEST(BulkFile, ReadsQuotedFieldsOverSeveralLines) {
@@ -67,6 +69,42 @@ TEST(BulkFile, FaultsHoldNoValueOfTheFile) {
   const BulkFile file = Csv("to,text\nhunter2-no-number,x\n");
   ASSERT_THAT(file.faults, SizeIs(1));
   EXPECT_EQ(file.faults[0].reason.find("hunter2"), std::string::npos);
+}
+
+// O9
+TEST(BulkFile, HasTheFaultsThatTheServiceWouldFindInTheRequestAlone) {
+  const std::string head = "to,text,send_at,expires_at\n+15145550101,x,";
+  EXPECT_THAT(Faults(Csv(head + ",2027-01-15T08:00:00Z\n")), ElementsAre("2 expires_at"));
+  EXPECT_THAT(Faults(Csv(head + ",2027-01-22T08:00:01Z\n")), ElementsAre("2 expires_at"));
+  EXPECT_THAT(Faults(Csv(head + "2027-01-22T08:00:01Z,\n")), ElementsAre("2 send_at"));
+  EXPECT_THAT(Faults(Csv(head + "2027-01-16T08:00:00Z,2027-01-15T09:00:00Z\n")),
+              ElementsAre("2 expires_at"));
+  EXPECT_THAT(Faults(Csv(head + "soon,later\n")), ElementsAre("2 send_at", "2 expires_at"));
+  EXPECT_THAT(Faults(Csv(head + "2027-01-16T08:00:00Z,2027-01-16T09:00:00Z\n")), IsEmpty());
+  EXPECT_THAT(Faults(Json(R"({"to": "+15145550101", "text": "a\u0000b"})")), ElementsAre("1 text"));
+}
+
+TEST(BulkFile, TakenUpAgainIsNotRefusedForATimeThatHasPassed) {
+  const std::string text = "to,text,expires_at\n+15145550101,x,2027-01-15T08:00:00Z\n";
+  EXPECT_THAT(Faults(ParseBulk(text, BulkFormat::kCsv, {}, std::nullopt)), IsEmpty());
+}
+
+TEST(BulkFile, RefusesADoubledKeyOfAJsonLine) {
+  const BulkFile file =
+      Json(R"({"to": "+15145550101", "text": "x", "to": "+15145550102"})"
+           "\n"
+           R"({"to": "+15145550101", "text": "x", "labels": {"a": "1", "a": "2"}})"
+           "\n"
+           R"({"to": "+15145550101", "text": "x", "labels": {"to": "1"}})");
+  EXPECT_THAT(Faults(file), ElementsAre("1 ", "2 "));
+  EXPECT_EQ(file.faults[0].reason, "has a field twice");
+}
+
+TEST(BulkFile, ThatIsEmptyIsAFault) {
+  for (const BulkFile& file : {Csv(""), Json(""), Csv("\r\n"), Json(" \n\n")}) {
+    ASSERT_THAT(Faults(file), ElementsAre("0 "));
+    EXPECT_EQ(file.faults[0].reason, "the file is empty");
+  }
 }
 
 // P3
