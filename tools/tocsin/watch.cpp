@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kDefaultWidth = 100;
 
 struct Options {
-  ServiceOptions service{.address = {}, .api_key_file = {}, .timeout_seconds = 3600};
+  ServiceOptions service{.address = {}, .api_key_file = {}, .timeout_seconds = 60};
   std::string alert_id;
   std::string position;
 };
@@ -90,17 +90,18 @@ int Watch(const Options& options, const Common& common) {
   Screen screen(common.json);
   v1::Alert last;
   // A replica that stops ends the stream: another one goes on behind the last revision.
-  const auto called = client->Call([&](grpc::ClientContext& context) {
+  const auto followed = client->Follow([&](grpc::ClientContext& context, const auto& heard) {
     const auto reader = stub->WatchAlert(&context, request);
     v1::WatchAlertResponse response;
     while (reader->Read(&response)) {
+      heard();
       if (response.alert().revision() <= last.revision()) continue;
       last = response.alert();
       screen.Show(last);
     }
     return reader->Finish();
   });
-  if (!called) return Report(called.error());
+  if (!followed) return Report(followed.error());
   const bool reached =
       last.state() == v1::ALERT_STATE_DELIVERED || last.state() == v1::ALERT_STATE_ACKNOWLEDGED;
   return reached ? kDone : kRefused;
@@ -115,7 +116,8 @@ void AddWatch(CLI::App& app, Action& action) {
   command.add_option("alert_id", options->alert_id, "the alert's id")->required();
   command.add_option("--min-position", options->position,
                      "TOPIC/PARTITION/OFFSET of its acceptance: begin no earlier than that");
-  options->service.AddTo(command, "TOCSIN_AUDIT_GRPC");
+  options->service.AddTo(command, "TOCSIN_AUDIT_GRPC",
+                         "seconds the service may be unreachable; the watch itself has no limit");
   command.callback([options, &action] {
     action = [options](const Common& common) { return Watch(*options, common); };
   });
