@@ -2,7 +2,9 @@
 
 #include <google/protobuf/util/time_util.h>
 
-#include <stdexcept>
+#include <charconv>
+#include <string_view>
+#include <system_error>
 
 namespace tocsin::cli {
 namespace {
@@ -11,6 +13,13 @@ using google::protobuf::util::TimeUtil;
 
 std::string Bare(const std::string& name, const std::string& prefix) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
+// The whole text is a number, and none below 0.
+template <typename Number>
+bool ReadNumber(std::string_view text, Number& into) {
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), into);
+  return fault == std::errc() && end == text.data() + text.size() && into >= 0;
 }
 
 nlohmann::json ToJson(const v1::Try& attempt) {
@@ -82,16 +91,19 @@ Status ReadLabels(const std::vector<std::string>& texts,
 
 Status ReadPosition(const std::string& text, v1::Position& into) {
   const size_t offset = text.rfind('/');
-  const size_t partition = offset == std::string::npos ? offset : text.rfind('/', offset - 1);
-  try {
-    if (partition == std::string::npos || partition == 0) throw std::invalid_argument("");
-    into.set_topic(text.substr(0, partition));
-    into.set_partition(std::stoi(text.substr(partition + 1, offset - partition - 1)));
-    into.set_offset(std::stoll(text.substr(offset + 1)));
-    return {};
-  } catch (const std::exception&) {
+  const size_t partition =
+      offset == std::string::npos || offset == 0 ? std::string::npos : text.rfind('/', offset - 1);
+  std::int32_t partition_number = 0;
+  std::int64_t offset_number = 0;
+  const std::string_view all = text;
+  if (partition == std::string::npos || partition == 0 ||
+      !ReadNumber(all.substr(partition + 1, offset - partition - 1), partition_number) ||
+      !ReadNumber(all.substr(offset + 1), offset_number))
     return Fail(ErrorCode::kInvalidConfig, "is not TOPIC/PARTITION/OFFSET", "--min-position");
-  }
+  into.set_topic(text.substr(0, partition));
+  into.set_partition(partition_number);
+  into.set_offset(offset_number);
+  return {};
 }
 
 std::string TimeText(const google::protobuf::Timestamp& time) { return TimeUtil::ToString(time); }

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tools/tocsin/alert_words.h"
+
 namespace tocsin::cli {
 namespace {
 
@@ -41,6 +43,17 @@ TEST(ExitCode, OfWhatIsAwayForNowIsAlwaysUnreachable) {
   }
   EXPECT_EQ(Report({.code = ErrorCode::kOutcomeUnknown, .message = "why"}), kUnreachable);
   EXPECT_EQ(Report({.code = ErrorCode::kKmsUnavailable, .message = "why"}), kUnreachable);
+}
+
+TEST(MinPosition, IsRefusedWhenSomethingHangsOnItsNumbers) {
+  v1::Position position;
+  for (const char* bad : {"a/3zz/9q", "a/3/9q", "a/3zz/9", "a//9", "a/3/", "/3/9", "3/9", "a", "/",
+                          "", "a/-3/9", "a/3/-9", "a/99999999999/9", "a/ 3/9"})
+    EXPECT_FALSE(ReadPosition(bad, position)) << bad;
+  ASSERT_TRUE(ReadPosition("a/b/3/9", position));
+  EXPECT_EQ(position.topic(), "a/b");
+  EXPECT_EQ(position.partition(), 3);
+  EXPECT_EQ(position.offset(), 9);
 }
 
 }  // namespace
