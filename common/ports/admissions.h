@@ -18,7 +18,8 @@ struct AdmitRequest {
   std::string request_digest;      // keyed digest of the request's canonical form
   std::string nonce;               // random, of this call
   WallTime accepted;
-  WallTime not_after;  // state lives until 48 h after it
+  WallTime not_after;          // state lives until 48 h after it
+  bool only_if_known = false;  // a key that is not known is not admitted: kUnknown
 };
 
 struct Admission {
@@ -27,6 +28,7 @@ struct Admission {
     kAgain,     // an earlier call began and never said how it ended: publish it under `alert_id`
     kReplay,    // accepted before: `alert_id`, `accepted`, `position` are the first answer
     kConflict,  // the key stands for another request
+    kUnknown,   // only asked of a key that must be known: it is not
   };
   State state = State::kNew;
   std::string alert_id;

@@ -230,7 +230,7 @@ std::optional<ScriptCall> AdmissionQueue::ScriptOf(const Request& request) const
         .keys = {keys.Idempotency(admit.idempotency_digest), keys.Alert(admit.alert_id)},
         .args = {admit.alert_id, admit.client_id, admit.request_digest, admit.nonce,
                  std::to_string(ToUnixMicros(admit.accepted)), LifeOf(admit.not_after),
-                 keys.AlertPrefix()}};
+                 keys.AlertPrefix(), admit.only_if_known ? "1" : "0"}};
   }
   if (const auto* withdrawing = std::get_if<Withdrawing>(&request.what)) {
     ScriptCall call{.script = WithdrawScript(),
@@ -291,6 +291,10 @@ Result<Admission> AdmissionQueue::Decide(const AdmitRequest& request, Answers& a
   Admission admission = NewAdmission(request);
   const std::string_view word = reply.Text(0);
   if (word == "new") return admission;
+  if (word == "unknown") {
+    admission.state = State::kUnknown;
+    return admission;
+  }
   admission.alert_id = reply.Text(2);
   admission.accepted = FromUnixMicros(reply.Number(3));
   if (word == "again") {

@@ -23,6 +23,39 @@ google::protobuf::Timestamp ToTimestamp(WallTime time) {
   return stamp;
 }
 
+v1::EnqueueResponse ReplayOf(const Admission& admission, const RequestForm& form) {
+  v1::EnqueueResponse response;
+  response.set_alert_id(admission.alert_id);
+  *response.mutable_accept_time() = ToTimestamp(admission.accepted);
+  response.set_replayed(true);
+  *response.mutable_position() = admission.position;
+  response.set_segments(form.segments);
+  return response;
+}
+
+Error ConflictOf(const Admission& admission) {
+  return {.code = ErrorCode::kIdempotencyConflict,
+          .message = "this key was used for another request; choose a new key for a new alert",
+          .field = "idempotency_key",
+          .subject = admission.alert_id};
+}
+
+Error UnknownOf(const std::string& alert_id) {
+  return {.code = ErrorCode::kOutcomeUnknown,
+          .message = "the alert may have been taken; the same call again is safe and tells",
+          .subject = alert_id,
+          .retry_after = kRetryAfter};
+}
+
+Error UnknownUnkeyedOf(const std::string& alert_id) {
+  return {.code = ErrorCode::kOutcomeUnknownUnkeyed,
+          .message =
+              "the alert may have been taken; without an idempotency key a second call could "
+              "be a second alert",
+          .subject = alert_id,
+          .retry_after = kRetryAfter};
+}
+
 }  // namespace
 
 // One alert on its way in.
@@ -55,11 +88,8 @@ void Acceptance::Enqueue(const std::string& client_id, const v1::EnqueueRequest&
   }
   const WallTime now = parts_.clock.Now();
   auto checked = Check(request, *parts_.registry.Now(), now);
-  if (!checked) {
-    in_flight_.fetch_sub(1);
-    answer(Fail(checked.error()));
-    return;
-  }
+  if (!checked)
+    return RefuseUnlessKnown(client_id, request, checked.error(), now, std::move(answer));
   const std::string& key = request.idempotency_key();
   const auto call = std::make_shared<Call>(
       Call{.client_id = client_id,
@@ -74,7 +104,7 @@ void Acceptance::Enqueue(const std::string& client_id, const v1::EnqueueRequest&
                                    : KeyedAlertId(now, client_id, key),
            .accepted = now,
            .answer = std::move(answer)});
-  call->request_digest = parts_.vault.DigestRequest(call->request.canonical.Reveal());
+  call->request_digest = parts_.vault.DigestRequest(call->request.form.canonical.Reveal());
   parts_.admissions.Admit(
       {.alert_id = call->alert_id,
        .client_id = client_id,
@@ -91,7 +121,8 @@ void Acceptance::Admitted(const std::shared_ptr<Call>& call, Result<Admission> a
     // An emergency goes on without the store, be it down or drowned: its record is the acceptance.
     const bool storeless = admission.error().code == ErrorCode::kRedisUnavailable ||
                            admission.error().code == ErrorCode::kOverloaded;
-    if (storeless && call->request.alert_class == v1::ALERT_CLASS_EMERGENCY) return Publish(call);
+    if (storeless && call->request.form.alert_class == v1::ALERT_CLASS_EMERGENCY)
+      return Publish(call);
     return Finish(*call, Fail(admission.error()));
   }
   call->admitted = true;
@@ -101,23 +132,44 @@ void Acceptance::Admitted(const std::shared_ptr<Call>& call, Result<Admission> a
       call->alert_id = admission->alert_id;
       call->accepted = admission->accepted;
       return Publish(call);
-    case Admission::State::kReplay: {
-      v1::EnqueueResponse response;
-      response.set_alert_id(admission->alert_id);
-      *response.mutable_accept_time() = ToTimestamp(admission->accepted);
-      response.set_replayed(true);
-      *response.mutable_position() = admission->position;
-      response.set_segments(call->request.segments);
-      return Finish(*call, std::move(response));
-    }
-    case Admission::State::kConflict:
-      return Finish(*call,
-                    Fail(Error{.code = ErrorCode::kIdempotencyConflict,
-                               .message = "this key was used for another request; choose a new "
-                                          "key for a new alert",
-                               .field = "idempotency_key",
-                               .subject = admission->alert_id}));
+    case Admission::State::kReplay: return Finish(*call, ReplayOf(*admission, call->request.form));
+    case Admission::State::kConflict: return Finish(*call, Fail(ConflictOf(*admission)));
+    case Admission::State::kUnknown:
+      return Finish(*call, Fail(ErrorCode::kInternal, "the door did not admit a new alert"));
   }
+}
+
+// A key that is known gets its first answer, also when time has passed or the registry has changed
+// so that the call would be refused by now.
+void Acceptance::RefuseUnlessKnown(const std::string& client_id, const v1::EnqueueRequest& request,
+                                   const Error& why, WallTime now, Answer answer) {
+  const std::string& key = request.idempotency_key();
+  const auto finish = [this, answer = std::move(answer)](Result<v1::EnqueueResponse> result) {
+    answer(std::move(result));
+    in_flight_.fetch_sub(1);
+  };
+  const auto form = FormOf(request);
+  if (key.empty() || !form) return finish(Fail(why));
+  parts_.admissions.Admit({.alert_id = KeyedAlertId(now, client_id, key),
+                           .client_id = client_id,
+                           .idempotency_digest = IdempotencyDigest(client_id, key),
+                           .request_digest = parts_.vault.DigestRequest(form->canonical.Reveal()),
+                           .nonce = {},
+                           .accepted = now,
+                           .not_after = now,
+                           .only_if_known = true},
+                          [why, finish, form = *form](Result<Admission> admission) {
+                            if (!admission) return finish(Fail(why));
+                            switch (admission->state) {
+                              case Admission::State::kReplay:
+                                return finish(ReplayOf(*admission, form));
+                              case Admission::State::kConflict:
+                                return finish(Fail(ConflictOf(*admission)));
+                              case Admission::State::kAgain:
+                                return finish(Fail(UnknownOf(admission->alert_id)));
+                              default: return finish(Fail(why));
+                            }
+                          });
 }
 
 void Acceptance::Publish(const std::shared_ptr<Call>& call) {
@@ -147,7 +199,7 @@ void Acceptance::Published(const std::shared_ptr<Call>& shared, const PublishRep
       response.set_alert_id(call.alert_id);
       *response.mutable_accept_time() = ToTimestamp(call.accepted);
       *response.mutable_position() = report.position;
-      response.set_segments(call.request.segments);
+      response.set_segments(call.request.form.segments);
       // With a key the store knows it before the caller does: a repetition of what was answered is
       // a replay, also when this process is killed right after its answer.
       if (call.admitted && keyed)
@@ -163,15 +215,7 @@ void Acceptance::Published(const std::shared_ptr<Call>& shared, const PublishRep
                                      .message = "the alert was not taken: " + report.why,
                                      .retry_after = kRetryAfter}));
     case PublishOutcome::kUnknown:
-      return Finish(
-          call,
-          Fail(Error{.code = keyed ? ErrorCode::kOutcomeUnknown : ErrorCode::kOutcomeUnknownUnkeyed,
-                     .message = keyed ? "the alert may have been taken; the same call again "
-                                        "is safe and tells"
-                                      : "the alert may have been taken; without an "
-                                        "idempotency key a second call could be a second alert",
-                     .subject = call.alert_id,
-                     .retry_after = kRetryAfter}));
+      return Finish(call, Fail(keyed ? UnknownOf(call.alert_id) : UnknownUnkeyedOf(call.alert_id)));
   }
 }
 
@@ -182,8 +226,9 @@ void Acceptance::Finish(Call& call, Result<v1::EnqueueResponse> result) {
 
 Result<v1::WorkRecord> Acceptance::FirstWork(const Call& call) {
   const CheckedRequest& request = call.request;
+  const RequestForm& form = request.form;
   v1::Content content;
-  content.set_to(request.to.E164());
+  content.set_to(form.to.E164());
   content.set_text(request.text.Reveal());
   TOCSIN_TRY(SealedValue sealed, parts_.vault.Seal({call.client_id, call.alert_id, kContentField},
                                                    content.SerializeAsString()));
@@ -193,19 +238,20 @@ Result<v1::WorkRecord> Acceptance::FirstWork(const Call& call) {
   work.mutable_try_()->set_try_(1);
   work.set_kind(v1::WORK_KIND_TRY);
   work.set_client_id(call.client_id);
-  work.set_class_(request.alert_class);
-  work.set_channel(request.channel);
+  work.set_class_(form.alert_class);
+  work.set_channel(form.channel);
   work.set_accepted_time_us(ToUnixMicros(call.accepted));
-  if (request.send_at > call.accepted) work.set_send_at_us(ToUnixMicros(request.send_at));
+  if (request.send_at && *request.send_at > call.accepted)
+    work.set_send_at_us(ToUnixMicros(*request.send_at));
   work.set_not_after_us(ToUnixMicros(request.not_after));
   work.set_first_published_us(ToUnixMicros(call.accepted));
-  *work.mutable_recipient() = parts_.vault.Refer(request.to);
+  *work.mutable_recipient() = parts_.vault.Refer(form.to);
   *work.mutable_content() = std::move(sealed.sealed);
   *work.mutable_key() = std::move(sealed.key);
   work.set_body_digest(parts_.vault.DigestBody(request.text.Reveal()).substr(0, kBodyDigestBytes));
-  work.set_segments(request.segments);
-  if (request.channel == v1::CHANNEL_VOICE) {
-    *work.mutable_spoken() = request.spoken;
+  work.set_segments(form.segments);
+  if (form.channel == v1::CHANNEL_VOICE) {
+    *work.mutable_spoken() = form.spoken;
     work.mutable_budget()->set_calls(1);
   }
   work.set_sender(request.sender);

@@ -50,6 +50,8 @@ class Acceptance {
  private:
   struct Call;
 
+  void RefuseUnlessKnown(const std::string& client_id, const v1::EnqueueRequest& request,
+                         const Error& why, WallTime now, Answer answer);
   void Admitted(const std::shared_ptr<Call>& call, Result<Admission> admission);
   void Publish(const std::shared_ptr<Call>& call);
   void Published(const std::shared_ptr<Call>& call, const PublishReport& report);

@@ -40,13 +40,22 @@ Status CheckCredentials(const RegistrySnapshot& registry) {
               "no Twilio account with credentials stands in the registry", "channel");
 }
 
+Status CheckCredentials(const RegistrySnapshot& registry, const Sender& sender) {
+  const Account* account = registry.FindAccount(sender.account_sid);
+  if (account != nullptr && !account->auth_token.empty()) return {};
+  return Fail(
+      ErrorCode::kCredentialsMissing,
+      "the Twilio account of the sender `" + sender.id + "` has no credentials in the registry",
+      "sender");
+}
+
 // The request with spelling taken away, in protobuf's deterministic form.
-std::string Canonical(const v1::EnqueueRequest& request, const CheckedRequest& checked) {
+std::string Canonical(const v1::EnqueueRequest& request, const RequestForm& form) {
   v1::EnqueueRequest plain = request;
   plain.clear_idempotency_key();
-  plain.set_to(checked.to.E164());
-  plain.set_class_(checked.alert_class);
-  plain.set_channel(checked.channel);
+  plain.set_to(form.to.E164());
+  plain.set_class_(form.alert_class);
+  plain.set_channel(form.channel);
   std::string bytes;
   google::protobuf::io::StringOutputStream stream(&bytes);
   google::protobuf::io::CodedOutputStream coded(&stream);
@@ -58,15 +67,12 @@ std::string Canonical(const v1::EnqueueRequest& request, const CheckedRequest& c
 
 }  // namespace
 
-Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySnapshot& registry,
-                             WallTime now) {
+Result<RequestForm> FormOf(const v1::EnqueueRequest& request) {
   TOCSIN_CHECK_OK(CheckKey(request.idempotency_key()));
   if (!v1::AlertClass_IsValid(request.class_()))
     return Fail(ErrorCode::kInvalidArgument, "is not a class of this API", "class");
   if (!v1::Channel_IsValid(request.channel()))
     return Fail(ErrorCode::kInvalidArgument, "is not a channel of this API", "channel");
-  const v1::AlertClass alert_class =
-      request.class_() == v1::ALERT_CLASS_UNSPECIFIED ? v1::ALERT_CLASS_NORMAL : request.class_();
   const v1::Channel channel =
       request.channel() == v1::CHANNEL_UNSPECIFIED ? v1::CHANNEL_SMS : request.channel();
   TOCSIN_CHECK_OK(CheckUnbuilt(request));
@@ -74,24 +80,33 @@ Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySn
   TOCSIN_TRY(v1::SpokenForm spoken, SpokenFormOf(request, channel));
   TOCSIN_CHECK_OK(CheckLabels(request));
   TOCSIN_TRY(Phone to, Phone::Parse(request.to()));
-  TOCSIN_TRY(const SendWindow window, SendWindowOf(request, now));
-  TOCSIN_CHECK_OK(CheckChannelMode(channel, registry));
-  TOCSIN_CHECK_OK(CheckCredentials(registry));
-  TOCSIN_TRY(const Sender* sender,
-             registry.SenderFor(to.E164(), channel, alert_class, request.sender()));
-  CheckedRequest checked{
+  RequestForm form{
       .to = std::move(to),
-      .text = Pii(request.text()),
-      .alert_class = alert_class,
+      .alert_class = request.class_() == v1::ALERT_CLASS_UNSPECIFIED ? v1::ALERT_CLASS_NORMAL
+                                                                     : request.class_(),
       .channel = channel,
-      .sender = sender->id,
-      .send_at = window.send_at,
-      .not_after = window.not_after,
       .segments = channel == v1::CHANNEL_SMS ? CountSegments(request.text()).segments : 0,
       .spoken = std::move(spoken),
       .canonical = {}};
-  checked.canonical = Pii(Canonical(request, checked));
-  return checked;
+  form.canonical = Pii(Canonical(request, form));
+  return form;
+}
+
+Result<CheckedRequest> Check(const v1::EnqueueRequest& request, const RegistrySnapshot& registry,
+                             WallTime now) {
+  TOCSIN_TRY(RequestForm form, FormOf(request));
+  TOCSIN_TRY(const SendWindow window, SendWindowOf(request, now));
+  TOCSIN_CHECK_OK(CheckChannelMode(form.channel, registry));
+  TOCSIN_CHECK_OK(CheckCredentials(registry));
+  TOCSIN_TRY(const Sender* sender,
+             registry.SenderFor(form.to.E164(), form.channel, form.alert_class, request.sender()));
+  TOCSIN_CHECK_OK(CheckCredentials(registry, *sender));
+  return CheckedRequest{
+      .form = std::move(form),
+      .text = Pii(request.text()),
+      .sender = sender->id,
+      .send_at = request.has_send_at() ? std::optional(window.send_at) : std::nullopt,
+      .not_after = window.not_after};
 }
 
 }  // namespace tocsin::ingress

@@ -111,11 +111,14 @@ class FakeAdmissions final : public Admissions {
         admission.state = State::kReplay;
       } else {
         admission.state = State::kAgain;
-        first.request.nonce = request.nonce;
-        first.again = true;
+        if (!request.only_if_known) {
+          first.request.nonce = request.nonce;
+          first.again = true;
+        }
       }
       return admission;
     }
+    if (request.only_if_known) return Admission{.state = State::kUnknown};
     alerts_[request.alert_id].request = request;
     if (!request.idempotency_digest.empty()) keys_[request.idempotency_digest] = request.alert_id;
     return Admission{.state = State::kNew,

@@ -186,6 +186,15 @@ TEST_F(ReaderTest, FlagsAreGivenOnceWithAValue) {
                     HasSubstr("--b (command line) has no value")));
 }
 
+TEST_F(ReaderTest, AFaultThatTheServiceSeesHasItsPlace) {  // O4
+  Reader reader = With({"--lease", "1s"});
+  reader.Duration("TOCSIN_LEASE", "how long a claim holds").Default(milliseconds(35'000));
+  reader.AddFault("TOCSIN_LEASE", "is too short", "make it longer");
+  const Status status = reader.Finish();
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("TOCSIN_LEASE (--lease) is too short"));
+}
+
 TEST_F(ReaderTest, CheckConfigShowsSourcesAndNeverValues) {
   Reader reader = With({"--check-config"}, {{"TOCSIN_A", kPlanted}});
   reader.Text("TOCSIN_A", "").Required();

@@ -163,6 +163,23 @@ TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterTheConfirmation) {
 }
 
 // A2: the first mark stands, and says who set it.
+TYPED_TEST_P(AdmissionsContract, TellsWhatIsKnownOfAKeyAndAdmitsNothing) {
+  AdmitRequest asked = this->ARequest(this->AKey());
+  asked.only_if_known = true;
+  EXPECT_EQ(this->Admit(asked).state, Admission::State::kUnknown);
+  EXPECT_EQ(this->Admit(asked).state, Admission::State::kUnknown);
+  AdmitRequest first = asked;
+  first.only_if_known = false;
+  EXPECT_EQ(this->Admit(first).state, Admission::State::kNew);
+  EXPECT_EQ(this->Admit(asked).state, Admission::State::kAgain);
+  this->world.admissions().Confirm(first.alert_id, this->APosition(), [] {});
+  Admission known = this->Admit(asked);
+  for (int i = 0; i < 100 && known.state == Admission::State::kAgain; ++i)
+    known = this->Admit(asked);  // a confirmation may be overtaken
+  EXPECT_EQ(known.state, Admission::State::kReplay);
+  EXPECT_EQ(known.alert_id, first.alert_id);
+}
+
 TYPED_TEST_P(AdmissionsContract, MarksAnAlertOnceAndRepeatsTheFirstMark) {
   const AdmitRequest request = this->ARequest();
   this->Admit(request);
@@ -217,7 +234,7 @@ TYPED_TEST_P(AdmissionsContract, AdmitsNothingOnceItsMemoryIsLost) {
 
 REGISTER_TYPED_TEST_SUITE_P(
     AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew,
-    RepeatsTheFirstAnswerForTheSameRequestUnderTheSameKey,
+    RepeatsTheFirstAnswerForTheSameRequestUnderTheSameKey, TellsWhatIsKnownOfAKeyAndAdmitsNothing,
     FindsAnotherRequestUnderTheSameKeyInConflict,
     PublishesAgainUnderTheFirstIdWhatNeverSaidHowItEnded, ForgetsAWithdrawnAlertAndItsKey,
     IgnoresAWithdrawalByAnotherNonce, IgnoresAWithdrawalByACallThatFoundTheAlertBegun,

@@ -157,6 +157,48 @@ TEST_F(AcceptanceTest, GivesTheFirstAnswerAgainForTheSameKeyAndRequest) {  // A3
 }
 
 // What the caller was told survives a kill: the store knew it before.
+TEST_F(AcceptanceTest, GivesTheFirstAnswerThoughTheCallWouldBeRefusedByNow) {  // A3
+  v1::EnqueueRequest request = ARequest("k-1");
+  request.mutable_expires_at()->set_seconds(ToUnixMicros(clock.Now()) / 1'000'000 + 30);
+  const auto first = Ask(request);
+  ASSERT_TRUE(first);
+  clock.Advance(std::chrono::seconds(31));
+  const auto second = Ask(request);
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->alert_id(), first->alert_id());
+  EXPECT_TRUE(second->replayed());
+  EXPECT_THAT(Normal(), SizeIs(1));
+  v1::EnqueueRequest other = request;
+  other.set_text("another");
+  EXPECT_REFUSED(Ask(other), ErrorCode::kIdempotencyConflict);
+  other.set_idempotency_key("k-2");
+  const auto refused = Ask(other);
+  EXPECT_REFUSED(refused, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(refused.error().field, "expires_at");
+  EXPECT_EQ(acceptance.InFlight(), 0u);
+}
+
+TEST_F(AcceptanceTest, SaysThatACallMayHaveBeenTakenThoughItWouldBeRefusedByNow) {  // A3, R1
+  v1::EnqueueRequest request = ARequest("k-1");
+  request.mutable_expires_at()->set_seconds(ToUnixMicros(clock.Now()) / 1'000'000 + 30);
+  log.EndWith(PublishOutcome::kUnknown);
+  const auto first = Ask(request);
+  EXPECT_REFUSED(first, ErrorCode::kOutcomeUnknown);
+  clock.Advance(std::chrono::seconds(31));
+  const auto second = Ask(request);
+  EXPECT_REFUSED(second, ErrorCode::kOutcomeUnknown);
+  EXPECT_EQ(second.error().subject, first.error().subject);
+}
+
+TEST_F(AcceptanceTest, ARepetitionInventsNoTimeToSend) {  // A5
+  log.EndWith(PublishOutcome::kUnknown);
+  EXPECT_FALSE(Ask(ARequest("k-1")));
+  clock.Advance(std::chrono::seconds(2));
+  EXPECT_FALSE(Ask(ARequest("k-1")));
+  ASSERT_THAT(Normal(), SizeIs(2));
+  EXPECT_EQ(Normal()[1].send_at_us(), 0);
+}
+
 TEST_F(AcceptanceTest, AnswersAnAlertWithAKeyOnlyWhenTheStoreKnowsIt) {  // A3
   admissions.hold_confirmations = true;
   std::optional<Result<v1::EnqueueResponse>> answer;

@@ -109,6 +109,11 @@ const Refused kRefused[] = {
      }},
     {"NoCredentials", ErrorCode::kCredentialsMissing, "channel", [](auto&) {},
      [](auto& c) { c.accounts[0].auth_token = Secret(); }},
+    {"NoCredentialsOfTheRoute", ErrorCode::kCredentialsMissing, "sender", [](auto&) {},
+     [](auto& c) {  // another account has some
+       c.accounts.push_back({"AC2", Secret("a-token"), Secret()});
+       c.accounts[0].auth_token = Secret();
+     }},
     {"TextEmpty", ErrorCode::kInvalidArgument, "text", [](auto& r) { r.clear_text(); }},
     {"TextNotUtf8", ErrorCode::kInvalidArgument, "text", [](auto& r) { r.set_text("a\xff"); }},
     {"TextWithNul", ErrorCode::kInvalidArgument, "text",
@@ -175,7 +180,7 @@ class TakenRequest : public testing::TestWithParam<Taken> {};
 TEST_P(TakenRequest, IsWithinEveryBound) {
   const auto checked = Checked(GetParam().change);
   ASSERT_TRUE(checked) << checked.error().field << ": " << checked.error().message;
-  EXPECT_EQ(checked->to.E164(), kNumber);
+  EXPECT_EQ(checked->form.to.E164(), kNumber);
   EXPECT_GT(checked->not_after, Now());
   EXPECT_LE(checked->not_after, Now() + kHorizon);
 }
@@ -206,12 +211,12 @@ INSTANTIATE_TEST_SUITE_P(Each, TakenRequest, testing::ValuesIn(kTaken),
 TEST(Request, WithoutWishesIsANormalSmsForADay) {
   const auto checked = Checked({});
   ASSERT_TRUE(checked);
-  EXPECT_EQ(checked->alert_class, v1::ALERT_CLASS_NORMAL);
-  EXPECT_EQ(checked->channel, v1::CHANNEL_SMS);
+  EXPECT_EQ(checked->form.alert_class, v1::ALERT_CLASS_NORMAL);
+  EXPECT_EQ(checked->form.channel, v1::CHANNEL_SMS);
   EXPECT_EQ(checked->sender, "main");
-  EXPECT_EQ(checked->send_at, Now());
+  EXPECT_FALSE(checked->send_at);
   EXPECT_EQ(checked->not_after, Now() + hours(24));
-  EXPECT_EQ(checked->segments, 1u);
+  EXPECT_EQ(checked->form.segments, 1u);
 }
 
 TEST(Request, ExpiresByItsClassCountedFromWhenItMayBeSent) {  // A5
