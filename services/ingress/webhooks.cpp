@@ -77,6 +77,27 @@ TraceContext TraceOf(const http::Request& request) {
   return TraceContext::Continue(value.substr(0, value.find('&')));
 }
 
+// What the person, or Twilio on the person's behalf, says of being written to or called.
+v1::ConsentState WishedBy(const v1::WebhookRecord& record, const FormFields& fields) {
+  bool stop = false;
+  if (record.kind() == v1::WEBHOOK_KIND_SMS_INBOUND) {
+    const auto wish =
+        twilio::WishOf(twilio::FieldOf(fields, "Body"), twilio::FieldOf(fields, "OptOutType"));
+    if (wish == twilio::ConsentWish::kStart) return v1::CONSENT_STATE_OPTED_IN;
+    stop = wish == twilio::ConsentWish::kStop;
+  } else if (record.kind() == v1::WEBHOOK_KIND_VOICE_GATHER) {
+    stop = CallKeyOf(record.provider_status()) == CallKey::kOptOut;
+  } else {
+    stop = Describe(record.provider_code()).error_class == TwilioErrorClass::kOptOut;
+  }
+  return stop ? v1::CONSENT_STATE_OPTED_OUT : v1::CONSENT_STATE_UNSPECIFIED;
+}
+
+std::string_view SourceOf(v1::WebhookKind kind) {
+  if (kind == v1::WEBHOOK_KIND_SMS_INBOUND) return "inbound";
+  return kind == v1::WEBHOOK_KIND_VOICE_GATHER ? "keypad" : "callback";
+}
+
 // The media type without its parameters.
 bool HasType(const http::Request& request, std::string_view type) {
   const auto header = request.Find("content-type");
@@ -181,8 +202,8 @@ void Webhooks::HandlePost(Route route, const http::Request& request, http::Respo
   if (!turn && IsOfACallUnderWay(route.kind)) return refuse(Verdict::kNoCall);
   if (record->provider_status() == kDelivered && record->token_time_us() > 0)
     observer_.delivered(Micros(record->received_time_us() - record->token_time_us()));
-  auto consent = ConsentOf(*record, *fields);
-  Publish(*std::move(record), std::move(consent), std::move(turn), trace, std::move(responder));
+  const auto consents = ConsentsOf(*record, *fields);
+  Publish(*std::move(record), consents, std::move(turn), trace, std::move(responder));
 }
 
 // Nothing unless the request is of a call of ours that may still be under way.
@@ -235,33 +256,25 @@ void Webhooks::AddTry(std::string_view token, v1::WebhookRecord& record) {
   record.set_token_time_us(ToUnixMicros(content->time));
 }
 
-std::optional<v1::ConsentRecord> Webhooks::ConsentOf(const v1::WebhookRecord& record,
-                                                     const FormFields& fields) const {
-  if (!record.has_recipient()) return std::nullopt;
+// One for each name of our side of the conversation: the number, and the service it sits in. Which
+// of them a sender of the registry goes by, the request does not tell.
+std::vector<v1::ConsentRecord> Webhooks::ConsentsOf(const v1::WebhookRecord& record,
+                                                    const FormFields& fields) {
   v1::ConsentRecord consent;
-  const bool inbound = record.kind() == v1::WEBHOOK_KIND_SMS_INBOUND;
-  if (inbound) {
-    const auto wish =
-        twilio::WishOf(twilio::FieldOf(fields, "Body"), twilio::FieldOf(fields, "OptOutType"));
-    if (wish == twilio::ConsentWish::kStop) consent.set_state(v1::CONSENT_STATE_OPTED_OUT);
-    if (wish == twilio::ConsentWish::kStart) consent.set_state(v1::CONSENT_STATE_OPTED_IN);
-  } else if (record.kind() == v1::WEBHOOK_KIND_VOICE_GATHER) {
-    if (CallKeyOf(record.provider_status()) == CallKey::kOptOut)
-      consent.set_state(v1::CONSENT_STATE_OPTED_OUT);
-  } else if (Describe(record.provider_code()).error_class == TwilioErrorClass::kOptOut) {
-    consent.set_state(v1::CONSENT_STATE_OPTED_OUT);
-  }
-  if (consent.state() == v1::CONSENT_STATE_UNSPECIFIED) return std::nullopt;
-  // Our own side of the conversation: the number, or the service that chose it.
-  const std::string_view service = twilio::FieldOf(fields, "MessagingServiceSid");
-  const std::string_view number = twilio::FieldOf(fields, inbound ? "To" : "From");
-  consent.set_sender(std::string(service.empty() ? number : service));
+  consent.set_state(WishedBy(record, fields));
+  if (!record.has_recipient() || consent.state() == v1::CONSENT_STATE_UNSPECIFIED) return {};
   *consent.mutable_recipient() = record.recipient();
   consent.set_observed_time_us(record.received_time_us());
-  consent.set_source(inbound                                          ? "inbound"
-                     : record.kind() == v1::WEBHOOK_KIND_VOICE_GATHER ? "keypad"
-                                                                      : "callback");
-  return consent;
+  consent.set_source(std::string(SourceOf(record.kind())));
+  const bool inbound = record.kind() == v1::WEBHOOK_KIND_SMS_INBOUND;
+  const std::string_view service = twilio::FieldOf(fields, "MessagingServiceSid");
+  consent.set_sender(std::string(twilio::FieldOf(fields, inbound ? "To" : "From")));
+  std::vector<v1::ConsentRecord> consents;
+  if (service.empty() || !consent.sender().empty()) consents.push_back(consent);
+  if (service.empty()) return consents;
+  consent.set_sender(std::string(service));
+  consents.push_back(std::move(consent));
+  return consents;
 }
 
 // One answer for all that it waits for: the last report, or the text of a call, gives it.
@@ -307,14 +320,14 @@ v1::Event AcknowledgedByKey(const v1::WebhookRecord& press) {
 
 }  // namespace
 
-void Webhooks::Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord> consent,
+void Webhooks::Publish(v1::WebhookRecord record, const std::vector<v1::ConsentRecord>& consents,
                        std::optional<CallTurn> turn, const TraceContext& trace,
                        http::Responder responder) {
   std::vector<OutgoingRecord> records;
-  if (consent)
+  for (const v1::ConsentRecord& consent : consents)
     records.push_back(Outgoing(parts_.topics.Consents(),
-                               ConsentKey(consent->recipient().token(), consent->sender()),
-                               *consent, trace));
+                               ConsentKey(consent.recipient().token(), consent.sender()), consent,
+                               trace));
   const std::string& name =
       record.provider_sid().empty() ? record.webhook_id() : record.provider_sid();
   records.push_back(Outgoing(parts_.topics.Webhooks(),

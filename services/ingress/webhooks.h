@@ -100,11 +100,11 @@ class Webhooks {
   Result<v1::WebhookRecord> RecordOf(const Route& route, const http::Request& request,
                                      const FormFields& fields, const Signer& signer);
   void AddTry(std::string_view token, v1::WebhookRecord& record);
-  std::optional<v1::ConsentRecord> ConsentOf(const v1::WebhookRecord& record,
-                                             const FormFields& fields) const;
+  static std::vector<v1::ConsentRecord> ConsentsOf(const v1::WebhookRecord& record,
+                                                   const FormFields& fields);
   std::optional<CallTurn> TurnOf(const Route& route, const http::Request& request,
                                  const v1::WebhookRecord& record, const TraceContext& trace) const;
-  void Publish(v1::WebhookRecord record, std::optional<v1::ConsentRecord> consent,
+  void Publish(v1::WebhookRecord record, const std::vector<v1::ConsentRecord>& consents,
                std::optional<CallTurn> turn, const TraceContext& trace, http::Responder responder);
   void Log(const std::shared_ptr<Visit>& visit, OutgoingRecord record);
   void Acknowledge(const std::shared_ptr<Visit>& visit);

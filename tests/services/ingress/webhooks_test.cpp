@@ -31,6 +31,7 @@ using testing::StartsWith;
 constexpr const char* kPublicUrl = "https://alerts.example.com/hooks";
 constexpr const char* kPerson = "+15145550123";
 constexpr const char* kOurs = "+15017122661";
+constexpr const char* kService = "MG0123456789abcdef0123456789abcdef";
 constexpr const char* kSid = "SM0123456789abcdef0123456789abcdef";
 
 FormFields StatusForm(const std::string& status = "delivered") {
@@ -375,6 +376,35 @@ TEST_F(WebhooksTest, ReadsAnOptInAndLeavesOtherWordsAlone) {  // S4
   Handle(Signed("/twilio/sms/inbound", InboundForm("START")));
   ASSERT_THAT(Consents(), SizeIs(1));
   EXPECT_EQ(Consents()[0].state(), v1::CONSENT_STATE_OPTED_IN);
+}
+
+TEST_F(WebhooksTest, LiftsAnOptOutOfTheNumberAlsoWhenItSitsInAMessagingService) {  // S4
+  ConsentBook book;
+  const std::string token = vault.Refer(*Phone::Parse(kPerson)).token();
+  const auto say = [&](const char* word, bool in_service) {
+    clock.Advance(std::chrono::seconds(1));
+    FormFields fields = InboundForm(word);
+    if (in_service) fields.emplace_back("MessagingServiceSid", kService);
+    EXPECT_EQ(Handle(Signed("/twilio/sms/inbound", fields)).status, 200);
+    for (const v1::ConsentRecord& consent : Consents()) book.Apply(consent);
+  };
+  say("STOP", false);
+  EXPECT_TRUE(book.OptedOut(token, kOurs));
+  say("START", true);
+  EXPECT_FALSE(book.OptedOut(token, kOurs));
+  say("STOP", true);
+  EXPECT_TRUE(book.OptedOut(token, kOurs));
+  EXPECT_TRUE(book.OptedOut(token, kService));
+}
+
+TEST_F(WebhooksTest, OptsNobodyOutOfEveryoneForWantOfANumber) {  // S4
+  FormFields fields = StatusForm("failed");
+  std::erase_if(fields, [](const auto& field) { return field.first == "From"; });
+  fields.emplace_back("ErrorCode", "21610");
+  fields.emplace_back("MessagingServiceSid", kService);
+  Handle(Signed("/twilio/sms/status", fields));
+  ASSERT_THAT(Consents(), SizeIs(1));
+  EXPECT_EQ(Consents()[0].sender(), kService);
 }
 
 TEST_F(WebhooksTest, ReadsAnOptOutFromACallbacksErrorCode) {  // S4
