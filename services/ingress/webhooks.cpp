@@ -227,7 +227,11 @@ Result<v1::WebhookRecord> Webhooks::RecordOf(const Route& route, const http::Req
                                              const FormFields& fields, const Signer& signer) {
   auto read = twilio::ReadWebhook(route.kind, fields);
   v1::WebhookRecord record = read ? *std::move(read) : v1::WebhookRecord();
-  if (!read) record.set_webhook_id(MakeUuidV5(request.target + '\n' + request.body));
+  if (!read) {
+    record.set_webhook_id(MakeUuidV5(request.target + '\n' + request.body));
+    // A wish to be left alone counts whatever else its message holds.
+    if (route.kind == v1::WEBHOOK_KIND_SMS_INBOUND) record.set_kind(route.kind);
+  }
   record.set_account_sid(signer.account->sid);
   record.set_signed_by(std::string(signer.token));
   record.set_received_time_us(ToUnixMicros(parts_.clock.Now()));

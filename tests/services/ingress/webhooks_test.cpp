@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/domain/folding.h"
 #include "common/domain/ids.h"
 #include "common/twilio/signature.h"
 #include "common/twilio/try_token.h"
@@ -395,6 +396,20 @@ TEST_F(WebhooksTest, LiftsAnOptOutOfTheNumberAlsoWhenItSitsInAMessagingService) 
   say("STOP", true);
   EXPECT_TRUE(book.OptedOut(token, kOurs));
   EXPECT_TRUE(book.OptedOut(token, kService));
+}
+
+TEST_F(WebhooksTest, TakesAStopWhoseOtherFieldsAreOutOfTheirBounds) {  // S4
+  FormFields fields = InboundForm("STOP");
+  fields.emplace_back("NumSegments", "many");
+  const http::Response answer = Handle(Signed("/twilio/sms/inbound", fields));
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "<Response/>");
+  ASSERT_THAT(Consents(), SizeIs(1));
+  EXPECT_EQ(Consents()[0].state(), v1::CONSENT_STATE_OPTED_OUT);
+  EXPECT_EQ(Consents()[0].source(), "inbound");
+  ASSERT_THAT(Published(), SizeIs(1));
+  EXPECT_EQ(Published()[0].kind(), v1::WEBHOOK_KIND_SMS_INBOUND);
+  EXPECT_FALSE(FactOf(Published()[0])) << "nothing that an alert's timeline could take in";
 }
 
 TEST_F(WebhooksTest, OptsNobodyOutOfEveryoneForWantOfANumber) {  // S4
