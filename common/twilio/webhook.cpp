@@ -101,11 +101,11 @@ std::string Shown(std::string_view name) {
 }
 
 // The same request, whenever and however often it comes. A call can be asked for keys several
-// times, and Twilio does not number those requests: there the status is the key.
-std::string WebhookId(const v1::WebhookRecord& record) {
-  const std::string name = "webhook|" + record.provider_sid() + "|" + record.provider_status() +
-                           "|" + std::to_string(record.sequence()) + "|" +
-                           std::to_string(record.kind());
+// times, and Twilio does not number those requests: there the key and the round tell them apart.
+std::string WebhookId(const v1::WebhookRecord& record, unsigned round) {
+  std::string name = "webhook|" + record.provider_sid() + "|" + record.provider_status() + "|" +
+                     std::to_string(record.sequence()) + "|" + std::to_string(record.kind());
+  if (record.kind() == v1::WEBHOOK_KIND_VOICE_GATHER) name += "|" + std::to_string(round);
   return MakeUuidV5(name);
 }
 
@@ -122,7 +122,8 @@ std::string_view FieldOf(const FormFields& fields, std::string_view name) {
   return {};
 }
 
-Result<v1::WebhookRecord> ReadWebhook(v1::WebhookKind kind, const FormFields& fields) {
+Result<v1::WebhookRecord> ReadWebhook(v1::WebhookKind kind, const FormFields& fields,
+                                      unsigned round) {
   if (fields.size() > kMaxWebhookFields)
     return Fail(ErrorCode::kTooManyItems, "webhook: more than 100 parameters");
   v1::WebhookRecord record;
@@ -151,7 +152,7 @@ Result<v1::WebhookRecord> ReadWebhook(v1::WebhookKind kind, const FormFields& fi
     shape.set_name(Shown(name));
     shape.set_length(static_cast<std::uint32_t>(value.size()));
   }
-  record.set_webhook_id(WebhookId(record));
+  record.set_webhook_id(WebhookId(record, round));
   return record;
 }
 

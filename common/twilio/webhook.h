@@ -22,10 +22,12 @@ std::string_view FieldOf(const FormFields& fields, std::string_view name);
 
 // Fills webhook_id, kind, provider_sid, account_sid, provider_status, provider_code, sequence,
 // answered_by, duration_seconds, segments, opt_out_type and parameters (names and lengths); the
-// rest is the caller's. A repetition of the request has the same webhook_id. kInvalidArgument names
-// the field that is missing or out of its bounds (message and field, never its value),
-// kTooManyItems beyond kMaxWebhookFields.
-Result<v1::WebhookRecord> ReadWebhook(v1::WebhookKind kind, const FormFields& fields);
+// rest is the caller's. A repetition of the request has the same webhook_id; of a gather, `round`
+// tells how often its alert was spoken, for the same key pressed in another round is another
+// request. kInvalidArgument names the field that is missing or out of its bounds (message and
+// field, never its value), kTooManyItems beyond kMaxWebhookFields.
+Result<v1::WebhookRecord> ReadWebhook(v1::WebhookKind kind, const FormFields& fields,
+                                      unsigned round = 0);
 
 // PII. The number of the person at the other end: who wrote, or whom Tocsin wrote to or called.
 std::string_view OtherParty(v1::WebhookKind kind, const FormFields& fields);

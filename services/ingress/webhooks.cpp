@@ -225,7 +225,7 @@ std::optional<CallTurn> Webhooks::TurnOf(const Route& route, const http::Request
 // we know.
 Result<v1::WebhookRecord> Webhooks::RecordOf(const Route& route, const http::Request& request,
                                              const FormFields& fields, const Signer& signer) {
-  auto read = twilio::ReadWebhook(route.kind, fields);
+  auto read = twilio::ReadWebhook(route.kind, fields, RoundOf(request.target));
   v1::WebhookRecord record = read ? *std::move(read) : v1::WebhookRecord();
   if (!read) {
     record.set_webhook_id(MakeUuidV5(request.target + '\n' + request.body));

@@ -75,6 +75,16 @@ TEST(Webhook, ARepetitionHasTheSameIdAndAnotherStatusAnother) {
             id(v1::WEBHOOK_KIND_VOICE_GATHER, With(call, "Digits", "2")));
 }
 
+TEST(Webhook, TheSameKeyInALaterRoundIsAnotherPress) {  // V4, W5
+  const FormFields press{{"CallSid", kCall}, {"CallStatus", "in-progress"}, {"Digits", "2"}};
+  const auto id = [&](v1::WebhookKind kind, unsigned round) {
+    return ReadWebhook(kind, press, round)->webhook_id();
+  };
+  EXPECT_EQ(id(v1::WEBHOOK_KIND_VOICE_GATHER, 1), id(v1::WEBHOOK_KIND_VOICE_GATHER, 1));
+  EXPECT_NE(id(v1::WEBHOOK_KIND_VOICE_GATHER, 1), id(v1::WEBHOOK_KIND_VOICE_GATHER, 2));
+  EXPECT_EQ(id(v1::WEBHOOK_KIND_VOICE_STATUS, 1), id(v1::WEBHOOK_KIND_VOICE_STATUS, 2));
+}
+
 TEST(Webhook, ReadsTheEndOfACall) {
   const auto record =
       ReadWebhook(v1::WEBHOOK_KIND_VOICE_STATUS, {{"CallSid", kCall},

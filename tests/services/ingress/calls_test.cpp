@@ -178,11 +178,22 @@ TEST_F(CallsTest, AreAcknowledgedByOneAndHearIt) {  // V4, V5
 TEST_F(CallsTest, AreAcknowledgedOnceHoweverOftenTheRequestComes) {  // W5
   Press("1");
   clock.Advance(std::chrono::seconds(2));
+  Press("1");
   Press("1", 2);
   const auto events = log.On<v1::Event>(topics.Events());
-  ASSERT_THAT(events, SizeIs(2));
+  ASSERT_THAT(events, SizeIs(3));
   EXPECT_EQ(events[0].event_id(), events[1].event_id());
+  EXPECT_EQ(events[0].event_id(), events[2].event_id());
   EXPECT_EQ(Published()[0].webhook_id(), Published()[1].webhook_id());
+}
+
+TEST_F(CallsTest, LeaveOneRecordOfTheSameKeyForEachRound) {  // V4, W5
+  Press("2", 1);
+  Press("2", 1);  // Twilio's repetition
+  Press("2", 2);
+  ASSERT_THAT(Published(), SizeIs(3));
+  EXPECT_EQ(Published()[0].webhook_id(), Published()[1].webhook_id());
+  EXPECT_NE(Published()[0].webhook_id(), Published()[2].webhook_id());
 }
 
 TEST_F(CallsTest, AreAcknowledgedInTheLogAlsoWhenNobodyCanMarkTheAlert) {  // V4, R6
