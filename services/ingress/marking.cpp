@@ -1,10 +1,12 @@
 #include "services/ingress/marking.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "common/base/error.h"
 #include "common/domain/ids.h"
+#include "common/domain/segments.h"
 #include "common/domain/twilio_errors.h"
 
 namespace tocsin::ingress {
@@ -21,11 +23,23 @@ Status CheckAlertId(const std::string& alert_id) {
               "alert_id");
 }
 
+// Unicode's Cc in valid UTF-8: ASCII's, DEL, and U+0080 to U+009F.
+bool HoldsControl(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < ' ' || byte == 0x7f) return true;
+    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0)
+      return true;
+  }
+  return false;
+}
+
 Status CheckBy(const std::string& by) {
-  const bool printable = std::ranges::all_of(by, [](char c) { return c >= ' ' && c != '\x7f'; });
-  if (!by.empty() && by.size() <= kMaxAcknowledgedBy && printable) return {};
+  if (!by.empty() && by.size() <= kMaxAcknowledgedBy && IsValidUtf8(by) && !HoldsControl(by))
+    return {};
   return Fail(ErrorCode::kInvalidArgument,
-              "who acknowledged is 1 to 64 bytes without control characters, such as a user's id",
+              "who acknowledged is 1 to 64 bytes of UTF-8 without control characters, such as a "
+              "user's id",
               "acknowledged_by");
 }
 

@@ -152,6 +152,13 @@ TEST_F(MarkingTest, TellsWhoAcknowledgedFirst) {  // V6
   EXPECT_EQ(Events()[1].acknowledged().by(), "ann");
 }
 
+TEST_F(MarkingTest, TakesAnyNameThatPeopleWrite) {  // V6
+  for (const char* by : {"José", "Zoë Ångström", "佐藤", "àéÿ", "user-7"})
+    EXPECT_TRUE(Acknowledge(by)) << by;
+  for (const char* by : {"", "a\nb", "\x7f", "\xc2\x85", "\xff", "Jos\xe9"})
+    EXPECT_FALSE(Acknowledge(by)) << by;
+}
+
 TEST_F(MarkingTest, RefusesWhileTheStoreIsDownAndWhileTheLogIs) {
   admissions.SetDown(true);
   EXPECT_EQ(Cancel("demo", alert_id).error().code, ErrorCode::kRedisUnavailable);
