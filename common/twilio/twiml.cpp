@@ -62,6 +62,16 @@ std::string_view LanguageOf(const v1::SpokenForm& spoken) {
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
+constexpr size_t kNoCharacterBytes = 3;
+
+// Whether the text begins with a code point that UTF-8 can write and XML 1.0 forbids: U+FFFE,
+// U+FFFF, or half of a surrogate pair.
+bool IsNoXmlCharacter(std::string_view text) {
+  if (text.size() < kNoCharacterBytes) return false;
+  return text.starts_with("\xEF\xBF\xBE") || text.starts_with("\xEF\xBF\xBF") ||
+         (text[0] == '\xED' && static_cast<unsigned char>(text[1]) >= 0xA0);
+}
+
 std::string Say(std::string_view language, std::string_view voice, std::string_view text) {
   std::string element = "<Say language=\"" + EscapeXml(language) + "\"";
   if (!voice.empty()) element += " voice=\"" + EscapeXml(voice) + "\"";
@@ -128,7 +138,13 @@ std::string SpellCodes(std::string_view text) {
 std::string EscapeXml(std::string_view text) {
   std::string escaped;
   escaped.reserve(text.size());
-  for (const char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (IsNoXmlCharacter(text.substr(i))) {
+      escaped += ' ';
+      i += kNoCharacterBytes - 1;
+      continue;
+    }
     switch (c) {
       case '&': escaped += "&amp;"; break;
       case '<': escaped += "&lt;"; break;

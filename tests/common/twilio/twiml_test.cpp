@@ -42,6 +42,9 @@ TEST(Twiml, KeepsWhatXmlCannotHoldOutOfIt) {
                                        "b")),
             "a   b");
   EXPECT_EQ(EscapeXml("Größe 🔔"), "Größe 🔔");
+  EXPECT_EQ(EscapeXml("a\xEF\xBF\xBE<b\xEF\xBF\xBF"), "a &lt;b ");                 // U+FFFE, U+FFFF
+  EXPECT_EQ(EscapeXml("a\xED\xA0\x80z"), "a z");                                   // half a pair
+  EXPECT_EQ(EscapeXml("\xEF\xBF\xBD \xED\x9F\xBF"), "\xEF\xBF\xBD \xED\x9F\xBF");  // neighbours
 }
 
 struct Code {

@@ -1,5 +1,6 @@
 #include "tools/twilio-sim/voice/twiml.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -24,10 +25,26 @@ bool IsNameChar(char c) {
          c == '.';
 }
 
+// XML 1.0, production 2.
+bool IsXmlCharacter(unsigned long code) {
+  const bool control = code < 0x20 && code != '\t' && code != '\n' && code != '\r';
+  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+  return !control && !surrogate && code != 0xFFFE && code != 0xFFFF && code <= 0x10FFFF;
+}
+
+// Of UTF-8 that is valid, so the code points it cannot hold need no look.
+bool HoldsOnlyXmlCharacters(std::string_view text) {
+  const bool controls = std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 && !IsXmlCharacter(byte);
+  });
+  return !controls && text.find("\xEF\xBF\xBE") == std::string_view::npos &&
+         text.find("\xEF\xBF\xBF") == std::string_view::npos;
+}
+
 // The character of a code point as UTF-8, if XML allows it.
 std::optional<std::string> Utf8Of(unsigned long code) {
-  const bool control = code < 0x20 && code != '\t' && code != '\n' && code != '\r';
-  if (control || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return std::nullopt;
+  if (!IsXmlCharacter(code)) return std::nullopt;
   const auto byte = [](unsigned long bits) { return static_cast<char>(bits); };
   if (code < 0x80) return std::string{byte(code)};
   if (code < 0x800) return std::string{byte(0xC0 | code >> 6), byte(0x80 | (code & 0x3F))};
@@ -194,7 +211,8 @@ std::string Verb::Attribute(const std::string& wanted, const std::string& otherw
 tl::expected<std::vector<Verb>, int> ParseTwiml(std::string_view text) {
   if (text.size() > kMaxTwiml) return tl::unexpected(kTwimlTooLarge);
   Verb root;
-  if (!IsValidUtf8(text) || !XmlReader(text).Document(root) || root.name != "Response") {
+  if (!IsValidUtf8(text) || !HoldsOnlyXmlCharacters(text) || !XmlReader(text).Document(root) ||
+      root.name != "Response") {
     return tl::unexpected(kTwimlUnreadable);
   }
   TrimAll(root);
