@@ -24,9 +24,11 @@ constexpr std::string_view kMendSender =
     "correct the sender in the registry or in Twilio's console";
 constexpr std::string_view kMendService = "correct the messaging service in Twilio's console";
 constexpr std::string_view kRegister = "finish the sender's registration in Twilio's console";
-constexpr std::string_view kCheckPublicUrl = "check the public address with `tocsin doctor`";
+constexpr std::string_view kCheckPublicUrl =
+    "check that Twilio reaches the ingress by its public address";
 constexpr std::string_view kPermitRegion = "permit the region in Twilio's console, geo permissions";
-constexpr std::string_view kMendAccount = "check account and credentials with `tocsin doctor`";
+constexpr std::string_view kMendAccount =
+    "check account and credentials in Twilio's console and the registry";
 constexpr std::string_view kLeaveTrial =
     "verify the number in Twilio's console, or leave the trial";
 
