@@ -90,6 +90,23 @@ bool VerifyTail(const Secret& token, std::string_view url, std::string_view tail
   return valid;
 }
 
+// `url` without the pairs of its query that are a body's hash; every other byte stays.
+std::string WithoutBodyHash(std::string_view url) {
+  const size_t mark = url.find('?');
+  if (mark == std::string_view::npos) return std::string(url);
+  std::string kept(url.substr(0, mark));
+  char separator = '?';
+  for (size_t begin = mark + 1; begin <= url.size();) {
+    const std::string_view pair = url.substr(begin, url.find('&', begin) - begin);
+    begin += pair.size() + 1;
+    if (pair.substr(0, pair.find('=')) == kBodyHash) continue;
+    kept += separator;
+    kept += pair;
+    separator = '&';
+  }
+  return kept;
+}
+
 std::string_view BodyHashOf(std::string_view url) {
   url = WithoutFragment(url);
   const size_t mark = url.find('?');
@@ -122,9 +139,8 @@ std::string Sign(const Secret& token, std::string_view url, const FormFields& fi
 }
 
 std::string WithBodyHash(std::string_view url, std::string_view body) {
-  url = WithoutFragment(url);
-  std::string with(url);
-  with += url.find('?') == std::string_view::npos ? '?' : '&';
+  std::string with = WithoutBodyHash(WithoutFragment(url));
+  with += with.find('?') == std::string::npos ? '?' : '&';
   return with.append(kBodyHash).append("=").append(HexEncode(Sha256(body)));
 }
 

@@ -20,7 +20,7 @@ namespace tocsin::twilio {
 std::string Sign(const Secret& token, std::string_view url, const FormFields& fields);
 
 // `url` with the lower-case hex SHA-256 of a JSON body appended to its query, as Twilio requests
-// it.
+// it. A hash that stood there goes: the first one of a query counts.
 std::string WithBodyHash(std::string_view url, std::string_view body);
 
 // Whether `signature` is of `token` over the URL without its port, or with its port (443 or 80 when

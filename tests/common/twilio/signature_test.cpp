@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -182,6 +183,20 @@ TEST(Signature, AJsonBodyNeedsTheLowerCaseHashThatComesFirst) {
 }
 
 // W3: both tokens during a rotation, and it is known which.
+TEST(Signature, TheHashOfAnotherBodyIsReplaced) {
+  const std::string hash = WithBodyHash("https://h/p", "{}").substr(std::strlen("https://h/p?"));
+  for (const auto& [url, kept] : std::vector<std::pair<std::string, std::string>>{
+           {"https://h/p?bodySHA256=old", "https://h/p?"},
+           {"https://h/p?a=1&bodySHA256=old&b=%20", "https://h/p?a=1&b=%20&"},
+           {"https://h/p?bodySHA256&bodySHA256=x&a=1", "https://h/p?a=1&"},
+           {"https://h/p?bodySHA2567=1", "https://h/p?bodySHA2567=1&"},
+           {WithBodyHash("https://h/p?a=1", "[]"), "https://h/p?a=1&"}}) {
+    const std::string with = WithBodyHash(url, "{}");
+    EXPECT_EQ(with, kept + hash);
+    EXPECT_TRUE(VerifyJson(Secret("token"), with, "{}", Sign(Secret("token"), with, {})));
+  }
+}
+
 TEST(Signature, SaysWhichTokenOfTheAccountSigned) {
   const Account account{
       .sid = "AC1", .auth_token = Secret("first"), .secondary_auth_token = Secret("second")};
