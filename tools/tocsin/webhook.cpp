@@ -10,7 +10,8 @@ namespace tocsin::cli {
 namespace {
 
 constexpr size_t kMaxFields = 1000;
-constexpr long kSendLimitSeconds = 15;  // Twilio's own
+constexpr long kSendLimitSeconds = 15;   // Twilio's own
+constexpr size_t kMaxAnswer = 1u << 20;  // bytes; what a webhook answers is far smaller
 
 // A webhook as it would be sent: a form, a JSON body, or neither (GET).
 struct Options {
@@ -83,48 +84,71 @@ int Verify(const Options& options, const Common& common) {
   return valid ? kDone : kRefused;
 }
 
+struct Answer {
+  long status = 0;
+  std::string body;
+};
+
+// curl's callback. Taking less than was offered ends the transfer.
+size_t Keep(char* data, size_t size, size_t count, void* out) {
+  std::string& body = static_cast<Answer*>(out)->body;
+  if (size * count > kMaxAnswer - body.size()) return 0;
+  body.append(data, size * count);
+  return size * count;
+}
+
+// The URL goes out as it was signed, straight to the host it names: nothing on the way may see or
+// change the request.
+void SetRequest(CURL* curl, const Webhook& webhook, const curl_slist* headers) {
+  curl_easy_setopt(curl, CURLOPT_URL, webhook.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(webhook.body.size()));
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, webhook.body.data());
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, kSendLimitSeconds);
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "TwilioProxy/1.1");
+}
+
+Result<Answer> Post(const Webhook& webhook, const std::string& signature) {
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
+                                                                 curl_easy_cleanup);
+  curl_slist* headers = curl_slist_append(nullptr, ("X-Twilio-Signature: " + signature).c_str());
+  headers = curl_slist_append(headers, webhook.is_json
+                                           ? "Content-Type: application/json"
+                                           : "Content-Type: application/x-www-form-urlencoded");
+  SetRequest(curl.get(), webhook, headers);
+  Answer answer;
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, Keep);
+  const CURLcode sent = curl_easy_perform(curl.get());
+  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &answer.status);
+  curl_slist_free_all(headers);
+  if (sent == CURLE_WRITE_ERROR)
+    return Fail(ErrorCode::kInternal, "the URL answered more than 1 MiB");
+  if (sent != CURLE_OK)
+    return Fail(ErrorCode::kOverloaded,
+                std::string("the URL did not answer: ") + curl_easy_strerror(sent));
+  return answer;
+}
+
 // POSTs the webhook as Twilio would. What is in it stays off the command line and the log.
 int Send(const Options& options, const Common& common) {
   auto webhook = Read(options);
   if (!webhook) return Report(webhook.error());
   if (webhook->is_json) webhook->url = twilio::WithBodyHash(webhook->url, webhook->body);
-  const std::string signature = twilio::Sign(webhook->token, webhook->url, webhook->fields);
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
-                                                                 curl_easy_cleanup);
-  curl_slist* headers = curl_slist_append(nullptr, ("X-Twilio-Signature: " + signature).c_str());
-  headers = curl_slist_append(headers, webhook->is_json
-                                           ? "Content-Type: application/json"
-                                           : "Content-Type: application/x-www-form-urlencoded");
-  std::string answer;
-  curl_easy_setopt(curl.get(), CURLOPT_URL, webhook->url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE,
-                   static_cast<curl_off_t>(webhook->body.size()));
-  curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, webhook->body.data());
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, kSendLimitSeconds);
-  curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl.get(), CURLOPT_USERAGENT, "TwilioProxy/1.1");
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
-  curl_easy_setopt(
-      curl.get(), CURLOPT_WRITEFUNCTION,
-      +[](char* data, size_t size, size_t count, void* out) -> size_t {
-        static_cast<std::string*>(out)->append(data, size * count);
-        return size * count;
-      });
-  const CURLcode sent = curl_easy_perform(curl.get());
-  long status = 0;
-  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-  curl_slist_free_all(headers);
-  if (sent != CURLE_OK) {
-    std::cerr << "tocsin: the URL did not answer: " << curl_easy_strerror(sent) << '\n';
-    return kUnreachable;
+  const auto answer = Post(*webhook, twilio::Sign(webhook->token, webhook->url, webhook->fields));
+  if (!answer) {
+    std::cerr << "tocsin: " << answer.error().message << '\n';
+    return answer.error().code == ErrorCode::kOverloaded ? kUnreachable : kRefused;
   }
   if (common.json) {
-    PrintJson({{"status", status}, {"body", answer}});
+    PrintJson({{"status", answer->status}, {"body", answer->body}});
   } else {
-    std::cout << status << (answer.empty() ? "" : " ") << answer << '\n';
+    std::cout << answer->status << (answer->body.empty() ? "" : " ") << answer->body << '\n';
   }
-  return status >= 200 && status < 300 ? kDone : kRefused;
+  return answer->status >= 200 && answer->status < 300 ? kDone : kRefused;
 }
 
 void AddVerb(CLI::App& parent, const char* name, const char* help, Action& action,
