@@ -47,4 +47,11 @@ grpc::Status ToGrpcStatus(const Error& error) {
           status.SerializeAsString()};
 }
 
+Error UnreadableError() {
+  return {.code = ErrorCode::kInvalidArgument,
+          .message =
+              "the request cannot be read: it is cut off or of another type, or a string in "
+              "it is not UTF-8 text"};
+}
+
 }  // namespace tocsin::rpc

@@ -21,4 +21,7 @@ google::rpc::Status ToRpcStatus(const Error& error);
 // The same as a grpc::Status with its details attached.
 grpc::Status ToGrpcStatus(const Error& error);
 
+// Of bytes that are no message of the method's type: protobuf does not say which field is at fault.
+Error UnreadableError();
+
 }  // namespace tocsin::rpc

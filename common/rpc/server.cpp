@@ -5,6 +5,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
+#include "common/rpc/errors.h"
 #include "grpc/health/v1/health.pb.h"
 
 namespace tocsin::rpc {
@@ -17,6 +18,40 @@ constexpr char kLiveness[] = "liveness";  // names for probes
 constexpr char kReadiness[] = "readiness";
 constexpr char kWhole[] = "";  // by its name: the call without one would take liveness along
 constexpr int kMaxMetadataBytes = 16 * 1024;
+
+// gRPC answers what it cannot parse as if the method were missing: UNIMPLEMENTED without a word.
+// Its callers are told what is wrong instead. Handlers of ours always say why they refuse.
+class UnreadableRequests final : public grpc::experimental::Interceptor {
+ public:
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    using Point = grpc::experimental::InterceptionHookPoints;
+    if (methods->QueryInterceptionHookPoint(Point::PRE_SEND_STATUS)) {
+      const grpc::Status status = methods->GetSendStatus();
+      if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty())
+        methods->ModifySendStatus(ToGrpcStatus(UnreadableError()));
+    }
+    methods->Proceed();
+  }
+};
+
+// A method that nobody serves comes as a bidirectional stream and stays UNIMPLEMENTED; streams from
+// callers read their frames themselves.
+class UnreadableRequestsFactory final
+    : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  grpc::experimental::Interceptor* CreateServerInterceptor(
+      grpc::experimental::ServerRpcInfo* info) override {
+    using Type = grpc::experimental::ServerRpcInfo::Type;
+    const bool one_request = info->type() == Type::UNARY || info->type() == Type::SERVER_STREAMING;
+    return one_request ? new UnreadableRequests : nullptr;  // gRPC's from here on
+  }
+};
+
+std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> Interceptors() {
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> made;
+  made.push_back(std::make_unique<UnreadableRequestsFactory>());
+  return made;
+}
 
 }  // namespace
 
@@ -42,6 +77,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerSettings& settings,
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a taken port is an error, not a share
   builder.SetResourceQuota(grpc::ResourceQuota("tocsin").Resize(settings.memory_bytes));
+  builder.experimental().SetInterceptorCreators(Interceptors());
   for (grpc::Service* service : services) builder.RegisterService(service);
   server->server_ = builder.BuildAndStart();
   if (!server->server_ || server->port_ == 0)

@@ -22,7 +22,8 @@ struct ServerSettings {
 };
 
 // Serves `services` (which must outlive it) with grpc.health.v1 and reflection. Threads are gRPC's
-// own; handlers must not block.
+// own; handlers must not block. A request that cannot be parsed is answered UnreadableError()
+// before a handler sees it, but for streams from callers, which parse their frames themselves.
 class Server {
  public:
   static Result<std::unique_ptr<Server>> Start(const ServerSettings& settings,

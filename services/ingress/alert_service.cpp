@@ -24,8 +24,7 @@ Micros Since(SteadyTime began) {
 }
 
 // A stream that is refused before its first frame.
-class RefusedStream final
-    : public grpc::ServerBidiReactor<v1::EnqueueStreamRequest, v1::EnqueueStreamResponse> {
+class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   explicit RefusedStream(const grpc::Status& status) { Finish(status); }
   void OnDone() override { delete this; }
@@ -154,8 +153,8 @@ grpc::ServerUnaryReactor* AlertService::EnqueueBatch(grpc::CallbackServerContext
   return reactor;
 }
 
-grpc::ServerBidiReactor<v1::EnqueueStreamRequest, v1::EnqueueStreamResponse>*
-AlertService::EnqueueStream(grpc::CallbackServerContext* context) {
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* AlertService::EnqueueStream(
+    grpc::CallbackServerContext* context) {
   const auto client = ClientOf(*context);
   if (!client) {
     observer_.answered("EnqueueStream", TraitsOf(client.error().code).name);

@@ -43,7 +43,17 @@ class EnqueueStream;
 // start of this one.
 Error LeavingError();
 
-class AlertService final : public v1::AlertService::CallbackService {
+// The generated CallbackService, but for EnqueueStream: that has its frames as bytes, and says
+// itself which of them it cannot read.
+template <typename Base>
+using WithUnaryMethods = v1::AlertService::WithCallbackMethod_Enqueue<
+    v1::AlertService::WithCallbackMethod_EnqueueBatch<v1::AlertService::WithCallbackMethod_Cancel<
+        v1::AlertService::WithCallbackMethod_Acknowledge<
+            v1::AlertService::WithCallbackMethod_DryRun<Base>>>>>;
+using AlertServiceBase = WithUnaryMethods<
+    v1::AlertService::WithRawCallbackMethod_EnqueueStream<v1::AlertService::Service>>;
+
+class AlertService final : public AlertServiceBase {
  public:
   // All must outlive the server that serves this.
   AlertService(const RegistrySource& registry, Acceptance& acceptance, Marking& marking,
@@ -55,7 +65,7 @@ class AlertService final : public v1::AlertService::CallbackService {
   grpc::ServerUnaryReactor* EnqueueBatch(grpc::CallbackServerContext* context,
                                          const v1::EnqueueBatchRequest* request,
                                          v1::EnqueueBatchResponse* response) override;
-  grpc::ServerBidiReactor<v1::EnqueueStreamRequest, v1::EnqueueStreamResponse>* EnqueueStream(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EnqueueStream(
       grpc::CallbackServerContext* context) override;
 
   // From now on calls are refused with LeavingError(), and open streams end so when their frames

@@ -9,6 +9,7 @@ namespace tocsin::ingress {
 
 struct EnqueueStream::Frame {
   v1::EnqueueStreamResponse response;
+  grpc::ByteBuffer bytes;  // of the response, as it is written
   std::atomic<int> open;
   const SteadyTime began = std::chrono::steady_clock::now();
 };
@@ -23,27 +24,29 @@ EnqueueStream::EnqueueStream(std::string client_id, TraceContext trace, Acceptan
 }
 
 void EnqueueStream::OnReadDone(bool ok) {
+  std::unique_lock lock(mutex_);
+  reading_ = false;
   if (!ok) {
-    std::unique_lock lock(mutex_);
-    reading_ = false;
     read_end_ = true;
     return Advance(std::move(lock));
   }
+  if (finished_) return;  // it came when the call had its end: the caller knows it was not taken
   v1::EnqueueStreamRequest request;
+  if (!grpc::SerializationTraits<v1::EnqueueStreamRequest>::Deserialize(&incoming_, &request).ok())
+    return EndWith(std::move(lock), rpc::UnreadableError());
+  Take(std::move(lock), request);
+}
+
+void EnqueueStream::Take(std::unique_lock<std::mutex> lock,
+                         const v1::EnqueueStreamRequest& request) {
   const auto frame = std::make_shared<Frame>();
-  {
-    std::unique_lock lock(mutex_);
-    if (finished_) return;  // it came when the call had its end: the caller knows it was not taken
-    request.Swap(&incoming_);
-    reading_ = false;
-    ++open_;
-    // One more than the alerts: the frame is not answered while its last alerts are still being
-    // handed in.
-    frame->open = request.alerts_size() + 1;
-    frame->response.set_frame(request.frame());
-    for (int i = 0; i < request.alerts_size(); ++i) frame->response.add_results();
-    Advance(std::move(lock));
-  }
+  // One more than the alerts: the frame is not answered while its last alerts are still being
+  // handed in.
+  frame->open = request.alerts_size() + 1;
+  frame->response.set_frame(request.frame());
+  for (int i = 0; i < request.alerts_size(); ++i) frame->response.add_results();
+  ++open_;
+  Advance(std::move(lock));
   const bool too_many = request.alerts_size() > kMaxFrame;
   for (int i = 0; i < request.alerts_size(); ++i) {
     if (too_many) {
@@ -76,6 +79,9 @@ void EnqueueStream::Answered(const std::shared_ptr<Frame>& frame, int index,
   observer_.finished(
       {"EnqueueStream", "OK", "", trace_,
        std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - frame->began)});
+  bool owned = false;
+  grpc::SerializationTraits<v1::EnqueueStreamResponse>::Serialize(frame->response, &frame->bytes,
+                                                                  &owned);
   std::unique_lock lock(mutex_);
   ready_.push_back(frame);
   Advance(std::move(lock));
@@ -95,9 +101,10 @@ void EnqueueStream::OnDone() {
   ended();
 }
 
-void EnqueueStream::Leave() {
-  std::unique_lock lock(mutex_);
-  leaving_ = true;
+void EnqueueStream::Leave() { EndWith(std::unique_lock(mutex_), LeavingError()); }
+
+void EnqueueStream::EndWith(std::unique_lock<std::mutex> lock, const Error& error) {
+  if (!end_) end_ = error;
   Advance(std::move(lock));
 }
 
@@ -108,17 +115,17 @@ void EnqueueStream::Advance(std::unique_lock<std::mutex> lock) {
   }
   if (!writing_ && !ready_.empty()) {
     writing_ = true;
-    StartWrite(&ready_.front()->response);
+    StartWrite(&ready_.front()->bytes);
   }
-  if (!reading_ && !read_end_ && !leaving_ && open_ < kMaxOpenFrames) {
+  if (!reading_ && !read_end_ && !end_ && open_ < kMaxOpenFrames) {
     reading_ = true;
     StartRead(&incoming_);
   }
-  if ((read_end_ || leaving_) && open_ == 0 && !writing_ && !finished_) {
+  if ((read_end_ || end_) && open_ == 0 && !writing_ && !finished_) {
     finished_ = true;
-    const bool whole = read_end_;
+    const grpc::Status status = read_end_ ? grpc::Status::OK : rpc::ToGrpcStatus(*end_);
     lock.unlock();
-    Finish(whole ? grpc::Status::OK : rpc::ToGrpcStatus(LeavingError()));
+    Finish(status);
   }
 }
 

@@ -1,10 +1,13 @@
 // One EnqueueStream: frames come in, each is answered when all its alerts are.
 #pragma once
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "services/ingress/alert_service.h"
@@ -13,9 +16,8 @@ namespace tocsin::ingress {
 
 // gRPC is done with it after the last alert was answered; whoever holds it lets go then. At most
 // kMaxOpenFrames frames are unanswered; then nothing more is read, and HTTP/2 holds the caller
-// back.
-class EnqueueStream final
-    : public grpc::ServerBidiReactor<v1::EnqueueStreamRequest, v1::EnqueueStreamResponse> {
+// back. Frames come as bytes: of those that cannot be parsed gRPC would say that there are no more.
+class EnqueueStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   EnqueueStream(std::string client_id, TraceContext trace, Acceptance& acceptance,
                 const AlertServiceObserver& observer);
@@ -33,6 +35,10 @@ class EnqueueStream final
  private:
   struct Frame;
 
+  void Take(std::unique_lock<std::mutex> lock, const v1::EnqueueStreamRequest& request);
+  // Reads no further frame and ends the call with the first such error, when those read are
+  // answered.
+  void EndWith(std::unique_lock<std::mutex> lock, const Error& error);
   void Answered(const std::shared_ptr<Frame>& frame, int index, Result<v1::EnqueueResponse> result);
   // Starts what may be started, with the lock given; gives it back, for *this may be gone as
   // soon as the stream is finished.
@@ -44,14 +50,14 @@ class EnqueueStream final
   const AlertServiceObserver& observer_;
 
   std::mutex mutex_;
-  v1::EnqueueStreamRequest incoming_;
+  grpc::ByteBuffer incoming_;
   std::deque<std::shared_ptr<Frame>> ready_;  // answered, not yet written
   int open_ = 0;                              // read and not yet written
   bool reading_ = false;
   bool writing_ = false;
-  bool read_end_ = false;  // the caller has closed its side, or is gone
-  bool broken_ = false;    // nothing can be written any more
-  bool leaving_ = false;   // this process is
+  bool read_end_ = false;     // the caller has closed its side, or is gone
+  bool broken_ = false;       // nothing can be written any more
+  std::optional<Error> end_;  // why nothing more is read, though the caller may still write
   bool finished_ = false;
   std::function<void()> ended_ = [] {};
 };

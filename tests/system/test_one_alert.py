@@ -12,6 +12,7 @@ import api
 import poll
 
 TO = "+15145550123"
+NOT_UTF_8 = b"\x0a\x02\xc3\x28"  # the first field of a request, a string
 
 
 def posts_to(simulator, number):
@@ -119,6 +120,30 @@ def test_a_request_with_a_fault_is_refused_and_the_field_is_named(client, fields
     code, details = refusal(client.send, **fields)
     assert code == grpc.StatusCode.INVALID_ARGUMENT
     assert (details.domain, details.reason, details.fields) == ("tocsin", reason, [field])
+
+
+@pytest.mark.parametrize("channel, method", [("ingress", "AlertService/Enqueue"), ("ingress", "AlertService/Cancel"),
+                                             ("audit", "StatusService/GetAlert")])
+def test_bytes_that_are_no_request_are_refused_with_a_reason(client, channel, method):  # A1
+    call = getattr(client, channel).unary_unary(f"/tocsin.v1.{method}", request_serializer=lambda bytes_: bytes_)
+    code, details = refusal(call, NOT_UTF_8, metadata=client.metadata, timeout=api.CALL_SECONDS)
+    assert (code, details.domain, details.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "tocsin", "INVALID_ARGUMENT")
+
+
+def test_a_method_that_nobody_serves_stays_unimplemented(client):
+    call = client.ingress.unary_unary("/tocsin.v1.AlertService/Nothing")
+    assert refusal(call, NOT_UTF_8, timeout=api.CALL_SECONDS)[0] == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_stream_ends_at_bytes_that_are_no_frame_and_answers_those_before(client):  # A1
+    good = api.message("EnqueueStreamRequest")(frame=7, alerts=[api.request(TO)]).SerializeToString()
+    call = client.ingress.stream_stream("/tocsin.v1.AlertService/EnqueueStream", request_serializer=lambda bytes_: bytes_,
+                                        response_deserializer=api.message("EnqueueStreamResponse").FromString)
+    answers = call(iter([good, b"\x12" + bytes([len(NOT_UTF_8)]) + NOT_UTF_8, good]), metadata=client.metadata,
+                   timeout=api.CALL_SECONDS)
+    assert next(answers).frame == 7
+    code, details = refusal(next, answers)
+    assert (code, details.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT")
 
 
 def test_what_is_not_built_is_refused_by_name(client):
