@@ -2,6 +2,7 @@
 
 #include "common/base/digest.h"
 #include "common/base/uuid.h"
+#include "common/domain/segments.h"
 #include "tocsin/v1/alert_service.grpc.pb.h"
 #include "tools/tocsin/alert_words.h"
 #include "tools/tocsin/command.h"
@@ -33,6 +34,23 @@ std::string NewKey() {
                     RandomBytes(10));
 }
 
+// gRPC cannot say which field it was that it could not write.
+Status CheckUtf8(const v1::EnqueueRequest& request) {
+  const std::pair<const char*, std::string_view> fields[] = {
+      {"idempotency_key", request.idempotency_key()},
+      {"to", request.to()},
+      {"text", request.text()},
+      {"sender", request.sender()},
+      {"voice.language", request.voice().language()},
+      {"voice.voice", request.voice().voice()}};
+  for (const auto& [name, value] : fields)
+    if (!IsValidUtf8(value)) return Fail(ErrorCode::kInvalidArgument, "is not UTF-8 text", name);
+  for (const auto& [name, value] : request.labels())
+    if (!IsValidUtf8(name) || !IsValidUtf8(value))
+      return Fail(ErrorCode::kInvalidArgument, "are not UTF-8 text", "labels");
+  return {};
+}
+
 Result<v1::EnqueueRequest> Build(const Options& options) {
   v1::EnqueueRequest request;
   request.set_idempotency_key(options.key.empty() ? NewKey() : options.key);
@@ -54,7 +72,45 @@ Result<v1::EnqueueRequest> Build(const Options& options) {
   if (!options.expires_at.empty())
     TOCSIN_CHECK_OK(ReadTime(options.expires_at, "--expires-at", *request.mutable_expires_at()));
   TOCSIN_CHECK_OK(ReadLabels(options.labels, *request.mutable_labels()));
+  TOCSIN_CHECK_OK(CheckUtf8(request));
   return request;
+}
+
+// Whether the request may have been taken, or may be taken when it is repeated as it stands.
+bool IsWorthRepeating(const Error& error) {
+  return TraitsOf(error.code).retryable || error.code == ErrorCode::kInternal;
+}
+
+// Only the key makes a repetition safe, and running the command again would make another one.
+int ReportFailure(const Error& error, const std::string& key, const Common& common) {
+  const int code = Report(error);
+  if (!error.subject.empty()) std::cerr << "tocsin: the alert is " << error.subject << '\n';
+  if (IsWorthRepeating(error))
+    std::cerr << "tocsin: to repeat it safely add --idempotency-key " << key << '\n';
+  if (!common.json) return code;
+  nlohmann::json told{
+      {"reason", TraitsOf(error.code).name}, {"message", error.message}, {"idempotency_key", key}};
+  if (!error.subject.empty()) told["alert_id"] = error.subject;
+  PrintJson(told);
+  return code;
+}
+
+void PrintAccepted(const v1::EnqueueResponse& response, const std::string& key,
+                   const Common& common) {
+  if (common.json) {
+    PrintJson({{"alert_id", response.alert_id()},
+               {"accept_time", TimeText(response.accept_time())},
+               {"replayed", response.replayed()},
+               {"segments", response.segments()},
+               {"idempotency_key", key},
+               {"position",
+                {{"topic", response.position().topic()},
+                 {"partition", response.position().partition()},
+                 {"offset", response.position().offset()}}}});
+  } else {
+    std::cout << response.alert_id() << (response.replayed() ? "  (accepted before)" : "  accepted")
+              << ", " << response.segments() << " segment(s)\n";
+  }
 }
 
 int Send(const Options& options, const Common& common) {
@@ -66,21 +122,8 @@ int Send(const Options& options, const Common& common) {
   v1::EnqueueResponse response;
   const auto called = client->Call(
       [&](grpc::ClientContext& context) { return stub->Enqueue(&context, *request, &response); });
-  if (!called) return Report(called.error());
-  if (common.json) {
-    PrintJson({{"alert_id", response.alert_id()},
-               {"accept_time", TimeText(response.accept_time())},
-               {"replayed", response.replayed()},
-               {"segments", response.segments()},
-               {"idempotency_key", request->idempotency_key()},
-               {"position",
-                {{"topic", response.position().topic()},
-                 {"partition", response.position().partition()},
-                 {"offset", response.position().offset()}}}});
-  } else {
-    std::cout << response.alert_id() << (response.replayed() ? "  (accepted before)" : "  accepted")
-              << ", " << response.segments() << " segment(s)\n";
-  }
+  if (!called) return ReportFailure(called.error(), request->idempotency_key(), common);
+  PrintAccepted(response, request->idempotency_key(), common);
   return kDone;
 }
 

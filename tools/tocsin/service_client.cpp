@@ -33,6 +33,8 @@ Error ToError(const google::rpc::Status& status) {
       error.code = ErrorCodeNamed(info.reason()).value_or(error.code);
       if (const auto it = info.metadata().find("field"); it != info.metadata().end())
         error.field = it->second;
+      if (const auto it = info.metadata().find("alertId"); it != info.metadata().end())
+        error.subject = it->second;
     } else if (detail.UnpackTo(&retry)) {
       error.retry_after = std::chrono::milliseconds(retry.retry_delay().seconds() * 1000 +
                                                     retry.retry_delay().nanos() / 1'000'000);
