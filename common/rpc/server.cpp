@@ -11,10 +11,10 @@
 namespace tocsin::rpc {
 namespace {
 
-constexpr int kPingsAcceptedMs = 10'000;   // the default refuses pings under 5 min with a GOAWAY
-constexpr int kConnectionAgeMs = 300'000;  // so that new replicas get their share
-constexpr int kConnectionGraceMs = 30'000;
-constexpr char kLiveness[] = "liveness";  // names for probes
+constexpr int kPingsAcceptedMs = 10'000;     // the default refuses pings under 5 min with a GOAWAY
+constexpr int kConnectionAgeMs = 300'000;    // so that new replicas get their share
+constexpr int kConnectionGraceMs = 300'000;  // streams end themselves in order before it is over
+constexpr char kLiveness[] = "liveness";     // names for probes
 constexpr char kReadiness[] = "readiness";
 constexpr char kWhole[] = "";  // by its name: the call without one would take liveness along
 constexpr int kMaxMetadataBytes = 16 * 1024;

@@ -24,6 +24,8 @@ struct ServerSettings {
 // Serves `services` (which must outlive it) with grpc.health.v1 and reflection. Threads are gRPC's
 // own; handlers must not block. A request that cannot be parsed is answered UnreadableError()
 // before a handler sees it, but for streams from callers, which parse their frames themselves.
+// Connections are asked to end after five minutes, so that new replicas get their share, and cut
+// after ten.
 class Server {
  public:
   static Result<std::unique_ptr<Server>> Start(const ServerSettings& settings,

@@ -33,11 +33,12 @@ class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
 }  // namespace
 
 AlertService::AlertService(const RegistrySource& registry, Acceptance& acceptance, Marking& marking,
-                           AlertServiceObserver observer)
+                           AlertServiceObserver observer, SteadyTime::duration stream_life)
     : registry_(registry),
       acceptance_(acceptance),
       marking_(marking),
-      observer_(std::move(observer)) {}
+      observer_(std::move(observer)),
+      stream_life_(stream_life) {}
 
 // Finishes a unary call with what it came to.
 template <typename Response>
@@ -160,8 +161,8 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* AlertService::Enque
     observer_.answered("EnqueueStream", TraitsOf(client.error().code).name);
     return new RefusedStream(rpc::ToGrpcStatus(client.error()));
   }
-  const auto stream =
-      std::make_shared<ingress::EnqueueStream>(*client, TraceOf(*context), acceptance_, observer_);
+  const auto stream = std::make_shared<ingress::EnqueueStream>(
+      *client, TraceOf(*context), acceptance_, observer_, stream_life_);
   stream->OnEnd([this, held = std::weak_ptr(stream)] {
     const auto kept = held.lock();  // let go after the lock
     const std::lock_guard lock(mutex_);

@@ -20,6 +20,10 @@ constexpr int kMaxFrame = 100;
 constexpr std::chrono::milliseconds kQuiet{300};
 constexpr int kMaxOpenFrames = 10;  // then the stream is not read until one is answered
 
+// How old a stream becomes before it ends itself. With the time to answer its frames that is less
+// than rpc::Server leaves a connection once it is to end, so no frame is cut off unanswered.
+constexpr std::chrono::minutes kStreamLife{4};
+
 // A call that was answered whole, or a frame of a stream.
 struct AnsweredCall {
   std::string_view method;
@@ -55,9 +59,9 @@ using AlertServiceBase = WithUnaryMethods<
 
 class AlertService final : public AlertServiceBase {
  public:
-  // All must outlive the server that serves this.
+  // All must outlive the server that serves this. A stream that is `stream_life` old ends itself.
   AlertService(const RegistrySource& registry, Acceptance& acceptance, Marking& marking,
-               AlertServiceObserver observer);
+               AlertServiceObserver observer, SteadyTime::duration stream_life = kStreamLife);
 
   grpc::ServerUnaryReactor* Enqueue(grpc::CallbackServerContext* context,
                                     const v1::EnqueueRequest* request,
@@ -100,6 +104,7 @@ class AlertService final : public AlertServiceBase {
   Acceptance& acceptance_;
   Marking& marking_;
   const AlertServiceObserver observer_;
+  const SteadyTime::duration stream_life_;
 
   std::mutex mutex_;
   bool leaving_ = false;

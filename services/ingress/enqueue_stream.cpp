@@ -7,6 +7,20 @@
 
 namespace tocsin::ingress {
 
+namespace {
+
+constexpr std::chrono::milliseconds kAgain{1};  // a stream of this caller can begin at once
+
+Error TooOldError() {
+  return {.code = ErrorCode::kOverloaded,
+          .message =
+              "a stream ends after some minutes; frames without an answer were not taken: "
+              "send them on a new one",
+          .retry_after = kAgain};
+}
+
+}  // namespace
+
 struct EnqueueStream::Frame {
   v1::EnqueueStreamResponse response;
   grpc::ByteBuffer bytes;  // of the response, as it is written
@@ -15,11 +29,12 @@ struct EnqueueStream::Frame {
 };
 
 EnqueueStream::EnqueueStream(std::string client_id, TraceContext trace, Acceptance& acceptance,
-                             const AlertServiceObserver& observer)
+                             const AlertServiceObserver& observer, SteadyTime::duration life)
     : client_id_(std::move(client_id)),
       trace_(std::move(trace)),
       acceptance_(acceptance),
-      observer_(observer) {
+      observer_(observer),
+      ends_(std::chrono::steady_clock::now() + life) {
   Advance(std::unique_lock(mutex_));
 }
 
@@ -46,7 +61,11 @@ void EnqueueStream::Take(std::unique_lock<std::mutex> lock,
   frame->response.set_frame(request.frame());
   for (int i = 0; i < request.alerts_size(); ++i) frame->response.add_results();
   ++open_;
-  Advance(std::move(lock));
+  if (frame->began >= ends_) {
+    EndWith(std::move(lock), TooOldError());
+  } else {
+    Advance(std::move(lock));
+  }
   const bool too_many = request.alerts_size() > kMaxFrame;
   for (int i = 0; i < request.alerts_size(); ++i) {
     if (too_many) {

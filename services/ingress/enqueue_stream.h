@@ -3,6 +3,7 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -19,8 +20,10 @@ namespace tocsin::ingress {
 // back. Frames come as bytes: of those that cannot be parsed gRPC would say that there are no more.
 class EnqueueStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
+  // At the first frame that comes after `life` the stream ends itself, when that one and those
+  // before it are answered.
   EnqueueStream(std::string client_id, TraceContext trace, Acceptance& acceptance,
-                const AlertServiceObserver& observer);
+                const AlertServiceObserver& observer, SteadyTime::duration life);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -48,6 +51,7 @@ class EnqueueStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   const TraceContext trace_;
   Acceptance& acceptance_;
   const AlertServiceObserver& observer_;
+  const SteadyTime ends_;
 
   std::mutex mutex_;
   grpc::ByteBuffer incoming_;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@
 namespace tocsin::ingress {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
 
@@ -60,12 +62,16 @@ std::string Frame(std::uint64_t number) {
 
 struct Details {
   google::rpc::ErrorInfo info;
+  std::optional<google::rpc::RetryInfo> retry;
 };
 Details DetailsOf(const grpc::Status& status) {
   google::rpc::Status parsed;
   parsed.ParseFromString(status.error_details());
   Details details;
-  for (const auto& any : parsed.details()) any.UnpackTo(&details.info);
+  for (const auto& any : parsed.details()) {
+    google::rpc::RetryInfo retry;
+    if (!any.UnpackTo(&details.info) && any.UnpackTo(&retry)) details.retry = retry;
+  }
   return details;
 }
 
@@ -77,8 +83,9 @@ struct Ended {
 
 class AlertServiceTest : public testing::Test {
  protected:
-  void Serve() {
-    service = std::make_unique<AlertService>(registry, acceptance, marking, AlertServiceObserver{});
+  void Serve(SteadyTime::duration stream_life = kStreamLife) {
+    service = std::make_unique<AlertService>(registry, acceptance, marking, AlertServiceObserver{},
+                                             stream_life);
     server = *rpc::Server::Start(
         {.address = "127.0.0.1:0", .names = {v1::AlertService::service_full_name()}},
         {service.get()});
@@ -186,6 +193,16 @@ TEST_F(AlertServiceTest, AnswersEveryFrameOfAStreamThatItsCallerCloses) {  // A1
   const Ended ended = Stream({Frame(1), Frame(2), Frame(3)});
   EXPECT_TRUE(ended.status.ok()) << ended.status.error_message();
   EXPECT_THAT(ended.answered, UnorderedElementsAre(1, 2, 3));
+}
+
+TEST_F(AlertServiceTest, EndsAnOldStreamInOrderBeforeItsConnectionIsCut) {  // A1
+  Serve(std::chrono::seconds(0));
+  const Ended ended = Stream({Frame(1), Frame(2)});
+  EXPECT_THAT(ended.answered, ElementsAre(1))
+      << "the frame it was too old at is answered, no other";
+  EXPECT_EQ(ended.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(ended.status.error_message(), HasSubstr("not taken"));
+  EXPECT_TRUE(DetailsOf(ended.status).retry.has_value());
 }
 
 }  // namespace
