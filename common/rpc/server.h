@@ -15,7 +15,7 @@ namespace tocsin::rpc {
 
 struct ServerSettings {
   std::string address;                       // host:port; port 0: any
-  int max_message_bytes = 4 * 1024 * 1024;   // a batch of 1 000 alerts fits well
+  int max_message_bytes = 4 * 1024 * 1024;   // either way
   int max_concurrent_streams = 1000;         // a connection
   std::vector<std::string> names = {};       // full names of the services, for health
   size_t memory_bytes = 256u * 1024 * 1024;  // for all connections together

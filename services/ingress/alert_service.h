@@ -24,6 +24,10 @@ constexpr int kMaxOpenFrames = 10;  // then the stream is not read until one is 
 // than rpc::Server leaves a connection once it is to end, so no frame is cut off unanswered.
 constexpr std::chrono::minutes kStreamLife{4};
 
+// The largest batch that is legal has room: 1 000 texts of 1 600 characters with four bytes each,
+// and their labels, take 9 MiB.
+constexpr int kMaxRequestBytes = 16 * 1024 * 1024;
+
 // A call that was answered whole, or a frame of a stream.
 struct AnsweredCall {
   std::string_view method;

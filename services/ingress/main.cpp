@@ -85,9 +85,10 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
         webhooks.Handle(std::move(request), std::move(responder));
       }));
   if (!http) return telemetry::Explain(http.error());
-  auto grpc = rpc::Server::Start(
-      {.address = config.grpc_address, .names = {v1::AlertService::service_full_name()}},
-      {&alerts});
+  auto grpc = rpc::Server::Start({.address = config.grpc_address,
+                                  .max_message_bytes = kMaxRequestBytes,
+                                  .names = {v1::AlertService::service_full_name()}},
+                                 {&alerts});
   if (!grpc) return telemetry::Explain(grpc.error());
   ExportGauges(runtime.metrics(),
                {acceptance, config.acceptance.max_in_flight, admissions, **producer, **http});

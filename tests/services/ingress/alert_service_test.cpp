@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "common/domain/request_rules.h"
 #include "common/rpc/server.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -86,9 +87,10 @@ class AlertServiceTest : public testing::Test {
   void Serve(SteadyTime::duration stream_life = kStreamLife) {
     service = std::make_unique<AlertService>(registry, acceptance, marking, AlertServiceObserver{},
                                              stream_life);
-    server = *rpc::Server::Start(
-        {.address = "127.0.0.1:0", .names = {v1::AlertService::service_full_name()}},
-        {service.get()});
+    server = *rpc::Server::Start({.address = "127.0.0.1:0",
+                                  .max_message_bytes = kMaxRequestBytes,
+                                  .names = {v1::AlertService::service_full_name()}},
+                                 {service.get()});
     channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(server->port()),
                                   grpc::InsecureChannelCredentials());
   }
@@ -203,6 +205,32 @@ TEST_F(AlertServiceTest, EndsAnOldStreamInOrderBeforeItsConnectionIsCut) {  // A
   EXPECT_EQ(ended.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_THAT(ended.status.error_message(), HasSubstr("not taken"));
   EXPECT_TRUE(DetailsOf(ended.status).retry.has_value());
+}
+
+TEST_F(AlertServiceTest, TakesTheLargestBatchThatIsLegal) {  // A1
+  Serve();
+  std::string bell;
+  for (size_t i = 0; i < kMaxTextCharacters; ++i) bell += "\U0001F514";
+  v1::EnqueueBatchRequest batch;
+  for (int i = 0; i < kMaxBatch; ++i) {
+    v1::EnqueueRequest& request = *batch.add_alerts() = ARequest();
+    request.set_text(bell);
+    request.set_idempotency_key(std::string(kMaxKeyCharacters - 4, 'k') + std::to_string(1000 + i));
+    for (int label = 0; label < kMaxLabels; ++label)
+      (*request
+            .mutable_labels())[std::string(kMaxLabelBytes - 2, 'n') + std::to_string(10 + label)] =
+          std::string(kMaxLabelBytes, 'v');
+  }
+  EXPECT_GT(batch.ByteSizeLong(), 8'000'000u);
+  grpc::ClientContext context;
+  Prepare(context);
+  v1::EnqueueBatchResponse response;
+  const grpc::Status status =
+      v1::AlertService::NewStub(channel)->EnqueueBatch(&context, batch, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.results_size(), kMaxBatch);
+  EXPECT_TRUE(response.results(kMaxBatch - 1).has_accepted())
+      << response.results(kMaxBatch - 1).ShortDebugString();
 }
 
 }  // namespace
