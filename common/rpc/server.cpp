@@ -1,5 +1,6 @@
 #include "common/rpc/server.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -60,6 +61,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerSettings& settings,
   static const bool extras = [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    google::protobuf::SetLogHandler(nullptr);  // callers are told of bytes that are no message
     // Linked in, so that reflection can describe the health service too.
     return grpc::health::v1::HealthCheckRequest::descriptor() != nullptr;
   }();
