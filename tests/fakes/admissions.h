@@ -118,7 +118,11 @@ class FakeAdmissions final : public Admissions {
       }
       return admission;
     }
-    if (request.only_if_known) return Admission{.state = State::kUnknown};
+    if (request.only_if_known) {
+      Admission unknown;
+      unknown.state = State::kUnknown;
+      return unknown;
+    }
     alerts_[request.alert_id].request = request;
     if (!request.idempotency_digest.empty()) keys_[request.idempotency_digest] = request.alert_id;
     return Admission{.state = State::kNew,

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
 #include <set>
 
 #include "tests/common/kafka/cluster.h"
@@ -14,6 +15,7 @@ using testing::SizeIs;
 
 class LogReaderTest : public ClusterTest {
  protected:
+  static SteadyTime Soon() { return std::chrono::steady_clock::now() + std::chrono::seconds(20); }
   std::set<std::string> Read(const std::string& topic, WallTime from) {
     LogReader reader(settings_, {});
     std::set<std::string> read;
@@ -65,6 +67,27 @@ TEST_F(LogReaderTest, ReadsAPartitionUpToARecord) {  // R6
   });
   EXPECT_TRUE(whole) << whole.error().message;
   EXPECT_THAT(read, testing::ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(LogReaderTest, ReadsThePartitionOfAKey) {  // R1
+  const std::string topic = CreateTopic("keyed", 3);
+  PublishNumbers(topic, 0, 60);
+  LogReader reader(settings_, {});
+  std::map<std::string, std::int32_t> places;
+  ASSERT_TRUE(reader.Read(
+      {topic}, WallTime(),
+      [&](const IncomingRecord& record) { places[record.key] = record.position.partition(); }, {}));
+  ASSERT_FALSE(places.empty());
+  for (const auto& [key, partition] : places) {
+    bool found = false;
+    ASSERT_TRUE(reader.ReadKey(topic, key, WallTime(), Soon(), [&](const IncomingRecord& record) {
+      EXPECT_EQ(record.position.partition(), partition);
+      found = found || record.key == key;
+    }));
+    EXPECT_TRUE(found);
+    if (partition == 2) break;
+  }
+  EXPECT_FALSE(reader.ReadKey(topic, "any", WallTime(), SteadyTime(), [](const auto&) {}));
 }
 
 TEST_F(LogReaderTest, GivesTheRecordAtAPosition) {

@@ -241,7 +241,7 @@ TEST(Request, OfAnEmergencyGoesByTheSenderKeptForThem) {  // A4
 }
 
 TEST(Request, HasOneCanonicalFormWhateverItsSpelling) {  // A3
-  const auto form = [](const Change& change) { return Checked(change)->canonical.Reveal(); };
+  const auto form = [](const Change& change) { return Checked(change)->form.canonical.Reveal(); };
   const std::string plain = form({});
   EXPECT_EQ(plain, form([](auto& r) { r.set_to("+1 514 555-0123"); }));
   EXPECT_EQ(plain, form([](auto& r) { r.set_idempotency_key("k"); }));
