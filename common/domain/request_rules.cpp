@@ -64,7 +64,9 @@ Status CheckLabels(const v1::EnqueueRequest& request) {
     return Fail(ErrorCode::kTooManyItems, "at most 16 labels", "labels");
   for (const auto& [name, value] : request.labels())
     if (name.empty() || name.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes)
-      return Fail(ErrorCode::kInvalidArgument, "names have 1 to 64 bytes, values at most 64; a letter with an accent has 2", "labels");
+      return Fail(ErrorCode::kInvalidArgument,
+                  "names have 1 to 64 bytes, values at most 64; a letter with an accent has 2",
+                  "labels");
   return {};
 }
 
