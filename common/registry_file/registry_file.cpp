@@ -61,6 +61,7 @@ class Reader {
     const YAML::Node root = YAML::Load(text);
     RegistrySnapshot::Content content;
     Each([&] { Keys(root, {"clients", "accounts", "senders", "routes", "channels"}); });
+    if (!root.IsMap()) return content;  // told above
     Entries(root, "clients",
             [&](const YAML::Node& node) { content.clients.push_back(ReadClient(node)); });
     Entries(root, "accounts",
@@ -99,7 +100,6 @@ class Reader {
 
   void Entries(const YAML::Node& root, const char* key,
                const std::function<void(const YAML::Node&)>& read) {
-    if (!root.IsMap()) return;  // told already
     std::vector<YAML::Node> entries;
     Each([&] { entries = List(root, key); });
     for (const YAML::Node& entry : entries)
