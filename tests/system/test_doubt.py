@@ -40,9 +40,20 @@ def accepted():
 
 
 def send_at_once(client, accepted, count):
-    """All in one call, so that their POSTs are in flight together."""
-    results = client.batch([api.request(f"+1514{number}") for number in itertools.islice(numbers, count)]).results
-    sent = [result.accepted for result in results]
+    """All in one call, so that their POSTs are in flight together; those that are refused, for Redis was just lost,
+    are sent again."""
+    left = [api.request(f"+1514{number}", idempotency_key=f"k-{number}")
+            for number in itertools.islice(numbers, count)]
+    sent = []
+
+    def all_accepted():
+        nonlocal left
+        results = client.batch(left).results
+        sent.extend(result.accepted for result in results if result.HasField("accepted"))
+        left = [request for request, result in zip(left, results) if not result.HasField("accepted")]
+        return not left
+
+    poll.until("all are accepted", all_accepted)
     accepted |= {answer.alert_id for answer in sent}
     return sent
 
