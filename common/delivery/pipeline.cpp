@@ -18,6 +18,9 @@ constexpr Micros kUntilKnown = std::chrono::seconds(2);
 // Of the time before a POST must begin, what is left when the log was asked.
 constexpr Micros kAfterLog = std::chrono::milliseconds(500);
 
+// How long a lapsed claim waits while others are looked up.
+constexpr Micros kUntilLookedUp = std::chrono::seconds(1);
+
 // A turn this near is taken at once: a trip through the relay costs more.
 constexpr Micros kAtOnce = std::chrono::milliseconds(20);
 
@@ -235,9 +238,13 @@ Result<Passage> DeliveryPipeline::FollowClaim(Try& attempt, const Claim& claim) 
 }
 
 // Its holder never said what came of it. One that died before it told of its begin made no POST.
+// After a crash many lapse at once: a few are looked up at a time, the others keep no sender.
 Result<Passage> DeliveryPipeline::FollowLapsed(Try& attempt, const Claim& claim) {
-  TOCSIN_TRY(const bool begun, claims_.WasBegun(attempt.work, claim));
-  if (!begun)
+  if (!lookups_.try_acquire()) return Wait(attempt, parts_.clock.Now() + kUntilLookedUp);
+  const Result<bool> begun = claims_.WasBegun(attempt.work, claim);
+  lookups_.release();
+  if (!begun) return Fail(begun.error());
+  if (!*begun)
     return GiveBack(
         attempt, claim,
         {ErrorCode::kOverloaded, "the try was claimed and never begun; taking it anew"});

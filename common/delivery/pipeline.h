@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <functional>
+#include <semaphore>
 #include <string>
 #include <string_view>
 
@@ -118,7 +119,8 @@ class DeliveryPipeline {
   const DeliverySettings settings_;
   DoubtLook look_;
   TryClaims claims_;
-  Recent<v1::Receipt> unkept_{1000};  // by try: outcomes that neither store nor log has yet
+  std::counting_semaphore<> lookups_{4};  // of lapsed claims, at a time
+  Recent<v1::Receipt> unkept_{1000};      // by try: outcomes that neither store nor log has yet
 };
 
 }  // namespace tocsin
