@@ -6,8 +6,8 @@
 #include "common/ports/record_log.h"
 #include "common/ports/vault.h"
 #include "common/postgres/reader_pool.h"
+#include "common/rpc/door.h"
 #include "services/audit/call.h"
-#include "services/audit/door.h"
 #include "tocsin/v1/admin_service.grpc.pb.h"
 
 namespace tocsin::audit {
@@ -18,7 +18,7 @@ class AdminService final : public v1::AdminService::CallbackService {
  public:
   struct Parts {
     const Clock& clock;
-    Door& door;
+    rpc::Door& door;
     postgres::ReaderPool& readers;
     Vault& vault;
     RecordLog& log;

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "common/domain/folding.h"
+#include "common/rpc/door.h"
 #include "services/audit/alert_reader.h"
 #include "services/audit/call.h"
-#include "services/audit/door.h"
 
 namespace tocsin::audit {
 namespace {
@@ -29,7 +29,7 @@ AlertWatch::~AlertWatch() { Close(); }
 Result<AlertWatch::Ticket> AlertWatch::Add(const std::string& alert_id,
                                            const std::string& client_id, Told told) {
   const std::lock_guard lock(mutex_);
-  if (closed_) return Fail(LeavingError());
+  if (closed_) return Fail(rpc::LeavingError());
   if (watchers_.size() >= kMaxWatchers) return Fail(Busy("too many watch"));
   const Ticket ticket = ++last_ticket_;
   watchers_.emplace(ticket, Watcher{alert_id, client_id, 0, std::move(told)});
@@ -71,7 +71,7 @@ void AlertWatch::Close() {
     closed_ = true;
   }
   changed_.notify_all();
-  Refuse(LeavingError());
+  Refuse(rpc::LeavingError());
   if (thread_.joinable()) thread_.join();
 }
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "common/rpc/door.h"
 #include "common/rpc/errors.h"
-#include "services/audit/door.h"
 
 namespace tocsin::audit {
 
@@ -19,7 +19,7 @@ Micros Since(SteadyTime began) {
 
 void Call::Work(std::function<Status(postgres::Session&)> work) {
   const bool taken = readers_.Submit([this, work = std::move(work)](postgres::Session* session) {
-    End(session == nullptr ? Status(Fail(LeavingError())) : work(*session));
+    End(session == nullptr ? Status(Fail(rpc::LeavingError())) : work(*session));
   });
   if (!taken) End(Fail(Busy("too many calls wait for a reader")));
 }

@@ -14,6 +14,7 @@
 #include "common/kafka/fold_consumer.h"
 #include "common/kafka/producer.h"
 #include "common/ports/clock.h"
+#include "common/rpc/door.h"
 #include "common/rpc/server.h"
 #include "common/service/health.h"
 #include "common/service/runtime.h"
@@ -21,7 +22,6 @@
 #include "common/telemetry/log.h"
 #include "services/audit/admin_service.h"
 #include "services/audit/config.h"
-#include "services/audit/door.h"
 #include "services/audit/fold_store.h"
 #include "services/audit/gauges.h"
 #include "services/audit/position_board.h"
@@ -90,7 +90,7 @@ std::jthread ExitAfter(std::chrono::milliseconds limit, service::Runtime& runtim
 }
 
 struct Leaving {
-  Door& door;
+  rpc::Door& door;
   PositionBoard& board;
   AlertWatch& watch;
   postgres::ReaderPool& readers;
@@ -154,7 +154,7 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
       runtime.KafkaHooks("fold"));
   if (!consumer) return telemetry::Explain(consumer.error());
 
-  Door door(runtime.registry());
+  rpc::Door door(runtime.registry());
   StatusService status({door, topics, board, readers, vault, watch}, CountAnswers(metrics));
   UnbuiltAuditService audit(door);
   const SystemClock clock;

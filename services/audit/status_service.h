@@ -6,9 +6,9 @@
 
 #include "common/ports/vault.h"
 #include "common/postgres/reader_pool.h"
+#include "common/rpc/door.h"
 #include "services/audit/alert_watch.h"
 #include "services/audit/call.h"
-#include "services/audit/door.h"
 #include "services/audit/intake.h"
 #include "services/audit/position_board.h"
 #include "tocsin/v1/status_service.grpc.pb.h"
@@ -21,7 +21,7 @@ constexpr std::chrono::seconds kDefaultWait{5};
 class StatusService final : public v1::StatusService::CallbackService {
  public:
   struct Parts {
-    Door& door;
+    rpc::Door& door;
     const FoldedTopics& topics;
     PositionBoard& board;
     postgres::ReaderPool& readers;

@@ -10,7 +10,8 @@ using grpc::ServerUnaryReactor;
 
 namespace {
 
-ServerUnaryReactor* Refuse(CallbackServerContext& context, Door& door, const std::string& method) {
+ServerUnaryReactor* Refuse(CallbackServerContext& context, rpc::Door& door,
+                           const std::string& method) {
   ServerUnaryReactor* reactor = context.DefaultReactor();
   const auto caller = door.Admit(context, Scope::kAdmin);
   reactor->Finish(rpc::ToGrpcStatus(

@@ -2,7 +2,7 @@
 // NOT_BUILT, so that it learns the bound rather than meeting silence.
 #pragma once
 
-#include "services/audit/door.h"
+#include "common/rpc/door.h"
 #include "tocsin/v1/audit_service.grpc.pb.h"
 
 namespace tocsin::audit {
@@ -10,7 +10,7 @@ namespace tocsin::audit {
 class UnbuiltAuditService final : public v1::AuditService::CallbackService {
  public:
   // The door outlives every call.
-  explicit UnbuiltAuditService(Door& door) : door_(door) {}
+  explicit UnbuiltAuditService(rpc::Door& door) : door_(door) {}
 
   grpc::ServerUnaryReactor* ListTrail(grpc::CallbackServerContext* context,
                                       const v1::ListTrailRequest* request,
@@ -23,7 +23,7 @@ class UnbuiltAuditService final : public v1::AuditService::CallbackService {
                                         v1::ErasePersonResponse* response) override;
 
  private:
-  Door& door_;
+  rpc::Door& door_;
 };
 
 }  // namespace tocsin::audit

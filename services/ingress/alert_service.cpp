@@ -1,9 +1,7 @@
 #include "services/ingress/alert_service.h"
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "common/rpc/auth.h"
@@ -12,8 +10,6 @@
 
 namespace tocsin::ingress {
 namespace {
-
-constexpr std::chrono::milliseconds kLeavingRetry{200};
 
 TraceContext TraceOf(const grpc::CallbackServerContext& context) {
   return TraceContext::Continue(rpc::Traceparent(context).value_or(""));
@@ -32,9 +28,9 @@ class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
 
 }  // namespace
 
-AlertService::AlertService(const RegistrySource& registry, Acceptance& acceptance, Marking& marking,
+AlertService::AlertService(rpc::Door& door, Acceptance& acceptance, Marking& marking,
                            AlertServiceObserver observer, SteadyTime::duration stream_life)
-    : registry_(registry),
+    : door_(door),
       acceptance_(acceptance),
       marking_(marking),
       observer_(std::move(observer)),
@@ -59,46 +55,19 @@ std::function<void(Result<Response>)> AlertService::Answering(const char* method
   };
 }
 
-Error LeavingError() {
-  return {.code = ErrorCode::kOverloaded,
-          .message = "this server is leaving and took nothing of the call; ask again",
-          .retry_after = kLeavingRetry};
-}
-
 void AlertService::StopTaking() {
+  door_.Close();
   std::set<std::shared_ptr<ingress::EnqueueStream>> open;
   {
     const std::lock_guard lock(mutex_);
     leaving_ = true;
-    last_refused_ = std::chrono::steady_clock::now();
     open = streams_;  // held here: one that ends meanwhile leaves the set, not the world
   }
   for (const auto& stream : open) stream->Leave();
 }
 
-bool AlertService::WaitUntilQuiet(SteadyTime deadline) {
-  while (true) {
-    SteadyTime quiet;
-    {
-      const std::lock_guard lock(mutex_);
-      quiet = last_refused_ + kQuiet;
-    }
-    const SteadyTime now = std::chrono::steady_clock::now();
-    if (now >= quiet || now >= deadline) return now >= quiet;
-    std::this_thread::sleep_until(std::min(quiet, deadline));
-  }
-}
-
 Result<std::string> AlertService::ClientOf(const grpc::CallbackServerContext& context) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (leaving_) {
-      last_refused_ = std::chrono::steady_clock::now();
-      return Fail(LeavingError());
-    }
-  }
-  TOCSIN_TRY(const Secret key, rpc::BearerKey(context));
-  return registry_.Now()->Authenticate(key.Reveal(), Scope::kSend);
+  return door_.Admit(context, Scope::kSend);
 }
 
 grpc::ServerUnaryReactor* AlertService::Enqueue(grpc::CallbackServerContext* context,

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "common/base/trace.h"
-#include "common/ports/registry_source.h"
+#include "common/rpc/door.h"
 #include "services/ingress/acceptance.h"
 #include "services/ingress/marking.h"
 #include "tocsin/v1/alert_service.grpc.pb.h"
@@ -17,7 +17,6 @@ namespace tocsin::ingress {
 
 constexpr int kMaxBatch = 1000;
 constexpr int kMaxFrame = 100;
-constexpr std::chrono::milliseconds kQuiet{300};
 constexpr int kMaxOpenFrames = 10;  // then the stream is not read until one is answered
 
 // How old a stream becomes before it ends itself. With the time to answer its frames that is less
@@ -47,10 +46,6 @@ struct AlertServiceObserver {
 
 class EnqueueStream;
 
-// What a call is refused with while this process leaves: another replica takes it, or the next
-// start of this one.
-Error LeavingError();
-
 // The generated CallbackService, but for EnqueueStream: that has its frames as bytes, and says
 // itself which of them it cannot read.
 template <typename Base>
@@ -64,7 +59,7 @@ using AlertServiceBase = WithUnaryMethods<
 class AlertService final : public AlertServiceBase {
  public:
   // All must outlive the server that serves this. A stream that is `stream_life` old ends itself.
-  AlertService(const RegistrySource& registry, Acceptance& acceptance, Marking& marking,
+  AlertService(rpc::Door& door, Acceptance& acceptance, Marking& marking,
                AlertServiceObserver observer, SteadyTime::duration stream_life = kStreamLife);
 
   grpc::ServerUnaryReactor* Enqueue(grpc::CallbackServerContext* context,
@@ -76,13 +71,9 @@ class AlertService final : public AlertServiceBase {
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EnqueueStream(
       grpc::CallbackServerContext* context) override;
 
-  // From now on calls are refused with LeavingError(), and open streams end so when their frames
-  // are answered. Calls under way go on.
+  // From now on calls are refused with rpc::LeavingError(), and open streams end so when their
+  // frames are answered. Calls under way go on.
   void StopTaking();
-
-  // After StopTaking(): true when nobody has called for kQuiet, false when they still did at
-  // `deadline`. Blocks until then.
-  bool WaitUntilQuiet(SteadyTime deadline);
 
   grpc::ServerUnaryReactor* Cancel(grpc::CallbackServerContext* context,
                                    const v1::CancelRequest* request,
@@ -104,7 +95,7 @@ class AlertService final : public AlertServiceBase {
                                                   Response* response) const;
   grpc::ServerUnaryReactor* RefuseUnbuilt(grpc::CallbackServerContext& context, const char* what);
 
-  const RegistrySource& registry_;
+  rpc::Door& door_;
   Acceptance& acceptance_;
   Marking& marking_;
   const AlertServiceObserver observer_;
@@ -112,7 +103,6 @@ class AlertService final : public AlertServiceBase {
 
   std::mutex mutex_;
   bool leaving_ = false;
-  SteadyTime last_refused_;
   std::set<std::shared_ptr<ingress::EnqueueStream>> streams_;  // open ones
 };
 

@@ -120,7 +120,7 @@ void EnqueueStream::OnDone() {
   ended();
 }
 
-void EnqueueStream::Leave() { EndWith(std::unique_lock(mutex_), LeavingError()); }
+void EnqueueStream::Leave() { EndWith(std::unique_lock(mutex_), rpc::LeavingError()); }
 
 void EnqueueStream::EndWith(std::unique_lock<std::mutex> lock, const Error& error) {
   if (!end_) end_ = error;

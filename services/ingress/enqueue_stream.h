@@ -32,7 +32,7 @@ class EnqueueStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
   // `ended` is called once, when gRPC is done with the stream. To be set before gRPC has it.
   void OnEnd(std::function<void()> ended) { ended_ = std::move(ended); }
 
-  // Reads no further frame and ends the call with LeavingError() when those read are answered.
+  // Reads no further frame and ends the call with rpc::LeavingError() when those read are answered.
   void Leave();
 
  private:

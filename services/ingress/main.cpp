@@ -66,8 +66,8 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   Acceptance acceptance({clock, runtime.registry(), admissions, vault, **producer, topics},
                         config.acceptance);
   Marking marking({clock, admissions, **producer, topics});
-  AlertService alerts(runtime.registry(), acceptance, marking,
-                      ObserveAlerts(runtime.metrics(), runtime.spans()));
+  rpc::Door door(runtime.registry());
+  AlertService alerts(door, acceptance, marking, ObserveAlerts(runtime.metrics(), runtime.spans()));
   redis::ClaimStore claims(redis);
   kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
   WorkFinder works({.store = [&](const v1::TryName& name) { return claims.Work(name); },
@@ -114,7 +114,7 @@ int Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyri
   // gRPC's own end answers calls that come meanwhile with CANCELLED, which nobody repeats. So it is
   // begun only when callers have gone elsewhere; else the connections end with the process, and
   // callers see UNAVAILABLE.
-  const bool quiet = alerts.WaitUntilQuiet(now + std::min(config.base.drain, kQuietLimit));
+  const bool quiet = door.WaitUntilQuiet(now + std::min(config.base.drain, kQuietLimit));
   if (quiet) (*grpc)->Drain(std::chrono::system_clock::now() + config.base.drain);
   const bool drained = (*http)->Drain(now + config.base.drain);
   works.Stop();  // its answers go to the webhooks

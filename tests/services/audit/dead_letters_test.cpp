@@ -141,7 +141,7 @@ class DeadLettersTest : public testing::Test {
   FakeVault vault;
   FakeRecordLog published;
   RegistrySource registry{Operators()};
-  Door door{registry};
+  rpc::Door door{registry};
   FoldStore store{AuditDatabase(), "cluster", FoldedTopics(Topics())};
   postgres::ReaderPool readers;
   AdminService service;

@@ -102,7 +102,7 @@ class StatusServiceTest : public testing::Test {
   LogOf log;
   const std::string id = AlertIdOf(1);
   RegistrySource registry{Clients()};
-  Door door{registry};
+  rpc::Door door{registry};
   const FoldedTopics topics{Topics()};
   PositionBoard board;
   postgres::ReaderPool readers;

@@ -85,7 +85,7 @@ struct Ended {
 class AlertServiceTest : public testing::Test {
  protected:
   void Serve(SteadyTime::duration stream_life = kStreamLife) {
-    service = std::make_unique<AlertService>(registry, acceptance, marking, AlertServiceObserver{},
+    service = std::make_unique<AlertService>(door, acceptance, marking, AlertServiceObserver{},
                                              stream_life);
     server = *rpc::Server::Start({.address = "127.0.0.1:0",
                                   .max_message_bytes = kMaxRequestBytes,
@@ -149,6 +149,7 @@ class AlertServiceTest : public testing::Test {
 
   ManualClock clock;
   RegistrySource registry{Built(TestRegistry())};
+  rpc::Door door{registry};
   FakeAdmissions admissions;
   FakeVault vault;
   FakeRecordLog log;

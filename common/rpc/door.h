@@ -1,4 +1,4 @@
-// The door of audit's services: who calls, and whether calls are still taken.
+// The door of a server's services: who calls, and whether calls are still taken.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -11,12 +11,13 @@
 #include "common/base/time.h"
 #include "common/ports/registry_source.h"
 
-namespace tocsin::audit {
+namespace tocsin::rpc {
 
 constexpr std::chrono::milliseconds kQuiet{300};
 
 // What a call is refused with, or a wait is ended with, while this process leaves: kOverloaded, to
-// be asked again soon, of another replica or of the next start of this one.
+// be asked again soon, of another replica or of the next start of this one. Nothing of the call was
+// taken.
 Error LeavingError();
 
 // One for all services of the process. Thread-safe; never blocks but in WaitUntilQuiet().
@@ -47,4 +48,4 @@ class Door {
   SteadyTime last_refused_;
 };
 
-}  // namespace tocsin::audit
+}  // namespace tocsin::rpc

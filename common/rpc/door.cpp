@@ -1,4 +1,4 @@
-#include "services/audit/door.h"
+#include "common/rpc/door.h"
 
 #include <algorithm>
 #include <thread>
@@ -6,7 +6,7 @@
 #include "common/domain/registry.h"
 #include "common/rpc/auth.h"
 
-namespace tocsin::audit {
+namespace tocsin::rpc {
 namespace {
 
 constexpr std::chrono::milliseconds kLeavingRetry{200};
@@ -15,13 +15,13 @@ constexpr std::chrono::milliseconds kLeavingRetry{200};
 
 Error LeavingError() {
   return {.code = ErrorCode::kOverloaded,
-          .message = "this replica is leaving; ask again",
+          .message = "this server is leaving and took nothing of the call; ask again",
           .retry_after = kLeavingRetry};
 }
 
 Result<std::string> Door::Admit(const grpc::ServerContextBase& context, Scope scope) {
   if (Refuses()) return Fail(LeavingError());
-  TOCSIN_TRY(const Secret key, rpc::BearerKey(context));
+  TOCSIN_TRY(const Secret key, BearerKey(context));
   return registry_.Now()->Authenticate(key.Reveal(), scope);
 }
 
@@ -50,4 +50,4 @@ bool Door::WaitUntilQuiet(SteadyTime deadline) {
   }
 }
 
-}  // namespace tocsin::audit
+}  // namespace tocsin::rpc
