@@ -28,9 +28,12 @@ gRPC, package `tocsin.v1`. `AlertService` is served by the ingress, the others b
 - **Which trace**: metadata `traceparent` (W3C); the alert's records, its POST and its callbacks carry its trace id.
 - **What went wrong**: `google.rpc.Status` in the details: one `ErrorInfo` (domain `tocsin`, reason from the closed
   [list](#reasons)), `BadRequest` with the field at fault, `RetryInfo` where the same call may succeed later.
-- **Trying again**: only UNAVAILABLE and RESOURCE_EXHAUSTED, after `RetryInfo`, with the same idempotency key. A
-  server that leaves refuses new calls so, and the next one takes them. Give your channel
-  [service-config.json](snippets/service-config.json): it spreads calls over the replicas and leaves one that goes.
+- **Trying again**: only UNAVAILABLE, RESOURCE_EXHAUSTED and DEADLINE_EXCEEDED, after `RetryInfo` where there is one,
+  with the same idempotency key. A server that leaves refuses new calls so, and the next one takes them. Give your
+  channel [service-config.json](snippets/service-config.json): it spreads calls over the replicas, leaves one that
+  goes, and lets calls wait for one that takes them until their deadline; every call needs one. Calls that fail fast
+  instead may hear ten seconds late that a server is back: gRPC's client seldom looks after a channel that nobody
+  waits on.
 - A field, a call or a filter that is not served yet is refused with NOT_BUILT and its name; it is never ignored.
 """
 # Fields of FileDescriptorProto and below, as their numbers in a source path.
