@@ -68,9 +68,9 @@ class RelayTest : public testing::Test {
 
 TEST_F(RelayTest, HandsARecordToItsLaneWhenItIsDueAndNotBefore) {  // R3
   Relay relay(clock, log, topics);
+  const WallTime due = clock.Now() + milliseconds(60);  // the record's is no earlier
   IncomingRecord record = Due(milliseconds(60));
   const std::string value = record.value;
-  const WallTime due = clock.Now() + milliseconds(60);
   ASSERT_TRUE(relay.Offer(std::move(record), finished.One()));
   ASSERT_TRUE(finished.WaitFor(1));
   EXPECT_GE(clock.Now(), due);
