@@ -1,8 +1,12 @@
 """The pages that are made of something are fresh, and what they show a reader to run does run. Q4."""
 
+import concurrent.futures
 import re
+import socket
 import subprocess
+import threading
 
+import grpc
 import pytest
 
 import stack as stacks
@@ -61,3 +65,30 @@ def test_the_readmes_python_program_tells_of_its_alert(stack, stubs):
     told = run(stack, ["/usr/bin/python3", "-c", program], PYTHONPATH=str(stubs))
     assert told.returncode == 0, told.stderr
     assert 'what: "Accepted."' in told.stdout
+
+
+CALL = "/any/Call"
+
+
+class Echo(grpc.GenericRpcHandler):
+    """Answers CALL by what it was sent; has no health to watch."""
+
+    def service(self, details):
+        return grpc.unary_unary_rpc_method_handler(lambda sent, _: sent) if details.method == CALL else None
+
+
+def test_a_call_under_the_recommended_configuration_waits_for_a_server_that_comes_back():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    options = [("grpc.service_config", (stacks.ROOT / "docs/snippets/service-config.json").read_text())]
+    down = threading.Event()
+    with grpc.insecure_channel(address, options) as channel, concurrent.futures.ThreadPoolExecutor(1) as threads:
+        channel.subscribe(lambda state: state == grpc.ChannelConnectivity.TRANSIENT_FAILURE and down.set(), True)
+        assert down.wait(30)
+        waiting = channel.unary_unary(CALL).future(b"alert", timeout=60)
+        server = grpc.server(threads, [Echo()])
+        assert server.add_insecure_port(address)
+        server.start()
+        assert waiting.result() == b"alert"
+        server.stop(None).wait()

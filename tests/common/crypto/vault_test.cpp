@@ -21,7 +21,6 @@ constexpr WallTime kNow = FromUnixMicros(1'790'000'000'000'000);
 constexpr SealContext kContext{.client_id = "hospital",
                                .record_id = "01990000-aaaa-7bbb-8ccc-dddddddddddd",
                                .field = "content"};
-constexpr size_t kTelling = 8;  // characters; fewer come by chance, as digits in the name of a key
 constexpr std::string_view kPlain = "Fire on floor 3: +15145550123, leave by stairs";
 
 class VaultTest : public testing::Test {
@@ -62,9 +61,11 @@ TEST_F(VaultTest, RefusesMoreThanItsBound) {
 TEST_F(VaultTest, ShowsNothingOfThePlainForm) {
   const auto one = vault.Seal(kContext, kPlain);
   const auto two = vault.Seal(kContext, kPlain);
-  const std::string bytes = one->sealed.SerializeAsString() + one->key.SerializeAsString();
-  for (size_t at = 0; at + kTelling <= kPlain.size(); ++at)
-    EXPECT_THAT(bytes, Not(HasSubstr(std::string(kPlain.substr(at, kTelling)))));
+  auto key = one->key;
+  key.clear_kek_alias();  // its random digits may be some of the number
+  const std::string bytes = one->sealed.SerializeAsString() + key.SerializeAsString();
+  for (size_t at = 0; at + 4 <= kPlain.size(); ++at)
+    EXPECT_THAT(bytes, Not(HasSubstr(std::string(kPlain.substr(at, 4)))));
   EXPECT_NE(one->sealed.dek_id(), two->sealed.dek_id());
   EXPECT_NE(one->sealed.nonce(), two->sealed.nonce());
   EXPECT_NE(one->sealed.ciphertext(), two->sealed.ciphertext());

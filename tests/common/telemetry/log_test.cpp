@@ -54,6 +54,16 @@ class LogTest : public testing::Test {
     return lines;
   }
 
+  // Without the times, whose digits may be those that a test looks for.
+  std::string Told() {
+    std::string told;
+    for (json& line : Lines()) {
+      line.erase("timestamp");
+      told += line.dump() + '\n';
+    }
+    return told;
+  }
+
   std::FILE* file_;
   std::optional<LogSession> session_;
 };
@@ -70,20 +80,20 @@ TEST_F(LogTest, HostileBytesStillGiveOneValidLine) {  // P3
 TEST_F(LogTest, SecretsAndPersonalDataShowTheirLengthOnly) {  // P3, P7
   Log(Severity::kInfo, "x", "y",
       {{"token", Secret("hunter2-planted")}, {"to", Pii("+15017122661")}});
-  const std::string text = Text();
-  EXPECT_THAT(text, HasSubstr("\"token\":\"[15 hidden]\",\"to\":\"[12 hidden]\""));
-  EXPECT_THAT(text, Not(HasSubstr("planted")));
-  EXPECT_THAT(text, Not(HasSubstr("5017122")));  // the digits of a time are six
+  const std::string told = Told();
+  EXPECT_THAT(told, HasSubstr("\"token\":\"[15 hidden]\""));
+  EXPECT_THAT(told, HasSubstr("\"to\":\"[12 hidden]\""));
+  EXPECT_THAT(told, Not(HasSubstr("planted")));
+  EXPECT_THAT(told, Not(HasSubstr("5017")));
 }
 
 TEST_F(LogTest, EveryStringMeetsTheScrubber) {  // P3
   Log(Severity::kInfo, "to +15017122661", "ann@example.com called",
       {{"peer", "tel +1 501 712 2661"}, {"+15017122661", "key"}, {"alert", "line\n+15017122661"}});
-  const std::string text = Text();
-  EXPECT_THAT(text, Not(HasSubstr("7122661")));
-  EXPECT_THAT(text, Not(HasSubstr("712 2661")));
-  EXPECT_THAT(text, Not(HasSubstr("ann@")));
-  EXPECT_THAT(text, HasSubstr("[email] called"));
+  const std::string told = Told();
+  EXPECT_THAT(told, Not(HasSubstr("2661")));
+  EXPECT_THAT(told, Not(HasSubstr("ann@")));
+  EXPECT_THAT(told, HasSubstr("[email] called"));
 }
 
 TEST_F(LogTest, ALongValueIsCutOff) {
