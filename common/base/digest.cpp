@@ -15,23 +15,23 @@
 namespace tocsin {
 namespace {
 
-[[noreturn]] void AbortWithoutCrypto(const char* what) {
-  std::fprintf(stderr, "tocsin: OpenSSL cannot compute %s\n", what);
+[[noreturn]] void AbortWithoutCrypto(const char* operation) {
+  std::fprintf(stderr, "tocsin: OpenSSL cannot compute %s\n", operation);
   std::abort();
 }
 
-// Fetched once: a fetch by name on every call costs more than the digest itself.
-const EVP_MD* Fetched(const char* name) {
+// Fetched once per process: a fetch by name costs more than the digest itself.
+const EVP_MD* FetchDigest(const char* name) {
   const EVP_MD* md = EVP_MD_fetch(nullptr, name, nullptr);
   if (md == nullptr) AbortWithoutCrypto(name);
   return md;
 }
 const EVP_MD* Md256() {
-  static const EVP_MD* md = Fetched("SHA256");
+  static const EVP_MD* md = FetchDigest("SHA256");
   return md;
 }
 const EVP_MD* Md1() {
-  static const EVP_MD* md = Fetched("SHA1");
+  static const EVP_MD* md = FetchDigest("SHA1");
   return md;
 }
 
@@ -63,9 +63,9 @@ MacContext NewHmac(const char* digest) {
   return context;
 }
 
-// `context` is the thread's own and takes a new key each time.
+// `context` belongs to the calling thread and gets a new key with every call.
 std::string Hmac(EVP_MAC_CTX* context, std::string_view key, std::string_view data) {
-  static constexpr unsigned char kNoKey = 0;  // a null key would mean: the last one
+  static constexpr unsigned char kNoKey = 0;  // OpenSSL reuses the last key if given null
   const auto* bytes = key.empty() ? &kNoKey : reinterpret_cast<const unsigned char*>(key.data());
   std::string out(EVP_MAX_MD_SIZE, '\0');
   size_t size = 0;
@@ -78,31 +78,31 @@ std::string Hmac(EVP_MAC_CTX* context, std::string_view key, std::string_view da
   return out;
 }
 
-void Draw(unsigned char* out, size_t count) {
+void Generate(unsigned char* out, size_t count) {
   if (RAND_bytes(out, static_cast<int>(count)) != 1) AbortWithoutCrypto("random bytes");
 }
 
-class RandomStore {
+class RandomBuffer {
  public:
-  RandomStore() = default;
-  RandomStore(const RandomStore&) = delete;
-  RandomStore& operator=(const RandomStore&) = delete;
-  ~RandomStore() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+  RandomBuffer() = default;
+  RandomBuffer(const RandomBuffer&) = delete;
+  RandomBuffer& operator=(const RandomBuffer&) = delete;
+  ~RandomBuffer() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
 
   void Take(unsigned char* out, size_t count) {
-    if (count > bytes_.size()) return Draw(out, count);
-    if (count > bytes_.size() - taken_) {
-      Draw(bytes_.data(), bytes_.size());
-      taken_ = 0;
+    if (count > bytes_.size()) return Generate(out, count);
+    if (count > bytes_.size() - used_) {
+      Generate(bytes_.data(), bytes_.size());
+      used_ = 0;
     }
-    std::memcpy(out, bytes_.data() + taken_, count);
-    OPENSSL_cleanse(bytes_.data() + taken_, count);
-    taken_ += count;
+    std::memcpy(out, bytes_.data() + used_, count);
+    OPENSSL_cleanse(bytes_.data() + used_, count);
+    used_ += count;
   }
 
  private:
   std::array<unsigned char, 4096> bytes_{};
-  size_t taken_ = bytes_.size();
+  size_t used_ = bytes_.size();
 };
 
 }  // namespace
@@ -119,8 +119,8 @@ std::string HmacSha1(std::string_view key, std::string_view data) {
 }
 
 void FillRandom(void* out, size_t count) {
-  thread_local RandomStore store;
-  store.Take(static_cast<unsigned char*>(out), count);
+  thread_local RandomBuffer buffer;
+  buffer.Take(static_cast<unsigned char*>(out), count);
 }
 
 std::string RandomBytes(size_t count) {

@@ -68,7 +68,7 @@ Result<std::string> HexDecode(std::string_view text) {
   for (size_t i = 0; i < text.size(); i += 2) {
     const int high = HexValue(text[i]);
     const int low = HexValue(text[i + 1]);
-    if (high < 0 || low < 0) return Fail(ErrorCode::kInvalidArgument, "hex: not a hex digit");
+    if (high < 0 || low < 0) return Fail(ErrorCode::kInvalidArgument, "hex: invalid digit");
     out += static_cast<char>(high * 16 + low);
   }
   return out;
@@ -90,14 +90,14 @@ Result<std::string> Base64Decode(std::string_view text) {
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
   const std::string_view digits = text.substr(0, text.size() - padding);
   if (text.size() % 4 != 0 || digits.find_first_not_of(kAlphabet) != std::string_view::npos)
-    return Fail(ErrorCode::kInvalidArgument, "base64: wrong length or character");
+    return Fail(ErrorCode::kInvalidArgument, "base64: invalid length or character");
   std::string out(text.size() / 4 * 3, '\0');
   const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
                                    reinterpret_cast<const unsigned char*>(text.data()),
                                    static_cast<int>(text.size()));
-  if (size < 0) return Fail(ErrorCode::kInvalidArgument, "base64: cannot be decoded");
+  if (size < 0) return Fail(ErrorCode::kInvalidArgument, "base64: invalid text");
   out.resize(static_cast<size_t>(size) - padding);
-  if (Base64Encode(out) != text)  // one text per value: stray low bits are refused
+  if (Base64Encode(out) != text)  // one text per value: unused low bits must be zero
     return Fail(ErrorCode::kInvalidArgument, "base64: not in canonical form");
   return out;
 }
@@ -112,7 +112,7 @@ std::string Base64UrlEncode(std::string_view bytes) {
 
 Result<std::string> Base64UrlDecode(std::string_view text) {
   if (text.find_first_of("+/=") != std::string_view::npos)
-    return Fail(ErrorCode::kInvalidArgument, "base64url: wrong character");
+    return Fail(ErrorCode::kInvalidArgument, "base64url: invalid character");
   std::string standard(text);
   std::replace(standard.begin(), standard.end(), '-', '+');
   std::replace(standard.begin(), standard.end(), '_', '/');

@@ -20,7 +20,7 @@ constexpr int kGrpcUnauthenticated = 16;
 }  // namespace
 
 ErrorTraits TraitsOf(ErrorCode code) {
-  switch (code) {  // no default: -Wswitch asks for a missing row
+  switch (code) {  // no default: -Wswitch reports a missing row
     case ErrorCode::kInvalidArgument: return {"INVALID_ARGUMENT", kGrpcInvalidArgument, 422, false};
     case ErrorCode::kInvalidPhoneFormat:
       return {"INVALID_PHONE_FORMAT", kGrpcInvalidArgument, 422, false};
@@ -43,6 +43,8 @@ ErrorTraits TraitsOf(ErrorCode code) {
       return {"RATE_LIMIT_EXCEEDED", kGrpcResourceExhausted, 429, true};
     case ErrorCode::kSpendLimit: return {"SPEND_LIMIT", kGrpcResourceExhausted, 429, true};
     case ErrorCode::kOverloaded: return {"OVERLOADED", kGrpcUnavailable, 503, true};
+    case ErrorCode::kShuttingDown: return {"SHUTTING_DOWN", kGrpcUnavailable, 503, true};
+    case ErrorCode::kUnreachable: return {"UNREACHABLE", kGrpcUnavailable, 503, true};
     case ErrorCode::kOptedOut: return {"OPTED_OUT", kGrpcFailedPrecondition, 422, false};
     case ErrorCode::kExpired: return {"EXPIRED", kGrpcFailedPrecondition, 422, false};
     case ErrorCode::kCancelled: return {"CANCELLED", kGrpcFailedPrecondition, 409, false};
@@ -57,10 +59,10 @@ ErrorTraits TraitsOf(ErrorCode code) {
       return {"POSTGRES_UNAVAILABLE", kGrpcUnavailable, 503, true};
     case ErrorCode::kKmsUnavailable: return {"KMS_UNAVAILABLE", kGrpcUnavailable, 503, true};
     case ErrorCode::kOutcomeUnknown: return {"OUTCOME_UNKNOWN", kGrpcUnavailable, 503, true};
-    case ErrorCode::kOutcomeUnknownUnkeyed:
-      return {"OUTCOME_UNKNOWN_UNKEYED", kGrpcUnknown, 500, false};
-    case ErrorCode::kNotBuilt: return {"NOT_BUILT", kGrpcUnimplemented, 501, false};
-    case ErrorCode::kCorrupt: return {"CORRUPT", kGrpcDataLoss, 500, false};
+    case ErrorCode::kOutcomeUnknownNoKey:
+      return {"OUTCOME_UNKNOWN_NO_KEY", kGrpcUnknown, 500, false};
+    case ErrorCode::kUnimplemented: return {"UNIMPLEMENTED", kGrpcUnimplemented, 501, false};
+    case ErrorCode::kDataCorrupted: return {"DATA_CORRUPTED", kGrpcDataLoss, 500, false};
     case ErrorCode::kInvalidConfig: return {"INVALID_CONFIG", kGrpcFailedPrecondition, 500, false};
     case ErrorCode::kInternal: return {"INTERNAL", kGrpcInternal, 500, false};
   }

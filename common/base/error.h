@@ -1,5 +1,4 @@
-// The one closed list of reasons for which Tocsin refuses or fails, and what each means to a
-// caller.
+// The closed list of reasons for a refusal or failure, and what each means to a caller.
 #pragma once
 
 #include <chrono>
@@ -9,44 +8,47 @@
 
 namespace tocsin {
 
+// Each comment says when to choose the code and not its neighbour.
 enum class ErrorCode {
-  kInvalidArgument,
-  kInvalidPhoneFormat,
-  kTextTooLong,
-  kTooManyItems,
-  kUnauthenticated,
-  kPermissionDenied,
-  kNotFound,
-  kIdempotencyConflict,
-  kNoRoute,
-  kSmsDisabled,
-  kVoiceDisabled,
-  kCredentialsMissing,
-  kInsufficientBalance,
-  kRateLimitExceeded,
-  kSpendLimit,
-  kOverloaded,
-  kOptedOut,
-  kExpired,
-  kCancelled,
-  kInDoubt,
-  kRetriesExhausted,
-  kTwilioApiError,
-  kRedisUnavailable,
-  kKafkaUnavailable,
-  kPostgresUnavailable,
-  kKmsUnavailable,
-  kOutcomeUnknown,         // keyed: the same call again is safe
-  kOutcomeUnknownUnkeyed,  // the same call again could be a second alert
-  kNotBuilt,
-  kCorrupt,
-  kInvalidConfig,
-  kInternal,
+  kInvalidArgument,      // a field is malformed; not one of the three codes below
+  kInvalidPhoneFormat,   // a phone number is not E.164
+  kTextTooLong,          // a text exceeds its limit; for lists: kTooManyItems
+  kTooManyItems,         // a list, map or form has too many entries
+  kUnauthenticated,      // the credentials are missing or unknown
+  kPermissionDenied,     // the credentials are valid but do not allow the request
+  kNotFound,             // the thing does not exist, or belongs to another client
+  kIdempotencyConflict,  // the idempotency key was used for another request
+  kNoRoute,              // no sender of the registry can reach the number
+  kSmsDisabled,          // the SMS channel is disabled
+  kVoiceDisabled,        // the voice channel is disabled
+  kCredentialsMissing,   // the Twilio account of the sender has no credentials
+  kInsufficientBalance,  // the Twilio account has no money; for our own limit: kSpendLimit
+  kRateLimitExceeded,    // the client or Twilio's account sent too fast
+  kSpendLimit,           // the spend limit of the client is reached
+  kOverloaded,           // a queue or a wait of this process is full; for a shutdown: kShuttingDown
+  kShuttingDown,         // this process refuses because it is shutting down; another replica serves
+  kUnreachable,          // clients only: the server cannot be reached at its address
+  kOptedOut,             // the recipient has opted out
+  kExpired,              // the alert expired before it was sent
+  kCancelled,            // the alert was cancelled before it was sent
+  kInDoubt,              // an attempt: it cannot be determined whether Twilio accepted it
+  kRetriesExhausted,     // every attempt failed with an error that allows a retry
+  kTwilioApiError,       // Twilio refused, or returned what cannot be parsed
+  kRedisUnavailable,     // Redis does not serve
+  kKafkaUnavailable,     // Kafka does not serve, and nothing was published
+  kPostgresUnavailable,  // PostgreSQL does not serve
+  kKmsUnavailable,       // the keys do not serve; for data that fails its check: kDataCorrupted
+  kOutcomeUnknown,       // the write may be done; the request has a key and can be repeated
+  kOutcomeUnknownNoKey,  // the write may be done; to repeat the request could be a second alert
+  kUnimplemented,        // part of the API, not yet built
+  kDataCorrupted,        // stored data fails its check or cannot be parsed
+  kInvalidConfig,        // a setting or a file it names is invalid; for a request: kInvalidArgument
+  kInternal,             // a defect of Tocsin; no other code fits
 };
 
 // What a reason means on each protocol. `grpc_status` is the number of grpc::StatusCode.
 struct ErrorTraits {
-  std::string_view name;  // UPPER_SNAKE: google.rpc.ErrorInfo.reason, records, logs, metrics
+  std::string_view name;  // UPPER_SNAKE_CASE: ErrorInfo.reason, records, logs, metrics
   int grpc_status;
   int http_status;
   bool retryable;  // the same request may succeed later, unchanged
@@ -59,11 +61,10 @@ std::optional<ErrorCode> ErrorCodeNamed(std::string_view name);
 
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string
-      message;  // ids, lengths and last-four digits only: it is logged and returned as it stands
-  std::string field = {};    // the offending field of a request or setting, as its author wrote it
-  std::string subject = {};  // id of the alert it is about, where one is known
-  std::optional<std::chrono::milliseconds> retry_after = {};  // when the refusing side named a time
+  std::string message;       // free of PII: it is logged and returned to the client as it is
+  std::string field = {};    // the invalid field of a request, or the invalid setting
+  std::string subject = {};  // id of the alert concerned, if known
+  std::optional<std::chrono::milliseconds> retry_after = {};  // if the server named a delay
 };
 
 }  // namespace tocsin

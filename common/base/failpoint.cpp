@@ -24,8 +24,8 @@ std::string Setting(const char* name) {
 bool FailsAt(std::string_view point) {
   static const std::string path = Setting("TOCSIN_FAILPOINT_FILE");
   if (path.empty()) return false;
-  // Of all who come by, the one whose rename succeeds is struck. It reads what it took and nothing
-  // else: a file that was armed next must not fall to one who read the file before.
+  // Only the thread whose rename succeeds fails here. It reads the renamed file, because the test
+  // may already have armed the failpoint again.
   const std::string armed = path + "." + std::string(point);
   const std::string taken = armed + ".taken";
   if (std::rename(armed.c_str(), taken.c_str()) != 0) return false;
@@ -33,7 +33,7 @@ bool FailsAt(std::string_view point) {
   std::string action;
   int milliseconds = 0;
   file >> action >> milliseconds;
-  std::rename(taken.c_str(), (path + ".struck").c_str());
+  std::rename(taken.c_str(), (path + ".reached").c_str());
   if (action == "kill") ::kill(::getpid(), SIGKILL);
   if (action == "hang") std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
   return action == "error";

@@ -1,6 +1,6 @@
-// Places where a test makes a program fail, and guards that it takes away. Only in builds with the
-// option TOCSIN_FAILPOINTS; in every other build both macros are `false` and leave no code and no
-// name behind.
+// Failpoints: places where a test makes a program fail, and safety checks that a test disables.
+// Only in builds with the option TOCSIN_FAILPOINTS. In every other build both macros are `false`
+// and leave no code and no name in the program.
 #pragma once
 
 #ifdef TOCSIN_FAILPOINTS
@@ -11,15 +11,15 @@
 
 namespace tocsin::failpoint {
 
-// A file whose name is TOCSIN_FAILPOINT_FILE, a dot and the point arms it once: "kill", "hang MS"
-// or "error". The thread that comes by first takes the file away, leaves
-// TOCSIN_FAILPOINT_FILE.struck behind, and is killed with its process by SIGKILL, sleeps there, or
-// gets `true`: it must then act as if the step had failed. `false` otherwise. Asks for a file at
-// each call. Safe to call from several threads.
+// A file named TOCSIN_FAILPOINT_FILE, a dot and the point arms the failpoint once. Its content is
+// "kill", "hang MS" or "error". The first thread that reaches the point renames the file to
+// TOCSIN_FAILPOINT_FILE.reached, and then kills the process with SIGKILL, sleeps, or returns
+// `true`: the caller must act as if the step had failed. Otherwise returns `false`. Every call
+// looks for the file. Thread-safe.
 bool FailsAt(std::string_view point);
 
-// Whether TOCSIN_WITHOUT names this guard: names separated by commas. The guard is then left out,
-// so that a checker can be seen to find what it guards against.
+// Whether the comma-separated list TOCSIN_WITHOUT contains this guard. The caller then skips the
+// guard, so that a test can show that its checker detects the missing guard.
 bool Without(std::string_view guard);
 
 }  // namespace tocsin::failpoint

@@ -1,5 +1,5 @@
-// Result<T>: a value, or an Error from the closed list. Failures that a caller can meet are values;
-// a library's exceptions end inside its adapter.
+// Result<T>: a value or an Error from the closed list. Expected failures are values; a library's
+// exceptions are caught inside its adapter.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 
 using Status = Result<void>;
 
-// Makes the error side of any Result: `return Fail(ErrorCode::kNoRoute, "…");`
+// Makes an error of any Result: `return Fail(ErrorCode::kNoRoute, "…");`
 inline tl::unexpected<Error> Fail(ErrorCode code, std::string message, std::string field = {}) {
   return tl::unexpected<Error>(
       Error{.code = code, .message = std::move(message), .field = std::move(field)});

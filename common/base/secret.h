@@ -1,4 +1,4 @@
-// Types whose print form is redacted. What is in them leaves only by a call that says so.
+// String types that are redacted when printed.
 #pragma once
 
 #include <ostream>
@@ -8,15 +8,15 @@
 namespace tocsin {
 
 // A string that must not reach a log, an error text or a command line: a token, a key, a password
-// (Secret), or what identifies a person or says something to them (Pii). Movable value; safe to
-// share between threads while unchanged. Printing it, by stream or by fmt, shows its length only.
+// (Secret), or data that identifies a person or carries a message to them (Pii). Movable value;
+// safe to share between threads while unchanged. Printed by a stream or by fmt as its length only.
 template <typename Tag>
 class Guarded {
  public:
   Guarded() = default;
   explicit Guarded(std::string value) : value_(std::move(value)) {}
 
-  // The content, for the carrier, the cipher or the comparison that needs it, and for nothing else.
+  // The content: only for the provider, the cipher or a comparison.
   const std::string& Reveal() const { return value_; }
   bool empty() const { return value_.empty(); }
   size_t size() const { return value_.size(); }

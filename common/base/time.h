@@ -1,4 +1,4 @@
-// Instants and durations as Tocsin's records hold them: whole microseconds of UTC.
+// Times and durations in whole microseconds, as in the records on Kafka topics.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// The W3C Trace Context header `traceparent` (https://www.w3.org/TR/trace-context/), by which one
-// trace leads from a caller through Kafka to Twilio and back.
+// The W3C Trace Context header `traceparent` (https://www.w3.org/TR/trace-context/). It connects
+// the spans of an alert from the client through Kafka to Twilio and back.
 #pragma once
 
 #include <optional>
@@ -8,26 +8,25 @@
 
 namespace tocsin {
 
-// One step of a trace. Immutable value.
+// A span of a trace. Immutable value.
 class TraceContext {
  public:
-  // Strict: lower-case hex, no zero ids, version 00 exactly 55 characters, version ff refused,
-  // later versions by their first 55 characters. Nothing when the header is broken.
+  // Strict: lower-case hex, no zero ids, version 00 exactly 55 characters, version ff invalid,
+  // later versions by their first 55 characters. Returns nothing for an invalid header.
   static std::optional<TraceContext> Parse(std::string_view traceparent);
 
-  // The first step of a new, sampled trace. Random ids (CSPRNG).
+  // The root span of a new, sampled trace. Random ids (CSPRNG).
   static TraceContext New();
 
-  // What a server does with the header of a request: a child of it, or a new trace when it is
-  // broken.
+  // For the server of a request: a child of the request's header, or a new trace if it is invalid.
   static TraceContext Continue(std::string_view traceparent);
 
-  // The next step of the same trace; it remembers this one as its parent.
+  // A new span of the same trace, with this one as its parent.
   TraceContext Child() const;
 
   const std::string& trace_id() const { return trace_id_; }    // 32 lower-case hex digits
   const std::string& span_id() const { return span_id_; }      // 16 lower-case hex digits
-  const std::string& parent_id() const { return parent_id_; }  // the step before; empty: none known
+  const std::string& parent_id() const { return parent_id_; }  // empty if unknown
   bool sampled() const { return sampled_; }
 
   std::string Text() const;  // the header's value, version 00

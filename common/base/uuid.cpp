@@ -19,7 +19,8 @@ std::string WithVersion(std::string bytes, unsigned version) {
   return UuidFromBytes(bytes);
 }
 
-std::string TimeThen(std::chrono::sys_time<std::chrono::milliseconds> time, std::string_view rest) {
+std::string TimeAndRest(std::chrono::sys_time<std::chrono::milliseconds> time,
+                        std::string_view rest) {
   if (rest.size() < 10) std::abort();
   const auto millis = static_cast<std::uint64_t>(time.time_since_epoch().count());
   std::string bytes;
@@ -31,7 +32,7 @@ std::string TimeThen(std::chrono::sys_time<std::chrono::milliseconds> time, std:
 
 std::string MakeUuidV7(std::chrono::sys_time<std::chrono::milliseconds> time,
                        std::string_view random) {
-  return WithVersion(TimeThen(time, random), 7);
+  return WithVersion(TimeAndRest(time, random), 7);
 }
 
 std::string MakeUuidV5(std::string_view name) {
@@ -40,11 +41,11 @@ std::string MakeUuidV5(std::string_view name) {
 
 std::string MakeUuidV8(std::chrono::sys_time<std::chrono::milliseconds> time,
                        std::string_view digest) {
-  return WithVersion(TimeThen(time, digest), 8);
+  return WithVersion(TimeAndRest(time, digest), 8);
 }
 
 std::string FirstUuidAt(std::chrono::sys_time<std::chrono::milliseconds> time) {
-  return UuidFromBytes(TimeThen(time, std::string(10, '\0')));
+  return UuidFromBytes(TimeAndRest(time, std::string(10, '\0')));
 }
 
 std::string UuidFromBytes(std::string_view bytes16) {
@@ -59,7 +60,7 @@ std::optional<std::string> UuidToBytes(std::string_view text) {
     return std::nullopt;
   std::string hex;
   for (const char c : text) {
-    if (c >= 'A' && c <= 'F') return std::nullopt;  // one text per id: lower case only
+    if (c >= 'A' && c <= 'F') return std::nullopt;  // lower case only: one text per id
     if (c != '-') hex += c;
   }
   auto bytes = HexDecode(hex);

@@ -8,14 +8,14 @@
 namespace tocsin::config {
 namespace {
 
-std::string LastPart(std::string_view path) {
+std::string BaseName(std::string_view path) {
   const size_t slash = path.rfind('/');
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
 }
 
-// Words that CLI11 does not know, paired into flags. A word that is no flag stays one without a
-// value.
-std::vector<Flag> Paired(const std::vector<std::string>& words) {
+// Flags of settings. CLI11 cannot parse them: the settings are declared after the command line is
+// parsed. A word that is not a flag becomes a flag without a value.
+std::vector<Flag> ParseFlags(const std::vector<std::string>& words) {
   std::vector<Flag> flags;
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
@@ -36,28 +36,38 @@ std::vector<Flag> Paired(const std::vector<std::string>& words) {
 
 CommandLine ParseCommandLine(int argc, const char* const* argv, const std::string& description) {
   CommandLine line;
-  line.program = argc > 0 ? LastPart(argv[0]) : "tocsin";
+  line.program = argc > 0 ? BaseName(argv[0]) : "tocsin";
+  std::string format;
   CLI::App app(description, line.program);
   app.set_help_flag("");
-  app.add_flag("-h,--help", line.help, "Print this help and every setting, and exit");
+  app.add_flag("-h,--help", line.help, "Print this help and all settings, and exit");
   app.add_option("--config", line.config_file,
-                 "A YAML file of settings; a setting's name in it is its environment name in lower "
-                 "case without TOCSIN_, sections are joined by _");
-  app.add_flag("--check-config", line.check_config,
-               "Read and check all settings, print the report, exit 0 or 2");
+                 "YAML file of settings. The key of a setting is its name in lower case without "
+                 "TOCSIN_; sections are joined by _")
+      ->type_name("FILE");
+  app.add_flag("--check-config", line.check_config, "Validate the configuration and exit");
+  app.add_option("--print-settings", format,
+                 "Print all settings as a sample YAML file, a sample .env file or the rows of a "
+                 "Markdown table, and exit")
+      ->type_name("{yaml,env,markdown}");
   app.set_version_flag("--version", line.program + " " TOCSIN_VERSION,
                        "Print the version and exit");
   app.allow_extras();
   app.footer(
-      "A flag outranks the environment, the environment the file, the file the default.\n"
+      "A flag overrides the environment, the environment overrides the file, the file overrides "
+      "the default.\n"
       "A secret is read from its variable, or from the file that NAME_FILE names.");
   try {
     app.parse(argc, argv);
-    line.flags = Paired(app.remaining());
+    line.flags = ParseFlags(app.remaining());
     if (line.help) line.usage = app.help();
-  } catch (const CLI::ParseError& fault) {
-    const int code = app.exit(fault, std::cout, std::cerr);
-    line.exit_code = code == 0 ? kExitDone : kExitWrongUse;
+    if (app.count("--print-settings") == 0) return line;
+    line.print_settings = SettingsFormatNamed(format);
+    if (!line.print_settings)
+      throw CLI::ValidationError("--print-settings", "not yaml, env or markdown");
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error, std::cout, std::cerr);
+    line.exit_code = code == 0 ? kExitSuccess : kExitUsage;
   }
   return line;
 }

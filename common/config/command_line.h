@@ -1,5 +1,6 @@
-// The command line every program of ours understands: --config FILE, --check-config, --help,
-// --version, and each setting as a flag: TOCSIN_KAFKA_BOOTSTRAP is --kafka-bootstrap VALUE or
+// The command line of every service: --config FILE, --check-config, --print-settings FORMAT,
+// --help,
+// --version, and one flag per setting: TOCSIN_KAFKA_BOOTSTRAP is --kafka-bootstrap VALUE or
 // --kafka-bootstrap=VALUE.
 #pragma once
 
@@ -7,27 +8,30 @@
 #include <string>
 #include <vector>
 
+#include "common/config/settings_printer.h"
+
 namespace tocsin::config {
 
-constexpr int kExitDone = 0;
-constexpr int kExitWrongUse = 2;
+constexpr int kExitSuccess = 0;
+constexpr int kExitUsage = 2;
 
 struct Flag {
   std::string name;                  // as written: "--kafka-bootstrap"
-  std::optional<std::string> value;  // nothing when the flag stands alone
+  std::optional<std::string> value;  // nothing for a flag without a value
 };
 
 struct CommandLine {
-  std::string program;        // the last part of argv[0]
-  std::string config_file;    // empty when none was named
-  bool check_config = false;  // validate, report, leave
-  bool help = false;          // Reader::Conclude() prints `usage` and every setting declared
-  std::string usage;
-  std::vector<Flag> flags;  // the settings given as flags, in order; Reader refuses the unknown
-  std::optional<int> exit_code = {};  // the program has nothing more to do: leave with this
+  std::string program;        // the last component of argv[0]
+  std::string config_file;    // empty if none
+  bool check_config = false;  // validate the configuration and exit
+  bool help = false;          // print `usage` and all settings, and exit
+  std::optional<SettingsFormat> print_settings = {};
+  std::string usage = {};
+  std::vector<Flag> flags = {};       // settings in order; Reader refuses unknown ones
+  std::optional<int> exit_code = {};  // the program must exit with this code
 };
 
-// Prints the version on stdout, and what is wrong with the line on stderr; then `exit_code` is set.
+// Sets `exit_code` after printing the version on stdout or a usage error on stderr.
 CommandLine ParseCommandLine(int argc, const char* const* argv, const std::string& description);
 
 }  // namespace tocsin::config

@@ -1,7 +1,6 @@
 #include "common/config/reader.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <iostream>
 #include <numeric>
@@ -13,27 +12,9 @@ namespace tocsin::config {
 namespace {
 
 constexpr std::string_view kPrefix = "TOCSIN_";
-constexpr size_t kNearEnough = 2;  // letters by which a misspelt name may differ from the one meant
+constexpr size_t kMaxTypos = 2;  // edits between an unknown name and the suggested one
 
-char Lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
-
-// TOCSIN_KAFKA_BOOTSTRAP -> kafka_bootstrap
-std::string FileName(std::string_view name) {
-  if (!name.starts_with(kPrefix)) std::abort();  // a setting declared under a name it cannot have
-  std::string key(name.substr(kPrefix.size()));
-  std::transform(key.begin(), key.end(), key.begin(), Lower);
-  return key;
-}
-
-// TOCSIN_KAFKA_BOOTSTRAP -> --kafka-bootstrap
-std::string FlagName(std::string_view name) {
-  std::string flag = "--" + FileName(name);
-  std::replace(flag.begin(), flag.end(), '_', '-');
-  return flag;
-}
-
-// Levenshtein's distance.
-size_t Distance(std::string_view a, std::string_view b) {
+size_t LevenshteinDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -47,17 +28,26 @@ size_t Distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-std::string Advice(const std::string& wrong, const std::set<std::string>& known) {
-  size_t best = kNearEnough + 1;
+std::string Suggestion(const std::string& unknown, const std::set<std::string>& known) {
+  size_t best = kMaxTypos + 1;
   std::string nearest;
   for (const std::string& name : known) {
-    const size_t distance = Distance(wrong, name);
+    const size_t distance = LevenshteinDistance(unknown, name);
     if (distance < best) {
       best = distance;
       nearest = name;
     }
   }
   return nearest.empty() ? "remove it; --help lists the settings" : "did you mean " + nearest + "?";
+}
+
+std::string Joined(const std::vector<std::string>& words, std::string_view last_separator) {
+  std::string text;
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? last_separator : ", ";
+    text += words[i];
+  }
+  return text;
 }
 
 }  // namespace
@@ -89,172 +79,161 @@ Reader::Reader(CommandLine line, Environment environment)
 void Reader::LoadFile() {
   auto content = ReadSmallFile(line_.config_file, kFileLimit);
   if (!content) {
-    faults_.push_back({"--config", line_.config_file, content.error().reason, content.error().fix});
+    errors_.push_back({"--config", line_.config_file, content.error().reason, content.error().fix});
     return;
   }
   file_ = ParseYaml(content->text);
-  for (const YamlFault& fault : file_.faults) {
+  for (const YamlError& error : file_.errors) {
     std::string place = line_.config_file;
-    if (fault.line > 0) place += ':' + std::to_string(fault.line);
-    faults_.push_back({fault.key.empty() ? "--config" : fault.key, place, fault.reason, fault.fix});
+    if (error.line > 0) place += ':' + std::to_string(error.line);
+    errors_.push_back({error.key.empty() ? "--config" : error.key, place, error.reason, error.fix});
   }
 }
 
 Setting<std::string> Reader::Text(std::string name, std::string help) {
-  return {*this, std::move(name), std::move(help), ParseText, false};
+  return {*this, {std::move(name), std::move(help), ""}, ParseText};
 }
 
 Setting<std::int64_t> Reader::Integer(std::string name, std::string help, std::int64_t min,
-                                      std::int64_t max) {
-  return {*this, std::move(name), std::move(help),
-          [=](std::string_view text) { return ParseInteger(text, min, max); }, false};
+                                      std::int64_t max, const std::string& unit) {
+  return {*this,
+          {std::move(name), std::move(help), TextOf(min) + " to " + TextOf(max) + ' ' + unit},
+          [=](std::string_view text) { return ParseInteger(text, min, max); }};
 }
 
 Setting<std::chrono::milliseconds> Reader::Duration(std::string name, std::string help,
                                                     std::chrono::milliseconds min,
                                                     std::chrono::milliseconds max) {
-  return {*this, std::move(name), std::move(help),
-          [=](std::string_view text) { return ParseDuration(text, min, max); }, false};
-}
-
-Setting<bool> Reader::Boolean(std::string name, std::string help) {
-  return {*this, std::move(name), std::move(help), ParseBoolean, false};
+  return {*this,
+          {std::move(name), std::move(help), TextOf(min) + " to " + TextOf(max)},
+          [=](std::string_view text) { return ParseDuration(text, min, max); }};
 }
 
 Setting<Address> Reader::HostPort(std::string name, std::string help) {
-  return {*this, std::move(name), std::move(help), ParseAddress, false};
+  return {*this, {std::move(name), std::move(help), "host:port"}, ParseAddress};
 }
 
 Setting<std::string> Reader::Url(std::string name, std::string help,
                                  std::vector<std::string> schemes) {
-  return {*this, std::move(name), std::move(help),
-          [schemes = std::move(schemes)](std::string_view text) { return ParseUrl(text, schemes); },
-          false};
+  return {
+      *this,
+      {std::move(name), std::move(help), Joined(schemes, " or ") + " URL"},
+      [schemes = std::move(schemes)](std::string_view text) { return ParseUrl(text, schemes); }};
 }
 
 Setting<std::string> Reader::Choice(std::string name, std::string help,
                                     std::vector<std::string> choices) {
   return {
-      *this, std::move(name), std::move(help),
-      [choices = std::move(choices)](std::string_view text) { return ParseChoice(text, choices); },
-      false};
-}
-
-Setting<std::vector<std::string>> Reader::List(std::string name, std::string help) {
-  return {*this, std::move(name), std::move(help), ParseList, false};
-}
-
-Setting<Secret> Reader::SecretText(std::string name, std::string help) {
-  const auto parse = [](std::string_view text) -> Parsed<Secret> {
-    auto line = ParseText(text);
-    if (!line) return tl::unexpected<Complaint>(line.error());
-    return Secret(*std::move(line));
-  };
-  return {*this, std::move(name), std::move(help), parse, true};
+      *this,
+      {std::move(name), std::move(help), Joined(choices, " or ")},
+      [choices = std::move(choices)](std::string_view text) { return ParseChoice(text, choices); }};
 }
 
 Setting<Secret> Reader::SecretUrl(std::string name, std::string help,
                                   std::vector<std::string> schemes) {
-  const auto parse = [schemes = std::move(schemes)](std::string_view text) {
-    return ParseSecretUrl(text, schemes);
-  };
-  return {*this, std::move(name), std::move(help), parse, true};
+  return {*this,
+          {std::move(name), std::move(help), Joined(schemes, " or ") + " URL", true},
+          [schemes = std::move(schemes)](std::string_view text) {
+            return ParseSecretUrl(text, schemes);
+          }};
 }
 
-void Reader::Ignore(std::string_view name) { known_.insert(FileName(name)); }
-
-void Reader::AddFault(std::string setting, std::string reason, std::string fix) {
+void Reader::AddError(std::string setting, std::string reason, std::string fix) {
   const auto source = std::ranges::find(sources_, setting, &SettingSource::name);
   std::string place = source == sources_.end() ? std::string() : source->place;
-  faults_.push_back({std::move(setting), std::move(place), std::move(reason), std::move(fix)});
+  errors_.push_back({std::move(setting), std::move(place), std::move(reason), std::move(fix)});
 }
 
-void Reader::Declare(const Declaration& declaration) {
-  known_.insert(FileName(declaration.name));
-  if (declaration.secret) known_.insert(FileName(declaration.name + "_FILE"));
-  helps_.push_back(
-      {declaration.name, declaration.help, declaration.default_text, declaration.secret});
-  sources_.push_back({declaration.name, Source::kUnset, ""});
-}
-
-std::optional<Reader::Found> Reader::Find(const Declaration& declaration, bool* broken) {
-  const std::string& name = declaration.name;
-  std::vector<std::pair<std::optional<Found>, std::optional<Found>>> offers;  // value, path of it
-  const auto ask = [&](auto from, const std::string& asked) {
-    offers.emplace_back(from(asked), declaration.secret ? from(asked + "_FILE") : std::nullopt);
+void Reader::Declare(SettingDoc doc) {
+  const auto add_key = [&](const std::string& name) {
+    known_keys_.insert(FileKeyOf(name));
+    if (doc.secret) known_keys_.insert(FileKeyOf(name + "_FILE"));
   };
-  ask([this](const std::string& asked) { return FromFlag(asked); }, name);
-  if (declaration.secret && offers[0].first) {
-    Refuse(name, *offers[0].first,
-           {"is a secret on the command line, where everybody can read it",
-            "use the environment, or " + FlagName(name) + "-file"});
-    *broken = true;
-    return std::nullopt;
-  }
-  ask([this](const std::string& asked) { return FromEnvironment(asked); }, name);
-  for (const std::string& alias : declaration.aliases)
-    ask([this](const std::string& asked) { return FromEnvironment(asked); }, alias);
-  ask([this](const std::string& asked) { return FromFile(asked); }, name);
+  add_key(doc.name);
+  for (const std::string& alias : doc.aliases)
+    if (alias.starts_with(kPrefix)) add_key(alias);
+  sources_.push_back({doc.name, Source::kUnset, ""});
+  docs_.push_back(std::move(doc));
+}
 
-  for (const auto& [value, path] : offers) {
-    if (!value && !path) continue;
-    if (value && path) {
-      Refuse(name, *path, {"is given both as a value and as a file", "keep one of the two"});
-      *broken = true;
-      return std::nullopt;
+std::optional<Reader::Found> Reader::Find(const SettingDoc& doc, bool* invalid) {
+  std::vector<std::string> names{doc.name};
+  names.insert(names.end(), doc.aliases.begin(), doc.aliases.end());
+  using FindIn = std::optional<Found> (Reader::*)(const std::string&) const;
+  for (const FindIn find : {&Reader::FindFlag, &Reader::FindVariable, &Reader::FindInFile}) {
+    for (const std::string& name : names) {
+      const auto value = (this->*find)(name);
+      const auto path = doc.secret ? (this->*find)(name + "_FILE") : std::nullopt;
+      if (!value && !path) continue;
+      const Found& found = value ? *value : *path;
+      *invalid = true;
+      if (doc.secret && value && value->source == Source::kFlag) {
+        AddError(doc.name, found,
+                 {"is a secret on the command line, which every user of the host can read",
+                  "use the environment, or " + FlagOf(name) + "-file"});
+        return std::nullopt;
+      }
+      if (value && path) {
+        AddError(doc.name, *path,
+                 {"is given both as a value and as a file", "remove one of the two"});
+        return std::nullopt;
+      }
+      *invalid = false;
+      SetSource(doc.name, found.source, found.place);
+      return value ? value : ReadSecret(*path, doc.name, invalid);
     }
-    const Found& found = value ? *value : *path;
-    SetSource(name, found.source, found.place);
-    return value ? value : Content(*path, name, broken);
   }
   return std::nullopt;
 }
 
-std::optional<Reader::Found> Reader::FromFlag(const std::string& name) {
+std::optional<Reader::Found> Reader::FindFlag(const std::string& name) const {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
   std::optional<Found> found;
   for (const Flag& flag : line_.flags) {
-    if (flag.name == FlagName(name) && flag.value)
+    if (flag.name == FlagOf(name) && flag.value)
       found = Found{*flag.value, Source::kFlag, flag.name};
   }
   return found;
 }
 
-std::optional<Reader::Found> Reader::FromEnvironment(const std::string& variable) const {
-  auto value = environment_(variable);
+std::optional<Reader::Found> Reader::FindVariable(const std::string& name) const {
+  auto value = environment_(name);
   if (!value || value->empty()) return std::nullopt;
-  return Found{*std::move(value), Source::kEnvironment, variable};
+  return Found{*std::move(value), Source::kEnvironment, name};
 }
 
-std::optional<Reader::Found> Reader::FromFile(const std::string& name) {
-  const auto entry = file_.values.find(FileName(name));
+std::optional<Reader::Found> Reader::FindInFile(const std::string& name) const {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  const auto entry = file_.values.find(FileKeyOf(name));
   if (entry == file_.values.end()) return std::nullopt;
   return Found{entry->second.text, Source::kFile,
                line_.config_file + ':' + std::to_string(entry->second.line)};
 }
 
-std::optional<Reader::Found> Reader::Content(const Found& path, const std::string& name,
-                                             bool* broken) {
+std::optional<Reader::Found> Reader::ReadSecret(const Found& path, const std::string& name,
+                                                bool* invalid) {
   const auto secret = ReadSecretFile(path.text);
   if (!secret) {
-    Refuse(name, path, secret.error());
-    *broken = true;
+    AddError(name, path, secret.error());
+    *invalid = true;
     return std::nullopt;
   }
-  if (secret->open_to_others)
+  if (secret->accessible_to_others)
     warnings_.push_back(name + " (" + path.place +
-                        "): others than its owner may read or change the secret's file; chmod 600");
+                        "): the secret's file is accessible to other users; run chmod 600");
   return Found{secret->value.Reveal(), path.source, path.place};
 }
 
-void Reader::Refuse(const std::string& name, const Found& found, const Complaint& complaint) {
-  faults_.push_back({name, found.place, complaint.reason, complaint.fix});
+void Reader::AddError(const std::string& name, const Found& found, const ParseError& error) {
+  errors_.push_back({name, found.place, error.reason, error.fix});
 }
 
-void Reader::Missing(const std::string& name, bool secret) {
+void Reader::AddMissing(const SettingDoc& doc) {
+  const std::string& name = doc.name;
   const std::string ways =
-      secret ? "set " + name + " or " + name + "_FILE"
-             : "set " + name + ", or " + FileName(name) + " in the file, or give " + FlagName(name);
-  faults_.push_back({name, "", "is required and not given", ways});
+      doc.secret ? "set " + name + " or " + name + "_FILE"
+                 : "set " + name + ", or " + FileKeyOf(name) + " in the file, or " + FlagOf(name);
+  errors_.push_back({name, "", "is required", ways});
 }
 
 void Reader::SetSource(const std::string& name, Source source, std::string place) {
@@ -266,24 +245,25 @@ void Reader::SetSource(const std::string& name, Source source, std::string place
 }
 
 void Reader::RefuseUnknownFlags() {
-  std::set<std::string> flags{"--config", "--check-config", "--help", "--version"};
-  for (const std::string& key : known_) {
+  std::set<std::string> flags{"--config", "--check-config", "--print-settings", "--help",
+                              "--version"};
+  for (const std::string& key : known_keys_) {
     std::string flag = "--" + key;
     std::replace(flag.begin(), flag.end(), '_', '-');
     flags.insert(flag);
   }
   std::set<std::string> seen;
   for (const Flag& flag : line_.flags) {
-    if (!flag.name.starts_with("--")) {  // not shown: it may be a value that lost its flag
-      faults_.push_back({"command line", "", "holds a word that belongs to no flag",
+    if (!flag.name.starts_with("--")) {  // not printed: it may be a secret value
+      errors_.push_back({"command line", "", "has an argument that belongs to no flag",
                          "write flags as --name VALUE"});
     } else if (flags.count(flag.name) == 0) {
-      faults_.push_back(
-          {flag.name, "command line", "is not a flag of this program", Advice(flag.name, flags)});
+      errors_.push_back({flag.name, "command line", "is not a flag of this program",
+                         Suggestion(flag.name, flags)});
     } else if (!seen.insert(flag.name).second) {
-      faults_.push_back({flag.name, "command line", "is given twice", "keep one of the two"});
+      errors_.push_back({flag.name, "command line", "is given twice", "remove one of the two"});
     } else if (!flag.value) {
-      faults_.push_back(
+      errors_.push_back(
           {flag.name, "command line", "has no value", "write " + flag.name + " VALUE"});
     }
   }
@@ -291,9 +271,9 @@ void Reader::RefuseUnknownFlags() {
 
 void Reader::RefuseUnknownKeys() {
   for (const auto& [key, value] : file_.values) {
-    if (known_.count(key) != 0) continue;
-    faults_.push_back({key, line_.config_file + ':' + std::to_string(value.line),
-                       "is not a setting of this program", Advice(key, known_)});
+    if (known_keys_.count(key) != 0) continue;
+    errors_.push_back({key, line_.config_file + ':' + std::to_string(value.line),
+                       "is not a setting of this program", Suggestion(key, known_keys_)});
   }
 }
 
@@ -302,18 +282,18 @@ Status Reader::Finish() {
     RefuseUnknownFlags();
     RefuseUnknownKeys();
   }
-  if (faults_.empty()) return {};
-  return Fail(ErrorCode::kInvalidConfig, Report(), faults_.front().setting);
+  if (errors_.empty()) return {};
+  return Fail(ErrorCode::kInvalidConfig, Report(), errors_.front().setting);
 }
 
 std::string Reader::Report() const {
   std::ostringstream text;
-  text << faults_.size() << (faults_.size() == 1 ? " fault" : " faults") << " in the configuration";
-  for (const Fault& fault : faults_) {
-    text << "\n  " << fault.setting;
-    if (!fault.place.empty()) text << " (" << fault.place << ')';
-    text << ' ' << fault.reason << ".\n      Fix: " << fault.fix;
-    if (!fault.fix.ends_with('?')) text << '.';
+  text << errors_.size() << (errors_.size() == 1 ? " error" : " errors") << " in the configuration";
+  for (const SettingError& error : errors_) {
+    text << "\n  " << error.setting;
+    if (!error.place.empty()) text << " (" << error.place << ')';
+    text << ' ' << error.reason << ".\n      Fix: " << error.fix;
+    if (!error.fix.ends_with('?')) text << '.';
   }
   return text.str();
 }
@@ -324,30 +304,27 @@ std::optional<int> Reader::Conclude(std::ostream& out, std::ostream& error) {
   if (line_.exit_code) return line_.exit_code;
   const Status status = Finish();
   if (line_.help) {
-    PrintHelp(out);
-    return kExitDone;
+    out << line_.usage;
+    PrintHelp(out, docs_);
+    return kExitSuccess;
+  }
+  if (line_.print_settings) {
+    PrintSettings(out, *line_.print_settings, line_.program, docs_);
+    return kExitSuccess;
   }
   for (const std::string& warning : warnings_)
     error << line_.program << ": warning: " << warning << '\n';
   if (!status) {
     error << line_.program << ": " << status.error().message << '\n';
-    return kExitWrongUse;
+    return kExitUsage;
   }
   if (!line_.check_config) return std::nullopt;
   PrintSources(out);
-  return kExitDone;
-}
-
-void Reader::PrintHelp(std::ostream& out) const {
-  out << line_.usage << "\nSettings:\n";
-  for (const Help& help : helps_) {
-    out << "  " << help.name << (help.secret ? " or " + help.name + "_FILE" : "") << "\n      "
-        << help.text << " (" << help.default_text << ")\n";
-  }
+  return kExitSuccess;
 }
 
 void Reader::PrintSources(std::ostream& out) const {
-  out << line_.program << ": the configuration is valid\n";
+  out << line_.program << ": configuration OK\n";
   for (const SettingSource& entry : sources_) {
     out << "  " << entry.name << ": " << NameOf(entry.source);
     if (!entry.place.empty()) out << " (" << entry.place << ')';

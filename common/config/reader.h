@@ -1,25 +1,28 @@
-// Reads a service's settings: flag, else TOCSIN_* environment, else YAML file, else default. It
-// collects every fault before it gives up, so that a person mends all of them at once.
+// Reads the settings of a service. A flag overrides the TOCSIN_* environment, the environment
+// overrides the YAML file, the file overrides the default. All errors are collected and reported
+// together.
 //
 //   config::Reader reader(line);
-//   config.bootstrap = reader.Text("TOCSIN_KAFKA_BOOTSTRAP", "Kafka brokers").Required();
-//   config.drain = reader.Duration("TOCSIN_DRAIN_MS", "time to finish work", 0ms,
-//   5min).Default(25s); if (const auto exit_code = reader.Conclude()) return *exit_code;
+//   config.servers = reader.Text("TOCSIN_KAFKA_BOOTSTRAP", "Kafka brokers").Required();
+//   config.drain = reader.Duration("TOCSIN_DRAIN_TIMEOUT", "time to finish work", 0ms, 5min)
+//                      .Default(25s);
+//   if (const auto exit_code = reader.Conclude()) return *exit_code;
 //
-// One setting has one name. TOCSIN_KAFKA_BOOTSTRAP in the environment is `kafka_bootstrap`, or
+// A setting has one name. TOCSIN_KAFKA_BOOTSTRAP in the environment is `kafka_bootstrap`, or
 // `bootstrap` in a section `kafka`, in the file, and --kafka-bootstrap as a flag. An empty
-// environment value counts as not given. Unknown TOCSIN_ names in the environment are no fault (one
-// `env` serves all services); unknown names in the file and unknown flags are.
+// environment variable counts as not set. Unknown flags and unknown keys of the file are errors;
+// unknown TOCSIN_ variables are not, because one environment serves all programs.
 //
-// Used by one thread, at start. Reads files; blocks for no longer than reading a few small files
-// takes.
+// The declarations are also the source of --help, of the sample files and of the tables in
+// docs/configuration.md (settings_printer.h).
+//
+// Not thread-safe. Blocks only to read a few small files.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -31,6 +34,7 @@
 #include "common/base/result.h"
 #include "common/base/secret.h"
 #include "common/config/command_line.h"
+#include "common/config/settings_printer.h"
 #include "common/config/values.h"
 #include "common/config/yaml_file.h"
 
@@ -39,17 +43,16 @@ namespace tocsin::config {
 enum class Source { kFlag, kEnvironment, kFile, kDefault, kUnset };
 std::string_view NameOf(Source source);  // "flag", "environment", "file", "default", "unset"
 
-// Where a setting came from: for the start log. It never holds the value.
+// Where a setting was read from, for the log. Does not hold the value.
 struct SettingSource {
   std::string name;  // TOCSIN_…
   Source source = Source::kUnset;
   std::string place;  // the flag, the variable or FILE:LINE; empty for a default
 };
 
-// One thing wrong: which setting, where it was said, why it cannot be used and what to do.
-struct Fault {
+struct SettingError {
   std::string setting;
-  std::string place;  // a flag, a variable, FILE:LINE; empty when the setting is not given at all
+  std::string place;  // the flag, the variable or FILE:LINE; empty if the setting is not given
   std::string reason;
   std::string fix;
 };
@@ -60,23 +63,33 @@ Environment ProcessEnvironment();
 
 class Reader;
 
-// A setting being declared. Default(), Required() or Optional() ends the declaration and gives the
-// value; after a fault they give a value that stands in, and Conclude() tells of it.
+// A setting that is being declared. Default(), Required() or Optional() ends the declaration and
+// returns the value. After an error they return a placeholder, and Conclude() reports the error.
 template <typename T>
 class Setting {
  public:
   using Parser = std::function<Parsed<T>(std::string_view)>;
 
-  Setting(Reader& reader, std::string name, std::string help, Parser parse, bool secret)
-      : reader_(reader),
-        name_(std::move(name)),
-        help_(std::move(help)),
-        parse_(std::move(parse)),
-        secret_(secret) {}
+  Setting(Reader& reader, SettingDoc doc, Parser parse)
+      : reader_(reader), doc_(std::move(doc)), parse_(std::move(parse)) {}
 
-  // Another environment variable that says the same, asked after the setting's own name.
-  Setting& Alias(std::string variable) {
-    aliases_.push_back(std::move(variable));
+  // Another name for the same setting, read after the setting's own name. A name that begins with
+  // TOCSIN_ is also a flag and a key of the file; any other name is an environment variable.
+  Setting& Alias(std::string name) {
+    doc_.aliases.push_back(std::move(name));
+    return *this;
+  }
+
+  // The value in the sample files. Needed if it is required or optional and not a secret.
+  Setting& Example(std::string value) {
+    doc_.example = std::move(value);
+    return *this;
+  }
+
+  // Describes in the documentation a default that is computed.
+  Setting& DefaultText(std::string text) {
+    doc_.default_text = std::move(text);
+    doc_.default_is_value = false;
     return *this;
   }
 
@@ -85,59 +98,48 @@ class Setting {
   std::optional<T> Optional();
 
  private:
-  std::optional<T> Read(std::string default_text, bool* given);
+  std::optional<T> Read(SettingNeed need, bool* given);
 
   Reader& reader_;
-  std::string name_;
-  std::string help_;
+  SettingDoc doc_;
   Parser parse_;
-  bool secret_;
-  std::vector<std::string> aliases_;
 };
 
 class Reader {
  public:
   explicit Reader(CommandLine line, Environment environment = ProcessEnvironment());
 
-  // `name` is the environment name and begins with TOCSIN_. `help` is a phrase for --help.
+  // `name` is the environment variable and begins with TOCSIN_. `help` is a noun phrase without a
+  // period. `unit` completes "1 to 64 …": "threads".
   Setting<std::string> Text(std::string name, std::string help);
   Setting<std::int64_t> Integer(std::string name, std::string help, std::int64_t min,
-                                std::int64_t max);
-  Setting<std::chrono::milliseconds> Duration(
-      std::string name, std::string help,
-      std::chrono::milliseconds min = std::chrono::milliseconds(0),
-      std::chrono::milliseconds max = kLongestDuration);
-  Setting<bool> Boolean(std::string name, std::string help);
+                                std::int64_t max, const std::string& unit);
+  Setting<std::chrono::milliseconds> Duration(std::string name, std::string help,
+                                              std::chrono::milliseconds min,
+                                              std::chrono::milliseconds max);
   Setting<Address> HostPort(std::string name, std::string help);
   Setting<std::string> Url(std::string name, std::string help, std::vector<std::string> schemes);
   Setting<std::string> Choice(std::string name, std::string help, std::vector<std::string> choices);
-  Setting<std::vector<std::string>> List(std::string name, std::string help);
 
-  // A secret: from NAME, or from the file that NAME_FILE names. Both at the same place is a fault,
-  // and so is a secret as a flag, for command lines are visible to all.
-  Setting<Secret> SecretText(std::string name, std::string help);
+  // A URL that may hold a password: read from NAME, or from the file that NAME_FILE names. It is an
+  // error to give both in one place, or to give the secret as a flag: every user of the host can
+  // read command lines.
   Setting<Secret> SecretUrl(std::string name, std::string help, std::vector<std::string> schemes);
 
-  // A file may hold this setting though this program does not read it: another one does.
-  void Ignore(std::string_view name);
+  // Adds an error that only the service can detect, such as two settings that contradict each
+  // other. `setting` is declared.
+  void AddError(std::string setting, std::string reason, std::string fix);
 
-  // Adds a fault that only the service can see, such as two settings that contradict each other.
-  // `setting` was declared before; the report says where it was given.
-  void AddFault(std::string setting, std::string reason, std::string fix);
-
-  // To be called after the last declaration: also refuses what was given and not declared. The
-  // error's message is the whole report. Safe to log: no report ever holds a value.
+  // Call it after the last declaration. Also refuses unknown flags and keys. The error's message is
+  // the complete report; it never contains a value.
   Status Finish();
 
-  // Finish(), for main(): prints the report on stderr when there are faults (exit code 2), the
-  // settings and their sources on stdout for --check-config (0), the help for --help (0). Nothing:
-  // go on.
+  // Finish() for main(). Prints what the command line asks for: the errors on stderr (exit code 2),
+  // --check-config, --print-settings or --help on stdout (exit code 0). Nothing: continue.
   std::optional<int> Conclude();
   std::optional<int> Conclude(std::ostream& out, std::ostream& error);
 
-  const std::vector<Fault>& faults() const { return faults_; }
-  const std::vector<std::string>& warnings() const { return warnings_; }  // for the start log
-  const std::vector<SettingSource>& sources() const { return sources_; }  // in order of declaration
+  const std::vector<SettingSource>& sources() const { return sources_; }  // as declared
 
  private:
   template <typename T>
@@ -148,59 +150,46 @@ class Reader {
     Source source = Source::kUnset;
     std::string place;
   };
-  struct Help {
-    std::string name;
-    std::string text;
-    std::string default_text;
-    bool secret = false;
-  };
-  struct Declaration {
-    const std::string& name;
-    const std::string& help;
-    const std::vector<std::string>& aliases;
-    bool secret;
-    std::string default_text;
-  };
 
   void LoadFile();
-  void Declare(const Declaration& declaration);
-  // What was given for the setting: nothing given, or given and broken (`broken` is then set).
-  std::optional<Found> Find(const Declaration& declaration, bool* broken);
-  std::optional<Found> FromFlag(const std::string& name);
-  std::optional<Found> FromEnvironment(const std::string& variable) const;
-  std::optional<Found> FromFile(const std::string& name);
-  std::optional<Found> Content(const Found& path, const std::string& name, bool* broken);
-  void Refuse(const std::string& name, const Found& found, const Complaint& complaint);
-  void Missing(const std::string& name, bool secret);
+  void Declare(SettingDoc doc);
+  // Returns the text that was given for the setting, or nothing. Sets `*invalid` if it was given
+  // and cannot be used.
+  std::optional<Found> Find(const SettingDoc& doc, bool* invalid);
+  std::optional<Found> FindFlag(const std::string& name) const;
+  std::optional<Found> FindVariable(const std::string& name) const;
+  std::optional<Found> FindInFile(const std::string& name) const;
+  std::optional<Found> ReadSecret(const Found& path, const std::string& name, bool* invalid);
+  void AddError(const std::string& name, const Found& found, const ParseError& error);
+  void AddMissing(const SettingDoc& doc);
   void SetSource(const std::string& name, Source source, std::string place);
   void RefuseUnknownFlags();
   void RefuseUnknownKeys();
   std::string Report() const;
-  void PrintHelp(std::ostream& out) const;
   void PrintSources(std::ostream& out) const;
 
   CommandLine line_;
   Environment environment_;
   YamlFile file_;
-  std::set<std::string> known_;  // names of the file that are declared, or ignored
-  std::vector<Help> helps_;
+  std::set<std::string> known_keys_;  // of all declared settings and their aliases
+  std::vector<SettingDoc> docs_;
   std::vector<SettingSource> sources_;
-  std::vector<Fault> faults_;
+  std::vector<SettingError> errors_;
   std::vector<std::string> warnings_;
   bool finished_ = false;
 };
 
 template <typename T>
-std::optional<T> Setting<T>::Read(std::string default_text, bool* given) {
-  const Reader::Declaration declaration{name_, help_, aliases_, secret_, std::move(default_text)};
-  reader_.Declare(declaration);
-  bool broken = false;
-  const auto found = reader_.Find(declaration, &broken);
-  *given = found.has_value() || broken;
+std::optional<T> Setting<T>::Read(SettingNeed need, bool* given) {
+  doc_.need = need;
+  reader_.Declare(doc_);
+  bool invalid = false;
+  const auto found = reader_.Find(doc_, &invalid);
+  *given = found.has_value() || invalid;
   if (!found) return std::nullopt;
   Parsed<T> value = parse_(found->text);
   if (!value) {
-    reader_.Refuse(name_, *found, value.error());
+    reader_.AddError(doc_.name, *found, value.error());
     return std::nullopt;
   }
   return *std::move(value);
@@ -208,24 +197,25 @@ std::optional<T> Setting<T>::Read(std::string default_text, bool* given) {
 
 template <typename T>
 T Setting<T>::Default(T value) {
+  if (doc_.default_is_value) doc_.default_text = TextOf(value);
   bool given = false;
-  std::optional<T> read = Read("default " + Shown(value), &given);
-  if (!given) reader_.SetSource(name_, Source::kDefault, "");
+  std::optional<T> read = Read(SettingNeed::kDefault, &given);
+  if (!given) reader_.SetSource(doc_.name, Source::kDefault, "");
   return read ? *std::move(read) : std::move(value);
 }
 
 template <typename T>
 T Setting<T>::Required() {
   bool given = false;
-  std::optional<T> read = Read("required", &given);
-  if (!given) reader_.Missing(name_, secret_);
+  std::optional<T> read = Read(SettingNeed::kRequired, &given);
+  if (!given) reader_.AddMissing(doc_);
   return read ? *std::move(read) : T{};
 }
 
 template <typename T>
 std::optional<T> Setting<T>::Optional() {
   bool given = false;
-  return Read("optional", &given);
+  return Read(SettingNeed::kOptional, &given);
 }
 
 }  // namespace tocsin::config

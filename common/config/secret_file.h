@@ -1,4 +1,4 @@
-// Reading small files named by settings.
+// Small files that settings name.
 #pragma once
 
 #include <string>
@@ -12,19 +12,19 @@ constexpr size_t kSecretFileLimit = 64 * 1024;  // bytes
 
 struct SmallFile {
   std::string text;
-  bool open_to_others = false;  // others may read it, or the group may write it
+  bool accessible_to_others = false;  // readable by others, or writable by the group
 };
 
-// Reads a regular file whole; a pipe or device is refused, so it cannot block for long. The
-// complaint never shows content.
+// Reads a regular file completely. Refuses a pipe or device, so it does not block for long. The
+// error never contains the content.
 Parsed<SmallFile> ReadSmallFile(const std::string& path, size_t limit);
 
 struct SecretFile {
-  Secret value;  // without the one trailing line end
-  bool open_to_others = false;
+  Secret value;  // without one trailing line break
+  bool accessible_to_others = false;
 };
 
-// An empty secret, and one with a NUL byte, is refused.
+// Refuses an empty file and a NUL byte.
 Parsed<SecretFile> ReadSecretFile(const std::string& path);
 
 }  // namespace tocsin::config

@@ -10,8 +10,8 @@
 namespace tocsin::config {
 namespace {
 
-tl::unexpected<Complaint> Refuse(std::string reason, std::string fix) {
-  return tl::unexpected<Complaint>(Complaint{std::move(reason), std::move(fix)});
+tl::unexpected<ParseError> Refuse(std::string reason, std::string fix) {
+  return tl::unexpected<ParseError>(ParseError{std::move(reason), std::move(fix)});
 }
 
 std::string_view Trim(std::string_view text) {
@@ -22,10 +22,10 @@ std::string_view Trim(std::string_view text) {
 }
 
 template <typename Number>
-std::optional<Number> WholeNumber(std::string_view text) {
+std::optional<Number> ParseNumber(std::string_view text) {
   Number number{};
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (fault != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return number;
 }
 
@@ -56,7 +56,7 @@ bool IsIpv6(std::string_view host) {
 
 struct UrlParts {
   std::string_view scheme, user, host;
-  bool port_is_good = true;
+  bool port_is_valid = true;
 };
 
 std::optional<UrlParts> SplitUrl(std::string_view url) {
@@ -74,31 +74,30 @@ std::optional<UrlParts> SplitUrl(std::string_view url) {
   const size_t port = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
   parts.host = authority.substr(0, port);
   if (port != std::string_view::npos) {
-    const auto number = WholeNumber<std::uint16_t>(authority.substr(port + 1));
-    parts.port_is_good = number && *number != 0;
+    const auto number = ParseNumber<std::uint16_t>(authority.substr(port + 1));
+    parts.port_is_valid = number && *number != 0;
   }
   return parts;
 }
 
-// What is wrong with a URL apart from the question whether it may hold a password.
-std::optional<Complaint> UrlFault(std::string_view text, std::span<const std::string> schemes,
-                                  const std::optional<UrlParts>& parts, bool host_may_be_empty) {
-  const std::string known = Joined(schemes, ", ");
-  const auto bad = [](char c) { return IsControl(c) || c == ' ' || c == '#'; };
-  if (text.size() > kValueLimit || std::any_of(text.begin(), text.end(), bad))
-    return Complaint{"holds a blank, a control character or a fragment",
-                     "percent-encode what is not a plain URL character"};
+// The error of a URL, except that it does not check for a password.
+std::optional<ParseError> CheckUrl(std::string_view text, std::span<const std::string> schemes,
+                                   const std::optional<UrlParts>& parts, bool host_may_be_empty) {
+  const std::string allowed = Joined(schemes, ", ");
+  const auto is_invalid = [](char c) { return IsControl(c) || c == ' ' || c == '#'; };
+  if (text.size() > kValueLimit || std::any_of(text.begin(), text.end(), is_invalid))
+    return ParseError{"contains a space, a control character or a fragment",
+                      "percent-encode special characters"};
   if (!parts || std::find(schemes.begin(), schemes.end(), parts->scheme) == schemes.end())
-    return Complaint{"is not a URL with a scheme that is known here",
-                     "write SCHEME://HOST[:PORT]; schemes: " + known};
-  if (!parts->port_is_good)
-    return Complaint{"has a port that is not a number from 1 to 65535", "write HOST:PORT"};
+    return ParseError{"is not a URL with an allowed scheme",
+                      "write SCHEME://HOST[:PORT]; schemes: " + allowed};
+  if (!parts->port_is_valid)
+    return ParseError{"has a port that is not a number from 1 to 65535", "write HOST:PORT"};
   const bool bracketed = parts->host.size() > 2 && parts->host.front() == '[' &&
                          parts->host.back() == ']' &&
                          IsIpv6(parts->host.substr(1, parts->host.size() - 2));
   if (!IsHost(parts->host) && !bracketed && !(host_may_be_empty && parts->host.empty()))
-    return Complaint{"names no host, or one with characters no host has",
-                     "write SCHEME://HOST[:PORT]"};
+    return ParseError{"has no valid host", "write SCHEME://HOST[:PORT]"};
   return std::nullopt;
 }
 
@@ -120,38 +119,26 @@ Parsed<std::chrono::milliseconds> ParseDuration(std::string_view text,
       {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}, {"", 1}}};
   text = Trim(text);
   const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const auto number = WholeNumber<std::int64_t>(text.substr(0, digits));
+  const auto number = ParseNumber<std::int64_t>(text.substr(0, digits));
   const std::string_view name = Trim(text.substr(digits));
   const auto unit = std::find_if(kUnits.begin(), kUnits.end(),
                                  [name](const Unit& known) { return known.name == name; });
-  const std::string range = "write a time from " + Shown(min) + " to " + Shown(max);
+  const std::string range = "write a duration from " + TextOf(min) + " to " + TextOf(max);
   if (!number || unit == kUnits.end())
     return Refuse("is not a duration", range + ", as in 500ms, 5s, 2m, 1h or 500 (milliseconds)");
-  if (*number > kLongestDuration.count() / unit->millis)
-    return Refuse("is out of its range", range);
+  if (*number > kLongestDuration.count() / unit->millis) return Refuse("is out of range", range);
   const std::chrono::milliseconds value(*number * unit->millis);
-  if (value < min || value > max) return Refuse("is out of its range", range);
+  if (value < min || value > max) return Refuse("is out of range", range);
   return value;
 }
 
 Parsed<std::int64_t> ParseInteger(std::string_view text, std::int64_t min, std::int64_t max) {
-  const auto number = WholeNumber<std::int64_t>(Trim(text));
+  const auto number = ParseNumber<std::int64_t>(Trim(text));
   const std::string fix =
-      "write a whole number from " + std::to_string(min) + " to " + std::to_string(max);
-  if (!number) return Refuse("is not a whole number", fix);
-  if (*number < min || *number > max) return Refuse("is out of its range", fix);
+      "write an integer from " + std::to_string(min) + " to " + std::to_string(max);
+  if (!number) return Refuse("is not an integer", fix);
+  if (*number < min || *number > max) return Refuse("is out of range", fix);
   return *number;
-}
-
-Parsed<bool> ParseBoolean(std::string_view text) {
-  std::string word(Trim(text));
-  std::transform(word.begin(), word.end(), word.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (const std::string_view yes : {"true", "yes", "on", "1"})
-    if (word == yes) return true;
-  for (const std::string_view no : {"false", "no", "off", "0"})
-    if (word == no) return false;
-  return Refuse("is neither true nor false", "write true or false");
 }
 
 Parsed<Address> ParseAddress(std::string_view text) {
@@ -159,14 +146,14 @@ Parsed<Address> ParseAddress(std::string_view text) {
   const std::string fix = "write HOST:PORT, as in 127.0.0.1:8080, host.example:443 or [::1]:8080";
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return Refuse("has no port", fix);
-  const auto port = WholeNumber<std::uint16_t>(text.substr(colon + 1));
+  const auto port = ParseNumber<std::uint16_t>(text.substr(colon + 1));
   if (!port) return Refuse("has a port that is not a number from 0 to 65535", fix);
   std::string_view host = text.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
-    if (!IsIpv6(host)) return Refuse("has brackets around what is no IPv6 address", fix);
+    if (!IsIpv6(host)) return Refuse("has brackets without an IPv6 address", fix);
   } else if (!IsHost(host)) {
-    return Refuse("names no host, or one with characters no host has", fix);
+    return Refuse("has no valid host", fix);
   }
   return Address{std::string(host), *port};
 }
@@ -175,17 +162,17 @@ Parsed<std::string> ParseText(std::string_view text) {
   if (text.size() > kValueLimit)
     return Refuse("is too long", "write " + std::to_string(kValueLimit) + " bytes at most");
   if (std::any_of(text.begin(), text.end(), IsControl))
-    return Refuse("holds a control character", "write it as one line of plain text");
+    return Refuse("contains a control character", "write one line of text");
   return std::string(text);
 }
 
 Parsed<std::string> ParseUrl(std::string_view text, std::span<const std::string> schemes) {
   text = Trim(text);
   const auto parts = SplitUrl(text);
-  if (const auto fault = UrlFault(text, schemes, parts, false))
-    return tl::unexpected<Complaint>(*fault);
+  if (const auto error = CheckUrl(text, schemes, parts, false))
+    return tl::unexpected<ParseError>(*error);
   if (!parts->user.empty())
-    return Refuse("holds a user or a password", "remove what stands before the @");
+    return Refuse("contains a user or a password", "remove the part before the @");
   return std::string(text);
 }
 
@@ -193,33 +180,19 @@ Parsed<Secret> ParseSecretUrl(std::string_view text, std::span<const std::string
   text = Trim(text);
   const auto parts = SplitUrl(text);
   const bool web = parts && (parts->scheme == "http" || parts->scheme == "https");
-  if (const auto fault = UrlFault(text, schemes, parts, !web))
-    return tl::unexpected<Complaint>(*fault);
+  if (const auto error = CheckUrl(text, schemes, parts, !web))
+    return tl::unexpected<ParseError>(*error);
   return Secret(std::string(text));
 }
 
 Parsed<std::string> ParseChoice(std::string_view text, std::span<const std::string> choices) {
   const std::string word(Trim(text));
   if (std::find(choices.begin(), choices.end(), word) == choices.end())
-    return Refuse("is none of the values known here", "write one of: " + Joined(choices, ", "));
+    return Refuse("is not an allowed value", "write one of: " + Joined(choices, ", "));
   return word;
 }
 
-Parsed<std::vector<std::string>> ParseList(std::string_view text) {
-  if (const auto line = ParseText(text); !line) return tl::unexpected<Complaint>(line.error());
-  std::vector<std::string> values;
-  for (std::string_view rest = text; !Trim(text).empty();) {
-    const size_t comma = rest.find(',');
-    const std::string_view value = Trim(rest.substr(0, comma));
-    if (value.empty()) return Refuse("has an empty value between commas", "write A,B,C");
-    values.emplace_back(value);
-    if (comma == std::string_view::npos) break;
-    rest.remove_prefix(comma + 1);
-  }
-  return values;
-}
-
-std::string Shown(std::chrono::milliseconds value) {
+std::string TextOf(std::chrono::milliseconds value) {
   const std::int64_t millis = value.count();
   if (millis != 0 && millis % 86'400'000 == 0) return std::to_string(millis / 86'400'000) + "d";
   if (millis != 0 && millis % 3'600'000 == 0) return std::to_string(millis / 3'600'000) + "h";
@@ -228,13 +201,9 @@ std::string Shown(std::chrono::milliseconds value) {
   return std::to_string(millis) + "ms";
 }
 
-std::string Shown(std::int64_t value) { return std::to_string(value); }
-std::string Shown(bool value) { return value ? "true" : "false"; }
-std::string Shown(const std::string& value) { return value.empty() ? "empty" : value; }
-std::string Shown(const Address& value) { return value.Text(); }
-std::string Shown(const std::vector<std::string>& value) {
-  return value.empty() ? "empty" : Joined(value, ",");
-}
-std::string Shown(const Secret& value) { return value.empty() ? "none" : "hidden"; }
+std::string TextOf(std::int64_t value) { return std::to_string(value); }
+std::string TextOf(const std::string& value) { return value.empty() ? "empty" : value; }
+std::string TextOf(const Address& value) { return value.Text(); }
+std::string TextOf(const Secret& value) { return value.empty() ? "none" : "hidden"; }
 
 }  // namespace tocsin::config

@@ -1,5 +1,5 @@
-// A YAML file of settings, flattened: `kafka: {bootstrap: x}` and `kafka_bootstrap: x` both say
-// `kafka_bootstrap`. Nested keys are joined by "_", nothing else is done to them.
+// A YAML file of settings, flattened: `kafka: {bootstrap: x}` and `kafka_bootstrap: x` both set
+// `kafka_bootstrap`. Nested keys are joined by "_".
 #pragma once
 
 #include <map>
@@ -11,27 +11,27 @@ namespace tocsin::config {
 
 constexpr size_t kFileLimit = 1024 * 1024;  // bytes of a file of settings
 constexpr size_t kFileSettingLimit =
-    1000;                           // settings in one file: a YAML alias can unfold without end
-constexpr int kFileDepthLimit = 6;  // sections within sections
+    1000;                           // settings of one file; YAML aliases can expand without limit
+constexpr int kFileDepthLimit = 6;  // nested sections
 
 struct YamlValue {
-  std::string text;  // a list of plain values becomes its values joined by commas
-  int line = 0;      // counted from 1
+  std::string text;  // a list becomes its values joined by commas
+  int line = 0;      // from 1
 };
 
-struct YamlFault {
-  std::string key;  // flattened; empty when the file as a whole is meant
-  int line = 0;     // counted from 1; 0 when no line is to blame
+struct YamlError {
+  std::string key;  // flattened; empty: the file as a whole
+  int line = 0;     // from 1; 0 if unknown
   std::string reason;
   std::string fix;
 };
 
 struct YamlFile {
   std::map<std::string, YamlValue> values;
-  std::vector<YamlFault> faults;  // broken YAML, duplicate keys, empty values, what is no setting
+  std::vector<YamlError> errors;  // syntax errors, duplicate keys, empty or invalid values
 };
 
-// Never throws and never repeats a value in a fault. A broken file gives its faults and no values.
+// Does not throw. Errors never contain a value. A file that is not YAML has no values.
 YamlFile ParseYaml(const std::string& text);
 
 }  // namespace tocsin::config

@@ -1,4 +1,4 @@
-// 256 bits of key that leave no trace in memory once they are gone.
+// A 256-bit key that is overwritten in memory when it is destroyed.
 #pragma once
 
 #include <array>
@@ -9,13 +9,13 @@ namespace tocsin::crypto {
 
 constexpr size_t kKeyBytes = 32;
 
-// Overwrites `size` bytes in a way the compiler cannot leave out.
+// Overwrites `size` bytes with zeroes; the compiler cannot remove it.
 void Cleanse(void* data, size_t size);
 
-// An owned key. Copies are keys of their own; each is overwritten when destroyed.
+// Value. Every copy is overwritten when it is destroyed.
 class KeyBytes {
  public:
-  KeyBytes() = default;  // zeroes, to be filled through data()
+  KeyBytes() = default;  // zeroes; filled through data()
   ~KeyBytes() { Cleanse(bytes_.data(), bytes_.size()); }
   KeyBytes(const KeyBytes&) = default;
   KeyBytes& operator=(const KeyBytes&) = default;

@@ -38,17 +38,17 @@ class Descriptor {
   int number_;
 };
 
-// Text that holds keys, overwritten when it goes.
+// Text that contains keys. Overwritten when it is destroyed.
 struct KeyText {
   std::string text;
   ~KeyText() { Cleanse(text.data(), text.size()); }
 };
 
-tl::unexpected<Error> Fault(const std::string& path, const std::string& what) {
-  return Fail(ErrorCode::kInvalidConfig, "keyring " + path + ": " + what, "keyring");
+tl::unexpected<Error> InvalidKeyring(const std::string& path, const std::string& problem) {
+  return Fail(ErrorCode::kInvalidConfig, "keyring " + path + ": " + problem, "keyring");
 }
-tl::unexpected<Error> SystemFault(const std::string& path, const std::string& what) {
-  return Fault(path, what + ": " + std::generic_category().message(errno));
+tl::unexpected<Error> SystemError(const std::string& path, const std::string& problem) {
+  return InvalidKeyring(path, problem + ": " + std::generic_category().message(errno));
 }
 
 std::string ToText(WallTime time) {  // RFC 3339, UTC, whole seconds
@@ -74,25 +74,26 @@ bool IsAlias(std::string_view text) {
 }
 
 Status ReadOwnFile(const std::string& path, std::string& text) {
-  // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+  // O_NONBLOCK: without it, opening a FIFO that has no writer blocks.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.number() < 0) {
-    if (errno == ENOENT) return Fault(path, "there is none; make one with `tocsin keyring init`");
-    return SystemFault(path, "cannot be read");
+    if (errno == ENOENT)
+      return InvalidKeyring(path, "not found; create one with `tocsin keyring init`");
+    return SystemError(path, "cannot be read");
   }
   struct stat status {};
-  if (::fstat(file.number(), &status) != 0) return SystemFault(path, "cannot be read");
-  if (!S_ISREG(status.st_mode)) return Fault(path, "is no plain file");
+  if (::fstat(file.number(), &status) != 0) return SystemError(path, "cannot be read");
+  if (!S_ISREG(status.st_mode)) return InvalidKeyring(path, "is not a regular file");
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    return Fault(path, "is open to group or others; close it with `chmod 600 " + path + "`");
+    return InvalidKeyring(path, "is accessible to group or others; fix: `chmod 600 " + path + "`");
   if (status.st_size > static_cast<off_t>(kMaxKeyringFile))
-    return Fault(path, "is larger than " + std::to_string(kMaxKeyringFile) + " bytes");
+    return InvalidKeyring(path, "is larger than " + std::to_string(kMaxKeyringFile) + " bytes");
   text.resize(static_cast<size_t>(status.st_size));
   size_t done = 0;
   while (done < text.size()) {
     const ssize_t count = ::read(file.number(), text.data() + done, text.size() - done);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemFault(path, "cannot be read");
+    if (count < 0) return SystemError(path, "cannot be read");
     if (count == 0) break;
     done += static_cast<size_t>(count);
   }
@@ -103,34 +104,34 @@ Status ReadOwnFile(const std::string& path, std::string& text) {
 Status WriteAndSync(const std::string& path, std::string_view text) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.number() < 0) {
-    if (errno == EEXIST) return Fault(path, "exists already and is never overwritten");
-    return SystemFault(path, "cannot be made");
+    if (errno == EEXIST) return InvalidKeyring(path, "already exists and is never overwritten");
+    return SystemError(path, "cannot be created");
   }
   while (!text.empty()) {
     const ssize_t count = ::write(file.number(), text.data(), text.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
-      const auto fault = SystemFault(path, "cannot be written");
+      const auto error = SystemError(path, "cannot be written");
       ::unlink(path.c_str());
-      return fault;
+      return error;
     }
     text.remove_prefix(static_cast<size_t>(count));
   }
   if (::fsync(file.number()) != 0) {
-    const auto fault = SystemFault(path, "cannot be synced to disk");
+    const auto error = SystemError(path, "cannot be synced to disk");
     ::unlink(path.c_str());
-    return fault;
+    return error;
   }
   return {};
 }
 
-// The name of a new file is on disk only once its directory is.
+// The name of a new file is on disk only after its directory was synced.
 Status SyncDirectoryOf(const std::string& path) {
   const size_t slash = path.find_last_of('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const Descriptor folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.number() < 0 || ::fsync(folder.number()) != 0)
-    return SystemFault(path, "its folder cannot be synced to disk");
+  const Descriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent.number() < 0 || ::fsync(parent.number()) != 0)
+    return SystemError(path, "its directory cannot be synced to disk");
   return {};
 }
 
@@ -165,7 +166,7 @@ struct Keyring::Codec {
   static Result<Keyring> Read(const std::string& path, const std::string& text) {
     json file = json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!file.is_object() || !file.contains("keys") || !file["keys"].is_object())
-      return Fault(path, "is not a keyring (JSON with `format`, `kek_alias`, `keys`)");
+      return InvalidKeyring(path, "is not a keyring (JSON with `format`, `kek_alias`, `keys`)");
     auto keyring = ReadParts(path, file);
     CleanseKeys(file["keys"]);
     return keyring;
@@ -174,24 +175,24 @@ struct Keyring::Codec {
  private:
   static Result<Keyring> ReadParts(const std::string& path, const json& file) {
     if (file.value("format", json()) != json(kFormat))
-      return Fault(path, "has another `format` than 1, which this program knows");
+      return InvalidKeyring(path, "unsupported `format`; expected 1");
     const json alias = file.value("kek_alias", json());
     if (!alias.is_string() || !IsAlias(alias.get_ref<const std::string&>()))
-      return Fault(path, "`kek_alias` must be 1 to 64 of a-z, 0-9, `-`, `_`, `/`");
+      return InvalidKeyring(path, "`kek_alias` must be 1 to 64 of a-z, 0-9, `-`, `_`, `/`");
     Keyring keyring;
     keyring.alias_ = alias.get<std::string>();
     for (const KeyPurpose purpose : kKeyPurposes) {
       const std::string name(NameOf(purpose));
       const auto versions = file["keys"].find(name);
       if (versions == file["keys"].end() || !versions->is_array() || versions->empty())
-        return Fault(path, "has no key for `" + name + "`");
+        return InvalidKeyring(path, "has no key for `" + name + "`");
       if (versions->size() > kMaxKeyVersions)
-        return Fault(path, "has more than 64 versions of `" + name + "`");
+        return InvalidKeyring(path, "has more than 64 versions of `" + name + "`");
       for (const json& entry : *versions) {
         TOCSIN_TRY(Version version, ReadVersion(path, name, entry));
         auto& list = keyring.keys_[static_cast<size_t>(purpose)];
         if (!list.empty() && list.back().number >= version.number)
-          return Fault(path, "the versions of `" + name + "` must rise");
+          return InvalidKeyring(path, "the versions of `" + name + "` must be in ascending order");
         list.push_back(std::move(version));
       }
     }
@@ -210,22 +211,23 @@ struct Keyring::Codec {
     const json number = entry.is_object() ? entry.value("version", json()) : json();
     if (!number.is_number_unsigned() || number.get<std::uint64_t>() == 0 ||
         number.get<std::uint64_t>() > UINT32_MAX)
-      return Fault(path, "a key of `" + name + "` has no `version` of 1 or more");
+      return InvalidKeyring(path, "a key of `" + name + "` has no `version` of 1 or more");
     version.number = number.get<std::uint32_t>();
     const auto created = ToTime(text("created"));
     if (!created)
-      return Fault(path, "a key of `" + name + "` has no `created` such as 2026-01-31T12:00:00Z");
+      return InvalidKeyring(
+          path, "a key of `" + name + "` has no `created` such as 2026-01-31T12:00:00Z");
     version.created = *created;
     KeyText encoded{text("key")};
     auto key = Base64Decode(encoded.text);
     if (!key || key->size() != kKeyBytes)
-      return Fault(path, "a key of `" + name + "` is not 32 bytes in base64");
+      return InvalidKeyring(path, "a key of `" + name + "` is not 32 bytes in base64");
     std::memcpy(version.key.data(), key->data(), kKeyBytes);
     Cleanse(key->data(), key->size());
     return version;
   }
 
-  // The JSON library frees its texts as they are.
+  // The JSON library does not overwrite the strings that it frees.
   static void CleanseKeys(json& keys) {
     for (json& versions : keys) {
       if (!versions.is_array()) continue;
@@ -271,20 +273,20 @@ Status Keyring::Save(const std::string& path) const {
 Status Keyring::Replace(const std::string& path) const {
   const KeyText file{Codec::Write(*this)};
   const std::string next = path + ".next";
-  ::unlink(next.c_str());  // left over from a rotation that was cut off
+  ::unlink(next.c_str());  // left over from an interrupted rotation
   TOCSIN_CHECK_OK(WriteAndSync(next, file.text));
-  if (::rename(next.c_str(), path.c_str()) != 0) return SystemFault(path, "cannot be replaced");
+  if (::rename(next.c_str(), path.c_str()) != 0) return SystemError(path, "cannot be replaced");
   return SyncDirectoryOf(path);
 }
 
 Status Keyring::Rotate(KeyPurpose purpose, WallTime now) {
   if (purpose == KeyPurpose::kToken || purpose == KeyPurpose::kDigest)
-    return Fail(ErrorCode::kNotBuilt,
+    return Fail(ErrorCode::kUnimplemented,
                 "keyring: rotating `" + std::string(NameOf(purpose)) +
-                    "` is not built: what is known under the old version would not be found",
+                    "` is not implemented: records of the old version would not be found",
                 "purpose");
   if (Of(purpose).size() >= kMaxKeyVersions)
-    return Fail(ErrorCode::kTooManyItems, "keyring: 64 versions are the most", "purpose");
+    return Fail(ErrorCode::kTooManyItems, "keyring: more than 64 versions", "purpose");
   Add(purpose, NewestVersion(purpose) + 1, now);
   return {};
 }

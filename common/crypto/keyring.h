@@ -1,4 +1,4 @@
-// The keys of an installation, in one file: JSON, read and written by its owner alone.
+// The keys of an installation, in a JSON file that only its owner may read and write.
 #pragma once
 
 #include <array>
@@ -15,56 +15,59 @@ namespace tocsin::crypto {
 
 // What a key is for. No key serves two purposes.
 enum class KeyPurpose {
-  kKek,       // wraps data keys
-  kToken,     // turns numbers and bodies into tokens
+  kKek,       // key-encryption key: wraps data keys
+  kToken,     // recipient tokens and digests of message bodies
   kDigest,    // digests of requests (idempotency)
-  kCallback,  // signs the token in callback URLs
+  kCallback,  // signs the attempt token in callback URLs
 };
 constexpr std::array kKeyPurposes = {KeyPurpose::kKek, KeyPurpose::kToken, KeyPurpose::kDigest,
                                      KeyPurpose::kCallback};
-std::string_view NameOf(
-    KeyPurpose purpose);  // "kek", "token", "digest", "callback": as in the file
+// The purpose as it is written in the file: "kek", "token", "digest", "callback".
+std::string_view NameOf(KeyPurpose purpose);
 
-// A key as people may see it.
+// A key without its bytes.
 struct KeyListing {
   KeyPurpose purpose;
   std::uint32_t version;
   WallTime created;  // whole seconds
-  bool active;       // the newest of its purpose: new work uses it
+  bool active;       // the newest of its purpose; older versions only decrypt and verify
 };
 
 constexpr size_t kMaxKeyringFile = 64 * 1024;  // bytes
 constexpr size_t kMaxKeyVersions = 64;         // of one purpose
 
-// Versioned keys by purpose; the newest version is active, older ones only open what they closed.
-// Value, safe to share between threads while unchanged. Keys are overwritten when it is destroyed.
+// Versioned keys by purpose. The newest version of a purpose is active; older versions only decrypt
+// and verify. Value; const member functions may run on several threads at once. The keys are
+// overwritten when it is destroyed.
 class Keyring {
  public:
-  // Reads the file, at once. kInvalidConfig with the fault and how to mend it: missing, larger than
-  // kMaxKeyringFile, open to group or others (`chmod 600`), malformed. The message shows no key.
+  // Reads the file. Fails with kInvalidConfig if it is missing, larger than kMaxKeyringFile,
+  // accessible to group or others, or malformed. The message names the error and the fix, and never
+  // contains a key.
   static Result<Keyring> Load(const std::string& path);
 
-  // New random keys, version 1 of each purpose. The alias gets a random end, so that a value sealed
-  // under another keyring is not found rather than corrupt.
+  // New random keys, version 1 of each purpose. The alias has a random suffix, so that a value that
+  // was sealed under another keyring is reported as kNotFound and not as kDataCorrupted.
   static Keyring Generate(WallTime now);
 
-  // Writes a new file, mode 0600, synced to disk. kInvalidConfig when there is one already or it
-  // cannot be written: a keyring is never overwritten, for what it sealed would be lost.
+  // Writes a new file with mode 0600 and syncs it to disk. Fails with kInvalidConfig if the file
+  // exists or cannot be written. A keyring is never overwritten: what it sealed would be lost.
   Status Save(const std::string& path) const;
 
-  // Writes the file anew in place of the one there, atomically.
+  // Replaces the file atomically and syncs it to disk. Fails with kInvalidConfig.
   Status Replace(const std::string& path) const;
 
-  // Adds a version and makes it active. kNotBuilt for kToken and kDigest: opt-outs and idempotency
-  // keys are looked up under the newest version only, so a new one would lose them.
+  // Adds a version and makes it active. Fails with kUnimplemented for kToken and kDigest (opt-outs
+  // and idempotency keys are looked up under the newest version only, so they would be lost), and
+  // with kTooManyItems beyond kMaxKeyVersions.
   Status Rotate(KeyPurpose purpose, WallTime now);
 
-  std::vector<KeyListing> List() const;  // by purpose, rising version
+  std::vector<KeyListing> List() const;  // by purpose, then by ascending version
 
   const std::string& Alias() const { return alias_; }  // of the key-encryption key
   std::uint32_t NewestVersion(KeyPurpose purpose) const;
   const KeyBytes& Newest(KeyPurpose purpose) const;
-  const KeyBytes* Find(KeyPurpose purpose, std::uint32_t version) const;  // null when unknown
+  const KeyBytes* Find(KeyPurpose purpose, std::uint32_t version) const;  // null if unknown
 
  private:
   struct Version {
@@ -72,7 +75,7 @@ class Keyring {
     WallTime created;
     KeyBytes key;
   };
-  struct Codec;  // the file's form
+  struct Codec;  // the file format
 
   Keyring() = default;
   const std::vector<Version>& Of(KeyPurpose purpose) const {
@@ -81,7 +84,7 @@ class Keyring {
   void Add(KeyPurpose purpose, std::uint32_t number, WallTime now);
 
   std::string alias_;
-  std::array<std::vector<Version>, kKeyPurposes.size()> keys_;  // each rising, never empty
+  std::array<std::vector<Version>, kKeyPurposes.size()> keys_;  // ascending, never empty
 };
 
 }  // namespace tocsin::crypto

@@ -19,9 +19,10 @@ constexpr size_t kNonceBytes = 12;
 constexpr size_t kTagBytes = 16;
 constexpr size_t kWrappedBytes = kNonceBytes + kKeyBytes + kTagBytes;
 constexpr size_t kCallbackMacBytes = 16;
-constexpr std::string_view kBodyLabel = "body\n";  // a body can never give the token of a number
+constexpr std::string_view kBodyLabel =
+    "body\n";  // domain separation: a body never has the token of a number
 
-[[noreturn]] void AbortWithoutCipher() {
+[[noreturn]] void AbortOnCipherError() {
   std::fputs("tocsin: OpenSSL cannot compute AES-256-GCM\n", stderr);
   std::abort();
 }
@@ -36,12 +37,12 @@ OwnedContext MakeContext() {
   OwnedContext context(EVP_CIPHER_CTX_new());
   if (cipher == nullptr || context == nullptr ||
       EVP_EncryptInit_ex2(context.get(), cipher, nullptr, nullptr, nullptr) != 1)
-    AbortWithoutCipher();
+    AbortOnCipherError();
   return context;
 }
 
-// One per thread, with its cipher set once: to name the cipher again would rebuild the context,
-// which costs more than sealing a text message.
+// One per thread. The cipher is set once: setting it again rebuilds the context, which costs more
+// than sealing a text message.
 EVP_CIPHER_CTX* Context() {
   thread_local const OwnedContext context = MakeContext();
   return context.get();
@@ -52,16 +53,16 @@ const unsigned char* Bytes(std::string_view text) {
 }
 unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
-// Parts with their lengths before them: two lists of parts never give the same bytes.
-class Parts {
+// Concatenates length-prefixed fields: different lists of fields never have the same encoding.
+class AadBuilder {
  public:
-  Parts() { bytes_.reserve(kUsualBytes); }
-  Parts& Add(std::string_view part) {
-    AddNumber(static_cast<std::uint32_t>(part.size()));
-    bytes_.append(part);
+  AadBuilder() { bytes_.reserve(kTypicalBytes); }
+  AadBuilder& Add(std::string_view field) {
+    AddNumber(static_cast<std::uint32_t>(field.size()));
+    bytes_.append(field);
     return *this;
   }
-  Parts& Add(std::uint32_t number) {
+  AadBuilder& Add(std::uint32_t number) {
     AddNumber(sizeof number);
     AddNumber(number);
     return *this;
@@ -73,50 +74,49 @@ class Parts {
     for (int shift = 24; shift >= 0; shift -= 8) bytes_ += static_cast<char>(number >> shift);
   }
 
-  static constexpr size_t kUsualBytes = 160;
+  static constexpr size_t kTypicalBytes = 160;
 
   std::string bytes_;
 };
 
-// Appends ciphertext and tag of `plain` to `out`.
-void Encrypt(const KeyBytes& key, std::string_view nonce, std::string_view bound,
-             std::string_view plain, std::string& out) {
+// Appends the ciphertext of `plaintext` and the authentication tag to `out`.
+void Encrypt(const KeyBytes& key, std::string_view nonce, std::string_view aad,
+             std::string_view plaintext, std::string& out) {
   EVP_CIPHER_CTX* const context = Context();
   const size_t begin = out.size();
-  out.resize(begin + plain.size() + kTagBytes);
+  out.resize(begin + plaintext.size() + kTagBytes);
   unsigned char* const to = Bytes(out) + begin;
   int size = 0;
   if (EVP_EncryptInit_ex2(context, nullptr, key.data(), Bytes(nonce), nullptr) != 1 ||
-      EVP_EncryptUpdate(context, nullptr, &size, Bytes(bound), static_cast<int>(bound.size())) !=
+      EVP_EncryptUpdate(context, nullptr, &size, Bytes(aad), static_cast<int>(aad.size())) != 1 ||
+      EVP_EncryptUpdate(context, to, &size, Bytes(plaintext), static_cast<int>(plaintext.size())) !=
           1 ||
-      EVP_EncryptUpdate(context, to, &size, Bytes(plain), static_cast<int>(plain.size())) != 1 ||
-      EVP_EncryptFinal_ex(context, to + plain.size(), &size) != 1 ||
-      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagBytes, to + plain.size()) != 1)
-    AbortWithoutCipher();
+      EVP_EncryptFinal_ex(context, to + plaintext.size(), &size) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagBytes, to + plaintext.size()) != 1)
+    AbortOnCipherError();
 }
 
-// Writes the plain form of `sealed` (ciphertext and tag) to `out`, which has room for it. False,
-// and nothing in `out`, when it is not what was sealed.
-bool Decrypt(const KeyBytes& key, std::string_view nonce, std::string_view bound,
+// Decrypts `sealed` (ciphertext and tag) to `out`, which has room for the plaintext. False, and
+// `out` is overwritten with zeroes, if authentication fails.
+bool Decrypt(const KeyBytes& key, std::string_view nonce, std::string_view aad,
              std::string_view sealed, unsigned char* out) {
   EVP_CIPHER_CTX* const context = Context();
-  const size_t plain_size = sealed.size() - kTagBytes;
+  const size_t plaintext_size = sealed.size() - kTagBytes;
   std::array<char, kTagBytes> tag{};
-  sealed.copy(tag.data(), kTagBytes, plain_size);
+  sealed.copy(tag.data(), kTagBytes, plaintext_size);
   int size = 0;
   if (EVP_DecryptInit_ex2(context, nullptr, key.data(), Bytes(nonce), nullptr) != 1 ||
       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagBytes, tag.data()) != 1 ||
-      EVP_DecryptUpdate(context, nullptr, &size, Bytes(bound), static_cast<int>(bound.size())) !=
-          1 ||
-      EVP_DecryptUpdate(context, out, &size, Bytes(sealed), static_cast<int>(plain_size)) != 1)
-    AbortWithoutCipher();
-  if (EVP_DecryptFinal_ex(context, out + plain_size, &size) == 1) return true;
-  Cleanse(out, plain_size);
+      EVP_DecryptUpdate(context, nullptr, &size, Bytes(aad), static_cast<int>(aad.size())) != 1 ||
+      EVP_DecryptUpdate(context, out, &size, Bytes(sealed), static_cast<int>(plaintext_size)) != 1)
+    AbortOnCipherError();
+  if (EVP_DecryptFinal_ex(context, out + plaintext_size, &size) == 1) return true;
+  Cleanse(out, plaintext_size);
   return false;
 }
 
-std::string BoundTo(const SealContext& context, std::uint32_t schema, std::string_view dek_id) {
-  return Parts()
+std::string AadOf(const SealContext& context, std::uint32_t schema, std::string_view dek_id) {
+  return AadBuilder()
       .Add(context.client_id)
       .Add(context.record_id)
       .Add(context.field)
@@ -125,20 +125,20 @@ std::string BoundTo(const SealContext& context, std::uint32_t schema, std::strin
       .bytes();
 }
 
-std::string BoundTo(std::string_view alias, std::uint32_t version, std::string_view dek_id) {
-  return Parts().Add(alias).Add(version).Add(dek_id).bytes();
+std::string AadOf(std::string_view alias, std::uint32_t version, std::string_view dek_id) {
+  return AadBuilder().Add(alias).Add(version).Add(dek_id).bytes();
 }
 
-tl::unexpected<Error> Corrupt(const char* what) {
-  return Fail(ErrorCode::kCorrupt, std::string("vault: ") + what);
+tl::unexpected<Error> Corrupted(const char* problem) {
+  return Fail(ErrorCode::kDataCorrupted, std::string("vault: ") + problem);
 }
 
 }  // namespace
 
-Result<SealedValue> KeyringVault::Seal(const SealContext& context, std::string_view plain) {
-  if (plain.size() > kMaxPlain)
+Result<SealedValue> KeyringVault::Seal(const SealContext& context, std::string_view plaintext) {
+  if (plaintext.size() > kMaxPlaintext)
     return Fail(ErrorCode::kTextTooLong,
-                "vault: more than " + std::to_string(kMaxPlain) + " bytes");
+                "vault: more than " + std::to_string(kMaxPlaintext) + " bytes");
   KeyBytes dek;
   FillRandom(dek.data(), kKeyBytes);
   const std::string dek_id = RandomBytes(kDekIdBytes);
@@ -149,68 +149,69 @@ Result<SealedValue> KeyringVault::Seal(const SealContext& context, std::string_v
   value.sealed.set_dek_id(dek_id);
   value.sealed.set_schema(kSchema);
   value.sealed.set_nonce(nonce);
-  Encrypt(dek, nonce, BoundTo(context, kSchema, dek_id), plain, *value.sealed.mutable_ciphertext());
+  Encrypt(dek, nonce, AadOf(context, kSchema, dek_id), plaintext,
+          *value.sealed.mutable_ciphertext());
   return value;
 }
 
-Result<Pii> KeyringVault::Open(const SealContext& context, const v1::WrappedKey& key,
-                               const v1::Sealed& sealed) {
+Result<Pii> KeyringVault::Open(const SealContext& context, const records::v1::WrappedKey& key,
+                               const records::v1::SealedValue& sealed) {
   if (sealed.schema() != kSchema || sealed.dek_id().size() != kDekIdBytes ||
       sealed.nonce().size() != kNonceBytes || sealed.ciphertext().size() < kTagBytes ||
-      sealed.ciphertext().size() > kMaxPlain + kTagBytes)
-    return Corrupt("a sealed value has not the form of one");
-  if (sealed.dek_id() != key.dek_id()) return Corrupt("the data key belongs to another value");
+      sealed.ciphertext().size() > kMaxPlaintext + kTagBytes)
+    return Corrupted("malformed sealed value");
+  if (sealed.dek_id() != key.dek_id()) return Corrupted("data key of another value");
   TOCSIN_TRY(const KeyBytes dek, Unwrap(key));
-  std::string plain(sealed.ciphertext().size() - kTagBytes, '\0');
-  if (!Decrypt(dek, sealed.nonce(), BoundTo(context, sealed.schema(), sealed.dek_id()),
-               sealed.ciphertext(), Bytes(plain)))
-    return Corrupt("a sealed value was changed or moved");
-  return Pii(std::move(plain));
+  std::string plaintext(sealed.ciphertext().size() - kTagBytes, '\0');
+  if (!Decrypt(dek, sealed.nonce(), AadOf(context, sealed.schema(), sealed.dek_id()),
+               sealed.ciphertext(), Bytes(plaintext)))
+    return Corrupted("authentication of a sealed value failed");
+  return Pii(std::move(plaintext));
 }
 
-v1::WrappedKey KeyringVault::Wrap(std::string_view dek_id, const KeyBytes& dek) const {
+records::v1::WrappedKey KeyringVault::Wrap(std::string_view dek_id, const KeyBytes& dek) const {
   const std::string nonce = RandomBytes(kNonceBytes);
   const std::uint32_t version = keyring_.NewestVersion(KeyPurpose::kKek);
-  v1::WrappedKey key;
+  records::v1::WrappedKey key;
   key.set_dek_id(dek_id.data(), dek_id.size());
   key.set_kek_alias(keyring_.Alias());
   key.set_kek_version(version);
   std::string& wrapped = *key.mutable_wrapped();
   wrapped.reserve(kWrappedBytes);
   wrapped.append(nonce);
-  Encrypt(keyring_.Newest(KeyPurpose::kKek), nonce, BoundTo(keyring_.Alias(), version, dek_id),
+  Encrypt(keyring_.Newest(KeyPurpose::kKek), nonce, AadOf(keyring_.Alias(), version, dek_id),
           dek.View(), wrapped);
   return key;
 }
 
-Result<KeyBytes> KeyringVault::Unwrap(const v1::WrappedKey& key) const {
+Result<KeyBytes> KeyringVault::Unwrap(const records::v1::WrappedKey& key) const {
   if (key.dek_id().size() != kDekIdBytes || key.wrapped().size() != kWrappedBytes)
-    return Corrupt("a wrapped key has not the form of one");
+    return Corrupted("malformed wrapped key");
   const KeyBytes* kek = key.kek_alias() == keyring_.Alias()
                             ? keyring_.Find(KeyPurpose::kKek, key.kek_version())
                             : nullptr;
   if (kek == nullptr)
-    return Fail(ErrorCode::kNotFound, "vault: the keyring has no such key-encryption key");
+    return Fail(ErrorCode::kNotFound, "vault: key-encryption key not in the keyring");
   const std::string_view wrapped = key.wrapped();
   KeyBytes dek;
   if (!Decrypt(*kek, wrapped.substr(0, kNonceBytes),
-               BoundTo(key.kek_alias(), key.kek_version(), key.dek_id()),
-               wrapped.substr(kNonceBytes), dek.data()))
-    return Corrupt("a wrapped key was changed or moved");
+               AadOf(key.kek_alias(), key.kek_version(), key.dek_id()), wrapped.substr(kNonceBytes),
+               dek.data()))
+    return Corrupted("authentication of a wrapped key failed");
   return dek;
 }
 
-Result<v1::WrappedKey> KeyringVault::Rewrap(const v1::WrappedKey& key) const {
+Result<records::v1::WrappedKey> KeyringVault::Rewrap(const records::v1::WrappedKey& key) const {
   TOCSIN_TRY(const KeyBytes dek, Unwrap(key));
   return Wrap(key.dek_id(), dek);
 }
 
-v1::RecipientRef KeyringVault::Refer(const Phone& phone) {
-  v1::RecipientRef recipient;
+records::v1::RecipientRef KeyringVault::MakeRecipientRef(const Phone& phone) {
+  records::v1::RecipientRef recipient;
   recipient.set_token(HmacSha256(keyring_.Newest(KeyPurpose::kToken).View(), phone.E164()));
   recipient.set_token_version(keyring_.NewestVersion(KeyPurpose::kToken));
   recipient.set_last_four(phone.LastFour());
-  recipient.set_country(phone.Country());
+  recipient.set_region_code(phone.RegionCode());
   return recipient;
 }
 

@@ -1,347 +1,360 @@
 #include "common/delivery/pipeline.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/failpoint.h"
-#include "common/delivery/outgoing.h"
-#include "common/domain/ids.h"
+#include "common/delivery/follow_up_records.h"
+#include "common/domain/alert/ids.h"
+#include "common/ports/sealed_content.h"
 
 namespace tocsin {
 namespace {
 
-// What a dead letter keeps of a record it cannot read; with it, it still fits into a message.
+// Bytes of an unparsable record that its dead letter keeps, so that it fits into a message.
 constexpr size_t kMaxUnparsed = 900'000;
 
-// How long work waits whose claims are still being restored, before it asks again.
-constexpr Micros kUntilKnown = std::chrono::seconds(2);
+// Delay of work that waits for the claim store: down, or being restored.
+constexpr Micros kStoreRetryDelay = std::chrono::seconds(2);
 
-// Of the time before a POST must begin, what is left when the log was asked.
-constexpr Micros kAfterLog = std::chrono::milliseconds(500);
+// The part of the time before the POST that is left after reading the log.
+constexpr Micros kAfterReadingLog = std::chrono::milliseconds(500);
 
-// How long a lapsed claim waits while others are looked up.
-constexpr Micros kUntilLookedUp = std::chrono::seconds(1);
+// Delay of a lapsed claim while others are looked up.
+constexpr Micros kLapsedRetryDelay = std::chrono::seconds(1);
 
-// A turn this near is taken at once: a trip through the relay costs more.
-constexpr Micros kAtOnce = std::chrono::milliseconds(20);
+// A reserved time this near counts as now: rescheduling takes longer.
+constexpr Micros kCountsAsNow = std::chrono::milliseconds(20);
 
-bool IsEmergency(const v1::WorkRecord& work) { return work.class_() == v1::ALERT_CLASS_EMERGENCY; }
-
-// What a failpoint makes of a publish.
-Result<std::vector<v1::Position>> NotPublished() {
-  return Fail(ErrorCode::kOutcomeUnknown, "a failpoint");
+bool IsEmergency(const records::v1::WorkRecord& work) {
+  return work.priority() == v1::PRIORITY_EMERGENCY;
 }
 
-Passage PassageOf(const v1::Receipt& receipt) {
-  if (receipt.settled_by() == kByCallback) return Passage::kSettledByCallback;
-  if (receipt.settled_by() == kByList) return Passage::kSettledByList;
-  if (receipt.settled_by() == kByPolicy) return Passage::kSettledByPolicy;
-  switch (receipt.outcome()) {
-    case v1::RECEIPT_OUTCOME_ACCEPTED: return Passage::kSent;
-    case v1::RECEIPT_OUTCOME_IN_DOUBT: return Passage::kInDoubt;
-    case v1::RECEIPT_OUTCOME_ENDED: return Passage::kEnded;
-    default: return Passage::kFailed;
-  }
+bool ParseWork(const IncomingRecord& record, v1::Channel channel, records::v1::WorkRecord& work) {
+  return work.ParseFromString(record.value) && work.channel() == channel &&
+         (work.kind() == records::v1::WORK_KIND_ATTEMPT ||
+          work.kind() == records::v1::WORK_KIND_RESOLVE);
 }
+
+WallTime ExpireTime(const records::v1::WorkRecord& work) {
+  return FromUnixMicros(work.expire_time_us());
+}
+
+// The result of a publish at an armed failpoint.
+tl::unexpected<Error> FailpointError() { return Fail(ErrorCode::kOutcomeUnknown, "failpoint"); }
 
 }  // namespace
 
-std::string_view NameOf(Passage passage) {
-  switch (passage) {  // no default: -Wswitch asks for a missing row
-    case Passage::kSent: return "sent";
-    case Passage::kFailed: return "failed";
-    case Passage::kInDoubt: return "in_doubt";
-    case Passage::kEnded: return "ended";
-    case Passage::kWaits: return "waits";
-    case Passage::kUnreadable: return "unreadable";
-    case Passage::kLooksAgain: return "looks_again";
-    case Passage::kSettledByCallback: return "settled_by_callback";
-    case Passage::kSettledByList: return "settled_by_list";
-    case Passage::kSettledByPolicy: return "settled_by_policy";
-    case Passage::kNoted: return "noted";
-  }
-  return "unknown";
-}
-
-struct DeliveryPipeline::Try {
+struct DeliveryPipeline::Delivery {
   const IncomingRecord& record;
-  v1::WorkRecord work;
-  std::shared_ptr<const RegistrySnapshot> registry;  // one snapshot for the whole passage
+  records::v1::WorkRecord work;
+  std::shared_ptr<const RegistrySnapshot> registry;  // the same snapshot in every step
 };
 
 DeliveryPipeline::DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySettings settings)
     : channel_(channel),
       parts_(parts),
       settings_(std::move(settings)),
-      look_({parts.clock, parts.claims, parts.vault, parts.list, settings_.list_failed},
-            settings_.retry.doubt),
+      resolver_({parts.clock, parts.claims, parts.vault, parts.list, parts.probe},
+                settings_.retry.in_doubt),
       claims_({parts.clock, parts.claims, parts.log, parts.history, parts.topics}, settings_.owner,
               settings_.lease) {}
 
-Result<Passage> DeliveryPipeline::Deliver(const IncomingRecord& record) {
-  Try attempt{record, {}, parts_.registry.Now()};
-  if (!attempt.work.ParseFromString(record.value) || attempt.work.channel() != channel_)
-    return BuryUnreadable(record);
-  const bool is_try = attempt.work.kind() == v1::WORK_KIND_TRY;
-  if (const auto unkept = unkept_.Find(TryText(attempt.work.try_())); unkept && is_try)
-    return RecordUnkept(attempt, *unkept);
-  const bool may_go_by_log = is_try && IsEmergency(attempt.work);
-  if (!claims_.Knows(attempt.work) && !may_go_by_log)
-    return Wait(attempt, parts_.clock.Now() + kUntilKnown);
-  if (attempt.work.kind() == v1::WORK_KIND_SETTLE) return Look(attempt);
-  if (!is_try) return BuryUnreadable(record);
-  const Clearance clearance =
-      Clear(attempt.work, *attempt.registry, parts_.consents, parts_.clock.Now());
-  if (const auto* not_yet = std::get_if<NotYet>(&clearance)) return Wait(attempt, not_yet->due);
-  if (const auto* verdict = std::get_if<v1::Receipt>(&clearance)) return End(attempt, *verdict);
-  return Send(attempt, std::get<ClearedTry>(clearance));
+Result<DeliveryResult> DeliveryPipeline::Deliver(const IncomingRecord& record) {
+  Delivery delivery{record, {}, parts_.registry.Now()};
+  records::v1::WorkRecord& work = delivery.work;
+  if (!ParseWork(record, channel_, work)) return DeadLetterUnparsable(record);
+  if (work.kind() == records::v1::WORK_KIND_RESOLVE) return ResolveInDoubt(delivery);
+  if (const auto result = unpersisted_.Find(AttemptText(work.attempt())))
+    return RecordUnpersisted(delivery, *result);
+  if (!claims_.StoreIsComplete(work) && !IsEmergency(work))
+    return Reschedule(delivery, parts_.clock.Now() + kStoreRetryDelay);
+
+  const Clearance clearance = Clear(work, *delivery.registry, parts_.consents, parts_.clock.Now());
+  if (const auto* not_yet = std::get_if<NotYet>(&clearance))
+    return Reschedule(delivery, not_yet->due);
+  if (const auto* result = std::get_if<records::v1::AttemptResult>(&clearance))
+    return EndWithoutPost(delivery, *result);
+  const auto& cleared = std::get<ClearedAttempt>(clearance);
+
+  TOCSIN_TRY(const std::optional<WallTime> reserved, ReserveRate(delivery, cleared));
+  if (reserved && *reserved >= ExpireTime(work))
+    return EndWithoutPost(delivery, NotAttempted(v1::ATTEMPT_STATUS_EXPIRED, ErrorCode::kExpired,
+                                                 parts_.clock.Now()));
+  if (reserved) return Reschedule(delivery, *reserved);
+
+  Result<records::v1::Content> content = OpenContent(parts_.vault, work);
+  if (!content && content.error().code == ErrorCode::kKmsUnavailable) return Fail(content.error());
+  if (!content)
+    return EndWithoutPost(delivery, NotAttempted(v1::ATTEMPT_STATUS_REJECTED,
+                                                 ErrorCode::kDataCorrupted, parts_.clock.Now()));
+
+  const SteadyTime post_by = parts_.clock.SteadyNow() + settings_.lease - settings_.post_timeout;
+  TOCSIN_TRY(const ClaimReply claim, claims_.ClaimToSend(record, work));
+  if (claim.state != ClaimReply::State::kGranted) return HandleClaimReply(delivery, claim);
+  if (TOCSIN_FAILS_AT("claim")) return Fail(ErrorCode::kRedisUnavailable, "failpoint");
+
+  const Result<records::v1::Position> started =
+      claims_.PublishStarted(record, work, cleared.sender(), claim);  // on disk before the POST
+  if (!started) return Release(delivery, claim, started.error());
+  const auto earlier = FindEarlierStart(delivery, claim, *started, post_by);
+  if (!earlier) return Release(delivery, claim, earlier.error());
+  if (*earlier) return HandleEarlierStart(delivery, claim, **earlier);
+  // The store and the log may have blocked for long.
+  if (parts_.clock.SteadyNow() > post_by || parts_.clock.Now() >= ExpireTime(work))
+    return Release(delivery, claim,
+                   {ErrorCode::kOverloaded, "the lease or the alert expired before the POST"});
+
+  const records::v1::AttemptResult result = Post(delivery, cleared, *std::move(content));
+  ReportSubmitted(work, result);
+  const auto stored = claims_.SaveResult(work, claim, result);
+  if (!stored) return RecordUnpersisted(delivery, result);
+  return RecordResult(delivery, stored->value_or(result));  // also if the claim was lost
 }
 
-Result<Passage> DeliveryPipeline::BuryUnreadable(const IncomingRecord& record) {
-  v1::DeadRecord dead;
-  dead.set_reason(std::string(TraitsOf(ErrorCode::kCorrupt).name));
+Result<DeliveryResult> DeliveryPipeline::DeadLetterUnparsable(const IncomingRecord& record) {
+  records::v1::DeadLetterRecord dead;
+  dead.set_reason(std::string(TraitsOf(ErrorCode::kDataCorrupted).name));
   dead.set_explanation("not a work record of this channel");
   *dead.mutable_position() = record.position;
   dead.set_time_us(ToUnixMicros(record.append_time));
   dead.set_unparsed(record.value.substr(0, kMaxUnparsed));
   std::vector<OutgoingRecord> records;
-  records.push_back(RecordMaker(parts_.topics, record).Of(parts_.topics.Dead(channel_), dead));
+  records.push_back(MakeRecord(parts_.topics.Dead(channel_), dead, OriginOf(record)));
   TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
-  return Passage::kUnreadable;
+  return DeliveryResult::kUnparsable;
 }
 
-Result<Passage> DeliveryPipeline::Wait(Try& attempt, WallTime due) {
-  attempt.work.set_due_time_us(ToUnixMicros(due));
-  attempt.work.clear_acceptance();  // audit folds it from the lane, once
-  TOCSIN_CHECK_OK(PassOn(attempt, attempt.work));
-  return Passage::kWaits;
+// Clocks differ between workers: a lookup before its due time is made all the same.
+Result<DeliveryResult> DeliveryPipeline::ResolveInDoubt(Delivery& delivery) {
+  if (!claims_.StoreIsComplete(delivery.work))
+    return Reschedule(delivery, parts_.clock.Now() + kStoreRetryDelay);
+  const Result<std::optional<records::v1::AttemptResult>> resolved =
+      resolver_.Resolve(delivery.work, *delivery.registry);
+  if (!resolved) return HandleStoreError(delivery, resolved.error());
+  if (*resolved) return RecordResult(delivery, **resolved);
+  TOCSIN_CHECK_OK(PublishWork(delivery, NextLookup(delivery.work, settings_.retry.in_doubt)));
+  return DeliveryResult::kLookupPending;
 }
 
-Status DeliveryPipeline::PassOn(const Try& attempt, const v1::WorkRecord& next) {
-  std::vector<OutgoingRecord> records;
-  records.push_back(RecordMaker(parts_.topics, attempt.record).Of(next, parts_.clock.Now()));
-  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
-  return {};
-}
-
-// A look that comes before its time, for the clocks of two workers differ, just looks early.
-Result<Passage> DeliveryPipeline::Look(Try& attempt) {
-  const Result<std::optional<v1::Receipt>> settled = look_.Look(attempt.work, *attempt.registry);
-  if (!settled) return WaitForStore(attempt, settled.error());
-  if (*settled) return Record(attempt, **settled);
-  TOCSIN_CHECK_OK(PassOn(attempt, NextLook(attempt.work, settings_.retry.doubt)));
-  return Passage::kLooksAgain;
-}
-
-// The verdict goes through the claim: an end takes effect only if the try was never begun.
-Result<Passage> DeliveryPipeline::End(Try& attempt, const v1::Receipt& verdict) {
-  if (!claims_.Knows(attempt.work)) return Wait(attempt, parts_.clock.Now() + kUntilKnown);
-  const Result<Claim> claim = claims_.Take(attempt.work, attempt.record.value, verdict);
-  if (!claim) return WaitForStore(attempt, claim.error());
-  return FollowClaim(attempt, *claim);
-}
-
-// What cannot go without the store must not keep a sender from an emergency that can.
-Result<Passage> DeliveryPipeline::WaitForStore(Try& attempt, const Error& error) {
-  if (!claims_.IsAway(error) || !IsEmergency(attempt.work)) return Fail(error);
-  return Wait(attempt, parts_.clock.Now() + kUntilKnown);
-}
-
-Result<Passage> DeliveryPipeline::Send(Try& attempt, const ClearedTry& cleared) {
-  v1::WorkRecord& work = attempt.work;
+// Returns the reserved time, nothing if the attempt may be sent now. A reservation before the
+// alert's expire time is stored in the work record.
+Result<std::optional<WallTime>> DeliveryPipeline::ReserveRate(Delivery& delivery,
+                                                              const ClearedAttempt& cleared) {
+  records::v1::WorkRecord& work = delivery.work;
   const Sender& sender = cleared.sender();
-  const bool paced = IsEmergency(work) || work.slot().sender() == sender.id;
-  if (!paced) {
-    // Twilio counts segments of a sender, but calls of a whole account.
-    const bool call = channel_ == v1::CHANNEL_VOICE;
-    TOCSIN_TRY(const WallTime turn,
-               parts_.pacer.TakeTurn(
-                   call ? sender.account_sid : sender.id,
-                   (call ? sender.calls_per_second : sender.segments_per_second) * settings_.pace,
-                   call ? 1 : work.segments(), FromUnixMicros(work.not_after_us())));
-    const WallTime now = parts_.clock.Now();
-    if (turn >= FromUnixMicros(work.not_after_us()))
-      return End(attempt, EndedBeforePost(v1::TRY_STATUS_EXPIRED, ErrorCode::kExpired, now));
-    if (turn > now + kAtOnce) {
-      work.mutable_slot()->set_sender(sender.id);
-      work.mutable_slot()->set_account_sid(sender.account_sid);
-      work.mutable_slot()->set_time_us(ToUnixMicros(turn));
-      return Wait(attempt, turn);
-    }
-  }
-  const SealContext context{work.client_id(), work.try_().alert_id(), kContentField};
-  const Result<Pii> opened = parts_.vault.Open(context, work.key(), work.content());
-  v1::Content content;
-  if (!opened && opened.error().code == ErrorCode::kKmsUnavailable) return Fail(opened.error());
-  if (!opened || !content.ParseFromString(opened->Reveal()))
-    return End(attempt,
-               EndedBeforePost(v1::TRY_STATUS_REJECTED, ErrorCode::kCorrupt, parts_.clock.Now()));
-  return Begin(attempt, cleared, std::move(content));
+  if (IsEmergency(work) || work.rate_reservation().sender_id() == sender.id)
+    return std::optional<WallTime>();
+  // Twilio limits segments by sender, but calls by account.
+  const bool call = channel_ == v1::CHANNEL_VOICE;
+  const double rate = call ? sender.calls_per_second : sender.segments_per_second;
+  TOCSIN_TRY(
+      const WallTime time,
+      parts_.pacer.Reserve(call ? sender.account_sid : sender.id, rate * settings_.rate_factor,
+                           call ? 1 : work.segment_count(), ExpireTime(work)));
+  if (time >= ExpireTime(work)) return std::optional(time);
+  if (time <= parts_.clock.Now() + kCountsAsNow) return std::optional<WallTime>();
+  work.mutable_rate_reservation()->set_sender_id(sender.id);
+  work.mutable_rate_reservation()->set_account_sid(sender.account_sid);
+  work.mutable_rate_reservation()->set_time_us(ToUnixMicros(time));
+  return std::optional(time);
 }
 
-Result<Passage> DeliveryPipeline::Begin(Try& attempt, const ClearedTry& cleared,
-                                        v1::Content content) {
-  const SteadyTime post_by = parts_.clock.SteadyNow() + settings_.lease - settings_.post_limit;
-  TOCSIN_TRY(const Claim claim, claims_.TakeToSend(attempt.work, attempt.record.value));
-  if (claim.state != Claim::State::kGranted) return FollowClaim(attempt, claim);
-  if (TOCSIN_FAILS_AT("claim")) return Fail(ErrorCode::kRedisUnavailable, "failpoint");
-  const Result<v1::Position> begun =
-      claims_.TellBegin(attempt.record, attempt.work, cleared.sender(), claim);
-  if (!begun) return GiveBack(attempt, claim, begun.error());
-  if (claims_.LogMayKnowMore(attempt.record, attempt.work, claim)) {
-    const Result<LogClaim> told = claims_.AskLog(attempt.work, claim, *begun, post_by - kAfterLog);
-    if (!told && !claims_.StoreSuffices(claim)) return GiveBack(attempt, claim, told.error());
-    if (told && told->verdict() != LogClaim::Verdict::kOurs)
-      return FollowLog(attempt, claim, *told);
-  }
-  // The store and the log may have kept this thread waiting for long.
-  if (parts_.clock.SteadyNow() > post_by ||
-      parts_.clock.Now() >= FromUnixMicros(attempt.work.not_after_us()))
-    return GiveBack(attempt, claim,
-                    {ErrorCode::kOverloaded,
-                     "the lease or the horizon was nearly over before the POST could begin"});
-  return Post(attempt, cleared, claim, std::move(content));
+// Another process's start of the same attempt that the log contains before ours. Fails if the log
+// cannot be read and the store does not suffice.
+Result<std::optional<LogClaim>> DeliveryPipeline::FindEarlierStart(
+    const Delivery& delivery, const ClaimReply& claim, const records::v1::Position& started,
+    SteadyTime post_by) {
+  if (!claims_.MustReadLog(delivery.record, delivery.work, claim)) return std::optional<LogClaim>();
+  const Result<LogClaim> log_claim =
+      claims_.ReadLog(delivery.work, claim, started, post_by - kAfterReadingLog);
+  if (!log_claim && !claims_.StoreSuffices(claim)) return Fail(log_claim.error());
+  if (!log_claim || log_claim->verdict() == LogClaim::Verdict::kOurs)
+    return std::optional<LogClaim>();
+  return std::optional(*log_claim);
 }
 
-Result<Passage> DeliveryPipeline::GiveBack(const Try& attempt, const Claim& claim, Error why) {
-  TOCSIN_CHECK_OK(claims_.GiveBack(attempt.work, claim));
-  return Fail(std::move(why));
-}
-
-// A claim of ours stays meanwhile, so that the store grants the try to nobody else; but when the
-// other began, it is to know.
-Result<Passage> DeliveryPipeline::FollowLog(Try& attempt, const Claim& claim,
-                                            const LogClaim& told) {
-  v1::Receipt receipt = told.receipt();
-  if (told.verdict() == LogClaim::Verdict::kBegun) {
-    if (!IsByLog(claim)) TOCSIN_CHECK_OK(claims_.TellStore(attempt.work, told));
-    if (told.lease_until() > parts_.clock.Now()) return Wait(attempt, told.lease_until());
-    receipt = DoubtOf(attempt, told.began());
-  }
-  if (!IsByLog(claim)) {
-    TOCSIN_TRY(const v1::Receipt stands,
-               parts_.claims.Keep(attempt.work.try_(), claim.fence, receipt));
-    if (stands.outcome() != v1::RECEIPT_OUTCOME_UNSPECIFIED) receipt = stands;
-  }
-  return Record(attempt, receipt);
-}
-
-// What is known of the try already decides.
-Result<Passage> DeliveryPipeline::FollowClaim(Try& attempt, const Claim& claim) {
-  switch (claim.state) {
-    case Claim::State::kGranted: break;  // cannot be: only a wish to send is granted
-    case Claim::State::kDone:
-    case Claim::State::kStopped: return Record(attempt, claim.receipt);
-    case Claim::State::kBusy: return Wait(attempt, parts_.clock.Now() + claim.lease_left);
-    case Claim::State::kLapsed: return FollowLapsed(attempt, claim);
-  }
-  return Fail(ErrorCode::kInternal, "a verdict was granted a POST");
-}
-
-// Its holder never said what came of it. One that died before it told of its begin made no POST.
-// After a crash many lapse at once: a few are looked up at a time, the others keep no sender.
-Result<Passage> DeliveryPipeline::FollowLapsed(Try& attempt, const Claim& claim) {
-  if (!lookups_.try_acquire()) return Wait(attempt, parts_.clock.Now() + kUntilLookedUp);
-  const Result<bool> begun = claims_.WasBegun(attempt.work, claim);
-  lookups_.release();
-  if (!begun) return Fail(begun.error());
-  if (!*begun)
-    return GiveBack(
-        attempt, claim,
-        {ErrorCode::kOverloaded, "the try was claimed and never begun; taking it anew"});
-  TOCSIN_TRY(const v1::Receipt stands,
-             parts_.claims.Keep(attempt.work.try_(), 0, DoubtOf(attempt, claim.began)));
-  if (stands.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED)  // its holder came back meanwhile
-    return Fail(ErrorCode::kOverloaded, "the try changed hands; asking again");
-  return Record(attempt, stands);
-}
-
-v1::Receipt DeliveryPipeline::DoubtOf(const Try& attempt, WallTime began) const {
-  v1::Receipt doubt;
-  doubt.set_outcome(v1::RECEIPT_OUTCOME_IN_DOUBT);
-  doubt.set_reason(std::string(TraitsOf(ErrorCode::kInDoubt).name));
-  doubt.set_began_us(ToUnixMicros(began));
-  doubt.set_ended_us(ToUnixMicros(began + settings_.lease));
-  if (const Sender* sender = attempt.registry->FindSender(attempt.work.sender())) {
-    doubt.set_sender(sender->id);
-    doubt.set_account_sid(sender->account_sid);
-  }
-  return doubt;
-}
-
-Result<Passage> DeliveryPipeline::Post(Try& attempt, const ClearedTry& cleared, const Claim& claim,
-                                       v1::Content content) {
-  const Dispatch dispatch{.name = attempt.work.try_(),
+records::v1::AttemptResult DeliveryPipeline::Post(const Delivery& delivery,
+                                                  const ClearedAttempt& cleared,
+                                                  records::v1::Content content) {
+  const Dispatch dispatch{.attempt = delivery.work.attempt(),
                           .to = Pii(std::move(*content.mutable_to())),
                           .text = Pii(std::move(*content.mutable_text())),
                           .account = cleared.account(),
                           .sender = cleared.sender(),
-                          .work = attempt.record.position,
+                          .work = delivery.record.position,
                           .validity = cleared.validity(),
-                          .traceparent = attempt.record.Header(kHeaderTraceparent).value_or(""),
-                          .spoken = attempt.work.spoken()};
-  const WallTime began = parts_.clock.Now();
-  v1::Receipt receipt =
-      parts_.carrier.Send(dispatch, parts_.clock.SteadyNow() + settings_.post_limit);
-  receipt.set_began_us(ToUnixMicros(began));
-  receipt.set_ended_us(ToUnixMicros(parts_.clock.Now()));
-  receipt.set_sender(cleared.sender().id);
-  receipt.set_account_sid(cleared.sender().account_sid);
-  TellHandedOver(attempt.work, receipt);
-  const Result<v1::Receipt> kept = claims_.Keep(attempt.work, claim, receipt);
-  if (!kept) return RecordUnkept(attempt, receipt);
-  // With the claim taken over, the events still say what came of it.
-  const bool stands = kept->outcome() != v1::RECEIPT_OUTCOME_UNSPECIFIED;
-  return Record(attempt, stands ? *kept : receipt);
+                          .traceparent = delivery.record.Header(kHeaderTraceparent).value_or(""),
+                          .voice = delivery.work.voice()};
+  const WallTime begin_time = parts_.clock.Now();
+  records::v1::AttemptResult result =
+      parts_.provider.Send(dispatch, parts_.clock.SteadyNow() + settings_.post_timeout);
+  result.set_begin_time_us(ToUnixMicros(begin_time));
+  result.set_end_time_us(ToUnixMicros(parts_.clock.Now()));
+  result.set_sender_id(cleared.sender().id);
+  result.set_account_sid(cleared.sender().account_sid);
+  return result;
 }
 
-void DeliveryPipeline::TellHandedOver(const v1::WorkRecord& work,
-                                      const v1::Receipt& receipt) const {
-  if (receipt.outcome() != v1::RECEIPT_OUTCOME_ACCEPTED || work.try_().try_() != 1) return;
+void DeliveryPipeline::ReportSubmitted(const records::v1::WorkRecord& work,
+                                       const records::v1::AttemptResult& result) const {
+  if (result.outcome() != records::v1::ATTEMPT_OUTCOME_ACCEPTED || work.attempt().attempt() != 1)
+    return;
   const std::int64_t due_us =
-      std::max({work.accepted_time_us(), work.send_at_us(), work.first_published_us()});
-  settings_.handed_over(work.class_(), Micros(receipt.ended_us() - due_us));
+      std::max({work.create_time_us(), work.send_time_us(), work.first_publish_time_us()});
+  parts_.probe.OnSubmitted(work.priority(), Micros(result.end_time_us() - due_us));
 }
 
-Settlement DeliveryPipeline::SettlementOf(const Try& attempt, const v1::Receipt& receipt) const {
-  const Sender* sender = attempt.registry->FindSender(attempt.work.sender());
-  return Settle(attempt.work, receipt, settings_.retry,
+Result<DeliveryResult> DeliveryPipeline::Reschedule(Delivery& delivery, WallTime due) {
+  delivery.work.set_due_time_us(ToUnixMicros(due));
+  delivery.work.clear_acceptance();  // audit reads it from the record that accepted the alert
+  TOCSIN_CHECK_OK(PublishWork(delivery, delivery.work));
+  return DeliveryResult::kRescheduled;
+}
+
+// The claim decides: the result counts only if the attempt never started.
+Result<DeliveryResult> DeliveryPipeline::EndWithoutPost(Delivery& delivery,
+                                                        const records::v1::AttemptResult& result) {
+  if (!claims_.StoreIsComplete(delivery.work))
+    return Reschedule(delivery, parts_.clock.Now() + kStoreRetryDelay);
+  const Result<ClaimReply> claim = claims_.Claim(delivery.record, delivery.work, result);
+  if (!claim) return HandleStoreError(delivery, claim.error());
+  return HandleClaimReply(delivery, *claim);
+}
+
+// The claim was not granted: what the store knows of the attempt decides.
+Result<DeliveryResult> DeliveryPipeline::HandleClaimReply(Delivery& delivery,
+                                                          const ClaimReply& claim) {
+  switch (claim.state) {
+    case ClaimReply::State::kGranted: break;  // impossible: only claims to send are granted
+    case ClaimReply::State::kDone:
+    case ClaimReply::State::kStopped: return RecordResult(delivery, *claim.result);
+    case ClaimReply::State::kBusy:
+      return Reschedule(delivery, parts_.clock.Now() + claim.lease_left);
+    case ClaimReply::State::kLapsed: return HandleLapsedClaim(delivery, claim);
+  }
+  return Fail(ErrorCode::kInternal, "a claim without a POST was granted");
+}
+
+// The holder stored no result. If it stopped before it published its start, it made no POST. After
+// a crash many claims lapse at once: a few are looked up concurrently, the others are rescheduled
+// and occupy no sender.
+Result<DeliveryResult> DeliveryPipeline::HandleLapsedClaim(Delivery& delivery,
+                                                           const ClaimReply& claim) {
+  if (!lapsed_lookups_.try_acquire())
+    return Reschedule(delivery, parts_.clock.Now() + kLapsedRetryDelay);
+  const Result<bool> started = claims_.WasStarted(delivery.work, claim);
+  lapsed_lookups_.release();
+  if (!started) return Fail(started.error());
+  if (!*started)
+    return Release(delivery, claim,
+                   {ErrorCode::kOverloaded, "the lapsed claim was never started; claiming again"});
+  TOCSIN_TRY(const auto stored,
+             parts_.claims.SaveResult(delivery.work.attempt(), kNoFence,
+                                      InDoubtResultOf(delivery, claim.begin_time)));
+  if (!stored) return Fail(ErrorCode::kOverloaded, "claim lost; claiming again");
+  return RecordResult(delivery, *stored);
+}
+
+// Our claim is kept meanwhile, so that the store grants the attempt to no other process; but the
+// store learns of the other start.
+Result<DeliveryResult> DeliveryPipeline::HandleEarlierStart(Delivery& delivery,
+                                                            const ClaimReply& claim,
+                                                            const LogClaim& other) {
+  const bool in_store = !IsDecidedByLog(claim);
+  records::v1::AttemptResult result = other.result();
+  if (other.verdict() == LogClaim::Verdict::kStarted) {
+    if (in_store) TOCSIN_CHECK_OK(claims_.SyncStore(delivery.work, other));
+    if (other.lease_until() > parts_.clock.Now()) return Reschedule(delivery, other.lease_until());
+    result = InDoubtResultOf(delivery, other.began());
+  }
+  if (in_store) {
+    TOCSIN_TRY(const auto stored,
+               parts_.claims.SaveResult(delivery.work.attempt(), claim.fence, result));
+    if (stored) result = *stored;
+  }
+  return RecordResult(delivery, result);
+}
+
+Result<DeliveryResult> DeliveryPipeline::Release(const Delivery& delivery, const ClaimReply& claim,
+                                                 Error reason) {
+  TOCSIN_CHECK_OK(claims_.Release(delivery.work, claim));
+  return Fail(std::move(reason));
+}
+
+// An emergency that cannot proceed without the store must not block a sender for one that can.
+Result<DeliveryResult> DeliveryPipeline::HandleStoreError(Delivery& delivery, const Error& error) {
+  if (!claims_.IsStoreDown(error) || !IsEmergency(delivery.work)) return Fail(error);
+  return Reschedule(delivery, parts_.clock.Now() + kStoreRetryDelay);
+}
+
+records::v1::AttemptResult DeliveryPipeline::InDoubtResultOf(const Delivery& delivery,
+                                                             WallTime begin_time) const {
+  records::v1::AttemptResult result;
+  result.set_outcome(records::v1::ATTEMPT_OUTCOME_IN_DOUBT);
+  result.set_reason(std::string(TraitsOf(ErrorCode::kInDoubt).name));
+  result.set_begin_time_us(ToUnixMicros(begin_time));
+  result.set_end_time_us(ToUnixMicros(begin_time + settings_.lease));
+  if (const Sender* sender = delivery.registry->FindSender(delivery.work.sender_id())) {
+    result.set_sender_id(sender->id);
+    result.set_account_sid(sender->account_sid);
+  }
+  return result;
+}
+
+FollowUp DeliveryPipeline::FollowUpOf(const Delivery& delivery,
+                                      const records::v1::AttemptResult& result) const {
+  const Sender* sender = delivery.registry->FindSender(delivery.work.sender_id());
+  return Decide(delivery.work, result, settings_.retry,
                 sender == nullptr ? std::string() : ConsentName(*sender));
 }
 
-Status DeliveryPipeline::PublishAll(const Try& attempt, const Settlement& settlement) {
+Result<DeliveryResult> DeliveryPipeline::RecordResult(const Delivery& delivery,
+                                                      const records::v1::AttemptResult& result) {
+  return PublishResult(delivery, result, FollowUpOf(delivery, result));
+}
+
+// The store could not save the result: only its event keeps it. The event is published before the
+// rest; until then only this process knows the result.
+Result<DeliveryResult> DeliveryPipeline::RecordUnpersisted(
+    const Delivery& delivery, const records::v1::AttemptResult& result) {
+  const std::string attempt = AttemptText(delivery.work.attempt());
+  unpersisted_.Put(attempt, result);
+  FollowUp follow_up = FollowUpOf(delivery, result);
+  FollowUp events_only;
+  events_only.events = std::exchange(follow_up.events, {});
+  TOCSIN_CHECK_OK(PublishFollowUp(delivery, events_only));
+  TOCSIN_TRY(const DeliveryResult delivered, PublishResult(delivery, result, follow_up));
+  unpersisted_.Erase(attempt);
+  return delivered;
+}
+
+// After an error it is repeated until it succeeds.
+Result<DeliveryResult> DeliveryPipeline::PublishResult(const Delivery& delivery,
+                                                       const records::v1::AttemptResult& result,
+                                                       const FollowUp& follow_up) {
+  // Applied here at once; other processes read it from the topic.
+  if (follow_up.consent) parts_.consents.Apply(*follow_up.consent);
+  if (TOCSIN_FAILS_AT("outcome_produce")) return FailpointError();
+  TOCSIN_CHECK_OK(PublishFollowUp(delivery, follow_up));
+  if (TOCSIN_FAILS_AT("outcome_report")) return FailpointError();
+  return DeliveryResultOf(result);
+}
+
+Status DeliveryPipeline::PublishFollowUp(const Delivery& delivery, const FollowUp& follow_up) {
   TOCSIN_CHECK_OK(parts_.log.PublishAndWait(
-      RecordMaker(parts_.topics, attempt.record)
-          .Of(settlement, channel_, attempt.record.position, parts_.clock.Now())));
+      MakeFollowUpRecords(parts_.topics, follow_up, channel_, delivery.record.position,
+                          OriginOf(delivery.record), parts_.clock.Now())));
   return {};
 }
 
-Result<Passage> DeliveryPipeline::Record(Try& attempt, const v1::Receipt& receipt) {
-  return Publish(attempt, receipt, SettlementOf(attempt, receipt));
-}
-
-// Of an outcome that the store could not keep the event alone tells: it is on disk before the rest,
-// and until then only this process knows.
-Result<Passage> DeliveryPipeline::RecordUnkept(Try& attempt, const v1::Receipt& receipt) {
-  const std::string name = TryText(attempt.work.try_());
-  unkept_.Put(name, receipt);
-  Settlement settlement = SettlementOf(attempt, receipt);
-  Settlement first;
-  first.events = std::exchange(settlement.events, {});
-  TOCSIN_CHECK_OK(PublishAll(attempt, first));
-  TOCSIN_TRY(const Passage passage, Publish(attempt, receipt, settlement));
-  unkept_.Forget(name);
-  return passage;
-}
-
-// Everything the outcome demands. Must be repeated until it succeeds, never undone.
-Result<Passage> DeliveryPipeline::Publish(Try& attempt, const v1::Receipt& receipt,
-                                          const Settlement& settlement) {
-  if (settlement.consent)
-    parts_.consents.Apply(*settlement.consent);  // here at once; elsewhere by the topic
-  if (TOCSIN_FAILS_AT("outcome_produce")) return Fail(NotPublished().error());
-  TOCSIN_CHECK_OK(PublishAll(attempt, settlement));
-  if (TOCSIN_FAILS_AT("outcome_report")) return Fail(NotPublished().error());
-  return PassageOf(receipt);
+Status DeliveryPipeline::PublishWork(const Delivery& delivery,
+                                     const records::v1::WorkRecord& work) {
+  std::vector<OutgoingRecord> records;
+  records.push_back(
+      MakeWorkRecord(parts_.topics, work, OriginOf(delivery.record), parts_.clock.Now()));
+  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
+  return {};
 }
 
 }  // namespace tocsin

@@ -1,71 +1,42 @@
-// The way of a work record: clear, pace, claim, say so, POST, keep the receipt, settle; and of a
-// look: look, settle or look again.
+// The delivery sequence of a work record. Start reading at DeliveryPipeline::Deliver().
 #pragma once
 
-#include <array>
 #include <chrono>
-#include <functional>
+#include <optional>
 #include <semaphore>
 #include <string>
-#include <string_view>
 
 #include "common/base/result.h"
-#include "common/delivery/doubt_look.h"
-#include "common/delivery/recent.h"
-#include "common/delivery/try_claims.h"
-#include "common/domain/clearance.h"
-#include "common/domain/settlement.h"
-#include "common/domain/topics.h"
-#include "common/ports/carrier.h"
+#include "common/delivery/attempt_claims.h"
+#include "common/delivery/bounded_cache.h"
+#include "common/delivery/delivery_result.h"
+#include "common/delivery/in_doubt_resolver.h"
+#include "common/delivery/probe.h"
+#include "common/domain/delivery/clearance.h"
+#include "common/domain/delivery/follow_up.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
+#include "common/ports/provider.h"
+#include "common/ports/provider_list.h"
 #include "common/ports/record_history.h"
 #include "common/ports/record_log.h"
 #include "common/ports/registry_source.h"
-#include "common/ports/taken_list.h"
+#include "common/ports/topics.h"
 #include "common/ports/vault.h"
 
 namespace tocsin {
 
 struct DeliverySettings {
-  std::string owner;                             // this process, for people who read a claim
-  Micros post_limit = std::chrono::seconds(30);  // one POST, at most
-  Micros lease = std::chrono::seconds(35);       // POST limit and 5 s for what is around it
-  double pace = 0.8;  // of the carrier's rate, so that its queue stays short
+  std::string owner;                               // this process; shown to operators
+  Micros post_timeout = std::chrono::seconds(30);  // of one POST
+  Micros lease = std::chrono::seconds(35);         // of a claim: POST timeout and 5 s
+  double rate_factor = 0.8;  // of the provider's rate limit, so that its queue stays short
   RetryPolicy retry{};
-  // Told when the carrier took a step's first try: how long after its acceptance, or after it fell
-  // due. Called on sender threads; must not block.
-  std::function<void(v1::AlertClass alert_class, Micros waited)> handed_over = [](v1::AlertClass,
-                                                                                  Micros) {};
-  // A look could not read the carrier's list. Called on sender threads; must not block.
-  std::function<void(const Error&)> list_failed = [](const Error&) {};
 };
 
-// How a record left the pipeline, for metrics.
-enum class Passage {
-  kSent,        // Twilio has it
-  kFailed,      // a try ended without success; a follow-up may have been published
-  kInDoubt,     // its POST may have been taken
-  kEnded,       // a rule ended it before its POST
-  kWaits,       // it is not its turn yet: handed to the relay
-  kUnreadable,  // not a work record: kept among the dead
-  kLooksAgain,  // a doubt stays open
-  kSettledByCallback,
-  kSettledByList,
-  kSettledByPolicy,  // a doubt that nothing proves: the class's policy decided
-  kNoted,            // what a callback tells was taken in
-};
-std::string_view NameOf(Passage passage);  // lower_snake, for metrics
-inline constexpr std::array kPassages{Passage::kSent,          Passage::kFailed,
-                                      Passage::kInDoubt,       Passage::kEnded,
-                                      Passage::kWaits,         Passage::kUnreadable,
-                                      Passage::kLooksAgain,    Passage::kSettledByCallback,
-                                      Passage::kSettledByList, Passage::kSettledByPolicy,
-                                      Passage::kNoted};
-
-// Carries work of one channel. Holds nothing of a record when it is done; safe to call from several
-// threads. While the claim store is away, or restores its memory, only emergencies go: the log
-// decides who makes a try (LogClaim). The parts it is given must outlive it.
+// Delivers work records of one channel. Keeps nothing of a record after it is delivered. Safe to
+// use from several threads. While the claim store is down or being restored, only emergencies
+// proceed: the log decides which process sends (LogClaim). The parts must outlive it.
 class DeliveryPipeline {
  public:
   struct Parts {
@@ -75,52 +46,70 @@ class DeliveryPipeline {
     Claims& claims;
     Pacer& pacer;
     Vault& vault;
-    Carrier& carrier;
-    TakenList& list;
+    Provider& provider;
+    ProviderList& list;
     RecordLog& log;
     RecordHistory& history;
     const Topics& topics;
+    DeliveryProbe& probe;
   };
 
   DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySettings settings);
 
-  // Brings the record to where its offset may be stored: everything that follows from it is on
-  // disk. Blocks, post_limit and a few store time-outs at most. An error means that a neighbour did
-  // not answer: nothing was lost, and the same record is to be given again.
-  Result<Passage> Deliver(const IncomingRecord& record);
+  // Delivers the record: when it returns a result, everything that follows is on disk and the
+  // record's offset may be stored. Blocks for post_timeout and a few store timeouts at most. An
+  // error means that a dependency failed: nothing was lost, and the same record must be delivered
+  // again.
+  Result<DeliveryResult> Deliver(const IncomingRecord& record);
 
  private:
-  struct Try;  // what one passage knows
+  struct Delivery;  // one record while it is delivered
 
-  Result<Passage> Look(Try& attempt);
-  Result<Passage> BuryUnreadable(const IncomingRecord& record);
-  Result<Passage> Wait(Try& attempt, WallTime due);
-  Result<Passage> End(Try& attempt, const v1::Receipt& verdict);
-  Result<Passage> Send(Try& attempt, const ClearedTry& cleared);
-  Result<Passage> Begin(Try& attempt, const ClearedTry& cleared, v1::Content content);
-  Result<Passage> WaitForStore(Try& attempt, const Error& error);
-  Result<Passage> GiveBack(const Try& attempt, const Claim& claim, Error why);
-  Result<Passage> FollowLog(Try& attempt, const Claim& claim, const LogClaim& told);
-  Result<Passage> FollowClaim(Try& attempt, const Claim& claim);
-  Result<Passage> FollowLapsed(Try& attempt, const Claim& claim);
-  v1::Receipt DoubtOf(const Try& attempt, WallTime began) const;
-  Result<Passage> Post(Try& attempt, const ClearedTry& cleared, const Claim& claim,
-                       v1::Content content);
-  void TellHandedOver(const v1::WorkRecord& work, const v1::Receipt& receipt) const;
-  Settlement SettlementOf(const Try& attempt, const v1::Receipt& receipt) const;
-  Status PublishAll(const Try& attempt, const Settlement& settlement);
-  Result<Passage> Record(Try& attempt, const v1::Receipt& receipt);
-  Result<Passage> RecordUnkept(Try& attempt, const v1::Receipt& receipt);
-  Result<Passage> Publish(Try& attempt, const v1::Receipt& receipt, const Settlement& settlement);
-  Status PassOn(const Try& attempt, const v1::WorkRecord& next);
+  // Steps, in the order of Deliver().
+  Result<DeliveryResult> DeadLetterUnparsable(const IncomingRecord& record);
+  Result<DeliveryResult> ResolveInDoubt(Delivery& delivery);
+  Result<std::optional<WallTime>> ReserveRate(Delivery& delivery, const ClearedAttempt& cleared);
+  Result<std::optional<LogClaim>> FindEarlierStart(const Delivery& delivery,
+                                                   const ClaimReply& claim,
+                                                   const records::v1::Position& started,
+                                                   SteadyTime post_by);
+  records::v1::AttemptResult Post(const Delivery& delivery, const ClearedAttempt& cleared,
+                                  records::v1::Content content);
+  void ReportSubmitted(const records::v1::WorkRecord& work,
+                       const records::v1::AttemptResult& result) const;
+
+  // The other ways to end a delivery.
+  Result<DeliveryResult> Reschedule(Delivery& delivery, WallTime due);
+  Result<DeliveryResult> EndWithoutPost(Delivery& delivery,
+                                        const records::v1::AttemptResult& result);
+  Result<DeliveryResult> HandleClaimReply(Delivery& delivery, const ClaimReply& claim);
+  Result<DeliveryResult> HandleLapsedClaim(Delivery& delivery, const ClaimReply& claim);
+  Result<DeliveryResult> HandleEarlierStart(Delivery& delivery, const ClaimReply& claim,
+                                            const LogClaim& other);
+  Result<DeliveryResult> Release(const Delivery& delivery, const ClaimReply& claim, Error reason);
+  Result<DeliveryResult> HandleStoreError(Delivery& delivery, const Error& error);
+
+  // What follows from a result.
+  records::v1::AttemptResult InDoubtResultOf(const Delivery& delivery, WallTime begin_time) const;
+  FollowUp FollowUpOf(const Delivery& delivery, const records::v1::AttemptResult& result) const;
+  Result<DeliveryResult> RecordResult(const Delivery& delivery,
+                                      const records::v1::AttemptResult& result);
+  Result<DeliveryResult> RecordUnpersisted(const Delivery& delivery,
+                                           const records::v1::AttemptResult& result);
+  Result<DeliveryResult> PublishResult(const Delivery& delivery,
+                                       const records::v1::AttemptResult& result,
+                                       const FollowUp& follow_up);
+  Status PublishFollowUp(const Delivery& delivery, const FollowUp& follow_up);
+  Status PublishWork(const Delivery& delivery, const records::v1::WorkRecord& work);
 
   const v1::Channel channel_;
   const Parts parts_;
   const DeliverySettings settings_;
-  DoubtLook look_;
-  TryClaims claims_;
-  std::counting_semaphore<> lookups_{4};  // of lapsed claims, at a time
-  Recent<v1::Receipt> unkept_{1000};      // by try: outcomes that neither store nor log has yet
+  InDoubtResolver resolver_;
+  AttemptClaims claims_;
+  std::counting_semaphore<> lapsed_lookups_{4};  // concurrent log readings for lapsed claims
+  // By attempt: results that neither the store nor the log has yet.
+  BoundedCache<records::v1::AttemptResult> unpersisted_{1000};
 };
 
 }  // namespace tocsin

@@ -1,99 +1,84 @@
 #include "common/delivery/reconciliation.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 #include <vector>
 
-#include "common/delivery/outgoing.h"
+#include "common/base/sleep.h"
+#include "common/delivery/follow_up_records.h"
+#include "common/domain/alert/ids.h"
 
 namespace tocsin {
-namespace {
 
-// Waits, or less when a stop comes: false then.
-bool Pause(const std::stop_token& stop, Micros time) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  woken.wait_for(lock, stop, time, [] { return false; });
-  return !stop.stop_requested();
-}
-
-}  // namespace
-
-void Reconciliation::Serve(std::stop_token stop, const std::function<bool()>& owner) {
-  const auto pause = [&stop](Micros time) { return Pause(stop, time); };
+void Reconciliation::Serve(std::stop_token stop, const std::function<bool()>& is_owner) {
+  const auto sleep = [&stop](Micros time) { return SleepFor(time, stop); };
   while (!stop.stop_requested()) {
-    size_t looked = 0;
-    if (owner()) {
-      const Result<size_t> run = Run(pause);
-      if (!run) observer_.failed(run.error());
-      looked = run.value_or(0);
+    size_t fetched = 0;
+    if (is_owner()) {
+      const Result<size_t> run = Run(sleep);
+      if (!run) parts_.probe.OnDependencyError(run.error());
+      fetched = run.value_or(0);
     }
-    if (looked < kTriesPerRun && !pause(kBetweenRuns)) return;
+    if (fetched < kAttemptsPerRun && !sleep(kBetweenRuns)) return;
   }
 }
 
-Result<size_t> Reconciliation::Run(const std::function<bool(Micros)>& pause) {
-  TOCSIN_TRY(const DueTries tries, parts_.open.Due(channel_, parts_.clock.Now(), kTriesPerRun));
-  observer_.run(tries.open);
-  const Micros between(static_cast<std::int64_t>(1e6 / settings_.questions_per_second));
-  size_t looked = 0;
-  size_t failures = 0;  // in a row
-  for (const OpenTry& open : tries.due) {
-    if (looked > 0 && !pause(between)) break;
-    ++looked;
-    const Result<std::optional<BookEntry>> books = Ask(open);
-    if (!books) {
-      TOCSIN_CHECK_OK(Defer(open));
-      if (++failures == kFailuresInARow) return Fail(books.error());
-      observer_.failed(books.error());
+Result<size_t> Reconciliation::Run(const std::function<bool(Micros)>& sleep) {
+  TOCSIN_TRY(const DueAttempts attempts,
+             parts_.attempts.FindDue(channel_, parts_.clock.Now(), kAttemptsPerRun));
+  parts_.probe.OnReconciliationRun(attempts.total);
+  const Micros interval(static_cast<std::int64_t>(1e6 / settings_.max_lookups_per_second));
+  size_t fetched = 0;
+  size_t failures_in_a_row = 0;
+  for (const UnreconciledAttempt& attempt : attempts.due) {
+    if (fetched > 0 && !sleep(interval)) break;
+    ++fetched;
+    const Result<std::optional<ProviderRecord>> record = Fetch(attempt);
+    if (!record) {
+      TOCSIN_CHECK_OK(Defer(attempt));
+      if (++failures_in_a_row == kMaxFailuresInARow) return Fail(record.error());
+      parts_.probe.OnDependencyError(record.error());
       continue;
     }
-    failures = 0;
+    failures_in_a_row = 0;
     const Reconciled found =
-        Reconcile(channel_, open, *books, settings_.schedule, parts_.clock.Now());
-    TOCSIN_CHECK_OK(Publish(open, found));
-    TOCSIN_CHECK_OK(parts_.open.Note(channel_, open.name, found));
-    observer_.found(found.finding);
+        Reconcile(channel_, attempt, *record, settings_.schedule, parts_.clock.Now());
+    TOCSIN_CHECK_OK(Publish(attempt, found));
+    TOCSIN_CHECK_OK(parts_.attempts.SaveLookup(channel_, attempt.name, found));
+    parts_.probe.OnReconciled(found.finding);
   }
-  return looked;
+  return fetched;
 }
 
-// The books of one account may be closed to us for long: its tries must not keep the others
-// waiting.
-Status Reconciliation::Defer(const OpenTry& open) {
+// One account may be unreachable for long: its attempts must not delay the others.
+Status Reconciliation::Defer(const UnreconciledAttempt& attempt) {
   Reconciled later;
-  later.again = parts_.clock.Now() + kAfterFailure;
-  return parts_.open.Note(channel_, open.name, later);
+  later.next_time = parts_.clock.Now() + kAfterFailure;
+  return parts_.attempts.SaveLookup(channel_, attempt.name, later);
 }
 
-// Nothing where there is nothing to ask, or nobody.
-Result<std::optional<BookEntry>> Reconciliation::Ask(const OpenTry& open) {
+// Returns nothing without a request if there is no SID or no account.
+Result<std::optional<ProviderRecord>> Reconciliation::Fetch(const UnreconciledAttempt& attempt) {
   const auto registry = parts_.registry.Now();
-  const Account* account = registry->FindAccount(open.receipt.account_sid());
-  if (!open.holds_sid || open.receipt.provider_sid().empty() || account == nullptr)
-    return std::optional<BookEntry>();
-  return parts_.books.Find(*account, open.receipt.provider_sid(),
-                           parts_.clock.SteadyNow() + kBooksLimit);
+  const Account* account = registry->FindAccount(attempt.result.account_sid());
+  if (!attempt.holds_sid || attempt.result.provider_sid().empty() || account == nullptr)
+    return std::optional<ProviderRecord>();
+  return parts_.provider.Find(*account, attempt.result.provider_sid(),
+                              parts_.clock.SteadyNow() + kLookupTimeout);
 }
 
-Status Reconciliation::Publish(const OpenTry& open, const Reconciled& found) {
-  IncomingRecord from;  // the record that a callback would have been
-  from.key = open.name.alert_id();
+Status Reconciliation::Publish(const UnreconciledAttempt& attempt, const Reconciled& found) {
+  const RecordOrigin origin{.key = attempt.name.alert_id(), .traceparent = {}};
   if (!found.events.empty()) {
-    const RecordMaker maker(parts_.topics, from);
     std::vector<OutgoingRecord> records;
-    for (const v1::Event& event : found.events)
-      records.push_back(maker.Of(parts_.topics.Events(), event));
+    for (const records::v1::Event& event : found.events)
+      records.push_back(MakeRecord(parts_.topics.Events(), event, origin));
     TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
   }
-  if (!found.told) return {};
-  v1::WebhookRecord told = *found.told;
-  const v1::AlertClass alert_class = open.work ? open.work->class_() : v1::ALERT_CLASS_UNSPECIFIED;
-  told.mutable_work()->set_topic(parts_.topics.Lane(channel_, alert_class));
-  told.mutable_work()->set_offset(-1);  // nobody knows where it stands: it is in the store or gone
-  return parts_.desk.TryAgain(from, told);
+  // The stored work record is that of the step's newest attempt.
+  const bool has_work =
+      attempt.work && AttemptText(attempt.work->attempt()) == AttemptText(attempt.name);
+  if (!found.callback || !has_work) return {};
+  return parts_.callback_handler.PublishRetry(*found.callback, *attempt.work, std::nullopt, origin);
 }
 
 }  // namespace tocsin

@@ -1,75 +1,69 @@
-// Reconciliation with the carrier's books: ends and prices that no callback told.
+// Reconciliation: asks the provider for statuses and prices that no callback reported.
 #pragma once
 
 #include <functional>
 #include <stop_token>
 
 #include "common/base/result.h"
-#include "common/delivery/callback_desk.h"
-#include "common/domain/open_try.h"
-#include "common/domain/topics.h"
-#include "common/ports/carrier_books.h"
+#include "common/delivery/callback_handler.h"
+#include "common/delivery/probe.h"
+#include "common/domain/delivery/unreconciled_attempt.h"
 #include "common/ports/clock.h"
-#include "common/ports/open_tries.h"
+#include "common/ports/provider_lookup.h"
 #include "common/ports/record_log.h"
 #include "common/ports/registry_source.h"
+#include "common/ports/topics.h"
+#include "common/ports/unreconciled_attempts.h"
 
 namespace tocsin {
 
-constexpr size_t kTriesPerRun = 100;
-constexpr std::chrono::seconds kBooksLimit{5};  // one question to the carrier
-constexpr Micros kBetweenRuns =
-    std::chrono::seconds(5);                      // when the last one found less than it may
-constexpr size_t kFailuresInARow = 3;             // then a run ends
-constexpr std::chrono::minutes kAfterFailure{1};  // a try whose books did not answer is asked again
+constexpr size_t kAttemptsPerRun = 100;
+constexpr std::chrono::seconds kLookupTimeout{5};         // of one request to the provider
+constexpr Micros kBetweenRuns = std::chrono::seconds(5);  // after a run that was not full
+constexpr size_t kMaxFailuresInARow = 3;                  // ends the run
+constexpr std::chrono::minutes kAfterFailure{1};          // until the next fetch
 
 struct ReconciliationSettings {
   ReconcileSchedule schedule{};
-  double questions_per_second = 10;  // to the carrier, at most
+  double max_lookups_per_second = 10;
 };
 
-// What happened, for metrics. Called on the thread that runs; must not block.
-struct ReconciliationObserver {
-  std::function<void(std::size_t open)> run = [](std::size_t) {};
-  std::function<void(Finding)> found = [](Finding) {};
-  std::function<void(const Error&)> failed = [](const Error&) {};  // the rest of the run is left
-};
-
-// Looks open tries up, one by one, and publishes what their callbacks would have. Holds nothing
-// between runs: whoever owns them goes on, and two at once publish the same twice.
+// Fetches the provider's records of unreconciled attempts, one after the other, and publishes what
+// their callbacks would have caused. Stateless between runs: another process can continue, and two
+// at once publish the same records twice.
 class Reconciliation {
  public:
   struct Parts {
     const Clock& clock;
     const RegistrySource& registry;
-    OpenTries& open;
-    CarrierBooks& books;
-    CallbackDesk& desk;  // what follows from an end follows from it
+    UnreconciledAttempts& attempts;
+    ProviderLookup& provider;
+    CallbackHandler& callback_handler;  // publishes retries
     RecordLog& log;
     const Topics& topics;
+    DeliveryProbe& probe;
   };
 
-  Reconciliation(v1::Channel channel, Parts parts, ReconciliationSettings settings,
-                 ReconciliationObserver observer)
-      : channel_(channel), parts_(parts), settings_(settings), observer_(std::move(observer)) {}
+  Reconciliation(v1::Channel channel, Parts parts, ReconciliationSettings settings)
+      : channel_(channel), parts_(parts), settings_(settings) {}
 
-  // Runs while `owner` says that this process does it, until `stop`. Blocks; ends within
-  // kBooksLimit and the log's delivery time-out of a stop.
-  void Serve(std::stop_token stop, const std::function<bool()>& owner);
+  // Runs whenever `is_owner` returns true, until `stop`. Blocks; returns within kLookupTimeout and
+  // the publish timeout after a stop.
+  void Serve(std::stop_token stop, const std::function<bool()>& is_owner);
 
-  // One run: kTriesPerRun tries at most, and how many it looked at. `pause` waits, false when there
-  // is to be no more. An error means that a neighbour did not answer; what was looked at is noted.
-  Result<size_t> Run(const std::function<bool(Micros)>& pause);
+  // One run: fetches at most kAttemptsPerRun records and returns their number. `sleep` blocks
+  // between them and returns false to end the run. An error means that a dependency failed; what
+  // was found so far is saved.
+  Result<size_t> Run(const std::function<bool(Micros)>& sleep);
 
  private:
-  Result<std::optional<BookEntry>> Ask(const OpenTry& open);
-  Status Defer(const OpenTry& open);
-  Status Publish(const OpenTry& open, const Reconciled& found);
+  Result<std::optional<ProviderRecord>> Fetch(const UnreconciledAttempt& attempt);
+  Status Defer(const UnreconciledAttempt& attempt);
+  Status Publish(const UnreconciledAttempt& attempt, const Reconciled& found);
 
   const v1::Channel channel_;
   const Parts parts_;
   const ReconciliationSettings settings_;
-  const ReconciliationObserver observer_;
 };
 
 }  // namespace tocsin

@@ -20,7 +20,7 @@ namespace tocsin::http {
 namespace {
 
 constexpr int kBacklog = 1024;
-constexpr std::chrono::milliseconds kPause{50};
+constexpr std::chrono::milliseconds kRetryDelay{50};
 
 Fd Bind(const addrinfo& at) {
   Fd listener(::socket(at.ai_family, at.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -79,13 +79,13 @@ Result<Fd> Listen(const std::string& address) {
 }
 
 Acceptor::Acceptor(Fd listener, size_t max_connections, Counters& counters,
-                   std::function<void(NewConnection)> take)
+                   std::function<void(NewConnection)> on_connection)
     : listener_(std::move(listener)),
       stop_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       port_(PortOf(listener_)),
       max_connections_(max_connections),
       counters_(counters),
-      take_(std::move(take)) {
+      on_connection_(std::move(on_connection)) {
   if (!stop_) throw std::system_error(errno, std::generic_category(), "eventfd");
   thread_ = std::thread([this] { Run(); });
 }
@@ -100,11 +100,12 @@ void Acceptor::Stop() {
 }
 
 void Acceptor::Run() {
-  bool paused = false;
+  bool retry_later = false;
   for (;;) {
     std::array<pollfd, 2> watched{{{stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}}};
-    ::poll(watched.data(), paused ? 1 : 2, paused ? static_cast<int>(kPause.count()) : -1);
-    paused = !AcceptAll();
+    ::poll(watched.data(), retry_later ? 1 : 2,
+           retry_later ? static_cast<int>(kRetryDelay.count()) : -1);
+    retry_later = !AcceptAll();
     if (watched[0].revents != 0) return;
   }
 }
@@ -116,28 +117,27 @@ bool Acceptor::AcceptAll() {
     Fd socket(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&peer), &size,
                         SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
-      Greet(std::move(socket), AddressOf(peer));
+      Admit(std::move(socket), AddressOf(peer));
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       return false;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return true;
-    }  // anything else was that client's own misfortune (accept(2), ECONNABORTED and its kin)
+    }  // other errors concern this client only (accept(2): ECONNABORTED and others)
   }
 }
 
-void Acceptor::Greet(Fd socket, std::string peer_address) {
+void Acceptor::Admit(Fd socket, std::string peer_address) {
   const int on = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (counters_.Connections() < max_connections_) {
     counters_.ConnectionOpened();
-    take_({std::move(socket), std::move(peer_address)});
+    on_connection_({std::move(socket), std::move(peer_address)});
     return;
   }
-  counters_.Rejected(Rejection::kTooManyClients);
-  Response busy{.status = 503};
-  const std::string wire = Serialize(busy, {.close = true});
-  // Best effort: the buffer of a new socket has room, and there is nobody to wait for one that has
-  // not.
+  counters_.Rejected(Rejection::kTooManyConnections);
+  Response refusal{.status = 503};
+  const std::string wire = Serialize(refusal, {.close = true});
+  // Best effort, without waiting: the send buffer of a new socket is empty.
   if (::send(socket.get(), wire.data(), wire.size(), MSG_NOSIGNAL) > 0) {
     ::shutdown(socket.get(), SHUT_WR);
   }

@@ -10,9 +10,10 @@ namespace tocsin::http {
 namespace {
 
 constexpr size_t kReadChunk = 16 * 1024;
-// How much of a refused request is read, only so that the client gets to see why before a reset.
-constexpr size_t kMaxDropped = 1024 * 1024;
-constexpr size_t kSlowPieces = 10;  // of an answer that leaves slowly
+// After an error the rest of the request is read and discarded up to this size, because a reset
+// could destroy the response before the client reads it.
+constexpr size_t kMaxDiscarded = 1024 * 1024;
+constexpr size_t kSlowPieces = 10;  // pieces of a slow response
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool WouldBlock() { return errno == EAGAIN || errno == EWOULDBLOCK; }
@@ -41,11 +42,11 @@ Connection::Connection(Fd socket, std::string peer_address, const ServerOptions&
       counters_(counters),
       peer_address_(std::move(peer_address)),
       socket_(std::move(socket)),
-      parser_({.head_bytes = options.max_header_bytes,
+      parser_({.header_bytes = options.max_header_bytes,
                .headers = options.max_headers,
                .body_bytes = options.max_body}),
-      deadline_(now + options.header_timeout),  // whoever connects has something to say
-      request_began_(now) {}
+      deadline_(now + options.header_timeout),  // not idle_timeout: a new connection must send
+      request_start_(now) {}
 
 Connection::~Connection() {
   socket_ = Fd();
@@ -53,139 +54,141 @@ Connection::~Connection() {
 }
 
 bool Connection::WantsToRead() const {
-  if (peer_finished_ || phase_ == Phase::kOver) return false;
-  if (phase_ == Phase::kAnswering || phase_ == Phase::kWriting) {
-    return Unread().size() < options_.max_header_bytes;
+  if (peer_finished_ || phase_ == Phase::kClosed) return false;
+  if (phase_ == Phase::kHandling || phase_ == Phase::kWriting) {
+    return Unparsed().size() < options_.max_header_bytes;
   }
   return true;
 }
 
 void Connection::OnReadable(Instant now) {
-  if (phase_ == Phase::kLingering) return ReadToDrop();
+  if (phase_ == Phase::kLingering) return ReadAndDiscard();
   if (!WantsToRead()) return;
   std::array<char, kReadChunk> buffer;
   const ssize_t got = Receive(socket_.get(), buffer);
   if (got < 0) {
-    if (!WouldBlock()) phase_ = Phase::kOver;
+    if (!WouldBlock()) phase_ = Phase::kClosed;
     return;
   }
   if (got == 0) {
     peer_finished_ = true;
-    if (phase_ == Phase::kIdle) phase_ = Phase::kOver;
-    if (phase_ == Phase::kRequest) Refuse({400, Rejection::kMalformed}, now);
+    if (phase_ == Phase::kIdle) phase_ = Phase::kClosed;
+    if (phase_ == Phase::kReading) Reject({400, Rejection::kMalformed}, now);
     return;
   }
-  in_.erase(0, std::exchange(taken_, 0));
-  in_.append(buffer.data(), static_cast<size_t>(got));
-  if (phase_ == Phase::kIdle || phase_ == Phase::kRequest) Advance(now);
+  received_.erase(0, std::exchange(parsed_, 0));
+  received_.append(buffer.data(), static_cast<size_t>(got));
+  if (phase_ == Phase::kIdle || phase_ == Phase::kReading) Parse(now);
 }
 
-// Feeds the parser what has come. The deadlines count from the request's first byte, so that
-// dripping bytes wins a client no time.
-void Connection::Advance(Instant now) {
-  if (phase_ == Phase::kIdle) {
-    phase_ = Phase::kRequest;
-    request_began_ = now;
+// Deadlines count from the first byte of the request, so that a client gains no time by sending
+// slowly. Empty lines before the request line do not start a request.
+void Connection::Parse(Instant now) {
+  parsed_ += parser_.Consume(Unparsed());
+  if (parser_.error()) return Reject(*parser_.error(), now);
+  if (phase_ == Phase::kIdle && parser_.Started()) {
+    phase_ = Phase::kReading;
+    request_start_ = now;
     deadline_ = now + options_.header_timeout;
   }
-  taken_ += parser_.Consume(Unread());
-  if (parser_.Refused()) return Refuse(*parser_.Refused(), now);
-  if (parser_.HeadDone()) deadline_ = request_began_ + options_.body_timeout;
+  if (parser_.HeaderDone()) deadline_ = request_start_ + options_.body_timeout;
   if (parser_.Done()) {
-    ready_ = true;
-  } else if (parser_.WantsContinue() && !continue_sent_) {
+    request_ready_ = true;
+  } else if (parser_.ExpectsContinue() && !continue_sent_) {
     SendContinue();
   }
 }
 
 void Connection::SendContinue() {
   continue_sent_ = true;
-  if (!Unread().empty()) return;  // the client did not wait for it (RFC 9110 10.1.1)
-  // Nothing else is on its way out, so a socket without room for this is not being read at all.
-  if (SendSome(socket_.get(), kContinue) != static_cast<ssize_t>(kContinue.size())) CloseHard();
+  if (!Unparsed().empty()) return;  // the client did not wait for it (RFC 9110, 10.1.1)
+  // There is no other output, so a full send buffer means that the client does not read.
+  if (SendSome(socket_.get(), kContinue) != static_cast<ssize_t>(kContinue.size())) Reset();
 }
 
-void Connection::Refuse(const Refusal& refusal, Instant now) {
-  counters_.Rejected(refusal.reason);
-  close_after_ = true;
-  head_only_ = false;
-  SendAnswer(Response{.status = refusal.status}, now);
+void Connection::Reject(const ParseError& error, Instant now) {
+  counters_.Rejected(error.reason);
+  close_after_response_ = true;
+  omit_body_ = false;
+  SendResponse(Response{.status = error.status}, now);
 }
 
 Request Connection::TakeRequest(uint64_t number, Instant now) {
-  ready_ = false;
-  number_ = number;
-  phase_ = Phase::kAnswering;
-  deadline_ = now + options_.answer_timeout;
-  if (!parser_.KeepAlive()) close_after_ = true;
+  request_ready_ = false;
+  request_number_ = number;
+  phase_ = Phase::kHandling;
+  deadline_ = now + options_.response_timeout;
+  if (!parser_.KeepAlive()) close_after_response_ = true;
   Request request = parser_.TakeRequest();
   request.peer_address = peer_address_;
-  request.reused = std::exchange(used_, true);
-  head_only_ = request.method == "HEAD";
+  request.reused = std::exchange(reused_, true);
+  omit_body_ = request.method == "HEAD";
+  if (omit_body_) request.method = "GET";  // RFC 9110, 9.3.2: same response without the body
   return request;
 }
 
-bool Connection::TakesAnswer(uint64_t number) const {
-  return phase_ == Phase::kAnswering && number_ == number;
+bool Connection::AwaitsResponse(uint64_t number) const {
+  return phase_ == Phase::kHandling && request_number_ == number;
 }
 
-void Connection::SendAnswer(Response response, Instant now) {
-  if (response.delivery == Delivery::kReset) return CloseHard();
+void Connection::SendResponse(Response response, Instant now) {
+  if (response.delivery == Delivery::kReset) return Reset();
   if (response.delivery == Delivery::kClose) {
-    phase_ = Phase::kOver;
+    phase_ = Phase::kClosed;
     return;
   }
-  if (peer_finished_ && Unread().empty()) close_after_ = true;
-  out_ = Serialize(response, {.omit_body = head_only_, .close = close_after_});
-  counters_.Answered(response.status);
+  if (peer_finished_ && Unparsed().empty()) close_after_response_ = true;
+  output_ = Serialize(response, {.omit_body = omit_body_, .close = close_after_response_});
+  counters_.Responded(response.status);
   sent_ = 0;
   phase_ = Phase::kWriting;
   if (response.delivery == Delivery::kSlow) {
     pieces_left_ = kSlowPieces;
-    pause_ = response.spread / kSlowPieces;
+    piece_interval_ = response.send_duration / kSlowPieces;
     return SendPiece(now);
   }
   deadline_ = now + options_.write_timeout;
   OnWritable(now);
 }
 
-// The last piece is all that is left, for whose sake the socket is watched again.
+// The last piece is the rest of the response; from then on the socket is polled again.
 void Connection::SendPiece(Instant now) {
   if (--pieces_left_ == 0) {
     deadline_ = now + options_.write_timeout;
     return OnWritable(now);
   }
-  deadline_ = now + pause_;
-  const std::string_view piece = std::string_view(out_).substr(sent_, out_.size() / kSlowPieces);
+  deadline_ = now + piece_interval_;
+  const std::string_view piece =
+      std::string_view(output_).substr(sent_, output_.size() / kSlowPieces);
   const ssize_t sent = SendSome(socket_.get(), piece);
   if (sent > 0) sent_ += static_cast<size_t>(sent);
-  if (sent < 0 && !WouldBlock()) phase_ = Phase::kOver;
+  if (sent < 0 && !WouldBlock()) phase_ = Phase::kClosed;
 }
 
 void Connection::OnWritable(Instant now) {
   if (!WantsToWrite()) return;
-  while (sent_ < out_.size()) {
-    const ssize_t sent = SendSome(socket_.get(), std::string_view(out_).substr(sent_));
+  while (sent_ < output_.size()) {
+    const ssize_t sent = SendSome(socket_.get(), std::string_view(output_).substr(sent_));
     if (sent < 0) {
-      if (!WouldBlock()) phase_ = Phase::kOver;
+      if (!WouldBlock()) phase_ = Phase::kClosed;
       return;
     }
     sent_ += static_cast<size_t>(sent);
   }
-  AfterAnswer(now);
+  FinishResponse(now);
 }
 
-void Connection::AfterAnswer(Instant now) {
-  out_ = {};
-  if (!close_after_) return WaitForRequest(now);
+void Connection::FinishResponse(Instant now) {
+  output_ = {};
+  if (!close_after_response_) return WaitForRequest(now);
   if (peer_finished_) {
-    phase_ = Phase::kOver;
+    phase_ = Phase::kClosed;
     return;
   }
-  // Closing with bytes unread would send a reset that can overtake the answer (RFC 9112 9.6).
+  // Closing with unread input sends a reset, which can destroy the response (RFC 9112, 9.6).
   ::shutdown(socket_.get(), SHUT_WR);
-  in_ = {};
-  taken_ = 0;
+  received_ = {};
+  parsed_ = 0;
   phase_ = Phase::kLingering;
   deadline_ = now + options_.linger_timeout;
 }
@@ -195,44 +198,44 @@ void Connection::WaitForRequest(Instant now) {
   continue_sent_ = false;
   phase_ = Phase::kIdle;
   deadline_ = now + options_.idle_timeout;
-  if (!Unread().empty()) Advance(now);
-  if (peer_finished_ && phase_ == Phase::kRequest && !ready_) {
-    Refuse({400, Rejection::kMalformed}, now);
+  if (!Unparsed().empty()) Parse(now);
+  if (peer_finished_ && phase_ == Phase::kReading && !request_ready_) {
+    Reject({400, Rejection::kMalformed}, now);
   }
-  if (peer_finished_ && phase_ == Phase::kIdle) phase_ = Phase::kOver;
+  if (peer_finished_ && phase_ == Phase::kIdle) phase_ = Phase::kClosed;
 }
 
-void Connection::ReadToDrop() {
+void Connection::ReadAndDiscard() {
   std::array<char, kReadChunk> buffer;
   const ssize_t got = Receive(socket_.get(), buffer);
   if (got < 0 && WouldBlock()) return;
-  if (got > 0) dropped_ += static_cast<size_t>(got);
-  if (got <= 0 || dropped_ > kMaxDropped) phase_ = Phase::kOver;
+  if (got > 0) discarded_ += static_cast<size_t>(got);
+  if (got <= 0 || discarded_ > kMaxDiscarded) phase_ = Phase::kClosed;
 }
 
 void Connection::OnDeadline(Instant now) {
   switch (phase_) {
     case Phase::kIdle:
-    case Phase::kLingering: phase_ = Phase::kOver; return;
-    case Phase::kRequest: return Refuse({408, Rejection::kSlowRequest}, now);
-    case Phase::kAnswering: return Refuse({503, Rejection::kNoAnswer}, now);
+    case Phase::kLingering: phase_ = Phase::kClosed; return;
+    case Phase::kReading: return Reject({408, Rejection::kRequestTimeout}, now);
+    case Phase::kHandling: return Reject({503, Rejection::kResponseTimeout}, now);
     case Phase::kWriting:
       if (pieces_left_ > 0) return SendPiece(now);
-      counters_.Rejected(Rejection::kSlowReader);
-      return CloseHard();
-    case Phase::kOver: return;
+      counters_.Rejected(Rejection::kWriteTimeout);
+      return Reset();
+    case Phase::kClosed: return;
   }
 }
 
 void Connection::OnDrain() {
-  close_after_ = true;
-  if (phase_ == Phase::kIdle) phase_ = Phase::kOver;
+  close_after_response_ = true;
+  if (phase_ == Phase::kIdle) phase_ = Phase::kClosed;
 }
 
-void Connection::CloseHard() {
+void Connection::Reset() {
   const linger none{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
-  phase_ = Phase::kOver;
+  phase_ = Phase::kClosed;
 }
 
 }  // namespace tocsin::http

@@ -1,5 +1,5 @@
-// One client's connection: bytes in, one request at a time, answers out in order, and a deadline
-// for each.
+// The connection of one client: one request at a time, responses in order, a deadline for each
+// phase.
 #pragma once
 
 #include <chrono>
@@ -18,20 +18,19 @@ namespace tocsin::http {
 
 using Instant = std::chrono::steady_clock::time_point;
 
-// A state machine over one non-blocking socket. It never blocks and never closes by itself: when
-// Over(), its worker destroys it. For the worker's thread only.
+// A state machine over one non-blocking socket. Never blocks. Its worker destroys it when Closed().
+// For the worker's thread only.
 class Connection {
  public:
-  // What it waits for. Requests that were pipelined wait in the buffer until the answer before is
-  // out.
+  // What it waits for. Pipelined requests stay in the buffer until the previous response is
+  // written.
   enum class Phase {
     kIdle,       // the first byte of a request
-    kRequest,    // the rest of it
-    kAnswering,  // the application
-    kWriting,    // the client, to take its answer
-    kLingering,  // the client, to close: the answer is out and nothing more is read but to be
-                 // dropped
-    kOver,
+    kReading,    // the rest of the request
+    kHandling,   // the response of the handler
+    kWriting,    // the client to read the response
+    kLingering,  // the client to close; what it still sends is discarded
+    kClosed,
   };
 
   // `options` and `counters` outlive the connection.
@@ -44,31 +43,31 @@ class Connection {
   void OnReadable(Instant now);
   void OnWritable(Instant now);
   void OnDeadline(Instant now);
-  void OnDrain();  // closes if idle, otherwise after the request at hand
+  void OnDrain();  // closes now if idle, otherwise after the current request
 
-  // True when a request is whole; the caller takes it and answers it later, by its number.
-  bool HasRequest() const { return phase_ != Phase::kOver && ready_; }
+  // Whether a complete request was received. The caller takes it and responds later, by its number.
+  bool HasRequest() const { return phase_ != Phase::kClosed && request_ready_; }
   Request TakeRequest(uint64_t number, Instant now);
-  // False if that request has been answered otherwise, or is another connection's.
-  bool TakesAnswer(uint64_t number) const;
-  void SendAnswer(Response response, Instant now);
+  // False if the request already has a response or belongs to another connection.
+  bool AwaitsResponse(uint64_t number) const;
+  void SendResponse(Response response, Instant now);
 
   int Socket() const { return socket_.get(); }
-  bool Over() const { return phase_ == Phase::kOver; }
+  bool Closed() const { return phase_ == Phase::kClosed; }
   Instant Deadline() const { return deadline_; }
   bool WantsToRead() const;
   bool WantsToWrite() const { return phase_ == Phase::kWriting && pieces_left_ == 0; }
 
  private:
-  void Advance(Instant now);
-  std::string_view Unread() const { return std::string_view(in_).substr(taken_); }
-  void Refuse(const Refusal& refusal, Instant now);
-  void ReadToDrop();
+  void Parse(Instant now);
+  std::string_view Unparsed() const { return std::string_view(received_).substr(parsed_); }
+  void Reject(const ParseError& error, Instant now);
+  void ReadAndDiscard();
   void SendPiece(Instant now);
-  void AfterAnswer(Instant now);
+  void FinishResponse(Instant now);
   void SendContinue();
   void WaitForRequest(Instant now);
-  void CloseHard();  // with a reset: the kernel shall not keep an unread answer either
+  void Reset();  // closes with a TCP reset, so that the kernel discards unread output
 
   const ServerOptions& options_;
   Counters& counters_;
@@ -78,20 +77,20 @@ class Connection {
 
   Phase phase_ = Phase::kIdle;
   Instant deadline_;
-  Instant request_began_;
-  std::string in_;    // received: at most one read beyond what a head may take
-  size_t taken_ = 0;  // so much of it is consumed, and let go at the next read
-  std::string out_;
-  size_t sent_ = 0;
-  size_t pieces_left_ = 0;  // of an answer that leaves slowly, each `pause_` after the one before
-  std::chrono::milliseconds pause_{0};
-  size_t dropped_ = 0;
-  uint64_t number_ = 0;
-  bool ready_ = false;
-  bool used_ = false;           // a request has been taken from it
-  bool head_only_ = false;      // the request at hand is HEAD
-  bool close_after_ = false;    // the answer at hand is the last
-  bool peer_finished_ = false;  // nothing more will come, but it may still read
+  Instant request_start_;
+  std::string received_;  // at most max_header_bytes and one read
+  size_t parsed_ = 0;     // bytes of received_ that are parsed; erased at the next read
+  std::string output_;
+  size_t sent_ = 0;         // bytes of output_
+  size_t pieces_left_ = 0;  // of a slow response
+  std::chrono::milliseconds piece_interval_{0};
+  size_t discarded_ = 0;  // bytes
+  uint64_t request_number_ = 0;
+  bool request_ready_ = false;
+  bool reused_ = false;                // a request was taken from it
+  bool omit_body_ = false;             // the current request is HEAD
+  bool close_after_response_ = false;  // the current response is the last
+  bool peer_finished_ = false;         // the client shut down its sending side
   bool continue_sent_ = false;
 };
 

@@ -7,14 +7,14 @@ namespace tocsin::http {
 std::string_view NameOf(Rejection reason) {
   switch (reason) {
     case Rejection::kMalformed: return "malformed";
-    case Rejection::kHeadTooLarge: return "head_too_large";
+    case Rejection::kHeaderTooLarge: return "header_too_large";
     case Rejection::kBodyTooLarge: return "body_too_large";
     case Rejection::kUnsupported: return "unsupported";
-    case Rejection::kSlowRequest: return "slow_request";
-    case Rejection::kBusy: return "busy";
-    case Rejection::kNoAnswer: return "no_answer";
-    case Rejection::kSlowReader: return "slow_reader";
-    case Rejection::kTooManyClients: return "too_many_clients";
+    case Rejection::kRequestTimeout: return "request_timeout";
+    case Rejection::kOverloaded: return "overloaded";
+    case Rejection::kResponseTimeout: return "response_timeout";
+    case Rejection::kWriteTimeout: return "write_timeout";
+    case Rejection::kTooManyConnections: return "too_many_connections";
   }
   return "unknown";
 }
@@ -26,28 +26,28 @@ void Counters::ConnectionOpened() {
 
 void Counters::ConnectionClosed() {
   if (connections_.fetch_sub(1) != 1) return;
-  const std::lock_guard lock(mutex_);  // so that a waiter is either asleep or yet to look
-  none_left_.notify_all();
+  const std::lock_guard lock(mutex_);  // a waiter is either waiting or has not tested yet
+  all_closed_.notify_all();
 }
 
-bool Counters::TryBegin(size_t limit) {
+bool Counters::StartRequest(size_t limit) {
   if (in_flight_.fetch_add(1, std::memory_order_relaxed) < limit) return true;
-  End();
+  EndRequest();
   return false;
 }
 
-bool Counters::WaitUntilNoConnection(std::chrono::steady_clock::time_point deadline) {
+bool Counters::WaitUntilAllClosed(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  return none_left_.wait_until(lock, deadline, [this] { return connections_.load() == 0; });
+  return all_closed_.wait_until(lock, deadline, [this] { return connections_.load() == 0; });
 }
 
 Counts Counters::Read() const {
   Counts counts;
   const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
-  std::transform(answers_.begin(), answers_.end(), counts.answers.begin(), read);
+  std::transform(responses_.begin(), responses_.end(), counts.responses.begin(), read);
   std::transform(rejected_.begin(), rejected_.end(), counts.rejected.begin(), read);
   counts.accepted = read(accepted_);
-  counts.late_answers = read(late_answers_);
+  counts.late_responses = read(late_responses_);
   counts.connections = read(connections_);
   counts.in_flight = read(in_flight_);
   return counts;

@@ -1,4 +1,4 @@
-// A file descriptor with an owner.
+// An owned file descriptor.
 #pragma once
 
 #include <unistd.h>
@@ -7,7 +7,7 @@
 
 namespace tocsin::http {
 
-// Closes its descriptor when destroyed. -1 is none.
+// Closes the descriptor when destroyed. -1 means none. Move-only value.
 class Fd {
  public:
   Fd() = default;

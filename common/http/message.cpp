@@ -44,7 +44,7 @@ std::string_view ReasonPhrase(int status) {
   const auto* found = std::find_if(kPhrases.begin(), kPhrases.end(),
                                    [status](const auto& row) { return row.first == status; });
   return found == kPhrases.end() ? std::string_view{}
-                                 : found->second;  // it may be empty (RFC 9112 4)
+                                 : found->second;  // may be empty (RFC 9112, 4)
 }
 
 bool IsTokenChar(char c) {
@@ -52,23 +52,23 @@ bool IsTokenChar(char c) {
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-bool IsValue(std::string_view text) {
+bool IsFieldValue(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return (byte < 0x20 && c != '\t') || byte == 0x7f;
   });
 }
 
-bool MayBeSent(const Header& header) {
+bool IsValid(const Header& header) {
   return !header.name.empty() && std::all_of(header.name.begin(), header.name.end(), IsTokenChar) &&
-         IsValue(header.value) && !SameToken(header.name, "Content-Length") &&
+         IsFieldValue(header.value) && !SameToken(header.name, "Content-Length") &&
          !SameToken(header.name, "Connection") && !SameToken(header.name, "Transfer-Encoding");
 }
 
-bool MayBeSent(const Response& response) {
-  return response.status >= 200 && response.status <= 599 && IsValue(response.content_type) &&
+bool IsValid(const Response& response) {
+  return response.status >= 200 && response.status <= 599 && IsFieldValue(response.content_type) &&
          std::all_of(response.headers.begin(), response.headers.end(),
-                     [](const Header& header) { return MayBeSent(header); });
+                     [](const Header& header) { return IsValid(header); });
 }
 
 }  // namespace
@@ -97,9 +97,9 @@ std::string_view Request::Query() const {
   return mark == std::string::npos ? std::string_view{} : std::string_view(target).substr(mark + 1);
 }
 
-std::string Serialize(Response& response, WireOptions options) {
-  if (!MayBeSent(response)) response = Response{.status = 500};
-  const bool bodiless = response.status == kNoContent || response.status == kNotModified;
+std::string Serialize(Response& response, SerializeOptions options) {
+  if (!IsValid(response)) response = Response{.status = 500};
+  const bool no_body = response.status == kNoContent || response.status == kNotModified;
   std::string wire;
   wire.reserve(256 + response.body.size());
   const auto line = [&wire](std::string_view name, std::string_view value) {
@@ -108,11 +108,11 @@ std::string Serialize(Response& response, WireOptions options) {
   wire.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   wire.append(ReasonPhrase(response.status)).append("\r\n");
   if (!response.content_type.empty()) line("Content-Type", response.content_type);
-  if (!bodiless) line("Content-Length", std::to_string(response.body.size()));
+  if (!no_body) line("Content-Length", std::to_string(response.body.size()));
   if (options.close) line("Connection", "close");
   for (const Header& header : response.headers) line(header.name, header.value);
   wire.append("\r\n");
-  if (!bodiless && !options.omit_body) wire.append(response.body);
+  if (!no_body && !options.omit_body) wire.append(response.body);
   return wire;
 }
 

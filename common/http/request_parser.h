@@ -1,6 +1,5 @@
-// Reads one HTTP/1.1 request from bytes that strangers send. Boost.Beast takes the grammar apart;
-// what RFC 9112 lets a lenient reader accept is refused here, because leniency is what smuggling
-// lives on.
+// Parses HTTP/1.1 requests from untrusted clients. Boost.Beast parses the grammar; everything that
+// RFC 9112 lets a lenient recipient accept is rejected here, to prevent request smuggling.
 #pragma once
 
 #include <cstddef>
@@ -13,37 +12,41 @@
 
 namespace tocsin::http {
 
+// RFC 9112, 2.2: clients may send CRLF before a request line.
+constexpr size_t kMaxEmptyLines = 4;
+
 struct ParserLimits {
-  size_t head_bytes;  // request line and headers with their line ends
+  size_t header_bytes;  // request line and header section with their line terminators
   size_t headers;
-  size_t body_bytes;  // after the chunked coding is taken off
+  size_t body_bytes;  // after chunked decoding
 };
 
-struct Refusal {
+// An invalid request. Nothing that follows on the connection can be trusted.
+struct ParseError {
   int status;  // 400, 413, 414, 417, 431, 501, 505
   Rejection reason;
 };
 
-// One parser reads one request after the other; Reset() lies between them. Every byte is looked at
-// a bounded number of times, whatever pieces it comes in, and the pieces do not change the outcome.
-// Memory grows with the bytes received, never with a length that was merely announced.
-// For one thread.
+// Parses one request after another, with Reset() between them. The result does not depend on how
+// the bytes are split. Each byte is examined a bounded number of times. Memory use follows the
+// bytes received, never an announced length. Not thread-safe.
 class RequestParser {
  public:
   explicit RequestParser(ParserLimits limits);
   ~RequestParser();
   RequestParser(RequestParser&&) noexcept;
 
-  // Takes bytes of the request and says how many it is done with. The rest belongs in front of the
-  // next bytes, or to the next request once Done(). Takes nothing when Done() or refused.
+  // Parses bytes and returns how many were consumed. The caller passes the others again, followed
+  // by the bytes received since, or after Reset() if Done(). Consumes nothing if Done() or after an
+  // error. Empty lines before the request line are ignored, up to kMaxEmptyLines.
   size_t Consume(std::string_view bytes);
 
-  bool Done() const;  // TakeRequest() has it
-  const std::optional<Refusal>& Refused()
-      const;  // no byte of this connection can be trusted from here on
-  bool HeadDone() const;
-  bool WantsContinue() const;  // "Expect: 100-continue", and the head is done
-  bool KeepAlive() const;      // once HeadDone(): the client expects to send another request
+  bool Started() const;  // a byte of the request line was received
+  bool HeaderDone() const;
+  bool Done() const;  // the request is complete
+  const std::optional<ParseError>& error() const;
+  bool ExpectsContinue() const;  // after HeaderDone(): "Expect: 100-continue", body not complete
+  bool KeepAlive() const;        // after HeaderDone(): the connection may carry another request
 
   Request TakeRequest();
   void Reset();

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kMaxThreads = 64;
 
-// Pistache's reactor, told to stop before it joins its threads.
+// Pistache's reactor; it must be shut down before its destructor joins its threads.
 struct Loop {
   Pistache::Aio::Reactor reactor;
   ~Loop() { reactor.shutdown(); }
@@ -21,23 +21,23 @@ struct Loop {
 
 }  // namespace
 
-// Built in the order in which it serves, torn down in the opposite one: no new connection, then no
-// worker, then nothing that a worker refers to.
+// Members are destroyed in reverse order: first the acceptor, then the workers, then what the
+// workers refer to.
 class Server::Impl {
  public:
   Impl(ServerOptions options, Handler handler, Fd listener)
       : shared_{std::move(options), std::move(handler), std::make_shared<Counters>()},
         workers_(StartWorkers()),
         acceptor_(std::move(listener), shared_.options.max_connections, *shared_.counters,
-                  [this](NewConnection arrival) { Dispatch(std::move(arrival)); }) {}
+                  [this](NewConnection connection) { Dispatch(std::move(connection)); }) {}
 
   uint16_t port() const { return acceptor_.Port(); }
   Counts counts() const { return shared_.counters->Read(); }
 
   bool Drain(std::chrono::steady_clock::time_point deadline) {
     acceptor_.Stop();
-    for (const auto& worker : workers_) worker->Post(BeginDrain{});
-    return shared_.counters->WaitUntilNoConnection(deadline);
+    for (const auto& worker : workers_) worker->Push(BeginDrain{});
+    return shared_.counters->WaitUntilAllClosed(deadline);
   }
 
  private:
@@ -53,8 +53,8 @@ class Server::Impl {
     return workers;
   }
 
-  void Dispatch(NewConnection arrival) {  // on the acceptor's thread only
-    workers_[next_worker_++ % workers_.size()]->Post(std::move(arrival));
+  void Dispatch(NewConnection connection) {  // on the acceptor's thread only
+    workers_[next_worker_++ % workers_.size()]->Push(std::move(connection));
   }
 
   Shared shared_;
@@ -64,20 +64,20 @@ class Server::Impl {
   Acceptor acceptor_;
 };
 
-Responder::Responder(std::function<void(Response)> take) : take_(std::move(take)) {}
-Responder::Responder(Responder&& other) noexcept : take_(std::exchange(other.take_, nullptr)) {}
+Responder::Responder(std::function<void(Response)> send) : send_(std::move(send)) {}
+Responder::Responder(Responder&& other) noexcept : send_(std::exchange(other.send_, nullptr)) {}
 
 Responder& Responder::operator=(Responder&& other) noexcept {
-  std::swap(take_, other.take_);
+  std::swap(send_, other.send_);
   return *this;
 }
 
 Responder::~Responder() {
-  if (take_) Send(Response{.status = 500});
+  if (send_) Send(Response{.status = 500});
 }
 
 void Responder::Send(Response response) {
-  if (const auto take = std::exchange(take_, nullptr)) take(std::move(response));
+  if (const auto send = std::exchange(send_, nullptr)) send(std::move(response));
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -14,25 +14,25 @@ namespace {
 
 using Pistache::Polling::NotifyOn;
 
-// Deadlines are looked at this often: an eighth of the shortest, within these bounds.
-constexpr std::chrono::milliseconds kFastestTick{5};
-constexpr std::chrono::milliseconds kSlowestTick{250};
+// Deadlines are checked at an interval of an eighth of the shortest, within these bounds.
+constexpr std::chrono::milliseconds kMinInterval{5};
+constexpr std::chrono::milliseconds kMaxInterval{250};
 
-std::chrono::milliseconds TickFor(const ServerOptions& options) {
+std::chrono::milliseconds TimerInterval(const ServerOptions& options) {
   const auto shortest =
-      std::min({options.header_timeout, options.body_timeout, options.answer_timeout,
+      std::min({options.header_timeout, options.body_timeout, options.response_timeout,
                 options.write_timeout, options.idle_timeout, options.linger_timeout});
-  return std::clamp(shortest / 8, kFastestTick, kSlowestTick);
+  return std::clamp(shortest / 8, kMinInterval, kMaxInterval);
 }
 
-Fd MakeTicker(std::chrono::milliseconds tick) {
-  Fd ticker(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
-  const timespec period{.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds(tick).count()};
+Fd MakeTimer(std::chrono::milliseconds interval) {
+  Fd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  const timespec period{.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds(interval).count()};
   const itimerspec spec{.it_interval = period, .it_value = period};
-  if (!ticker || ::timerfd_settime(ticker.get(), 0, &spec, nullptr) != 0) {
+  if (!timer || ::timerfd_settime(timer.get(), 0, &spec, nullptr) != 0) {
     throw std::system_error(errno, std::generic_category(), "timerfd");
   }
-  return ticker;
+  return timer;
 }
 
 Pistache::Polling::Tag TagOf(int fd) { return Pistache::Polling::Tag(static_cast<uint64_t>(fd)); }
@@ -48,7 +48,7 @@ NotifyOn InterestOf(const Connection& connection) {
 Worker::Worker(const Shared& shared) : shared_(shared) {}
 
 Worker::~Worker() {
-  if (mailbox_) mailbox_->Close();
+  if (events_) events_->Close();
 }
 
 std::shared_ptr<Pistache::Aio::Handler> Worker::clone() const {
@@ -56,49 +56,48 @@ std::shared_ptr<Pistache::Aio::Handler> Worker::clone() const {
 }
 
 void Worker::registerPoller(Pistache::Polling::Epoll& poller) {
-  mailbox_ = std::make_shared<Mailbox>();
-  ticker_ = MakeTicker(TickFor(shared_.options));
-  for (const int fd : {mailbox_->Bell(), ticker_.get()}) {
+  events_ = std::make_shared<EventQueue>();
+  timer_ = MakeTimer(TimerInterval(shared_.options));
+  for (const int fd : {events_->WakeupFd(), timer_.get()}) {
     poller.addFd(fd, Pistache::Flags<NotifyOn>(NotifyOn::Read), TagOf(fd));
   }
 }
 
-// Sockets first and the mail last: within one set of events no descriptor can then change its
-// owner.
-void Worker::onReady(const Pistache::Aio::FdSet& events) {
-  mailbox_->StayAwake();
+// Sockets first and queued events last, so that no descriptor changes its owner within one set.
+void Worker::onReady(const Pistache::Aio::FdSet& ready) {
+  events_->SuppressWakeup();
   now_ = std::chrono::steady_clock::now();
-  bool ticked = false;
-  for (const auto& event : events) {
+  bool expired = false;
+  for (const auto& event : ready) {
     const int fd = static_cast<int>(event.getTag().value());
-    if (fd == mailbox_->Bell()) {
-      mailbox_->Silence();
-    } else if (fd == ticker_.get()) {
-      ticked = true;
+    if (fd == events_->WakeupFd()) {
+      events_->ClearWakeup();
+    } else if (fd == timer_.get()) {
+      expired = true;
     } else if (const auto found = connections_.find(fd); found != connections_.end()) {
       OnSocket(found->second, event.isReadable(), event.isWritable(), event.isHangup());
     }
   }
-  if (ticked) Sweep();
-  ReadMail();
+  if (expired) CheckDeadlines();
+  ProcessEvents();
 }
 
 void Worker::OnSocket(Entry& entry, bool readable, bool writable, bool hung_up) {
   Connection& connection = *entry.connection;
   if (hung_up && !connection.WantsToRead() && !connection.WantsToWrite()) {
-    // Both directions are gone and nothing would ever notice: the poller reports this unasked.
+    // Both directions are closed. The poller reports this without a registered interest.
     connections_.erase(connection.Socket());
     return;
   }
   if (writable) connection.OnWritable(now_);
   if (readable || hung_up) connection.OnReadable(now_);
-  Settle(entry);
+  Update(entry);
 }
 
-void Worker::Settle(Entry& entry) {
+void Worker::Update(Entry& entry) {
   Connection& connection = *entry.connection;
-  if (connection.HasRequest()) HandOver(connection);
-  if (connection.Over()) {
+  if (connection.HasRequest()) Dispatch(connection);
+  if (connection.Closed()) {
     connections_.erase(connection.Socket());  // closing takes it out of the poller
     return;
   }
@@ -108,84 +107,86 @@ void Worker::Settle(Entry& entry) {
   }
 }
 
-void Worker::HandOver(Connection& connection) {
+void Worker::Dispatch(Connection& connection) {
   const uint64_t number = next_request_++;
   Request request = connection.TakeRequest(number, now_);
-  if (!shared_.counters->TryBegin(shared_.options.max_in_flight)) {
-    shared_.counters->Rejected(Rejection::kBusy);
-    mailbox_->Post(
-        Answer{connection.Socket(), number, {.status = 503, .headers = {{"Retry-After", "1"}}}});
+  if (!shared_.counters->StartRequest(shared_.options.max_in_flight)) {
+    shared_.counters->Rejected(Rejection::kOverloaded);
+    events_->Push(PendingResponse{
+        connection.Socket(), number, {.status = 503, .headers = {{"Retry-After", "1"}}}});
     return;
   }
-  Responder responder([mailbox = mailbox_, counters = shared_.counters,
-                       socket = connection.Socket(), number](Response response) {
-    counters->End();
-    mailbox->Post(Answer{socket, number, std::move(response)});
+  Responder responder([events = events_, counters = shared_.counters, socket = connection.Socket(),
+                       number](Response response) {
+    counters->EndRequest();
+    events->Push(PendingResponse{socket, number, std::move(response)});
   });
   try {
     shared_.handler(std::move(request), std::move(responder));
   } catch (...) {
-    // The responder was dropped on the way here, which answered 500.
+    // The responder was destroyed by the exception and has sent 500.
   }
 }
 
-// Until there is none: answers that handlers give at once are written without going to sleep first.
-void Worker::ReadMail() {
-  for (mailbox_->Take(mail_); !mail_.empty(); mail_.clear(), mailbox_->Take(mail_)) {
+// Until the queue is empty, so that responses of handlers that respond at once are written without
+// another poll.
+void Worker::ProcessEvents() {
+  for (events_->PopAll(batch_); !batch_.empty(); batch_.clear(), events_->PopAll(batch_)) {
     now_ = std::chrono::steady_clock::now();
-    for (Mail& mail : mail_) {
+    for (WorkerEvent& queued : batch_) {
       std::visit(
-          [this](auto&& letter) {
-            using Letter = std::decay_t<decltype(letter)>;
-            if constexpr (std::is_same_v<Letter, NewConnection>) Open(std::move(letter));
-            if constexpr (std::is_same_v<Letter, Answer>) Deliver(std::move(letter));
-            if constexpr (std::is_same_v<Letter, BeginDrain>) DrainAll();
+          [this](auto&& event) {
+            using Event = std::decay_t<decltype(event)>;
+            if constexpr (std::is_same_v<Event, NewConnection>) AddConnection(std::move(event));
+            if constexpr (std::is_same_v<Event, PendingResponse>) SendResponse(std::move(event));
+            if constexpr (std::is_same_v<Event, BeginDrain>) DrainAll();
           },
-          std::move(mail));
+          std::move(queued));
     }
   }
 }
 
-void Worker::Open(NewConnection arrival) {
-  const int fd = arrival.socket.get();
+void Worker::AddConnection(NewConnection added) {
+  const int fd = added.socket.get();
   auto connection =
-      std::make_unique<Connection>(std::move(arrival.socket), std::move(arrival.peer_address),
+      std::make_unique<Connection>(std::move(added.socket), std::move(added.peer_address),
                                    shared_.options, *shared_.counters, now_);
   try {
     reactor()->registerFd(key(), fd, NotifyOn::Read);
   } catch (const std::exception&) {
-    return;  // the kernel has no room to watch it: the client sees a close
+    return;  // the kernel cannot poll another descriptor: the connection is closed
   }
   connections_.insert_or_assign(fd, Entry{std::move(connection), NotifyOn::Read});
 }
 
-void Worker::Deliver(Answer answer) {
-  const auto found = connections_.find(answer.fd);
-  if (found == connections_.end() || !found->second.connection->TakesAnswer(answer.request)) {
-    shared_.counters->LateAnswer();
+void Worker::SendResponse(PendingResponse pending) {
+  const auto found = connections_.find(pending.fd);
+  if (found == connections_.end() ||
+      !found->second.connection->AwaitsResponse(pending.request_number)) {
+    shared_.counters->LateResponse();
     return;
   }
-  found->second.connection->SendAnswer(std::move(answer.response), now_);
-  Settle(found->second);
+  found->second.connection->SendResponse(std::move(pending.response), now_);
+  Update(found->second);
 }
 
 void Worker::DrainAll() {
   for (auto at = connections_.begin(); at != connections_.end();) {
-    Entry& entry = (at++)->second;       // Settle() may erase it, and no other
-    entry.connection->OnReadable(now_);  // what has already arrived is still served
+    Entry& entry = (at++)->second;       // Update() may erase this entry, and no other
+    entry.connection->OnReadable(now_);  // requests that were already received are served
     entry.connection->OnDrain();
-    Settle(entry);
+    Update(entry);
   }
 }
 
-void Worker::Sweep() {
-  uint64_t ticks = 0;
-  if (::read(ticker_.get(), &ticks, sizeof ticks) < 0) return;
+void Worker::CheckDeadlines() {
+  uint64_t expirations = 0;
+  if (::read(timer_.get(), &expirations, sizeof expirations) < 0) return;
   for (auto at = connections_.begin(); at != connections_.end();) {
     Entry& entry = (at++)->second;
     if (entry.connection->Deadline() > now_) continue;
     entry.connection->OnDeadline(now_);
-    Settle(entry);
+    Update(entry);
   }
 }
 

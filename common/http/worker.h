@@ -1,4 +1,4 @@
-// The loop of one thread: a Pistache reactor handler that owns the connections given to it.
+// The event loop of one thread: a Pistache reactor handler that owns its connections.
 #pragma once
 
 #include <pistache/reactor.h>
@@ -10,27 +10,27 @@
 
 #include "common/http/connection.h"
 #include "common/http/counters.h"
+#include "common/http/event_queue.h"
 #include "common/http/fd.h"
-#include "common/http/mailbox.h"
 #include "common/http/server.h"
 
 namespace tocsin::http {
 
-// What the workers of a server share. Outlives them.
+// Shared by the workers of a server; outlives them.
 struct Shared {
   ServerOptions options;
   Handler handler;
-  std::shared_ptr<Counters> counters;  // the responders of unanswered requests hold it too
+  std::shared_ptr<Counters> counters;  // also owned by the responders of requests in flight
 };
 
-// All members but post() run on the thread of the reactor that cloned the worker.
+// All members but Push() run on the thread of the reactor that cloned the worker.
 class Worker final : public Pistache::Aio::Handler {
  public:
   explicit Worker(const Shared& shared);
   ~Worker() override;
 
-  // From any thread, once the reactor has it.
-  void Post(Mail mail) { mailbox_->Post(std::move(mail)); }
+  // Thread-safe, after the reactor has registered it.
+  void Push(WorkerEvent event) { events_->Push(std::move(event)); }
 
   std::shared_ptr<Pistache::Aio::Handler> clone() const override;
   void registerPoller(Pistache::Polling::Epoll& poller) override;
@@ -43,21 +43,21 @@ class Worker final : public Pistache::Aio::Handler {
   };
 
   void OnSocket(Entry& entry, bool readable, bool writable, bool hung_up);
-  void ReadMail();
-  void Open(NewConnection arrival);
-  void Deliver(Answer answer);
+  void ProcessEvents();
+  void AddConnection(NewConnection added);
+  void SendResponse(PendingResponse pending);
   void DrainAll();
-  void Sweep();
-  // After every step: hands a whole request over, tells the poller what is awaited now, and
-  // destroys the entry when its connection is over.
-  void Settle(Entry& entry);
-  void HandOver(Connection& connection);
+  void CheckDeadlines();
+  // After every step of a connection: dispatches a complete request, updates the poller, and
+  // destroys the entry if the connection is closed.
+  void Update(Entry& entry);
+  void Dispatch(Connection& connection);
 
   const Shared& shared_;
-  std::shared_ptr<Mailbox> mailbox_;
-  Fd ticker_;
+  std::shared_ptr<EventQueue> events_;
+  Fd timer_;
   std::unordered_map<int, Entry> connections_;
-  std::vector<Mail> mail_;
+  std::vector<WorkerEvent> batch_;
   uint64_t next_request_ = 1;
   Instant now_;
 };

@@ -1,20 +1,19 @@
-// Making Tocsin's topics, and looking at what a cluster has.
+// Creates Tocsin's topics and checks existing ones.
 #pragma once
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/result.h"
-#include "common/domain/topics.h"
 #include "common/kafka/settings.h"
+#include "common/ports/topics.h"
 
 namespace tocsin::kafka {
 
-// Used by one thread, at start. Every call blocks, its `limit` at most (creating: twice that), and
-// fails with kKafkaUnavailable when the cluster does not answer.
+// Safe to use from several threads. All functions fail with kKafkaUnavailable when the cluster does
+// not respond.
 class Admin {
  public:
   // Fails with kInvalidConfig. Does not connect.
@@ -23,17 +22,15 @@ class Admin {
   Admin& operator=(Admin&&) noexcept;
   ~Admin();
 
-  // Makes the topics that do not exist, with the settings' replication, and waits until every
-  // partition of all of them has a leader. Topics that exist stay as they are; one with another
-  // count of partitions fails with kInvalidConfig, naming it: keys would no longer be where others
-  // look for them.
-  Status EnsureTopics(const std::vector<TopicSpec>& topics, std::chrono::milliseconds limit);
+  // Creates missing topics, and waits until each partition of all `topics` has a leader. Existing
+  // topics are not modified; one with another number of partitions fails with kInvalidConfig,
+  // naming it: records would not be in the partition that PartitionFor() returns. Blocks, for twice
+  // `timeout` at most.
+  Status EnsureTopics(const std::vector<TopicSpec>& topics, std::chrono::milliseconds timeout);
 
-  // The count of partitions; kNotFound when the topic does not exist.
-  Result<int> Partitions(const std::string& topic, std::chrono::milliseconds limit);
-
-  // The cluster's id: another one means another log, and positions that mean nothing there.
-  Result<std::string> ClusterId(std::chrono::milliseconds limit);
+  // Identifies the cluster, and so its offsets: they mean nothing in another one. Blocks, for
+  // `timeout` at most.
+  Result<std::string> ClusterId(std::chrono::milliseconds timeout);
 
  private:
   struct Impl;

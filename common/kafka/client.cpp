@@ -5,23 +5,23 @@
 namespace tocsin::kafka {
 namespace {
 
-Callbacks& From(void* opaque) { return *static_cast<Callbacks*>(opaque); }
+Callbacks& CallbacksOf(void* opaque) { return *static_cast<Callbacks*>(opaque); }
 
-void LogLine(const rd_kafka_t* client, int level, const char* facility, const char* line) {
+void OnLog(const rd_kafka_t* client, int level, const char* facility, const char* line) {
   const auto* callbacks = static_cast<Callbacks*>(rd_kafka_opaque(client));
-  // Lines of the constructor come before the opaque is set.
+  // Null for lines that are logged before rd_kafka_new() returns.
   if (callbacks != nullptr) callbacks->Log(level, std::string(facility) + ": " + line);
 }
 
-int TakeStatistics(rd_kafka_t*, char* json, size_t size, void* opaque) {
-  const Callbacks& callbacks = From(opaque);
+int OnStatistics(rd_kafka_t*, char* json, size_t size, void* opaque) {
+  const Callbacks& callbacks = CallbacksOf(opaque);
   if (!callbacks.GetHooks().statistics) return 0;
   if (const auto statistics = ParseStatistics({json, size}))
     callbacks.GetHooks().statistics(*statistics);
   return 0;  // librdkafka frees the text
 }
 
-bool IsSecurityName(std::string_view name) {
+bool IsSecurityProperty(std::string_view name) {
   for (const std::string_view prefix : {"security.", "sasl.", "ssl.", "enable.ssl."})
     if (name.starts_with(prefix)) return true;
   return false;
@@ -30,7 +30,7 @@ bool IsSecurityName(std::string_view name) {
 }  // namespace
 
 void Callbacks::OnError(rd_kafka_resp_err_t error, const char* reason) {
-  Log(4, TextOf(error) + ": " + reason);
+  Log(4, ErrorText(error) + ": " + reason);
 }
 
 void Callbacks::Log(int level, std::string_view line) const {
@@ -40,11 +40,11 @@ void Callbacks::Log(int level, std::string_view line) const {
 ClientConf::ClientConf(const KafkaSettings& settings, Callbacks& callbacks)
     : conf_(rd_kafka_conf_new()) {
   for (const auto& [name, value] : settings.security) {
-    if (!IsSecurityName(name) && status_)
-      status_ = Fail(ErrorCode::kInvalidConfig, "is no setting of security", name);
+    if (!IsSecurityProperty(name) && status_)
+      status_ = Fail(ErrorCode::kInvalidConfig, "is not a security property", name);
     Set(name.c_str(), value.Reveal());
   }
-  Set("bootstrap.servers", settings.bootstrap);
+  Set("bootstrap.servers", settings.bootstrap_servers);
   Set("client.id", settings.client_id);
   Set("socket.timeout.ms", std::chrono::milliseconds(3000));
   Set("socket.keepalive.enable", "true");
@@ -52,21 +52,21 @@ ClientConf::ClientConf(const KafkaSettings& settings, Callbacks& callbacks)
   Set("reconnect.backoff.max.ms", std::chrono::milliseconds(1000));
   Set("statistics.interval.ms", kStatisticsInterval);
   rd_kafka_conf_set_opaque(conf_.get(), &callbacks);
-  rd_kafka_conf_set_log_cb(conf_.get(), &LogLine);
-  rd_kafka_conf_set_stats_cb(conf_.get(), &TakeStatistics);
+  rd_kafka_conf_set_log_cb(conf_.get(), &OnLog);
+  rd_kafka_conf_set_stats_cb(conf_.get(), &OnStatistics);
   rd_kafka_conf_set_error_cb(
       conf_.get(), [](rd_kafka_t*, int error, const char* reason, void* opaque) {
-        From(opaque).OnError(static_cast<rd_kafka_resp_err_t>(error), reason);
+        CallbacksOf(opaque).OnError(static_cast<rd_kafka_resp_err_t>(error), reason);
       });
 }
 
 ClientConf& ClientConf::Set(const char* name, const std::string& value) {
-  std::array<char, 512> why{};
-  if (rd_kafka_conf_set(conf_.get(), name, value.c_str(), why.data(), why.size()) !=
+  std::array<char, 512> error{};
+  if (rd_kafka_conf_set(conf_.get(), name, value.c_str(), error.data(), error.size()) !=
           RD_KAFKA_CONF_OK &&
       status_) {
-    // librdkafka's text repeats the value, which may be a password.
-    status_ = Fail(ErrorCode::kInvalidConfig, "is not accepted by librdkafka", name);
+    // Not librdkafka's text: it contains the value, which may be a password.
+    status_ = Fail(ErrorCode::kInvalidConfig, "rejected by librdkafka", name);
   }
   return *this;
 }
@@ -75,42 +75,44 @@ ClientConf& ClientConf::Set(const char* name, std::chrono::milliseconds value) {
   return Set(name, std::to_string(value.count()));
 }
 
-ClientConf& ClientConf::WithDelivery() {
-  rd_kafka_conf_set_dr_msg_cb(conf_.get(), [](rd_kafka_t*, const rd_kafka_message_t* message,
-                                              void* opaque) { From(opaque).OnDelivery(*message); });
+ClientConf& ClientConf::WithDeliveryReports() {
+  rd_kafka_conf_set_dr_msg_cb(conf_.get(),
+                              [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+                                CallbacksOf(opaque).OnDeliveryReport(*message);
+                              });
   return *this;
 }
 
 ClientConf& ClientConf::WithRebalance() {
   rd_kafka_conf_set_rebalance_cb(
       conf_.get(),
-      [](rd_kafka_t* client, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions,
-         void* opaque) { From(opaque).OnRebalance(client, what, partitions); });
+      [](rd_kafka_t* client, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* partitions,
+         void* opaque) { CallbacksOf(opaque).OnRebalance(client, event, partitions); });
   rd_kafka_conf_set_offset_commit_cb(
       conf_.get(),
       [](rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* offsets,
-         void* opaque) { From(opaque).OnCommit(error, offsets); });
+         void* opaque) { CallbacksOf(opaque).OnOffsetCommit(error, offsets); });
   return *this;
 }
 
-Result<Client> ClientConf::Make(rd_kafka_type_t type) {
+Result<Client> ClientConf::Create(rd_kafka_type_t type) {
   if (!status_) return Fail(status_.error());
-  std::array<char, 512> why{};
-  rd_kafka_t* const client = rd_kafka_new(type, conf_.get(), why.data(), why.size());
-  if (client == nullptr) return Fail(ErrorCode::kInvalidConfig, why.data(), "kafka");
+  std::array<char, 512> error{};
+  rd_kafka_t* const client = rd_kafka_new(type, conf_.get(), error.data(), error.size());
+  if (client == nullptr) return Fail(ErrorCode::kInvalidConfig, error.data(), "kafka");
   static_cast<void>(conf_.release());  // the client owns it now
   return Client(client);
 }
 
 Status Validate(const KafkaSettings& settings) {
-  if (settings.bootstrap.empty())
-    return Fail(ErrorCode::kInvalidConfig, "names no broker", "bootstrap");
-  Callbacks nobody{Hooks{}};
-  TOCSIN_TRY(const Client client, ClientConf(settings, nobody).Make(RD_KAFKA_PRODUCER));
+  if (settings.bootstrap_servers.empty())
+    return Fail(ErrorCode::kInvalidConfig, "no broker given", "bootstrap.servers");
+  Callbacks callbacks{Hooks{}};
+  TOCSIN_TRY(const Client client, ClientConf(settings, callbacks).Create(RD_KAFKA_PRODUCER));
   return {};
 }
 
-std::string TextOf(rd_kafka_resp_err_t error) {
+std::string ErrorText(rd_kafka_resp_err_t error) {
   return std::string(rd_kafka_err2name(error)) + " (" + rd_kafka_err2str(error) + ")";
 }
 
@@ -140,19 +142,19 @@ IncomingRecord ToRecord(const rd_kafka_message_t& message) {
   return record;
 }
 
-std::string NameOfPartition(std::string_view topic, std::int32_t partition) {
+std::string PartitionName(std::string_view topic, std::int32_t partition) {
   return std::string(topic) + "[" + std::to_string(partition) + "]";
 }
 
 rd_kafka_resp_err_t CommitAndWait(rd_kafka_t* client,
                                   const rd_kafka_topic_partition_list_t* offsets,
-                                  std::chrono::milliseconds limit) {
-  // librdkafka's own synchronous commit waits without an end while the coordinator is away.
-  const Owned<rd_kafka_queue_t> answers(rd_kafka_queue_new(client));
-  const auto asked = rd_kafka_commit_queue(client, offsets, answers.get(), nullptr, nullptr);
-  if (asked != RD_KAFKA_RESP_ERR_NO_ERROR) return asked;
-  const Owned<rd_kafka_event_t> answer(rd_kafka_queue_poll(answers.get(), ToMs(limit)));
-  return answer ? rd_kafka_event_error(answer.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+                                  std::chrono::milliseconds timeout) {
+  // rd_kafka_commit() has no timeout: it blocks while the group coordinator is unavailable.
+  const Owned<rd_kafka_queue_t> queue(rd_kafka_queue_new(client));
+  const auto error = rd_kafka_commit_queue(client, offsets, queue.get(), nullptr, nullptr);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+  const Owned<rd_kafka_event_t> response(rd_kafka_queue_poll(queue.get(), ToMs(timeout)));
+  return response ? rd_kafka_event_error(response.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT;
 }
 
 }  // namespace tocsin::kafka

@@ -1,5 +1,5 @@
-// What this folder's clients share over librdkafka's C API. Included by sources of common/kafka
-// only: rdkafka.h stays out of every header that others see.
+// What the clients of this folder share over librdkafka's C API. Included by sources of
+// common/kafka only: rdkafka.h stays out of the headers that others include.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -15,14 +15,14 @@
 
 namespace tocsin::kafka {
 
-constexpr std::chrono::milliseconds kPollRound{100};  // longest wait of a polling thread
-// Of one answer to a fetch: librdkafka's defaults (1 MiB a partition, 50 MiB) are a service's whole
-// memory. A batch that is larger than a partition's share comes alone, one partition a round, so
-// batches are kept well below it.
-constexpr std::int64_t kPartitionFetchBytes = 256 * 1024;
-constexpr std::int64_t kFetchBytes = 4 * 1024 * 1024;
-constexpr std::int64_t kBatchBytes = 96 * 1024;
-// How long a broker holds back an answer without records: who reads to the end waits for it.
+constexpr std::chrono::milliseconds kPollTimeout{100};  // of threads that poll in a loop
+// Limits of one fetch response: librdkafka's defaults (1 MiB per partition, 50 MiB) are the memory
+// of a whole service. A batch above a partition's limit is fetched alone, one partition at a time,
+// so batches are much smaller.
+constexpr std::int64_t kPartitionFetchBytes = 256LL * 1024;
+constexpr std::int64_t kFetchBytes = 4LL * 1024 * 1024;
+constexpr std::int64_t kBatchBytes = 96LL * 1024;
+// How long a broker delays an empty fetch response: a reader at the end of the log waits for it.
 constexpr std::chrono::milliseconds kFetchWait{100};
 
 struct Destroy {
@@ -47,18 +47,18 @@ using Client = Owned<rd_kafka_t>;
 using Message = Owned<rd_kafka_message_t>;
 using PartitionList = Owned<rd_kafka_topic_partition_list_t>;
 
-// What librdkafka calls back, on the thread that polls. The object outlives its client.
+// Callbacks of librdkafka, on the thread that polls. The object outlives its client.
 class Callbacks {
  public:
   explicit Callbacks(Hooks hooks) : hooks_(std::move(hooks)) {}
   virtual ~Callbacks() = default;
 
   virtual void OnError(rd_kafka_resp_err_t error, const char* reason);
-  virtual void OnDelivery(const rd_kafka_message_t& /*message*/) {}
-  virtual void OnRebalance(rd_kafka_t* /*client*/, rd_kafka_resp_err_t /*what*/,
+  virtual void OnDeliveryReport(const rd_kafka_message_t& /*message*/) {}
+  virtual void OnRebalance(rd_kafka_t* /*client*/, rd_kafka_resp_err_t /*event*/,
                            rd_kafka_topic_partition_list_t* /*partitions*/) {}
-  virtual void OnCommit(rd_kafka_resp_err_t /*error*/,
-                        const rd_kafka_topic_partition_list_t* /*offsets*/) {}
+  virtual void OnOffsetCommit(rd_kafka_resp_err_t /*error*/,
+                              const rd_kafka_topic_partition_list_t* /*offsets*/) {}
 
   void Log(int level, std::string_view line) const;
   const Hooks& GetHooks() const { return hooks_; }
@@ -67,20 +67,20 @@ class Callbacks {
   Hooks hooks_;
 };
 
-// Collects a client's settings; the first fault is kept and comes out of Make().
+// Collects the configuration of a client. The first error is kept and returned by Create().
 class ClientConf {
  public:
-  // Reading positions, security, time-outs of sockets and the callbacks that every client has.
+  // Sets brokers, security, socket timeouts and the callbacks that all clients have.
   ClientConf(const KafkaSettings& settings, Callbacks& callbacks);
 
   ClientConf& Set(const char* name, const std::string& value);
   ClientConf& Set(const char* name, std::chrono::milliseconds value);
   ClientConf& Set(const char* name, std::int64_t value) { return Set(name, std::to_string(value)); }
-  ClientConf& WithDelivery();   // OnDelivery
-  ClientConf& WithRebalance();  // OnRebalance and OnCommit
+  ClientConf& WithDeliveryReports();  // OnDeliveryReport
+  ClientConf& WithRebalance();        // OnRebalance and OnOffsetCommit
 
   // Fails with kInvalidConfig.
-  Result<Client> Make(rd_kafka_type_t type);
+  Result<Client> Create(rd_kafka_type_t type);
 
  private:
   Owned<rd_kafka_conf_t> conf_;
@@ -88,15 +88,15 @@ class ClientConf {
 };
 
 inline int ToMs(std::chrono::milliseconds value) { return static_cast<int>(value.count()); }
-std::string TextOf(rd_kafka_resp_err_t error);
+std::string ErrorText(rd_kafka_resp_err_t error);
 IncomingRecord ToRecord(const rd_kafka_message_t& message);
 
-// "topic[3]": how people are told of a partition.
-std::string NameOfPartition(std::string_view topic, std::int32_t partition);
+// "topic[3]", for logs and errors.
+std::string PartitionName(std::string_view topic, std::int32_t partition);
 
-// Commits and waits for the answer, `limit` at most. Called from any thread.
+// Commits and waits for the response, for `timeout` at most. Safe to call on any thread.
 rd_kafka_resp_err_t CommitAndWait(rd_kafka_t* client,
                                   const rd_kafka_topic_partition_list_t* offsets,
-                                  std::chrono::milliseconds limit);
+                                  std::chrono::milliseconds timeout);
 
 }  // namespace tocsin::kafka

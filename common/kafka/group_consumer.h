@@ -1,4 +1,4 @@
-// Reading topics as a member of a group, with records finished in any order.
+// Reads topics as a member of a consumer group; records complete in any order.
 #pragma once
 
 #include <chrono>
@@ -19,20 +19,20 @@ namespace tocsin::kafka {
 
 struct GroupOptions {
   std::string group;                // with its prefix
-  std::vector<std::string> topics;  // with their prefix; one made later is found within 10 s
-  std::chrono::milliseconds session{
-      6'000};  // silence after which the group gives our partitions away
-  std::chrono::milliseconds heartbeat{1'500};
+  std::vector<std::string> topics;  // with their prefix; a topic created later is found in 10 s
+  std::chrono::milliseconds session_timeout{6'000};
+  std::chrono::milliseconds heartbeat_interval{1'500};
   std::chrono::milliseconds commit_interval{500};
-  std::chrono::milliseconds drain{5'000};  // given to records in flight when partitions leave
-  // Offering again what was refused. Longer for those who refuse for long.
-  std::chrono::milliseconds offer_again{5};
-  // Refused records are kept here, in order. At the high mark the partition is paused, at the low
-  // mark it flows again: every pause throws away what was fetched ahead.
-  size_t high_water = 128;
-  size_t low_water = 64;
-  // Fetched ahead. A full queue stops fetching for a whole second (librdkafka 2.0.2), so it holds
-  // more than a second of work.
+  std::chrono::milliseconds drain_timeout{5'000};  // for records in flight when partitions leave
+  // After which the handler is called again with a record that it refused. Longer for handlers that
+  // refuse for a long time.
+  std::chrono::milliseconds retry_interval{5};
+  // Refused records are kept, in order. With `pause_at` of them a partition is paused, with
+  // `resume_at` it is resumed: each pause discards the fetched records.
+  size_t pause_at = 128;
+  size_t resume_at = 64;
+  // Fetched in advance (queued.min.messages, queued.max.messages.kbytes). A full queue stops
+  // fetching for a second (librdkafka 2.0.2), so it holds more than a second of work.
   std::int64_t queue_records = 20'000;
   std::int64_t queue_kbytes = 16'384;
 };
@@ -41,49 +41,48 @@ struct GroupOptions {
 struct PartitionGauge {
   std::string topic;
   std::int32_t partition = 0;
-  std::int64_t lag = -1;  // records not finished, by the end last seen; -1: not known yet
-  size_t in_flight = 0;   // records handed out and not finished
-  std::optional<WallTime> oldest_open;  // append time of the oldest record read and not finished
+  std::int64_t lag = -1;  // uncompleted records up to the end of the log; -1: unknown
+  size_t in_flight = 0;   // records with the handler
+  std::optional<WallTime>
+      oldest_uncompleted;  // append time of the oldest such record that was read
 };
 
-// A thread of its own polls and hands out, and does nothing else. Offsets are committed up to the
-// first unfinished record of each partition. `range` assignment; with KafkaSettings::instance the
-// member is static: it comes back to its partitions within the session time-out.
+// A thread of its own polls and calls the handler. Commits the offset of the first uncompleted
+// record of each partition. Assignment strategy: range. With KafkaSettings::group_instance_id the
+// member is static: after a restart within the session timeout it keeps its partitions.
 //
-// A partition without a committed offset starts at its beginning. A committed offset that the log
-// no longer has stops the consumer (Hooks::failed): records were deleted unread, and where to go on
-// is for a person to say.
+// A partition without a committed offset is read from its beginning. A committed offset that is out
+// of range stops the consumer (Hooks::fatal): records were deleted unread, and an operator decides
+// where to continue.
 //
-// When partitions leave: nothing more is handed out, records in flight have GroupOptions::drain to
-// finish, the finished prefix is committed. When they were lost already, nothing is committed.
+// When partitions are revoked, the handler gets no more of their records, those in flight have
+// GroupOptions::drain_timeout to complete, and the offsets are committed. When partitions are lost,
+// nothing is committed.
 class GroupConsumer {
  public:
-  // Takes a record, or returns false and leaves it as it is when there is no room now; it is
-  // offered again. Called on the polling thread, one record at a time, in the order of each
+  // Takes a record, or returns false and leaves it unchanged while there is no room; it is called
+  // again with it. Called on the polling thread, with one record at a time, in the order of each
   // partition. Must not block.
-  using Take = std::function<bool(IncomingRecord&& record, Done done)>;
+  using Handler = std::function<bool(IncomingRecord&& record, Completion complete)>;
 
-  // Fails with kInvalidConfig. Joins the group behind the scenes, also when Kafka is down at first.
+  // Fails with kInvalidConfig. Does not wait for Kafka: the member joins the group as soon as it
+  // can.
   static Result<std::unique_ptr<GroupConsumer>> Start(const KafkaSettings& settings,
-                                                      GroupOptions options, Take take,
+                                                      GroupOptions options, Handler handler,
                                                       Hooks hooks = {});
 
   // As Stop().
   ~GroupConsumer();
 
-  // While paused nothing is handed out and nothing fetched; membership and commits go on.
-  void PauseAll();
-  void ResumeAll();
-
-  // Leaves: drains, commits, closes. Blocks, drain + kCloseLimit (10 s) at most. False when
-  // librdkafka's close hangs (it can in 2.0.2 when partitions were lost): its thread is left behind
-  // and may no longer be relied on; the program should end by _exit. `take` is not called
-  // afterwards.
+  // Waits for records in flight, commits, leaves the group. The handler is not called afterwards.
+  // Blocks, for drain_timeout + kCloseTimeout (10 s) at most. False when librdkafka's close hangs
+  // (in 2.0.2 it can, when partitions were lost): the thread is still running, and the program
+  // should end by _exit().
   bool Stop();
 
-  // Safe from any thread.
+  // Safe to call on any thread.
   std::vector<PartitionGauge> Gauges() const;
-  bool Owns(const std::string& topic, std::int32_t partition) const;
+  bool IsAssigned(const std::string& topic, std::int32_t partition) const;
 
  private:
   class Impl;

@@ -12,26 +12,26 @@
 namespace tocsin::kafka {
 namespace {
 
-constexpr std::chrono::milliseconds kMetadataLimit{5'000};
+constexpr std::chrono::milliseconds kMetadataTimeout{5'000};
 
-tl::unexpected<Error> Unread(const std::string& what, rd_kafka_resp_err_t error) {
-  return Fail(ErrorCode::kKafkaUnavailable, what + ": " + TextOf(error));
+tl::unexpected<Error> Unavailable(const std::string& subject, rd_kafka_resp_err_t error) {
+  return Fail(ErrorCode::kKafkaUnavailable, subject + ": " + ErrorText(error));
 }
 
-// One reading: a client, and the partitions that have not come to their end.
-class Reading {
+// A client for one read, and the partitions that were not read to their end yet.
+class LogRead {
  public:
-  Reading(const KafkaSettings& settings, const Hooks& hooks)
+  LogRead(const KafkaSettings& settings, const Hooks& hooks)
       : callbacks_(hooks), settings_(settings) {}
-  ~Reading() {
+  ~LogRead() {
     if (client_) rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   }
-  Reading(const Reading&) = delete;
-  Reading& operator=(const Reading&) = delete;
+  LogRead(const LogRead&) = delete;
+  LogRead& operator=(const LogRead&) = delete;
 
   Status Open() {
     ClientConf conf(settings_, callbacks_);
-    conf.Set("group.id", settings_.client_id + ".history")  // asked for by librdkafka, never joined
+    conf.Set("group.id", settings_.client_id + ".history")  // required by librdkafka, never joined
         .Set("enable.auto.commit", "false")
         .Set("enable.auto.offset.store", "false")
         .Set("auto.offset.reset", "earliest")
@@ -40,22 +40,22 @@ class Reading {
         .Set("fetch.max.bytes", kFetchBytes)
         .Set("queued.min.messages", std::int64_t{10'000})
         .Set("queued.max.messages.kbytes", std::int64_t{4'096});
-    TOCSIN_TRY(client_, conf.Make(RD_KAFKA_CONSUMER));
+    TOCSIN_TRY(client_, conf.Create(RD_KAFKA_CONSUMER));
     rd_kafka_poll_set_consumer(client_.get());
     return {};
   }
 
-  // Adds the topic's partitions to `list`.
+  // Adds the partitions of the topic to `list`.
   Status AddPartitions(const std::string& topic, rd_kafka_topic_partition_list_t* list) {
     const Owned<rd_kafka_topic_t> handle(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
     const rd_kafka_metadata_t* raw = nullptr;
     const auto error =
-        rd_kafka_metadata(client_.get(), 0, handle.get(), &raw, ToMs(kMetadataLimit));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unread(topic, error);
+        rd_kafka_metadata(client_.get(), 0, handle.get(), &raw, ToMs(kMetadataTimeout));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unavailable(topic, error);
     const Owned<const rd_kafka_metadata_t> metadata(raw);
     for (int t = 0; t < metadata->topic_cnt; ++t) {
       if (metadata->topics[t].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return Unread(topic, metadata->topics[t].err);
+        return Unavailable(topic, metadata->topics[t].err);
       for (int p = 0; p < metadata->topics[t].partition_cnt; ++p)
         rd_kafka_topic_partition_list_add(list, topic.c_str(),
                                           metadata->topics[t].partitions[p].id);
@@ -63,48 +63,49 @@ class Reading {
     return {};
   }
 
-  // From the first record at or after `from`, to the ends of now, or to `before` where that is
-  // less.
+  // Assigns the partitions of `list`, from the first record at or after `from` to the current end,
+  // or to the offset `before` if that is lower.
   Status AssignFrom(rd_kafka_topic_partition_list_t* list, WallTime from,
                     std::int64_t before = std::numeric_limits<std::int64_t>::max()) {
     const auto since = std::chrono::floor<std::chrono::milliseconds>(from).time_since_epoch();
     for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = since.count();
-    const auto error = rd_kafka_offsets_for_times(client_.get(), list, ToMs(kMetadataLimit));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unread("offsets of a time", error);
-    const PartitionList open(rd_kafka_topic_partition_list_new(list->cnt));
+    const auto error = rd_kafka_offsets_for_times(client_.get(), list, ToMs(kMetadataTimeout));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unavailable("offsets for a timestamp", error);
+    const PartitionList assignment(rd_kafka_topic_partition_list_new(list->cnt));
     for (int i = 0; i < list->cnt; ++i) {
       const rd_kafka_topic_partition_t& part = list->elems[i];
-      if (part.offset < 0) continue;  // nothing since then
-      TOCSIN_CHECK_OK(AddOpen(open.get(), part.topic, part.partition, part.offset));
+      if (part.offset < 0) continue;  // no record since then
+      TOCSIN_CHECK_OK(AddPartition(assignment.get(), part.topic, part.partition, part.offset));
     }
     for (auto& [partition, end] : ends_) end = std::min(end, before);
-    return Assign(open.get());
+    return Assign(assignment.get());
   }
 
-  Status AddOpen(rd_kafka_topic_partition_list_t* open, const char* topic, std::int32_t partition,
-                 std::int64_t offset) {
+  // Adds the partition if `offset` is in its log.
+  Status AddPartition(rd_kafka_topic_partition_list_t* assignment, const char* topic,
+                      std::int32_t partition, std::int64_t offset) {
     std::int64_t low = 0;
     std::int64_t high = 0;
     const auto error = rd_kafka_query_watermark_offsets(client_.get(), topic, partition, &low,
-                                                        &high, ToMs(kMetadataLimit));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unread("the end of a partition", error);
+                                                        &high, ToMs(kMetadataTimeout));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unavailable("watermark offsets", error);
     if (offset < low || offset >= high) return {};
-    rd_kafka_topic_partition_list_add(open, topic, partition)->offset = offset;
+    rd_kafka_topic_partition_list_add(assignment, topic, partition)->offset = offset;
     ends_[{topic, partition}] = high;
     return {};
   }
 
-  Status Assign(const rd_kafka_topic_partition_list_t* open) {
-    const auto error = rd_kafka_assign(client_.get(), open);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unread("cannot take partitions", error);
+  Status Assign(const rd_kafka_topic_partition_list_t* assignment) {
+    const auto error = rd_kafka_assign(client_.get(), assignment);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unavailable("cannot assign partitions", error);
     return {};
   }
 
-  bool Ended() const { return ends_.empty(); }
+  bool AtEnd() const { return ends_.empty(); }
 
-  // The next record before the ends; nothing within a poll's time, or when it lies behind them.
+  // The next record before the end of its partition; nothing if none arrives within kPollTimeout.
   Message Next() {
-    Message message(rd_kafka_consumer_poll(client_.get(), ToMs(kPollRound)));
+    Message message(rd_kafka_consumer_poll(client_.get(), ToMs(kPollTimeout)));
     if (!message || message->err != RD_KAFKA_RESP_ERR_NO_ERROR) return nullptr;
     const auto end = ends_.find({rd_kafka_topic_name(message->rkt), message->partition});
     if (end == ends_.end()) return nullptr;
@@ -113,8 +114,6 @@ class Reading {
     return message->offset > last ? nullptr : std::move(message);
   }
 
-  rd_kafka_t* Get() const { return client_.get(); }
-
  private:
   Callbacks callbacks_;
   const KafkaSettings& settings_;
@@ -122,95 +121,92 @@ class Reading {
   std::map<std::pair<std::string, std::int32_t>, std::int64_t> ends_;
 };
 
-// One of the readings that may go on at once; false when none was free until the deadline.
-class Turn {
+// Acquires a semaphore until the deadline; false if that fails.
+class Permit {
  public:
-  template <typename Turns>
-  Turn(Turns& turns, SteadyTime deadline) {
-    if (turns.try_acquire_until(deadline)) give_back_ = [&turns] { turns.release(); };
+  template <typename Semaphore>
+  Permit(Semaphore& semaphore, SteadyTime deadline) {
+    if (semaphore.try_acquire_until(deadline)) release_ = [&semaphore] { semaphore.release(); };
   }
-  ~Turn() {
-    if (give_back_) give_back_();
+  ~Permit() {
+    if (release_) release_();
   }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  explicit operator bool() const { return give_back_ != nullptr; }
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+  explicit operator bool() const { return release_ != nullptr; }
 
  private:
-  std::function<void()> give_back_;
+  std::function<void()> release_;
 };
 
-// `patient`: with every record the time begins anew.
-Status FoldToEnd(Reading& reading, const std::function<void(const IncomingRecord&)>& fold,
-                 SteadyTime deadline, bool patient, std::stop_token stop) {
-  while (!reading.Ended() && !stop.stop_requested() &&
-         std::chrono::steady_clock::now() < deadline) {
-    const Message message = reading.Next();
+// With `extend` each record moves the deadline to kHistoryTimeout from then.
+Status ReadToEnd(LogRead& read, const RecordHistory::Handle& handle, SteadyTime deadline,
+                 bool extend, std::stop_token stop) {
+  while (!read.AtEnd() && !stop.stop_requested() && std::chrono::steady_clock::now() < deadline) {
+    const Message message = read.Next();
     if (!message) continue;
-    fold(ToRecord(*message));
-    if (patient) deadline = std::chrono::steady_clock::now() + kHistoryPatience;
+    handle(ToRecord(*message));
+    if (extend) deadline = std::chrono::steady_clock::now() + kHistoryTimeout;
   }
-  if (reading.Ended()) return {};
-  return Fail(ErrorCode::kKafkaUnavailable, "the log was not read to its end");
+  if (read.AtEnd()) return {};
+  return Fail(ErrorCode::kKafkaUnavailable, "log not read to its end in time");
 }
 
 }  // namespace
 
-Status LogReader::Read(const std::vector<std::string>& topics, WallTime from,
-                       const std::function<void(const IncomingRecord&)>& fold,
+Status LogReader::Read(const std::vector<std::string>& topics, WallTime from, const Handle& handle,
                        std::stop_token stop) {
-  Reading reading(settings_, hooks_);
-  TOCSIN_CHECK_OK(reading.Open());
+  LogRead read(settings_, hooks_);
+  TOCSIN_CHECK_OK(read.Open());
   const PartitionList list(rd_kafka_topic_partition_list_new(0));
-  for (const std::string& topic : topics) TOCSIN_CHECK_OK(reading.AddPartitions(topic, list.get()));
-  TOCSIN_CHECK_OK(reading.AssignFrom(list.get(), from));
-  return FoldToEnd(reading, fold, std::chrono::steady_clock::now() + kHistoryPatience,
-                   /*patient=*/true, std::move(stop));
+  for (const std::string& topic : topics) TOCSIN_CHECK_OK(read.AddPartitions(topic, list.get()));
+  TOCSIN_CHECK_OK(read.AssignFrom(list.get(), from));
+  return ReadToEnd(read, handle, std::chrono::steady_clock::now() + kHistoryTimeout,
+                   /*extend=*/true, std::move(stop));
 }
 
-Status LogReader::ReadTo(const v1::Position& last, WallTime from, SteadyTime deadline,
-                         const std::function<void(const IncomingRecord&)>& fold) {
-  const Turn turn(turns_, deadline);
-  if (!turn) return Fail(ErrorCode::kKafkaUnavailable, "too many readings of the log go on");
-  Reading reading(settings_, hooks_);
-  TOCSIN_CHECK_OK(reading.Open());
+Status LogReader::ReadTo(const records::v1::Position& last, WallTime from, SteadyTime deadline,
+                         const Handle& handle) {
+  const Permit permit(permits_, deadline);
+  if (!permit) return Fail(ErrorCode::kKafkaUnavailable, "too many concurrent reads of the log");
+  LogRead read(settings_, hooks_);
+  TOCSIN_CHECK_OK(read.Open());
   const PartitionList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), last.topic().c_str(), last.partition());
-  TOCSIN_CHECK_OK(reading.AssignFrom(list.get(), from, last.offset() + 1));
-  return FoldToEnd(reading, fold, deadline, /*patient=*/false, {});
+  TOCSIN_CHECK_OK(read.AssignFrom(list.get(), from, last.offset() + 1));
+  return ReadToEnd(read, handle, deadline, /*extend=*/false, {});
 }
 
 Status LogReader::ReadKey(const std::string& topic, const std::string& key, WallTime from,
-                          SteadyTime deadline,
-                          const std::function<void(const IncomingRecord&)>& fold) {
-  const Turn turn(turns_, deadline);
-  if (!turn) return Fail(ErrorCode::kKafkaUnavailable, "too many readings of the log go on");
-  Reading reading(settings_, hooks_);
-  TOCSIN_CHECK_OK(reading.Open());
+                          SteadyTime deadline, const Handle& handle) {
+  const Permit permit(permits_, deadline);
+  if (!permit) return Fail(ErrorCode::kKafkaUnavailable, "too many concurrent reads of the log");
+  LogRead read(settings_, hooks_);
+  TOCSIN_CHECK_OK(read.Open());
   const PartitionList all(rd_kafka_topic_partition_list_new(0));
-  TOCSIN_CHECK_OK(reading.AddPartitions(topic, all.get()));
+  TOCSIN_CHECK_OK(read.AddPartitions(topic, all.get()));
   const PartitionList one(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(one.get(), topic.c_str(), PartitionFor(key, all->cnt));
-  TOCSIN_CHECK_OK(reading.AssignFrom(one.get(), from));
-  return FoldToEnd(reading, fold, deadline, /*patient=*/false, {});
+  TOCSIN_CHECK_OK(read.AssignFrom(one.get(), from));
+  return ReadToEnd(read, handle, deadline, /*extend=*/false, {});
 }
 
-Result<std::optional<IncomingRecord>> LogReader::At(const v1::Position& position) {
-  Reading reading(settings_, hooks_);
-  TOCSIN_CHECK_OK(reading.Open());
-  const PartitionList open(rd_kafka_topic_partition_list_new(1));
-  TOCSIN_CHECK_OK(reading.AddOpen(open.get(), position.topic().c_str(), position.partition(),
-                                  position.offset()));
-  if (reading.Ended()) return std::optional<IncomingRecord>();
-  TOCSIN_CHECK_OK(reading.Assign(open.get()));
-  const SteadyTime deadline = std::chrono::steady_clock::now() + kHistoryPatience;
+Result<std::optional<IncomingRecord>> LogReader::At(const records::v1::Position& position) {
+  LogRead read(settings_, hooks_);
+  TOCSIN_CHECK_OK(read.Open());
+  const PartitionList assignment(rd_kafka_topic_partition_list_new(1));
+  TOCSIN_CHECK_OK(read.AddPartition(assignment.get(), position.topic().c_str(),
+                                    position.partition(), position.offset()));
+  if (read.AtEnd()) return std::optional<IncomingRecord>();
+  TOCSIN_CHECK_OK(read.Assign(assignment.get()));
+  const SteadyTime deadline = std::chrono::steady_clock::now() + kHistoryTimeout;
   while (std::chrono::steady_clock::now() < deadline) {
-    const Message message = reading.Next();
+    const Message message = read.Next();
     if (!message) continue;
     if (message->offset != position.offset()) return std::optional<IncomingRecord>();
     return std::optional(ToRecord(*message));
   }
-  return Fail(ErrorCode::kKafkaUnavailable, "a record was not read in time");
+  return Fail(ErrorCode::kKafkaUnavailable, "record not read in time");
 }
 
 }  // namespace tocsin::kafka

@@ -1,4 +1,4 @@
-// Reading records that are past, without a group.
+// Reads past records, without a consumer group.
 #pragma once
 
 #include <chrono>
@@ -10,31 +10,29 @@
 
 namespace tocsin::kafka {
 
-constexpr std::chrono::seconds kHistoryPatience{30};
+constexpr std::chrono::seconds kHistoryTimeout{30};
 
-// Each call has a client of its own, so calls disturb neither each other nor the consumers. Of the
-// short readings, to a position or of a key, a few go on at once; the others wait for their turn.
+// Each read has a client of its own, so reads disturb neither each other nor the consumers. A few
+// calls of ReadTo() and ReadKey() run concurrently; the others wait.
 class LogReader final : public RecordHistory {
  public:
   LogReader(KafkaSettings settings, Hooks hooks)
       : settings_(std::move(settings)), hooks_(std::move(hooks)) {}
 
-  Status Read(const std::vector<std::string>& topics, WallTime from,
-              const std::function<void(const IncomingRecord&)>& fold,
+  Status Read(const std::vector<std::string>& topics, WallTime from, const Handle& handle,
               std::stop_token stop) override;
-  Status ReadTo(const v1::Position& last, WallTime from, SteadyTime deadline,
-                const std::function<void(const IncomingRecord&)>& fold) override;
+  Status ReadTo(const records::v1::Position& last, WallTime from, SteadyTime deadline,
+                const Handle& handle) override;
   Status ReadKey(const std::string& topic, const std::string& key, WallTime from,
-                 SteadyTime deadline,
-                 const std::function<void(const IncomingRecord&)>& fold) override;
-  Result<std::optional<IncomingRecord>> At(const v1::Position& position) override;
+                 SteadyTime deadline, const Handle& handle) override;
+  Result<std::optional<IncomingRecord>> At(const records::v1::Position& position) override;
 
  private:
-  static constexpr std::ptrdiff_t kReadingsAtOnce = 8;
+  static constexpr std::ptrdiff_t kConcurrentReads = 8;
 
   const KafkaSettings settings_;
   const Hooks hooks_;
-  std::counting_semaphore<kReadingsAtOnce> turns_{kReadingsAtOnce};
+  std::counting_semaphore<kConcurrentReads> permits_{kConcurrentReads};
 };
 
 }  // namespace tocsin::kafka

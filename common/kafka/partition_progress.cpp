@@ -11,38 +11,33 @@ bool PartitionProgress::Begin(std::int64_t offset, WallTime append_time) {
   return tracker_.Begin(offset, append_time);
 }
 
-std::optional<std::int64_t> PartitionProgress::Prefix() const {
+std::optional<std::int64_t> PartitionProgress::CommitOffset() const {
   const std::lock_guard lock(mutex_);
-  return tracker_.Prefix();
+  return tracker_.CommitOffset();
 }
 
-std::optional<WallTime> PartitionProgress::OldestOpen() const {
+std::optional<WallTime> PartitionProgress::OldestUncompleted() const {
   const std::lock_guard lock(mutex_);
-  return tracker_.OldestOpen();
+  return tracker_.OldestUncompleted();
 }
 
-size_t PartitionProgress::Open() const {
-  const std::lock_guard lock(mutex_);
-  return tracker_.Open();
-}
-
-void PartitionProgress::HandOut() {
+void PartitionProgress::AddInFlight() {
   const std::lock_guard lock(mutex_);
   ++in_flight_;
 }
 
-void PartitionProgress::Finish(std::int64_t offset) {
+void PartitionProgress::Complete(std::int64_t offset) {
   const std::lock_guard lock(mutex_);
-  tracker_.Finish(offset);
-  Return();
+  tracker_.Complete(offset);
+  RemoveInFlight();
 }
 
-void PartitionProgress::Drop() {
+void PartitionProgress::Abandon() {
   const std::lock_guard lock(mutex_);
-  Return();
+  RemoveInFlight();
 }
 
-void PartitionProgress::Return() {
+void PartitionProgress::RemoveInFlight() {
   if (--in_flight_ == 0) idle_.notify_all();
 }
 
@@ -56,33 +51,33 @@ bool PartitionProgress::WaitIdle(SteadyTime deadline) {
   return idle_.wait_until(lock, deadline, [&] { return in_flight_ == 0; });
 }
 
-Done::Done(std::shared_ptr<PartitionProgress> progress, std::int64_t offset)
+Completion::Completion(std::shared_ptr<PartitionProgress> progress, std::int64_t offset)
     : progress_(std::move(progress)), offset_(offset) {
-  progress_->HandOut();
+  progress_->AddInFlight();
 }
 
-Done::Done(Done&& other) noexcept
+Completion::Completion(Completion&& other) noexcept
     : progress_(std::exchange(other.progress_, nullptr)), offset_(other.offset_) {}
 
-Done& Done::operator=(Done&& other) noexcept {
+Completion& Completion::operator=(Completion&& other) noexcept {
   if (this == &other) return *this;
-  if (progress_) progress_->Drop();
+  if (progress_) progress_->Abandon();
   progress_ = std::exchange(other.progress_, nullptr);
   offset_ = other.offset_;
   return *this;
 }
 
-Done::~Done() {
-  if (progress_) progress_->Drop();
+Completion::~Completion() {
+  if (progress_) progress_->Abandon();
 }
 
-void Done::operator()() {
+void Completion::operator()() {
   const auto progress = std::exchange(progress_, nullptr);
   if (progress == nullptr) return;
   if (TOCSIN_FAILS_AT("store"))
-    progress->Drop();
+    progress->Abandon();
   else
-    progress->Finish(offset_);
+    progress->Complete(offset_);
 }
 
 }  // namespace tocsin::kafka

@@ -1,4 +1,4 @@
-// What one assignment of a partition has handed out and what of it is finished.
+// Progress of one assigned partition: which records are in flight and which are completed.
 #pragma once
 
 #include <atomic>
@@ -9,30 +9,32 @@
 #include <optional>
 
 #include "common/base/time.h"
-#include "common/domain/offset_tracker.h"
+#include "common/kafka/offset_tracker.h"
 
 namespace tocsin::kafka {
 
-// Shared by the polling thread and whoever finishes records. A partition that comes back gets a new
-// one, so what is finished late for an old assignment moves nothing. Thread-safe.
+// Belongs to one assignment of the partition: the next one gets a new object, so that a late
+// completion has no effect on it. Shared by the polling thread and the threads that complete
+// records. Thread-safe.
 class PartitionProgress {
  public:
   bool Begin(std::int64_t offset, WallTime append_time);
-  std::optional<std::int64_t> Prefix() const;
-  std::optional<WallTime> OldestOpen() const;
-  size_t Open() const;  // begun and not finished, those not yet handed out included
+  std::optional<std::int64_t> CommitOffset() const;
+  std::optional<WallTime> OldestUncompleted() const;
 
-  void HandOut();                      // a Done was made
-  void Finish(std::int64_t offset);    // a Done was called
-  void Drop();                         // a Done was dropped unfinished
-  size_t InFlight() const;             // Done objects alive
-  bool WaitIdle(SteadyTime deadline);  // until none is; false when the deadline came first
+  // Called by Completion.
+  void AddInFlight();
+  void Complete(std::int64_t offset);  // removes it from those in flight
+  void Abandon();                      // the same, without completing the record
 
-  void Lose() { lost_ = true; }
+  size_t InFlight() const;             // existing Completion objects
+  bool WaitIdle(SteadyTime deadline);  // until none is in flight; false at the deadline
+
+  void MarkLost() { lost_ = true; }
   bool Lost() const { return lost_; }
 
  private:
-  void Return();  // under mutex_
+  void RemoveInFlight();  // under mutex_
 
   mutable std::mutex mutex_;
   std::condition_variable idle_;
@@ -41,24 +43,23 @@ class PartitionProgress {
   std::atomic<bool> lost_{false};
 };
 
-// The receipt for one record. Calling it says that the record needs no second look: its offset may
-// be committed, once those before it may. Dropping it leaves the offset uncommitted, and so all
-// that follow: the records come again after the next rebalance or restart. Movable; a single one is
-// used by one thread at a time, different ones by any.
-class Done {
+// Completes one record when it is called: the offset may be committed as soon as all lower ones
+// may. If it is destroyed without a call, the offset and all higher ones stay uncommitted: the
+// records are delivered again after the next rebalance or restart. Movable. One object is used by
+// one thread at a time.
+class Completion {
  public:
-  Done() = default;
-  Done(std::shared_ptr<PartitionProgress> progress, std::int64_t offset);
-  Done(Done&& other) noexcept;
-  Done& operator=(Done&& other) noexcept;
-  ~Done();
+  Completion() = default;
+  Completion(std::shared_ptr<PartitionProgress> progress, std::int64_t offset);
+  Completion(Completion&& other) noexcept;
+  Completion& operator=(Completion&& other) noexcept;
+  ~Completion();
 
-  // Once; further calls do nothing, and so does the first after the partition went to another
-  // member.
+  // Only the first call has an effect, and only while the partition is assigned to this member.
   void operator()();
 
-  // The partition went to another member, who gets the record too: work not yet begun is better
-  // left.
+  // The partition was assigned to another member, which gets the record as well: work on it that
+  // has not started should not start.
   bool Lost() const { return progress_ && progress_->Lost(); }
 
  private:

@@ -5,7 +5,7 @@
 namespace tocsin::kafka {
 
 std::int32_t PartitionFor(std::string_view key, std::int32_t partitions) {
-  // The function looks at key and count only; a topic handle is part of its type, not of its work.
+  // Uses only the key and the number of partitions; the other arguments may be null.
   return rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), partitions, nullptr,
                                           nullptr);
 }

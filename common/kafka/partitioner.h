@@ -1,4 +1,4 @@
-// Which partition a key belongs to.
+// The partition of a key.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,8 @@
 
 namespace tocsin::kafka {
 
-// Every producer of Tocsin uses this one (librdkafka's "murmur2", the same as Kafka's Java client),
-// so who knows a key and a topic's count of partitions knows where its records are. `partitions` is
+// The partition to which every producer of Tocsin publishes records with this key (librdkafka's
+// "murmur2", the default of Kafka's Java client). `partitions`: the topic's number of partitions;
 // positive.
 std::int32_t PartitionFor(std::string_view key, std::int32_t partitions);
 

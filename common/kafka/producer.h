@@ -1,4 +1,4 @@
-// Publishing to Kafka with acks=all, idempotently, each record answered by its own report.
+// Publishes records idempotently with acks=all; each gets a delivery report.
 #pragma once
 
 #include <chrono>
@@ -12,62 +12,56 @@
 #include "common/kafka/settings.h"
 #include "common/ports/record_log.h"
 
-struct rd_kafka_s;
-
 namespace tocsin::kafka {
 
 struct ProducerProfile {
-  std::chrono::milliseconds delivery_timeout{30'000};  // a report comes within it and a second
-  std::chrono::microseconds linger{0};                 // wait for company in a request
-  std::int64_t max_records = 20'000;                   // waiting and in flight; more are refused
-  std::int64_t max_kbytes = 32'768;                    // the same by size
+  std::chrono::milliseconds delivery_timeout{30'000};  // delivery.timeout.ms
+  std::chrono::microseconds linger{0};                 // linger.ms: waits to fill a batch
+  std::int64_t max_records = 20'000;  // queued and in flight; more records are refused
+  std::int64_t max_kbytes = 32'768;   // the same by size
 };
-// A caller waits for the answer: Twilio for 15 s at most.
+// A caller waits for the report: Twilio for 15 s at most.
 constexpr ProducerProfile kIngressProfile{
     .delivery_timeout = std::chrono::milliseconds(4'000),
     .linger = std::chrono::microseconds(1'000),
-    .max_records = 40'000};  // enqueues in flight, and webhooks beside them
-// Nobody waits but the next step of the same alert.
+    .max_records = 40'000};  // requests in flight, and webhooks
+// Only the next step of the same alert waits.
 constexpr ProducerProfile kWorkerProfile{};
 
-// RecordLog over one librdkafka producer. Reports are served by one thread of its own. The
-// partition of a record is PartitionFor(key, partitions of the topic).
+// RecordLog on one librdkafka producer. A thread of its own calls the report callbacks. Records go
+// to the partition PartitionFor(key, number of partitions).
 //
-// A fatal error of the producer (its sequence numbers no longer fit the broker's) is mended here: a
-// new producer takes over, records that certainly were not written are published by it in their
-// order, before whatever was published meanwhile, and those that may have been written are reported
-// kUnknown. A report may then come as late as twice the delivery time-out. A repetition is a new
-// record to the broker, so consumers tell records by their ids.
+// After a fatal error (out of order sequence numbers) a new librdkafka producer replaces the failed
+// one: it publishes the records that certainly were not written, in their order and before records
+// published in the meantime; records that may have been written are reported kUnknown. A report may
+// then take twice the delivery timeout. To the broker a record published again is a new one, so
+// consumers identify records by the ids in them.
 //
 // An empty value is published as an empty value, not as a tombstone.
 class Producer final : public RecordLog {
  public:
-  // Fails with kInvalidConfig. Does not connect: that happens behind the first record, or in
-  // Warm().
+  // Fails with kInvalidConfig. Does not connect: the first record or FetchMetadata() does.
   static Result<std::unique_ptr<Producer>> Create(const KafkaSettings& settings,
                                                   const ProducerProfile& profile, Hooks hooks = {});
 
-  // Waits for open reports, the delivery time-out and a second at most; what is still open then is
-  // given up and reported. Nobody may publish any more.
+  // Waits for reports, for the delivery timeout and a second at most, then purges and reports the
+  // records that are left. Publish() must not be called any more.
   ~Producer() override;
 
-  // See RecordLog. A record that is refused (queue full, larger than 1 MB) is reported
-  // kNotPersisted before the call returns.
+  // See RecordLog. A refused record (queue full, larger than 1 MB) is reported kNotPersisted before
+  // the function returns.
   void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) override;
 
-  // Fetches where `topics` live: the first record to an unknown topic would wait for it up to 1 s.
-  // Blocks, `limit` at most. Fails with kKafkaUnavailable, naming a topic that does not exist.
-  Status Warm(const std::vector<std::string>& topics, std::chrono::milliseconds limit);
+  // Fetches the metadata of `topics`: otherwise the first record of each waits for it, for 1 s at
+  // most. Blocks, for `timeout` at most. Fails with kKafkaUnavailable, naming a missing topic.
+  Status FetchMetadata(const std::vector<std::string>& topics, std::chrono::milliseconds timeout);
 
-  // Waits until every record has its report, `limit` at most; kKafkaUnavailable when some have not.
-  Status Flush(std::chrono::milliseconds limit);
+  // Waits until each record has its report, for `timeout` at most. Fails with kKafkaUnavailable if
+  // some have none.
+  Status Flush(std::chrono::milliseconds timeout);
 
-  // Gauges; safe from any thread.
-  size_t Open() const;             // records without a report
-  std::uint64_t Rebuilds() const;  // producers given up after a fatal error
-
-  // librdkafka's handle, for tests that inject faults; valid until the next rebuild.
-  rd_kafka_s* Native();
+  // Records without a report. Safe to call on any thread.
+  size_t InFlight() const;
 
  private:
   class Impl;

@@ -1,4 +1,4 @@
-// How Tocsin reaches Kafka, and what its clients tell the program around them.
+// Settings and hooks that all Kafka clients of a process share.
 #pragma once
 
 #include <functional>
@@ -15,33 +15,34 @@
 
 namespace tocsin::kafka {
 
-// Immutable value, shared by all clients of a process.
+// Immutable value.
 struct KafkaSettings {
-  std::string bootstrap;             // host:port[,host:port…]
-  std::string client_id = "tocsin";  // shown in the broker's logs and quotas
-  // This process among its replicas, the same after a restart ("sms-worker-1"): with it a quick
-  // restart moves no partitions. Empty: members without a fixed name, for tools.
-  std::string instance;
+  std::string bootstrap_servers;     // host:port[,host:port…]
+  std::string client_id = "tocsin";  // appears in the broker's logs and quotas
+  // group.instance.id: the name of this replica, the same after a restart ("sms-worker-1"). With it
+  // a restart within the session timeout triggers no rebalance. Empty: dynamic members, for tools.
+  std::string group_instance_id;
   std::string prefix = "tocsin";  // of topic and group names
-  int replication = 1;            // of topics created by us; 3 in production
-  int min_insync = 1;             // of topics created by us; 2 in production
-  // librdkafka's settings for the way to the broker, passed as they are. Only names that begin with
-  // "security.", "sasl.", "ssl." or "enable.ssl." are taken.
+  int replication_factor = 1;     // of topics that EnsureTopics() creates; 3 in production
+  int min_insync_replicas = 1;    // of topics that EnsureTopics() creates; 2 in production
+  // Properties of librdkafka for the connection to the brokers, passed unchanged. Only names with
+  // the prefix "security.", "sasl.", "ssl." or "enable.ssl." are allowed.
   std::map<std::string, Secret> security;
 };
 
-// Fails with kInvalidConfig, naming the setting, when one cannot be used. Opens no connection.
+// Fails with kInvalidConfig, naming the property, if librdkafka would refuse one. Opens no
+// connection.
 Status Validate(const KafkaSettings& settings);
 
-// What a client tells. All are called on threads of the client and must not block; any may be
-// empty. They must stay callable until the client is destroyed.
+// Called on threads of the client; must not block. Each may be empty, and must stay callable until
+// the client is destroyed.
 struct Hooks {
   std::function<void(const ClientStatistics&)> statistics;    // every kStatisticsInterval (5 s)
-  std::function<void(int level, std::string_view line)> log;  // syslog levels, 3 error … 7 debug
-  // The client gave up and does nothing more: a person or a restart is needed. At most once.
-  std::function<void(const Error&)> failed;
-  // Of a producer: a record has its report, so long after it was published. Called for each record.
-  std::function<void(PublishOutcome outcome, Micros took)> reported;
+  std::function<void(int level, std::string_view line)> log;  // syslog levels: 3 error … 7 debug
+  // The client stopped and does not recover: it needs a restart or an operator. At most once.
+  std::function<void(const Error&)> fatal;
+  // A producer got the delivery report of a record, `latency` after Publish().
+  std::function<void(PublishOutcome outcome, Micros latency)> delivery_report;
 };
 
 }  // namespace tocsin::kafka

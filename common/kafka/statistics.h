@@ -1,4 +1,4 @@
-// What librdkafka counts of itself, as far as gauges are made of it.
+// The statistics of librdkafka that gauges are derived from.
 #pragma once
 
 #include <chrono>
@@ -11,37 +11,38 @@
 namespace tocsin::kafka {
 
 // Not shorter: before librdkafka 2.11 a failing broker can race with the statistics. For the same
-// reason nobody may act on one odd sample.
+// reason nothing may depend on a single sample.
 constexpr std::chrono::milliseconds kStatisticsInterval{5000};
 
 struct PartitionStatistics {
   std::string topic;
   std::int32_t partition = 0;
-  std::int64_t consumer_lag = -1;  // records behind the end, by commit; -1: not known
-  std::int64_t fetch_queue = 0;    // records fetched and not yet polled
-  std::int64_t in_flight = 0;      // records sent to the broker and not yet answered
+  std::int64_t consumer_lag = -1;  // records behind the end of the log; -1: unknown
+  std::int64_t fetch_queue = 0;    // records fetched and not polled yet
+  std::int64_t in_flight = 0;      // records sent to the broker without a response
 };
 
-// Times are the worst of all brokers, in microseconds, over the last interval.
+// Latencies are the maximum over all brokers in the last interval, in microseconds. Counters count
+// since the client was created.
 struct ClientStatistics {
-  std::string client;
-  std::int64_t queued = 0;            // records waiting in the producer, those in flight included
-  std::int64_t queue_limit = 0;       // and the limit that makes it refuse more
-  std::int64_t reply_queue = 0;       // reports and events not yet served
-  std::int64_t send_errors = 0;       // since start
-  std::int64_t request_timeouts = 0;  // since start
+  std::string client_id;
+  std::int64_t queued = 0;       // records in the producer's queue or in flight
+  std::int64_t queue_limit = 0;  // value of `queued` at which the producer refuses records
+  std::int64_t reply_queue = 0;  // delivery reports and events not served yet
+  std::int64_t send_errors = 0;
+  std::int64_t request_timeouts = 0;
   std::int64_t round_trip_p99 = 0;
-  std::int64_t in_client_p99 = 0;      // from publish to the request
+  std::int64_t in_client_p99 = 0;      // from Publish() to the request
   std::int64_t output_buffer_p99 = 0;  // from the request to the socket
-  std::int64_t rebalances = 0;         // since start
-  std::int64_t assigned = 0;           // partitions
-  std::string join_state;              // of a group's member; empty without a group
-  std::string idempotence_state;       // of a producer; empty for others
+  std::int64_t rebalances = 0;
+  std::int64_t assigned_partitions = 0;
+  std::string join_state;         // of a group member; empty without a group
+  std::string idempotence_state;  // of a producer; empty for consumers
   std::vector<PartitionStatistics> partitions;
 };
 
-// Reads librdkafka's STATISTICS.md JSON; what it does not hold stays at its default. Nothing when
-// it is not JSON.
+// Reads the JSON described in librdkafka's STATISTICS.md. Missing members keep their default.
+// Returns nothing for text that is not a JSON object.
 std::optional<ClientStatistics> ParseStatistics(std::string_view json);
 
 }  // namespace tocsin::kafka

@@ -12,15 +12,15 @@
 namespace tocsin::kafka {
 namespace {
 
-constexpr std::chrono::milliseconds kMetadataLimit{1'000};
-constexpr std::chrono::milliseconds kLookAgain{200};
+constexpr std::chrono::milliseconds kMetadataTimeout{1'000};
+constexpr std::chrono::milliseconds kRetryInterval{200};
 
 }  // namespace
 
 class TableReader::Impl final : public Callbacks {
  public:
-  Impl(std::vector<std::string> topics, Fold fold, Hooks hooks)
-      : Callbacks(std::move(hooks)), topics_(std::move(topics)), fold_(std::move(fold)) {}
+  Impl(std::vector<std::string> topics, Handler handler, Hooks hooks)
+      : Callbacks(std::move(hooks)), topics_(std::move(topics)), handler_(std::move(handler)) {}
   ~Impl() override;
 
   Status Start(const KafkaSettings& settings);
@@ -29,14 +29,14 @@ class TableReader::Impl final : public Callbacks {
 
  private:
   void Run();
-  bool Take();  // finds and assigns all partitions
+  bool AssignAll();
   bool AddPartitions(const std::string& topic, rd_kafka_topic_partition_list_t* list);
-  void ReachEnd(const rd_kafka_message_t& message);
+  void OnPartitionEnd(const rd_kafka_message_t& message);
 
   const std::vector<std::string> topics_;
-  const Fold fold_;
+  const Handler handler_;
   Client client_;
-  std::set<std::string> unread_;  // partitions whose end was not reached yet
+  std::set<std::string> unfinished_;  // partitions that were not read to their end yet
   std::atomic<bool> stopping_{false};
   std::atomic<bool> caught_up_{false};
   mutable std::mutex mutex_;
@@ -48,50 +48,50 @@ TableReader::Impl::~Impl() {
   stopping_ = true;
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
-  // No group, nothing to leave: a close has nothing to do, and can hang in 2.0.2.
+  // Without rd_kafka_consumer_close(): there is no group to leave, and it can hang in 2.0.2.
   if (client_) rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
 Status TableReader::Impl::Start(const KafkaSettings& settings) {
   ClientConf conf(settings, *this);
-  conf.Set("group.id", settings.client_id + ".tables")  // asked for by librdkafka, never joined
+  conf.Set("group.id", settings.client_id + ".tables")  // required by librdkafka, never joined
       .Set("enable.auto.commit", "false")
       .Set("enable.auto.offset.store", "false")
       .Set("enable.partition.eof", "true")
-      .Set("auto.offset.reset", "earliest")  // the topic was made anew: read it whole
+      .Set("auto.offset.reset", "earliest")  // the topic was created again
       .Set("fetch.wait.max.ms", kFetchWait)
       .Set("fetch.message.max.bytes", kPartitionFetchBytes)
       .Set("fetch.max.bytes", kFetchBytes)
       .Set("queued.min.messages", std::int64_t{10'000})
       .Set("queued.max.messages.kbytes", std::int64_t{4'096});
-  TOCSIN_TRY(client_, conf.Make(RD_KAFKA_CONSUMER));
+  TOCSIN_TRY(client_, conf.Create(RD_KAFKA_CONSUMER));
   rd_kafka_poll_set_consumer(client_.get());
   thread_ = std::thread([this] { Run(); });
   return {};
 }
 
 void TableReader::Impl::Run() {
-  while (!stopping_ && !Take()) rd_kafka_consumer_poll(client_.get(), ToMs(kLookAgain));
+  while (!stopping_ && !AssignAll()) rd_kafka_consumer_poll(client_.get(), ToMs(kRetryInterval));
   while (!stopping_) {
-    const Message message(rd_kafka_consumer_poll(client_.get(), ToMs(kPollRound)));
+    const Message message(rd_kafka_consumer_poll(client_.get(), ToMs(kPollTimeout)));
     if (!message) continue;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-      fold_(ToRecord(*message));
+      handler_(ToRecord(*message));
     else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-      ReachEnd(*message);
+      OnPartitionEnd(*message);
     else
-      Log(4, TextOf(message->err) + ": " + rd_kafka_message_errstr(message.get()));
+      Log(4, ErrorText(message->err) + ": " + rd_kafka_message_errstr(message.get()));
   }
 }
 
-bool TableReader::Impl::Take() {
+bool TableReader::Impl::AssignAll() {
   const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(topics_.size())));
   for (const std::string& topic : topics_)
     if (!AddPartitions(topic, list.get())) return false;
   for (int i = 0; i < list->cnt; ++i)
-    unread_.insert(NameOfPartition(list->elems[i].topic, list->elems[i].partition));
+    unfinished_.insert(PartitionName(list->elems[i].topic, list->elems[i].partition));
   const auto error = rd_kafka_assign(client_.get(), list.get());
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) Log(4, "cannot take partitions: " + TextOf(error));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) Log(4, "cannot assign partitions: " + ErrorText(error));
   return error == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -99,7 +99,7 @@ bool TableReader::Impl::AddPartitions(const std::string& topic,
                                       rd_kafka_topic_partition_list_t* list) {
   const Owned<rd_kafka_topic_t> handle(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr));
   const rd_kafka_metadata_t* raw = nullptr;
-  if (!handle || rd_kafka_metadata(client_.get(), 0, handle.get(), &raw, ToMs(kMetadataLimit)) !=
+  if (!handle || rd_kafka_metadata(client_.get(), 0, handle.get(), &raw, ToMs(kMetadataTimeout)) !=
                      RD_KAFKA_RESP_ERR_NO_ERROR)
     return false;
   const Owned<const rd_kafka_metadata_t> metadata(raw);
@@ -111,9 +111,9 @@ bool TableReader::Impl::AddPartitions(const std::string& topic,
   return metadata->topics[0].partition_cnt > 0;
 }
 
-void TableReader::Impl::ReachEnd(const rd_kafka_message_t& message) {
-  unread_.erase(NameOfPartition(rd_kafka_topic_name(message.rkt), message.partition));
-  if (!unread_.empty() || caught_up_) return;
+void TableReader::Impl::OnPartitionEnd(const rd_kafka_message_t& message) {
+  unfinished_.erase(PartitionName(rd_kafka_topic_name(message.rkt), message.partition));
+  if (!unfinished_.empty() || caught_up_) return;
   const std::lock_guard lock(mutex_);
   caught_up_ = true;
   changed_.notify_all();
@@ -125,9 +125,9 @@ bool TableReader::Impl::WaitCaughtUp(SteadyTime deadline) const {
 }
 
 Result<std::unique_ptr<TableReader>> TableReader::Start(const KafkaSettings& settings,
-                                                        std::vector<std::string> topics, Fold fold,
-                                                        Hooks hooks) {
-  auto impl = std::make_unique<Impl>(std::move(topics), std::move(fold), std::move(hooks));
+                                                        std::vector<std::string> topics,
+                                                        Handler handler, Hooks hooks) {
+  auto impl = std::make_unique<Impl>(std::move(topics), std::move(handler), std::move(hooks));
   TOCSIN_CHECK_OK(impl->Start(settings));
   return std::unique_ptr<TableReader>(new TableReader(std::move(impl)));
 }

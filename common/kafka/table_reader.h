@@ -1,4 +1,4 @@
-// Reading compacted topics whole, without a group, and following them.
+// Reads compacted topics completely, without a consumer group, and follows them.
 #pragma once
 
 #include <chrono>
@@ -14,28 +14,28 @@
 
 namespace tocsin::kafka {
 
-// Every process reads the whole of its tables into memory. A thread of its own reads all partitions
-// from their beginning and follows for ever; Kafka may be down, or a topic missing, when it starts:
-// it begins as soon as it can. When a topic was made anew it is read from its beginning again, so
-// the fold must ignore what is older than what it holds.
+// Each process keeps the whole table in memory. A thread of its own reads all partitions from the
+// beginning and then follows them. Kafka may be down or a topic missing at the start: the thread
+// retries. A topic that is deleted and created again is read again from its beginning, so the
+// handler must ignore records that are older than its state.
 class TableReader {
  public:
-  // Called on the reader's thread, one record at a time, in the order of each partition. Must not
-  // throw; an empty value is an empty record or a tombstone.
-  using Fold = std::function<void(const IncomingRecord& record)>;
+  // Called on the reader's thread, with one record at a time, in the order of each partition. Must
+  // not throw. The value of a tombstone is empty.
+  using Handler = std::function<void(const IncomingRecord& record)>;
 
   // Fails with kInvalidConfig. Does not wait for Kafka.
   static Result<std::unique_ptr<TableReader>> Start(const KafkaSettings& settings,
-                                                    std::vector<std::string> topics, Fold fold,
-                                                    Hooks hooks = {});
+                                                    std::vector<std::string> topics,
+                                                    Handler handler, Hooks hooks = {});
 
-  // Stops within a second of the fold under way.
+  // Stops within a second of the handler's return.
   ~TableReader();
 
-  // Every partition has been read to what was its end at that time. Stays true. Safe from any
-  // thread.
+  // Every partition was read up to its end at that time. Never becomes false again. Safe to call on
+  // any thread.
   bool CaughtUp() const;
-  // Blocks until then; false when the deadline came first.
+  // Blocks until CaughtUp(); false at the deadline.
   bool WaitCaughtUp(SteadyTime deadline) const;
 
  private:

@@ -1,4 +1,4 @@
-// The door: what is known of an alert before it is published. Kept in Redis.
+// Admission of alerts: what is known of an alert before it is published. Stored in Redis.
 #pragma once
 
 #include <functional>
@@ -7,76 +7,82 @@
 
 #include "common/base/result.h"
 #include "common/base/time.h"
-#include "tocsin/v1/records.pb.h"
+#include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin {
 
 struct AdmitRequest {
-  std::string alert_id;  // the id it gets if it is new
+  std::string alert_id;  // used if the alert is new
   std::string client_id;
-  std::string idempotency_digest;  // SHA-256 of client and key; empty without a key
+  std::string idempotency_digest;  // SHA-256 of client and idempotency key; empty without a key
   std::string request_digest;      // keyed digest of the request's canonical form
-  std::string nonce;               // random, of this call
-  WallTime accepted;
-  WallTime not_after;          // state lives until 48 h after it
-  bool only_if_known = false;  // a key that is not known is not admitted: kUnknown
+  std::string nonce;               // random; identifies this request
+  WallTime create_time;
+  WallTime expire_time;        // state is kept until 48 h later
+  bool only_if_known = false;  // an unknown key is not admitted: kUnknownKey
 };
 
 struct Admission {
   enum class State {
-    kNew,       // publish it
-    kAgain,     // an earlier call began and never said how it ended: publish it under `alert_id`
-    kReplay,    // accepted before: `alert_id`, `accepted`, `position` are the first answer
-    kConflict,  // the key stands for another request
-    kUnknown,   // only asked of a key that must be known: it is not
+    kNew,         // publish it
+    kRepublish,   // an earlier request started and did not confirm: publish it under `alert_id`
+    kReplay,      // accepted before; `alert_id`, `create_time`, `position` are those of the first
+    kConflict,    // the key belongs to another request
+    kUnknownKey,  // `only_if_known` and the key is unknown
   };
   State state = State::kNew;
   std::string alert_id;
-  WallTime accepted;
-  v1::Position position;
+  WallTime create_time;
+  records::v1::Position position;
 };
 
-// A mark that stops every try of an alert that has not begun.
+// Stops all attempts of an alert that have not started.
 struct MarkRequest {
   enum class Mark { kCancelled, kAcknowledged };
   std::string alert_id;
-  std::string client_id;  // its owner; nobody else can mark it
+  std::string client_id;  // must own the alert
   Mark mark = Mark::kCancelled;
   WallTime time;
-  std::string by;  // who acknowledged: no PII, no line breaks
+  // How and by whom it was acknowledged. The actor contains no PII and no line breaks.
+  records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
+  std::string actor_id = {};
 };
 
-struct Marked {
-  bool first = false;                      // nobody bore this mark on it before
-  WallTime time = {};                      // of the first such mark
-  std::string by = {};                     // who set that
-  bool posting = false;                    // a POST may be under way
-  std::vector<v1::Receipt> receipts = {};  // outcomes of its tries, in their order
+struct MarkResult {
+  bool newly_marked = false;  // the alert did not have this mark before
+  // Of the first request that set this mark.
+  WallTime time = {};
+  records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
+  std::string actor_id = {};
+  bool post_in_progress = false;     // a POST may be in progress
+  bool acknowledged_before = false;  // kCancelled: acknowledged before it was first cancelled
+  bool delivered = false;            // a callback or a lookup confirmed the delivery of an attempt
+  std::vector<records::v1::AttemptResult> results = {};  // of its attempts, in their order
 };
 
-// Never blocks the caller: requests are gathered and sent together. Safe to call from several
-// threads.
+// Never blocks the caller: requests are queued and sent in batches. Safe to use from several
+// threads. Callbacks are called once, within the store's timeout (1 s), on a thread of the store.
 class Admissions {
  public:
   virtual ~Admissions() = default;
 
-  // Answers once, within the store's time-out (1 s), on a thread of the store; with
-  // kRedisUnavailable when it cannot be asked, kOverloaded when the bounded queue is full (then on
-  // the caller's thread).
-  virtual void Admit(AdmitRequest request, std::function<void(Result<Admission>)> answer) = 0;
+  // Fails with kRedisUnavailable when the store cannot be reached, or with a key while acceptances
+  // are being restored (AcceptanceRestorer); kOverloaded when the queue is full (then on the
+  // caller's thread).
+  virtual void Admit(AdmitRequest request, std::function<void(Result<Admission>)> done) = 0;
 
-  // After the delivery report: the alert is accepted at `position`. `done` is called once, as an
-  // answer of Admit(), when the store knows it or could not be told.
-  virtual void Confirm(const std::string& alert_id, const v1::Position& position,
+  // The alert was published at `position`. `done` is called when the store has saved it or could
+  // not be reached.
+  virtual void Confirm(const std::string& alert_id, const records::v1::Position& position,
                        std::function<void()> done) = 0;
 
-  // The publish certainly failed: forgets the alert, if it is still being admitted under `nonce`.
+  // The publish certainly failed: deletes the alert if it is still being admitted under `nonce`.
   virtual void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                         const std::string& nonce) = 0;
 
-  // Sets the mark, for ever, and says what it met. Answers as Admit does; kNotFound when this
-  // client has no such alert (any more).
-  virtual void Mark(MarkRequest request, std::function<void(Result<Marked>)> answer) = 0;
+  // Sets the mark permanently. Fails as Admit() does; kNotFound when this client has no such alert
+  // (any more); kRedisUnavailable while the alert or its attempts may not be restored yet.
+  virtual void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) = 0;
 };
 
 }  // namespace tocsin

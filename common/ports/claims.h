@@ -1,102 +1,118 @@
-// Who may make a try, and what came of it: shared by all replicas, kept in Redis.
+// Claims on attempts and their results, shared by all replicas. Stored in Redis.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
-#include "common/domain/known_try.h"
-#include "tocsin/v1/records.pb.h"
+#include "common/domain/delivery/known_attempt.h"
+#include "common/ports/accepted_alert.h"
+#include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin {
 
-// A wish to make one try.
+// The fence of a caller that holds no claim of the store.
+constexpr std::uint64_t kNoFence = 0;
+
+// A request to make one attempt, or to end it without a POST.
 struct ClaimRequest {
-  v1::TryName name;
+  v1::AttemptRef attempt;
   std::string client_id;
-  std::string owner;               // this process and thread, for people
-  Micros lease{};                  // POST limit and 5 s
-  std::optional<v1::Receipt> end;  // the verdict, when a rule ends the try before its POST
-  std::string work;                // the sealed work record, kept for settlement
-  std::string twins = {};          // TwinsOf(work)
-  WallTime not_after;              // state lives until 48 h after it
+  std::string owner;  // this process; shown to operators
+  Micros lease{};     // POST timeout and 5 s
+  // Present when a rule ends the attempt before its POST. Stored unless the attempt has started.
+  std::optional<records::v1::AttemptResult> not_attempted;
+  std::string work;                // the serialized work record, for FindWork() and reconciliation
+  std::string duplicate_key = {};  // DuplicateKey(work)
+  WallTime expire_time;            // state is kept until 48 h later
+  // From the record that accepted the alert with an idempotency key. The claim assigns the key to
+  // this alert unless another alert that was accepted or claimed has it.
+  std::optional<AcceptedAlert> accepted = {};
 };
 
-// What the store says to it. What was begun outranks a verdict.
-struct Claim {
+struct ClaimReply {
   enum class State {
-    kGranted,  // ours until the lease ends; `fence` names this holding
-    kDone,     // the try has its outcome: `receipt`
-    kBusy,     // another holds it; `lease_left` until it may be judged
-    kLapsed,   // its holder never said what came of it: in doubt
-    kStopped,  // the alert was cancelled or acknowledged before this try began: `receipt` says
-               // which
+    kGranted,  // the caller holds the claim until the lease expires
+    kDone,     // the attempt has a result
+    kBusy,     // another caller holds the claim for `lease_left`
+    kLapsed,   // the lease expired without a result: the attempt is in doubt
+    kStopped,  // before this attempt started, the alert was cancelled or acknowledged, or its
+               // idempotency key was found to belong to another alert
   };
   State state = State::kBusy;
-  std::uint64_t fence = 0;
-  WallTime began;  // the store's time when the holding began
-  Micros lease_left{};
-  v1::Receipt receipt;
+  std::uint64_t fence = kNoFence;                         // identifies this claim
+  WallTime begin_time;                                    // of the claim, by the store's clock
+  Micros lease_left{};                                    // kBusy
+  std::optional<records::v1::AttemptResult> result = {};  // kDone, kStopped
 };
 
-// What one look found of a try in doubt.
-struct DoubtRequest {
-  v1::TryName name;
-  std::string twins = {};               // as in ClaimRequest
-  std::vector<v1::Receipt> found;       // ACCEPTED, one for each entry that may be this try
-  std::optional<v1::Receipt> unproven;  // the end to keep when nothing proves it: time is up
-  WallTime not_after;                   // state lives until 48 h after it
+// The findings of one lookup of an attempt in doubt.
+struct ResolveRequest {
+  v1::AttemptRef attempt;
+  std::string duplicate_key = {};                 // as in ClaimRequest
+  std::vector<records::v1::AttemptResult> found;  // ACCEPTED: one per listed entry that may match
+  std::optional<records::v1::AttemptResult>
+      unresolved;        // present when the in-doubt timeout is over
+  WallTime expire_time;  // state is kept until 48 h later
 };
 
-// Blocking calls, each bounded by the store's time-out (1 s). Safe to call from several threads.
-// All fail with kRedisUnavailable when the store does not answer, is not the one this process began
-// with, or lost its memory.
+// Blocking requests, each bounded by the store's timeout (1 s). Safe to use from several threads.
+// All fail with kRedisUnavailable when the store does not respond, is not the one this process
+// started with, or has lost its data.
 class Claims {
  public:
   virtual ~Claims() = default;
 
-  virtual Result<Claim> Take(const ClaimRequest& request) = 0;
+  // A started attempt keeps its state; `not_attempted` is stored only if the attempt never started.
+  virtual Result<ClaimReply> Claim(const ClaimRequest& request) = 0;
 
-  // Gives the try back: its POST certainly did not begin. Acts only while `fence` still holds it.
-  virtual Status Release(const v1::TryName& name, std::uint64_t fence) = 0;
+  // Releases the claim: its POST certainly did not start. No effect unless `fence` holds the claim.
+  virtual Status Release(const v1::AttemptRef& attempt, std::uint64_t fence) = 0;
 
-  // Writes the outcome. ACCEPTED is taken under any fence and outranks what proves less (ProofOf);
-  // the others only when the try has no outcome yet. A SID belongs to one try; one that a list gave
-  // to another try goes to the try that a callback or an answer names. Returns the outcome that
-  // stands afterwards.
-  virtual Result<v1::Receipt> Keep(const v1::TryName& name, std::uint64_t fence,
-                                   const v1::Receipt& receipt) = 0;
+  // Stores the result. ACCEPTED is stored under any fence and replaces weaker proof (ProofOf);
+  // other results are stored only if the attempt has none. A SID belongs to one attempt; if it was
+  // assigned from a list, it moves to the attempt that a callback or a response names. Returns the
+  // result that is stored afterwards, nothing if there is none (the attempt was released, or
+  // another caller holds the claim). Fails with kDataCorrupted if the SID belongs to another
+  // attempt.
+  virtual Result<std::optional<records::v1::AttemptResult>> SaveResult(
+      const v1::AttemptRef& attempt, std::uint64_t fence,
+      const records::v1::AttemptResult& result) = 0;
 
-  // Settles a doubt, or nothing while it stays open. What stands already is returned first. Then
-  // entries that no try owns are shared out among all open doubts with the same `twins`: while
-  // there are fewer of them than doubts, or a twin's POST is under way, nobody gets one before the
-  // time is up. Then whoever asks first gets what is left, and the rest ends as `unproven` says.
-  virtual Result<std::optional<v1::Receipt>> Settle(const DoubtRequest& request) = 0;
+  // Resolves an attempt in doubt; returns nothing while it stays in doubt. A stored result is
+  // returned as it is. Entries that belong to no attempt are distributed among all attempts in
+  // doubt with the same `duplicate_key`: while there are fewer entries than such attempts, or a
+  // POST of one of them is in progress, none is assigned before the timeout. After it, the first
+  // caller gets an entry that is left, and the others end as `unresolved`.
+  virtual Result<std::optional<records::v1::AttemptResult>> Resolve(
+      const ResolveRequest& request) = 0;
 
-  // Takes in what the log knows of a try: what was done while the store was away. Nothing that is
-  // known already is replaced by what proves less.
-  virtual Status Learn(const KnownTry& known) = 0;
+  // Merges what the log knows of an attempt or its alert: what happened while the store was
+  // unavailable. Weaker proof never replaces a stored result.
+  virtual Status Sync(const KnownAttempt& known) = 0;
 
-  // The work record kept when the step's newest try was claimed; nothing when it is another try's.
-  virtual Result<std::optional<std::string>> Work(const v1::TryName& name) = 0;
+  // The work record stored by the claim on the step's newest attempt; nothing if that is another
+  // attempt.
+  virtual Result<std::optional<std::string>> FindWork(const v1::AttemptRef& attempt) = 0;
 
-  // Work whose tries may be older than this (KnownFrom) may have been begun and forgotten: it
-  // waits. Never blocks.
-  virtual WallTime KnownSince() const = 0;
+  // The store knows every attempt whose work was published since this time (KnownFrom). An older
+  // attempt may have started without the store knowing it, so its work waits. Never blocks.
+  virtual WallTime CompleteSince() const = 0;
 };
 
-// A turn at a sender's rate (GCRA), shared by all replicas.
+// Reserves times at a rate (GCRA), shared by all replicas.
 class Pacer {
  public:
   virtual ~Pacer() = default;
 
-  // The time of the turn for `segments` units at `units_per_second`, which is taken unless it lies
-  // after `latest`. Blocks as Claims does. A turn in the past means: now.
-  virtual Result<WallTime> TakeTurn(const std::string& sender, double units_per_second,
-                                    unsigned segments, WallTime latest) = 0;
+  // Returns the time at which `units` may be sent under `key` (a sender or an account). Reserves it
+  // unless it is after `latest`. A time that is not in the future means now. Blocks and fails as
+  // Claims does; kInvalidArgument unless the rate is positive and finite. 0 units count as 1.
+  virtual Result<WallTime> Reserve(const std::string& key, double units_per_second,
+                                   std::int32_t units, WallTime latest) = 0;
 };
 
 }  // namespace tocsin

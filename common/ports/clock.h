@@ -1,16 +1,16 @@
-// Time as the core sees it.
+// The time, as an argument of the core.
 #pragma once
 
 #include "common/base/time.h"
 
 namespace tocsin {
 
-// Safe to call from several threads; never blocks.
+// Safe to use from several threads; never blocks.
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual WallTime Now() const = 0;          // UTC; may be set back or forth by the machine
-  virtual SteadyTime SteadyNow() const = 0;  // never goes back; for leases and deadlines
+  virtual WallTime Now() const = 0;          // UTC; may jump when the system time is set
+  virtual SteadyTime SteadyNow() const = 0;  // monotonic; for leases and deadlines
 };
 
 class SystemClock final : public Clock {

@@ -1,4 +1,4 @@
-// Reading records that are past: what the core needs of Kafka to restore what a store forgot.
+// Reading records of the past: restores what a store has lost.
 #pragma once
 
 #include <functional>
@@ -13,33 +13,31 @@
 
 namespace tocsin {
 
+// Blocking requests. `handle` is called on the caller's thread, in the order of each partition. All
+// fail with kKafkaUnavailable. Safe to use from several threads.
 class RecordHistory {
  public:
+  using Handle = std::function<void(const IncomingRecord&)>;
+
   virtual ~RecordHistory() = default;
 
-  // Gives every record of the topics with a time stamp from `from` on, up to what is their end when
-  // the call begins; each partition in its order. Blocks for as long as that takes; a partition
-  // that gives nothing for kHistoryPatience (30 s), and a stop, end it with kKafkaUnavailable.
-  // `fold` is called on this thread. Safe to call from several threads.
-  virtual Status Read(const std::vector<std::string>& topics, WallTime from,
-                      const std::function<void(const IncomingRecord&)>& fold,
+  // Reads all records of `topics` with a timestamp from `from` on, up to the end of each partition
+  // when the reading starts. Fails when a partition returns nothing for 30 s, and
+  // after a stop request.
+  virtual Status Read(const std::vector<std::string>& topics, WallTime from, const Handle& handle,
                       std::stop_token stop) = 0;
 
-  // Gives the records of one partition with a time stamp from `from` on, in their order, up to
-  // `last`, which is in the log. Blocks until `deadline` and a few seconds at most; fails with
-  // kKafkaUnavailable when it has not come to `last` by then.
-  virtual Status ReadTo(const v1::Position& last, WallTime from, SteadyTime deadline,
-                        const std::function<void(const IncomingRecord&)>& fold) = 0;
+  // Reads the records of one partition with a timestamp from `from` on, up to `last`, which must
+  // exist. Fails when it has not reached `last` by `deadline`; may block a few seconds longer.
+  virtual Status ReadTo(const records::v1::Position& last, WallTime from, SteadyTime deadline,
+                        const Handle& handle) = 0;
 
-  // The same of the partition that has the records of `key`, up to what is its end when the call
-  // begins.
+  // The same for the partition of `key`, up to its end when the reading starts.
   virtual Status ReadKey(const std::string& topic, const std::string& key, WallTime from,
-                         SteadyTime deadline,
-                         const std::function<void(const IncomingRecord&)>& fold) = 0;
+                         SteadyTime deadline, const Handle& handle) = 0;
 
-  // The record at a position; nothing when the log no longer has it. Blocks, kHistoryPatience at
-  // most.
-  virtual Result<std::optional<IncomingRecord>> At(const v1::Position& position) = 0;
+  // The record at a position; nothing if the log has deleted it. Blocks for 30 s at most.
+  virtual Result<std::optional<IncomingRecord>> At(const records::v1::Position& position) = 0;
 };
 
 }  // namespace tocsin

@@ -1,4 +1,4 @@
-// Publishing records and reading them: what the core needs of Kafka.
+// Publishes records to Kafka.
 #pragma once
 
 #include <chrono>
@@ -6,32 +6,24 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
-#include "tocsin/v1/types.pb.h"
+#include "common/ports/outgoing_record.h"
+#include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin {
 
-using RecordHeaders = std::vector<std::pair<std::string, std::string>>;
-
-struct OutgoingRecord {
-  std::string topic;
-  std::string key;
-  std::string value;
-  RecordHeaders headers;
-};
-
 struct IncomingRecord {
-  v1::Position position;
+  records::v1::Position position;
   std::string key;
   std::string value;
   RecordHeaders headers;
-  WallTime append_time;  // the record's time stamp; the broker's on delay topics
-  // In the log before its reader had the partition, or about then: another may have begun it.
-  bool inherited = false;
+  WallTime append_time;  // the record's timestamp; set by the broker on delay topics
+  // Appended before the reader was assigned the partition, or about then: another process may have
+  // started it.
+  bool predates_assignment = false;
 
   std::optional<std::string> Header(std::string_view name) const {
     for (const auto& [header, text] : headers)
@@ -40,30 +32,30 @@ struct IncomingRecord {
   }
 };
 
-// kPersisted: on disk by acks=all. kNotPersisted: certainly not in the log; safe to publish again.
-// kUnknown: may or may not be there.
+// kPersisted: on disk (acks=all). kNotPersisted: certainly not in the log; safe to publish again.
+// kUnknown: may be in the log.
 enum class PublishOutcome { kPersisted, kNotPersisted, kUnknown };
 
 struct PublishReport {
   PublishOutcome outcome = PublishOutcome::kUnknown;
-  v1::Position position;  // when persisted
-  std::string why;        // when not
+  records::v1::Position position;  // when persisted
+  std::string error;               // when not
 };
 
 class RecordLog {
  public:
   virtual ~RecordLog() = default;
 
-  // Takes the record and answers by `report`, exactly once, within the delivery time-out, on a
-  // thread of the log or (when the queue is full: kNotPersisted) on the caller's. Never blocks;
-  // `report` must not block. Records with the same topic and key keep their order. Safe to call
-  // from several threads.
+  // Queues the record and calls `report` once, within the publish timeout, on a thread of the log
+  // or, if the queue is full (kNotPersisted), on the caller's. Never blocks; `report` must not
+  // block either. Records with the same topic and key keep their order. Safe to use from several
+  // threads.
   virtual void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) = 0;
 
-  // Publishes all and waits for every report, at most the delivery time-out and a second. Positions
-  // in the order given. Fails with kKafkaUnavailable when one is not persisted, kOutcomeUnknown
-  // when one is unknown.
-  Result<std::vector<v1::Position>> PublishAndWait(std::vector<OutgoingRecord> records);
+  // Publishes all and blocks until every report, at most the publish timeout and a second. Returns
+  // the positions in the order of `records`. Fails with kKafkaUnavailable if one record is not
+  // persisted, kOutcomeUnknown if one is unknown.
+  Result<std::vector<records::v1::Position>> PublishAndWait(std::vector<OutgoingRecord> records);
 };
 
 }  // namespace tocsin

@@ -1,15 +1,16 @@
-// The snapshot everybody reads, swapped whole.
+// The current registry snapshot. A reload replaces it as a whole.
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <utility>
 
-#include "common/domain/registry.h"
+#include "common/domain/registry/registry.h"
 
 namespace tocsin {
 
-// Thread-safe; never blocks. A reader keeps the snapshot it took for as long as it holds it.
+// Safe to use from several threads; never blocks. A reader's snapshot stays valid while it holds
+// it.
 class RegistrySource {
  public:
   explicit RegistrySource(std::shared_ptr<const RegistrySnapshot> first)

@@ -1,4 +1,4 @@
-// Sealing, and names for people that cannot be read: what the core needs of cryptography.
+// Encryption of content, and references to people that can be compared but not read.
 #pragma once
 
 #include <memory>
@@ -7,47 +7,49 @@
 
 #include "common/base/result.h"
 #include "common/base/secret.h"
-#include "common/domain/phone.h"
-#include "tocsin/v1/types.pb.h"
+#include "common/domain/message/phone.h"
+#include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin {
 
-// What a sealed value is bound to: it opens only as what it was sealed as.
+// What a sealed value is bound to: it opens only in the same context.
 struct SealContext {
   std::string_view client_id;
   std::string_view record_id;  // alert_id, webhook_id
-  std::string_view field;      // "content", "form"
+  std::string_view field;      // "content", "raw_body"
 };
 
 // The field of a work record's content.
 constexpr std::string_view kContentField = "content";
 
 struct SealedValue {
-  v1::Sealed sealed;
-  v1::WrappedKey key;
+  records::v1::SealedValue sealed;
+  records::v1::WrappedKey key;
 };
 
-// Thread-safe. Does not block with a keyring file; with a KMS up to its time-out.
+// Safe to use from several threads. Does not block with a keyring file; blocks for the KMS's
+// timeout at most with a KMS.
 class Vault {
  public:
   virtual ~Vault() = default;
 
-  // Seals under a new data key. kKmsUnavailable when no key can be had: never clear text instead.
+  // Encrypts under a new data key. kKmsUnavailable if there is no key: never returns clear text.
   virtual Result<SealedValue> Seal(const SealContext& context, std::string_view plain) = 0;
 
-  // kCorrupt when anything was changed or moved, kNotFound when the key is gone, kKmsUnavailable.
-  virtual Result<Pii> Open(const SealContext& context, const v1::WrappedKey& key,
-                           const v1::Sealed& sealed) = 0;
+  // Decrypts. kDataCorrupted if the value or its context was changed, kNotFound if the key was
+  // deleted, kKmsUnavailable.
+  virtual Result<Pii> Open(const SealContext& context, const records::v1::WrappedKey& key,
+                           const records::v1::SealedValue& sealed) = 0;
 
-  // For whom, comparable: keyed token, last four digits, country.
-  virtual v1::RecipientRef Refer(const Phone& phone) = 0;
+  // Keyed token, last four digits and region of the number.
+  virtual records::v1::RecipientRef MakeRecipientRef(const Phone& phone) = 0;
 
-  // Keyed digests, 32 bytes: of a request (idempotency), of a body (twins).
+  // Keyed digests, 32 bytes: of a request, for idempotency; of a text, to find duplicates.
   virtual std::string DigestRequest(std::string_view canonical) = 0;
   virtual std::string DigestBody(std::string_view text) = 0;
 
-  // 16 bytes of HMAC-SHA256 under the newest callback key and its version; and the check against
-  // the version named.
+  // The first 16 bytes of HMAC-SHA256 under the newest callback key, whose version is stored in
+  // `version`; and the check of such a MAC under the key of `version`.
   virtual std::string SignCallback(std::string_view message, std::uint32_t& version) = 0;
   virtual bool CheckCallback(std::string_view message, std::uint32_t version,
                              std::string_view mac) = 0;

@@ -1,10 +1,10 @@
-// Finding the work of a try while its recipient waits on the telephone.
+// Finds the work record of an attempt while its recipient is on the telephone.
 #pragma once
 
 #include <functional>
 
 #include "common/base/result.h"
-#include "tocsin/v1/records.pb.h"
+#include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin {
 
@@ -12,12 +12,12 @@ class WorkLookup {
  public:
   virtual ~WorkLookup() = default;
 
-  // The work record of the try, still sealed. Never blocks: answers once, on another thread or on
-  // the caller's, within a second when a store remembers it, within a few when it has to be read
-  // from the log at `position`. kNotFound when nobody has it, kOverloaded when too many ask at
-  // once, kRedisUnavailable or kKafkaUnavailable. Safe to call from several threads.
-  virtual void Find(const v1::TryName& name, const v1::Position& position,
-                    std::function<void(Result<v1::WorkRecord>)> answer) = 0;
+  // Finds the work record, still encrypted: in the store within a second, or in the log at
+  // `position` within a few seconds. Never blocks; calls `done` once, on another thread or the
+  // caller's. Fails with kNotFound, kOverloaded (too many lookups), kRedisUnavailable or
+  // kKafkaUnavailable. Safe to use from several threads.
+  virtual void Find(const v1::AttemptRef& attempt, const records::v1::Position& position,
+                    std::function<void(Result<records::v1::WorkRecord>)> done) = 0;
 };
 
 }  // namespace tocsin

@@ -5,7 +5,7 @@
 namespace tocsin::postgres {
 
 ReaderPool::ReaderPool(const Options& options, size_t threads, size_t queue) : queue_limit_(queue) {
-  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this, options] { Serve(options); });
+  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this, options] { RunJobs(options); });
 }
 
 ReaderPool::~ReaderPool() { Close(); }
@@ -21,16 +21,16 @@ bool ReaderPool::Submit(Job job) {
 }
 
 void ReaderPool::Close() {
-  std::deque<Job> left;
+  std::deque<Job> queued;
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
-    left.swap(queue_);
+    queued.swap(queue_);
   }
   changed_.notify_all();
   for (std::thread& thread : threads_)
     if (thread.joinable()) thread.join();
-  for (const Job& job : left) job(nullptr);
+  for (const Job& job : queued) job(nullptr);
 }
 
 size_t ReaderPool::waiting() const {
@@ -38,7 +38,7 @@ size_t ReaderPool::waiting() const {
   return queue_.size();
 }
 
-void ReaderPool::Serve(const Options& options) {
+void ReaderPool::RunJobs(const Options& options) {
   Session session(options);
   while (true) {
     std::unique_lock lock(mutex_);

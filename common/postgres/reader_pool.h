@@ -1,4 +1,4 @@
-// A few threads that read from PostgreSQL for those who must not block.
+// Threads that read from PostgreSQL for callers that must not block.
 #pragma once
 
 #include <condition_variable>
@@ -13,11 +13,11 @@
 
 namespace tocsin::postgres {
 
-// Each thread holds one session. Thread-safe.
+// Each thread has one session. Thread-safe.
 class ReaderPool {
  public:
-  // A query and its answer. It runs on a thread of the pool. With a session it reads; without one
-  // (`session` is null) the pool is closing and the job answers so.
+  // Runs on a thread of the pool. `session` is null if the pool was closed first: then the job runs
+  // on the thread that calls Close().
   using Job = std::function<void(Session* session)>;
 
   // `threads` and `queue` (jobs waiting for a thread) are at least 1.
@@ -28,17 +28,16 @@ class ReaderPool {
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
 
-  // Never blocks. False when as many jobs wait as may, or the pool is closed: the job is dropped
-  // uncalled.
+  // Never blocks. False if the queue is full or the pool is closed: the job does not run.
   bool Submit(Job job);
 
-  // Lets the running jobs end, calls those that wait with no session. Blocks for one query at most.
+  // Waits for running jobs, then runs queued ones without a session.
   void Close();
 
-  size_t waiting() const;
+  size_t waiting() const;  // queued jobs
 
  private:
-  void Serve(const Options& options);
+  void RunJobs(const Options& options);
 
   const size_t queue_limit_;
   mutable std::mutex mutex_;

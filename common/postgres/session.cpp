@@ -10,95 +10,93 @@
 namespace tocsin::postgres {
 namespace {
 
-// PostgreSQL names the constraint in its message; the details, which hold values, are left out.
+// The name of the violated constraint. The rest of the message may contain values.
 std::string ConstraintIn(std::string_view message) {
-  constexpr std::string_view kMark = "constraint \"";
-  const size_t begin = message.find(kMark);
+  constexpr std::string_view kPrefix = "constraint \"";
+  const size_t begin = message.find(kPrefix);
   if (begin == std::string_view::npos) return "";
-  const std::string_view rest = message.substr(begin + kMark.size());
+  const std::string_view rest = message.substr(begin + kPrefix.size());
   return std::string(rest.substr(0, rest.find('"')));
 }
 
-// Classes of SQLSTATE (PostgreSQL, appendix A) that say nothing about the data: connection,
-// resources, operator's intervention, system error, deadlock and serialization, lock time-out, disk
-// full.
-bool IsPassing(std::string_view state) {
+// SQLSTATE classes (PostgreSQL, appendix A) of errors that may not occur again: connection,
+// transaction rollback, resources, object state, operator intervention, system error.
+bool IsTransient(std::string_view state) {
   for (const std::string_view prefix : {"08", "40", "53", "55", "57", "58"})
     if (state.starts_with(prefix)) return true;
-  return state == "25006";  // read-only: a standby that was not promoted yet
+  return state == "25006";  // read-only: a standby that is not promoted yet
 }
 
 Error ToError(const pqxx::sql_error& caught) {
   const std::string& state = caught.sqlstate();
   const std::string_view message = caught.what();
-  if (state.empty() || IsPassing(state))
+  if (state.empty() || IsTransient(state))
     return Error{.code = ErrorCode::kPostgresUnavailable,
-                 .message = "PostgreSQL cannot do this now (SQLSTATE " + state + ")"};
-  std::string text = "PostgreSQL refused a statement (SQLSTATE " + state + ")";
+                 .message = "PostgreSQL is unavailable (SQLSTATE " + state + ")"};
+  std::string text = "PostgreSQL rejected a statement (SQLSTATE " + state + ")";
   if (const std::string constraint = ConstraintIn(message); !constraint.empty())
     text += ", constraint " + constraint;
-  if (state.starts_with(
-          "42"))  // a fault of the schema or of our SQL: its first line holds no values
-    text += ": " + std::string(message.substr(0, message.find('\n')));
+  // A syntax error or a missing object: the first line contains no values.
+  if (state.starts_with("42")) text += ": " + std::string(message.substr(0, message.find('\n')));
   const bool data = state.starts_with("22") || state.starts_with("23");
-  return Error{.code = data ? ErrorCode::kCorrupt : ErrorCode::kInternal,
+  return Error{.code = data ? ErrorCode::kDataCorrupted : ErrorCode::kInternal,
                .message = std::move(text)};
 }
 
-// Runs `work` and turns whatever it throws into an error.
-template <typename Work>
-auto Guard(Work&& work) -> decltype(work()) {
+// Runs `body` and converts exceptions to errors.
+template <typename Body>
+auto CatchErrors(Body&& body) -> decltype(body()) {
   try {
-    return work();
+    return body();
   } catch (const pqxx::in_doubt_error&) {
-    return Fail(ErrorCode::kPostgresUnavailable, "the connection broke while committing");
+    return Fail(ErrorCode::kPostgresUnavailable, "connection to PostgreSQL lost during commit");
   } catch (const pqxx::broken_connection&) {
     return Fail(ErrorCode::kPostgresUnavailable, "no connection to PostgreSQL");
   } catch (const pqxx::sql_error& caught) {
     return Fail(ToError(caught));
   } catch (const std::exception& caught) {
-    // Misuse of the library. Its texts may hold values, so only the kind is told.
-    return Fail(ErrorCode::kInternal, std::string("PostgreSQL client: ") + typeid(caught).name());
+    // Misuse of the library. Its message may contain values.
+    return Fail(ErrorCode::kInternal, std::string("libpqxx: ") + typeid(caught).name());
   }
 }
 
-// libpq takes a URI or key=value pairs; both take further settings at the end.
-std::string WithLimits(const std::string& url, const std::string& application) {
-  const std::string settings[] = {
-      "connect_timeout=" + std::to_string(kConnectLimit.count()),
-      "tcp_user_timeout=" + std::to_string(std::chrono::milliseconds(kSilenceLimit).count()),
+// A connection string is a URI or key=value pairs; parameters can be appended to both.
+std::string WithParameters(const std::string& url, const std::string& application) {
+  const std::string parameters[] = {
+      "connect_timeout=" + std::to_string(kConnectTimeout.count()),
+      "tcp_user_timeout=" + std::to_string(std::chrono::milliseconds(kTcpUserTimeout).count()),
       "application_name=" + application};
   const bool is_uri = url.find("://") != std::string::npos;
   std::string text = url;
-  for (const std::string& setting : settings) {
+  for (const std::string& parameter : parameters) {
     if (is_uri) {
       text += text.find('?') == std::string::npos ? '?' : '&';
     } else {
       text += ' ';
     }
-    text += setting;
+    text += parameter;
   }
   return text;
 }
 
 }  // namespace
 
-struct Rows::Parts {
+struct Rows::Impl {
   pqxx::result result;
 };
 
-size_t Rows::size() const { return parts_->result.size(); }
-size_t Rows::affected() const { return parts_->result.affected_rows(); }
+size_t Rows::size() const { return impl_->result.size(); }
+size_t Rows::affected() const { return impl_->result.affected_rows(); }
 
 bool Rows::IsNull(size_t row, size_t column) const {
-  return parts_
+  return impl_
       ->result[static_cast<pqxx::row_size_type>(row)][static_cast<pqxx::row_size_type>(column)]
       .is_null();
 }
 
 std::string_view Rows::Text(size_t row, size_t column) const {
   const pqxx::field field =
-      parts_
+      impl_
           ->result[static_cast<pqxx::row_size_type>(row)][static_cast<pqxx::row_size_type>(column)];
   return {field.c_str(), field.size()};
 }
@@ -109,7 +107,7 @@ std::optional<std::int64_t> Rows::OptionalInteger(size_t row, size_t column) con
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    std::abort();  // not a number column
+    std::abort();  // not a column of numbers
   return value;
 }
 
@@ -126,12 +124,12 @@ std::string Rows::Bytes(size_t row, size_t column) const {
 }
 
 namespace {
-constexpr size_t kGuessedValueBytes = 24;
+constexpr size_t kEstimatedValueBytes = 24;
 }
 
 RowArrays::RowArrays(size_t columns, size_t expected) : columns_(columns) {
   for (std::string& column : columns_) {
-    column.reserve(expected * kGuessedValueBytes);
+    column.reserve(expected * kEstimatedValueBytes);
     column += '{';
   }
 }
@@ -151,7 +149,7 @@ RowArrays& RowArrays::Add(std::string_view text) {
   column += '"';
   for (const char c : text) {
     if (c == '"' || c == '\\') column += '\\';
-    if (c != '\0') column += c;  // PostgreSQL's text cannot hold it
+    if (c != '\0') column += c;  // text columns cannot contain it
   }
   column += '"';
   return *this;
@@ -176,7 +174,7 @@ RowArrays& RowArrays::AddNull() {
 }
 
 std::vector<Value> RowArrays::Parameters() && {
-  if (next_ != 0) std::abort();  // a row lacks columns
+  if (next_ != 0) std::abort();  // incomplete row
   std::vector<Value> parameters;
   for (std::string& column : columns_) {
     column += '}';
@@ -194,7 +192,7 @@ CopyRows& CopyRows::Add(std::string_view text) {
   std::string& line = Next();
   for (const char c : text) {
     switch (c) {
-      case '\0': break;  // PostgreSQL's text cannot hold it
+      case '\0': break;  // text columns cannot contain it
       case '\\': line += "\\\\"; break;
       case '\t': line += "\\t"; break;
       case '\n': line += "\\n"; break;
@@ -226,20 +224,21 @@ void CopyRows::EndRow() {
   first_ = true;
 }
 
-struct Session::Parts {
-  explicit Parts(const std::string& url) : connection(url) {}
+struct Session::Impl {
+  explicit Impl(const std::string& url) : connection(url) {}
   pqxx::connection connection;
 };
 
 namespace {
 
-// A row whose values are escaped already.
-struct Line {
+// A row in COPY's text format.
+struct CopyLine {
   const std::string& text;
 };
 
-// pqxx::stream_to makes a line of whatever it is given by this function; of a Line it is the text.
-std::string separated_list(const char*, const Line& line, const pqxx::internal::TypedCopyEscaper&) {
+// pqxx::stream_to calls this function to format a row.
+std::string separated_list(const char*, const CopyLine& line,
+                           const pqxx::internal::TypedCopyEscaper&) {
   return line.text;
 }
 
@@ -248,18 +247,18 @@ class LiveTransaction final : public Transaction {
   explicit LiveTransaction(pqxx::work& work) : work_(work) {}
 
   Result<Rows> Query(const std::string& sql, const std::vector<Value>& parameters) override {
-    return Guard([&]() -> Result<Rows> {
-      return Rows(std::make_shared<const Rows::Parts>(Rows::Parts{
+    return CatchErrors([&]() -> Result<Rows> {
+      return Rows(std::make_shared<const Rows::Impl>(Rows::Impl{
           parameters.empty()
               ? work_.exec(sql)
               : work_.exec_params(sql, pqxx::prepare::make_dynamic_params(parameters))}));
     });
   }
 
-  Status Copy(const std::string& into, const std::function<void(CopyRows&)>& add) override {
-    return Guard([&]() -> Status {
-      pqxx::stream_to stream(work_, into);
-      CopyRows rows([&stream](const std::string& line) { stream << Line{line}; });
+  Status Copy(const std::string& target, const std::function<void(CopyRows&)>& add) override {
+    return CatchErrors([&]() -> Status {
+      pqxx::stream_to stream(work_, target);
+      CopyRows rows([&stream](const std::string& line) { stream << CopyLine{line}; });
       add(rows);
       stream.complete();
       return {};
@@ -276,39 +275,39 @@ Session::Session(Options options) : options_(std::move(options)) {}
 Session::~Session() = default;
 
 Status Session::Connect() {
-  return Guard([&]() -> Status {
-    parts_ = std::make_unique<Parts>(WithLimits(options_.url.Reveal(), options_.application));
-    pqxx::nontransaction once(parts_->connection);
-    once.exec("set statement_timeout = " + std::to_string(options_.statement_limit.count()));
-    // A transaction that its process forgot must not hold its locks for ever.
-    once.exec("set idle_in_transaction_session_timeout = 60000");
-    once.exec("set client_min_messages = warning");
-    // Statements here are short. Compiling one takes longer than running it, and a scan that
-    // prefer_indexes forbids looks dear enough to be compiled.
-    once.exec("set jit = off");
-    if (!options_.durable_commit) once.exec("set synchronous_commit = off");
-    if (options_.prefer_indexes) once.exec("set enable_seqscan = off");
-    if (!options_.at_connect.empty()) once.exec(options_.at_connect);
+  return CatchErrors([&]() -> Status {
+    impl_ = std::make_unique<Impl>(WithParameters(options_.url.Reveal(), options_.application));
+    pqxx::nontransaction setup(impl_->connection);
+    setup.exec("set statement_timeout = " + std::to_string(options_.statement_timeout.count()));
+    // Releases the locks of a transaction whose process hangs.
+    setup.exec("set idle_in_transaction_session_timeout = 60000");
+    setup.exec("set client_min_messages = warning");
+    // Statements are short: compiling one takes longer than running it. With prefer_indexes the
+    // estimated costs are high enough to trigger it.
+    setup.exec("set jit = off");
+    if (!options_.synchronous_commit) setup.exec("set synchronous_commit = off");
+    if (options_.prefer_indexes) setup.exec("set enable_seqscan = off");
+    if (!options_.on_connect.empty()) setup.exec(options_.on_connect);
     return {};
   });
 }
 
 Status Session::Run(const std::function<Status(Transaction&)>& body) {
-  if (!parts_) {
+  if (!impl_) {
     if (Status connected = Connect(); !connected) {
-      parts_.reset();
+      impl_.reset();
       return connected;
     }
   }
-  Status outcome = Guard([&]() -> Status {
-    pqxx::work work(parts_->connection);
+  Status outcome = CatchErrors([&]() -> Status {
+    pqxx::work work(impl_->connection);
     LiveTransaction transaction(work);
     TOCSIN_CHECK_OK(body(transaction));  // leaving without a commit rolls back
     work.commit();
     return {};
   });
-  // A new connection is cheap beside an error and always in a known state.
-  if (!outcome && outcome.error().code == ErrorCode::kPostgresUnavailable) parts_.reset();
+  // A new connection is in a known state.
+  if (!outcome && outcome.error().code == ErrorCode::kPostgresUnavailable) impl_.reset();
   return outcome;
 }
 

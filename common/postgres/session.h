@@ -1,5 +1,4 @@
-// One connection to PostgreSQL (libpqxx): transactions that either happen whole or not at all. What
-// the library throws ends here as a Result.
+// Transactions on one connection to PostgreSQL (libpqxx). Exceptions of the library become Results.
 #pragma once
 
 #include <chrono>
@@ -17,75 +16,73 @@
 
 namespace tocsin::postgres {
 
-constexpr std::chrono::seconds kConnectLimit{3};  // one attempt to connect
-constexpr std::chrono::seconds kSilenceLimit{
-    10};  // unanswered bytes before the link counts as dead
-constexpr std::chrono::milliseconds kStatementLimit{10'000};
+constexpr std::chrono::seconds kConnectTimeout{3};
+constexpr std::chrono::seconds kTcpUserTimeout{10};  // unacknowledged data closes the connection
+constexpr std::chrono::milliseconds kStatementTimeout{10'000};
 
 struct Options {
-  Secret url;               // "postgresql://…" or "host=… dbname=…", as libpq takes it
+  Secret url;               // libpq connection string: "postgresql://…" or "host=… dbname=…"
   std::string application;  // shown in pg_stat_activity
-  std::chrono::milliseconds statement_limit = kStatementLimit;
-  // False: a commit does not wait for the disk. For work that can be done again after a crash of
-  // the database, such as folding a log from the position stored with it.
-  bool durable_commit = true;
-  // True: tables are read by index wherever there is one. For statements that touch few rows of
-  // tables that grow: until their statistics are known the planner may take them for small, and
-  // read them whole.
+  std::chrono::milliseconds statement_timeout = kStatementTimeout;
+  // False: a commit does not wait for the disk. For work that is repeated after a crash of the
+  // database, such as applying a log from the offset stored with it.
+  bool synchronous_commit = true;
+  // True: sets enable_seqscan to off. For statements that touch few rows of growing tables: without
+  // current statistics the planner may assume that such a table is small, and scan it.
   bool prefer_indexes = false;
-  // SQL that each new connection runs first, such as what makes its temporary tables; may be empty.
-  std::string at_connect = {};
+  // SQL that each new connection runs first, for example to create temporary tables; may be empty.
+  std::string on_connect = {};
 };
 
-// The text form of a value; nothing is NULL.
+// A value in text format; NULL without one.
 using Value = std::optional<std::string>;
 
-// `sql` holds $1, $2, … for the parameters.
+// `sql` contains $1, $2, … for the parameters.
 struct Statement {
   std::string sql;
   std::vector<Value> parameters;
 };
 
-// What a statement gave. Immutable, cheap to copy, outlives its session. Rows and columns count
-// from 0.
+// The result of a statement. Immutable, cheap to copy, may outlive its session. Rows and columns
+// are numbered from 0.
 class Rows {
  public:
-  struct Parts;
-  explicit Rows(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
+  struct Impl;
+  explicit Rows(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
   size_t size() const;
   size_t affected() const;  // rows inserted, updated or deleted
   bool IsNull(size_t row, size_t column) const;
-  std::string_view Text(size_t row,
-                        size_t column) const;  // empty for NULL; valid while a copy lives
-  std::int64_t Integer(size_t row, size_t column) const;  // 0 for NULL; aborts on other text
+  // Empty for NULL; valid as long as a copy of this object exists.
+  std::string_view Text(size_t row, size_t column) const;
+  std::int64_t Integer(size_t row, size_t column) const;  // 0 for NULL; aborts if it is no number
   bool Boolean(size_t row, size_t column) const;          // false for NULL
   std::optional<std::int64_t> OptionalInteger(size_t row, size_t column) const;
-  std::string Bytes(size_t row, size_t column) const;  // of a bytea
+  std::string Bytes(size_t row, size_t column) const;  // of a bytea column
 
  private:
-  std::shared_ptr<const Parts> parts_;
+  std::shared_ptr<const Impl> impl_;
 };
 
-// Rows on their way to the database, as one array per column: `unnest($1::uuid[], $2::bigint[], …)`
-// makes rows of them again, and one statement writes them all. Values are added row by row, column
-// by column.
+// Rows as one array parameter per column, so that one statement writes them all: it converts them
+// to rows by `unnest($1::uuid[], $2::bigint[], …)`. Values are added row by row, in the order of
+// the columns.
 class RowArrays {
  public:
-  // `columns` is at least 1; `expected` rows are made room for.
+  // `columns` is at least 1; reserves memory for `expected` rows.
   RowArrays(size_t columns, size_t expected);
 
   RowArrays& Add(std::string_view text);
   RowArrays& Add(std::int64_t number);
   RowArrays& AddFlag(bool flag) { return Add(std::string_view(flag ? "t" : "f")); }
-  RowArrays& AddHex(std::string_view bytes);  // decode(…, 'hex') makes a bytea of it
+  RowArrays& AddHex(std::string_view bytes);  // converted to bytea by decode(…, 'hex')
   RowArrays& AddNull();
   RowArrays& AddUnlessEmpty(std::string_view text) { return text.empty() ? AddNull() : Add(text); }
 
   size_t size() const { return rows_; }
   bool empty() const { return rows_ == 0; }
 
-  // The array literals in order of columns; called when the last row is complete.
+  // The array literals in the order of the columns. Aborts if the last row is incomplete.
   std::vector<Value> Parameters() &&;
 
  private:
@@ -96,17 +93,16 @@ class RowArrays {
   size_t rows_ = 0;
 };
 
-// Rows on their way into a table by COPY: each leaves when it ends, none is kept. Values are added
-// column by column.
+// Rows for COPY: EndRow() sends each row. Values are added in the order of the columns.
 class CopyRows {
  public:
-  // `send` takes a row as a line of COPY's text format, without its end.
+  // `send` gets each row as a line of COPY's text format, without the newline.
   explicit CopyRows(std::function<void(const std::string& line)> send) : send_(std::move(send)) {}
 
   CopyRows& Add(std::string_view text);
   CopyRows& Add(std::int64_t number);
   CopyRows& AddFlag(bool flag) { return Add(std::string_view(flag ? "t" : "f")); }
-  CopyRows& AddBytes(std::string_view bytes);  // of a bytea
+  CopyRows& AddBytes(std::string_view bytes);  // for a bytea column
   CopyRows& AddNull();
   CopyRows& AddUnlessEmpty(std::string_view text) { return text.empty() ? AddNull() : Add(text); }
   void EndRow();
@@ -119,40 +115,41 @@ class CopyRows {
   bool first_ = true;
 };
 
-// The transaction that is under way. After an error nothing more may be asked of it.
+// The current transaction. Must not be used after an error.
 class Transaction {
  public:
   virtual ~Transaction() = default;
 
-  // `sql` holds $1, $2, … for the parameters. Blocks, the statement limit at most.
+  // `sql` contains $1, $2, … for the parameters. Blocks, for the statement timeout at most.
   virtual Result<Rows> Query(const std::string& sql, const std::vector<Value>& parameters = {}) = 0;
 
-  // Sends the rows that `add` gives into columns of a table: `into` is "table (a, b, c)". They
-  // stream, so memory does not grow with their number. Blocks, the statement limit at most beside
-  // what `add` takes.
-  virtual Status Copy(const std::string& into, const std::function<void(CopyRows&)>& add) = 0;
+  // Copies the rows that `add` adds to `target`, such as "table (a, b, c)". They are streamed, so
+  // memory does not grow with their number. Blocks while `add` runs, and for the statement timeout
+  // at most.
+  virtual Status Copy(const std::string& target, const std::function<void(CopyRows&)>& add) = 0;
 };
 
-// For one thread at a time. Connects when it is first used and again after the connection broke.
+// Used by one thread at a time. Connects at its first use, and again after the connection broke.
 class Session {
  public:
   explicit Session(Options options);
   ~Session();
 
-  // Runs `body` in a transaction (READ COMMITTED) and commits when it succeeds; rolls back on an
-  // error, which is returned. kPostgresUnavailable when there is no connection, it broke, a limit
-  // was reached or a lock was lost to another (then nothing happened, or, when the connection broke
-  // while committing, perhaps all of it: the caller reads it back). kCorrupt, naming the
-  // constraint if it was one, when the data did not fit; kInternal for a fault of schema or
-  // statement. Blocks: connect limit, then a statement limit per statement.
+  // Runs `body` in a transaction (READ COMMITTED). Commits if it succeeds; otherwise rolls back and
+  // returns its error. Fails with kPostgresUnavailable if there is no connection, it broke, a
+  // timeout expired, or PostgreSQL aborted the transaction because of another (deadlock,
+  // serialization): nothing was stored, unless the connection broke during the commit, where the
+  // caller must read what was stored. Fails with kDataCorrupted, naming a violated constraint, if
+  // PostgreSQL refused the data; with kInternal for errors in the schema or the statement. Blocks,
+  // for the connect timeout and the statement timeout per statement at most.
   Status Run(const std::function<Status(Transaction&)>& body);
 
  private:
-  struct Parts;
+  struct Impl;
   Status Connect();
 
   const Options options_;
-  std::unique_ptr<Parts> parts_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace tocsin::postgres

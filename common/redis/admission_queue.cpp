@@ -5,36 +5,38 @@
 #include <chrono>
 #include <iterator>
 #include <map>
-#include <type_traits>
+#include <utility>
+
+#include "common/ports/acceptance_restorer.h"
 
 namespace tocsin::redis {
 namespace {
 
-constexpr std::chrono::hours kLifeAfterHorizon{48};
-// A stub that a late confirmation leaves behind when its alert is gone already must not live for
-// ever.
-constexpr std::string_view kLifeOfStub =
-    "777600000";  // 9 days, ms: the longest life of an alert's state
-
-constexpr std::size_t kMarkHead = 5;  // what mark.lua answers before names and receipts
-
-std::string LifeOf(WallTime not_after) {
-  const auto end = std::chrono::ceil<std::chrono::milliseconds>(not_after + kLifeAfterHorizon);
-  return std::to_string(end.time_since_epoch().count());
-}
+constexpr std::size_t kMarkHeaderItems = 7;  // of the reply of mark.lua, before the results
 
 Admission NewAdmission(const AdmitRequest& request) {
   return {.state = Admission::State::kNew,
           .alert_id = request.alert_id,
-          .accepted = request.accepted,
+          .create_time = request.create_time,
           .position = {}};
+}
+
+Error QueueFull() { return {.code = ErrorCode::kOverloaded, .message = "admission queue full"}; }
+
+// "<step>.<attempt>"
+std::pair<int, int> ParseFieldPrefix(std::string_view text) {
+  std::pair<int, int> number;
+  const char* const end = text.data() + text.size();
+  const char* const dot = std::from_chars(text.data(), end, number.first).ptr;
+  if (dot != end) std::from_chars(dot + 1, end, number.second);
+  return number;
 }
 
 }  // namespace
 
 AdmissionQueue::AdmissionQueue(Server& server, unsigned threads, std::size_t limit)
     : server_(server), limit_(limit) {
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
 AdmissionQueue::~AdmissionQueue() {
@@ -42,56 +44,54 @@ AdmissionQueue::~AdmissionQueue() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  waiting_.notify_all();
+  changed_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
-void AdmissionQueue::Admit(AdmitRequest request, std::function<void(Result<Admission>)> answer) {
-  const SteadyTime deadline = std::chrono::steady_clock::now() + server_.settings().command_limit;
-  Entering entering{std::move(request), answer};
-  if (Put({std::move(entering), deadline}, limit_)) return;
-  answer(Fail(ErrorCode::kOverloaded, "too many alerts wait at the door"));
+void AdmissionQueue::Admit(AdmitRequest request, std::function<void(Result<Admission>)> done) {
+  AdmitOperation operation{std::move(request), done};
+  if (!Enqueue({std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
 }
 
-void AdmissionQueue::Confirm(const std::string& alert_id, const v1::Position& position,
+void AdmissionQueue::Confirm(const std::string& alert_id, const records::v1::Position& position,
                              std::function<void()> done) {
-  const SteadyTime deadline = std::chrono::steady_clock::now() + server_.settings().command_limit;
-  Confirming confirming{alert_id, position, done};
-  if (!Put({std::move(confirming), deadline}, 2 * limit_)) done();
+  ConfirmOperation operation{alert_id, position, done};
+  if (!Enqueue({std::move(operation), Deadline()}, 2 * limit_)) done();
 }
 
 void AdmissionQueue::Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                               const std::string& nonce) {
-  const SteadyTime deadline = std::chrono::steady_clock::now() + server_.settings().command_limit;
-  Put({Withdrawing{alert_id, idempotency_digest, nonce}, deadline}, 2 * limit_);
+  Enqueue({WithdrawOperation{alert_id, idempotency_digest, nonce}, Deadline()}, 2 * limit_);
 }
 
-void AdmissionQueue::Mark(MarkRequest request, std::function<void(Result<Marked>)> answer) {
-  const SteadyTime deadline = std::chrono::steady_clock::now() + server_.settings().command_limit;
-  Marking marking{std::move(request), answer};
-  if (Put({std::move(marking), deadline}, limit_)) return;
-  answer(Fail(ErrorCode::kOverloaded, "too many alerts wait at the door"));
+void AdmissionQueue::Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) {
+  MarkOperation operation{std::move(request), done};
+  if (!Enqueue({std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
 }
 
-std::size_t AdmissionQueue::Waiting() const {
+std::size_t AdmissionQueue::Depth() const {
   const std::lock_guard lock(mutex_);
   return queue_.size();
 }
 
-bool AdmissionQueue::Put(Request request, std::size_t limit) {
+SteadyTime AdmissionQueue::Deadline() const {
+  return std::chrono::steady_clock::now() + server_.settings().request_timeout;
+}
+
+bool AdmissionQueue::Enqueue(QueuedRequest request, std::size_t limit) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_ || queue_.size() >= limit) return false;
     queue_.push_back(std::move(request));
   }
-  waiting_.notify_one();
+  changed_.notify_one();
   return true;
 }
 
-// Empty when the queue is stopped and all is served.
-AdmissionQueue::Batch AdmissionQueue::TakeBatch() {
+// Blocks until there are requests; empty when the queue is stopped and drained.
+AdmissionQueue::Batch AdmissionQueue::NextBatch() {
   std::unique_lock lock(mutex_);
-  waiting_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
   const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), kAdmissionBatchLimit));
   Batch batch(std::make_move_iterator(queue_.begin()),
               std::make_move_iterator(queue_.begin() + count));
@@ -99,213 +99,229 @@ AdmissionQueue::Batch AdmissionQueue::TakeBatch() {
   return batch;
 }
 
-void AdmissionQueue::Work() {
+void AdmissionQueue::Run() {
   std::optional<Connection> connection;
-  for (Batch batch = TakeBatch(); !batch.empty(); batch = TakeBatch()) Serve(connection, batch);
+  for (Batch batch = NextBatch(); !batch.empty(); batch = NextBatch()) Execute(connection, batch);
 }
 
-void AdmissionQueue::Serve(std::optional<Connection>& connection, Batch& batch) {
-  const auto refuse = [](Request& request, const Error& error) {
-    if (auto* entering = std::get_if<Entering>(&request.what)) entering->answer(Fail(error));
-    if (auto* marking = std::get_if<Marking>(&request.what)) marking->answer(Fail(error));
-    if (auto* confirming = std::get_if<Confirming>(&request.what)) confirming->done();
-  };
-  // Requests come in the order of their deadlines. The oldest one's bounds the whole round, so one
-  // that came in meanwhile is still served within its own. Sent with little time left, a request
-  // would break the round's connection, and a crowd that is too large would then get no answers at
-  // all instead of as many as can be: those with less than a quarter are refused.
-  const SteadyTime soonest =
-      std::chrono::steady_clock::now() + server_.settings().command_limit / 4;
-  const auto in_time = std::find_if(batch.begin(), batch.end(), [&](const Request& request) {
-    return request.deadline > soonest;
-  });
-  for (auto late = batch.begin(); late != in_time; ++late)
-    refuse(*late, Unavailable("it did not come to this request within the time-out"));
-  batch.erase(batch.begin(), in_time);
+void AdmissionQueue::Execute(std::optional<Connection>& connection, Batch& batch) {
+  RefuseLate(batch);
   if (batch.empty()) return;
-
+  // The oldest request has the earliest deadline.
   const SteadyTime deadline = batch.front().deadline;
-  if (!connection || !connection->Sound()) {
+  if (!connection || !connection->IsUsable()) {
     connection.reset();
     Result<Connection> opened = Open(deadline);
     if (!opened) {
-      for (Request& request : batch) refuse(request, opened.error());
+      for (QueuedRequest& request : batch) Refuse(request, opened.error());
       return;
     }
     connection.emplace(*std::move(opened));
   }
-  const std::shared_ptr<Memory::Held> held = server_.memory().Current();
-  Result<std::vector<Answers>> answers = Ask(*connection, batch, *held, deadline);
+  const std::shared_ptr<EpochTracker::AdoptedEpoch> epoch = server_.tracker().Current();
+  Result<std::vector<Replies>> replies = Send(*connection, batch, *epoch, deadline);
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!answers)
-      refuse(batch[i], answers.error());
-    else if (auto* entering = std::get_if<Entering>(&batch[i].what))
-      entering->answer(Decide(entering->request, (*answers)[i], *held));
-    else if (auto* marking = std::get_if<Marking>(&batch[i].what))
-      marking->answer(ReadMark(marking->request, (*answers)[i], *held));
-    else if (auto* confirming = std::get_if<Confirming>(&batch[i].what))
-      confirming->done();
+    if (replies)
+      Finish(batch[i], (*replies)[i], *epoch);
+    else
+      Refuse(batch[i], replies.error());
   }
 }
 
-// With the scripts known to Redis: one that is asked for again by its text runs after those behind
-// it.
+// Refuses requests with less than a quarter of their time left. They would probably reach their
+// deadline, which breaks the connection and fails the whole batch: under overload no request would
+// succeed.
+void AdmissionQueue::RefuseLate(Batch& batch) {
+  const SteadyTime earliest =
+      std::chrono::steady_clock::now() + server_.settings().request_timeout / 4;
+  const auto in_time = std::find_if(batch.begin(), batch.end(), [&](const QueuedRequest& request) {
+    return request.deadline > earliest;
+  });
+  for (auto late = batch.begin(); late != in_time; ++late)
+    Refuse(*late, Unavailable("request waited too long in the admission queue"));
+  batch.erase(batch.begin(), in_time);
+}
+
+// Loads the scripts: after a NOSCRIPT reply a request would be executed after later ones.
 Result<Connection> AdmissionQueue::Open(SteadyTime deadline) {
   TOCSIN_TRY(Connection connection, server_.Connect(deadline));
   for (const Script* script : {&AdmitScript(), &WithdrawScript(), &MarkScript()})
     connection.Append({"SCRIPT", "LOAD", script->text});
-  TOCSIN_CHECK_OK(connection.Exchange(deadline));
+  TOCSIN_CHECK_OK(connection.Execute(deadline));
   return connection;
 }
 
-// One round. Fails when the connection does, and when the epoch read at its end is not ours.
-Result<std::vector<AdmissionQueue::Answers>> AdmissionQueue::Ask(Connection& connection,
-                                                                 const Batch& batch,
-                                                                 Memory::Held& held,
-                                                                 SteadyTime deadline) {
+// Fails if the connection does, or if the epoch that was read last is not the adopted one.
+Result<std::vector<AdmissionQueue::Replies>> AdmissionQueue::Send(Connection& connection,
+                                                                  const Batch& batch,
+                                                                  EpochTracker::AdoptedEpoch& epoch,
+                                                                  SteadyTime deadline) {
   std::vector<std::size_t> counts;
   counts.reserve(batch.size());
-  for (const Request& request : batch) counts.push_back(AppendRequest(connection, request, held));
+  for (const QueuedRequest& request : batch)
+    counts.push_back(AppendRequest(connection, request, epoch));
   connection.Append({"GET", server_.keys().Epoch()});
-  TOCSIN_TRY(std::vector<Reply> replies, connection.Exchange(deadline));
-  if (replies.back().IsError()) return Fail(ErrorOf(replies.back()));
-  if (replies.back().text != held.epoch) return Fail(server_.memory().Lost(held));
+  TOCSIN_TRY(std::vector<Reply> received, connection.Execute(deadline));
+  if (received.back().IsError()) return Fail(ErrorOf(received.back()));
+  if (received.back().text != epoch.id) return Fail(server_.tracker().ReportDataLoss(epoch));
 
-  std::vector<Answers> answers(batch.size());
+  std::vector<Replies> replies(batch.size());
   std::size_t next = 0;
   for (std::size_t i = 0; i < batch.size(); ++i)
-    for (std::size_t j = 0; j < counts[i]; ++j) answers[i].replies[j] = std::move(replies[next++]);
-  TOCSIN_CHECK_OK(AskByText(connection, batch, held, deadline, answers));
-  return answers;
+    for (std::size_t j = 0; j < counts[i]; ++j) replies[i][j] = std::move(received[next++]);
+  TOCSIN_CHECK_OK(ResendByText(connection, batch, epoch, deadline, replies));
+  return replies;
 }
 
-// Asks again, with their text, for the scripts that Redis did not know.
-Status AdmissionQueue::AskByText(Connection& connection, const Batch& batch,
-                                 const Memory::Held& held, SteadyTime deadline,
-                                 std::vector<Answers>& answers) {
+// Repeats the calls of scripts that Redis did not know, with their text.
+Status AdmissionQueue::ResendByText(Connection& connection, const Batch& batch,
+                                    const EpochTracker::AdoptedEpoch& epoch, SteadyTime deadline,
+                                    std::vector<Replies>& replies) {
   std::vector<std::size_t> unknown;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!IsNoScript(answers[i].replies[0])) continue;
-    Append(connection, *ScriptOf(batch[i]), server_.keys(), held, CallForm::kByText);
+    if (!IsNoScript(replies[i][0])) continue;
+    Append(connection, *ScriptCallOf(batch[i], epoch), server_.keys(), epoch, CallForm::kByText);
     unknown.push_back(i);
   }
   if (unknown.empty()) return {};
-  TOCSIN_TRY(std::vector<Reply> replies, connection.Exchange(deadline));
-  for (std::size_t i = 0; i < unknown.size(); ++i)
-    answers[unknown[i]].replies[0] = std::move(replies[i]);
+  TOCSIN_TRY(std::vector<Reply> received, connection.Execute(deadline));
+  for (std::size_t i = 0; i < unknown.size(); ++i) replies[unknown[i]][0] = std::move(received[i]);
   return {};
 }
 
-// Returns how many answers will come.
-std::size_t AdmissionQueue::AppendRequest(Connection& connection, const Request& request,
-                                          const Memory::Held& held) {
-  if (const auto call = ScriptOf(request)) {
-    Append(connection, *call, server_.keys(), held, CallForm::kBySha);
+// Returns the number of commands.
+std::size_t AdmissionQueue::AppendRequest(Connection& connection, const QueuedRequest& request,
+                                          const EpochTracker::AdoptedEpoch& epoch) {
+  if (const auto call = ScriptCallOf(request, epoch)) {
+    Append(connection, *call, server_.keys(), epoch, CallForm::kBySha);
     return 1;
   }
-  if (const auto* entering = std::get_if<Entering>(&request.what)) {
-    const AdmitRequest& admit = entering->request;
-    const std::string key = server_.keys().Alert(admit.alert_id);
-    // No repetition will ask for it, so neither digest nor time is kept.
+  if (const auto* admit = std::get_if<AdmitOperation>(&request.operation)) {
+    const AdmitRequest& alert = admit->request;
+    const std::string key = server_.keys().Alert(alert.alert_id);
+    // Without an idempotency key it cannot be repeated, so digest and time are not stored.
     connection.Append(
-        {"HSET", key, "client", admit.client_id, "state", "admitting", "nonce", admit.nonce});
-    connection.Append({"PEXPIREAT", key, LifeOf(admit.not_after)});
+        {"HSET", key, "client_id", alert.client_id, "state", "admitting", "nonce", alert.nonce});
+    connection.Append({"PEXPIREAT", key, ExpiryText(alert.expire_time)});
     return 2;
   }
-  const Confirming& confirming = std::get<Confirming>(request.what);
-  const std::string key = server_.keys().Alert(confirming.alert_id);
+  const ConfirmOperation& confirm = std::get<ConfirmOperation>(request.operation);
+  const std::string key = server_.keys().Alert(confirm.alert_id);
   connection.Append(
-      {"HSET", key, "state", "accepted", "position", confirming.position.SerializeAsString()});
-  connection.Append({"PEXPIRE", key, kLifeOfStub, "NX"});
+      {"HSET", key, "state", "accepted", "position", confirm.position.SerializeAsString()});
+  // Only if the key was created by this HSET, because the alert's state had expired.
+  connection.Append({"PEXPIRE", key, std::to_string(kMaxLife.count()), "NX"});
   return 2;
 }
 
-std::optional<ScriptCall> AdmissionQueue::ScriptOf(const Request& request) const {
+std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
+    const QueuedRequest& request, const EpochTracker::AdoptedEpoch& epoch) const {
   const Keys& keys = server_.keys();
-  if (const auto* entering = std::get_if<Entering>(&request.what)) {
-    const AdmitRequest& admit = entering->request;
-    if (admit.idempotency_digest.empty()) return std::nullopt;
+  const auto marker = [&] { return server_.tracker().RestoredMarker(epoch.id); };
+  if (const auto* admit = std::get_if<AdmitOperation>(&request.operation)) {
+    const AdmitRequest& alert = admit->request;
+    if (alert.idempotency_digest.empty()) return std::nullopt;
     return ScriptCall{
         .script = AdmitScript(),
-        .keys = {keys.Idempotency(admit.idempotency_digest), keys.Alert(admit.alert_id)},
-        .args = {admit.alert_id, admit.client_id, admit.request_digest, admit.nonce,
-                 std::to_string(ToUnixMicros(admit.accepted)), LifeOf(admit.not_after),
-                 keys.AlertPrefix(), admit.only_if_known ? "1" : "0"}};
+        .keys = {keys.Idempotency(alert.idempotency_digest), keys.Alert(alert.alert_id),
+                 keys.AcceptancesRestored()},
+        .args = {alert.alert_id, alert.client_id, alert.request_digest, alert.nonce,
+                 std::to_string(ToUnixMicros(alert.create_time)), ExpiryText(alert.expire_time),
+                 keys.AlertPrefix(), FlagText(alert.only_if_known), marker()}};
   }
-  if (const auto* withdrawing = std::get_if<Withdrawing>(&request.what)) {
+  if (const auto* withdraw = std::get_if<WithdrawOperation>(&request.operation)) {
     ScriptCall call{.script = WithdrawScript(),
-                    .keys = {keys.Alert(withdrawing->alert_id)},
-                    .args = {withdrawing->alert_id, withdrawing->nonce}};
-    if (!withdrawing->idempotency_digest.empty())
-      call.keys.push_back(keys.Idempotency(withdrawing->idempotency_digest));
+                    .keys = {keys.Alert(withdraw->alert_id)},
+                    .args = {withdraw->alert_id, withdraw->nonce}};
+    if (!withdraw->idempotency_digest.empty())
+      call.keys.push_back(keys.Idempotency(withdraw->idempotency_digest));
     return call;
   }
-  if (const auto* marking = std::get_if<Marking>(&request.what)) {
-    const MarkRequest& mark = marking->request;
+  if (const auto* mark_operation = std::get_if<MarkOperation>(&request.operation)) {
+    const MarkRequest& mark = mark_operation->request;
     const bool cancelled = mark.mark == MarkRequest::Mark::kCancelled;
-    return ScriptCall{.script = MarkScript(),
-                      .keys = {keys.Alert(mark.alert_id)},
-                      .args = {mark.client_id, cancelled ? "cancelled" : "acknowledged",
-                               MarkText(mark.time, mark.by)}};
+    return ScriptCall{
+        .script = MarkScript(),
+        .keys = {keys.Alert(mark.alert_id), keys.AcceptancesRestored(), keys.Restored()},
+        .args = {mark.client_id, cancelled ? "cancelled" : "acknowledged",
+                 MarkText({.time = mark.time, .method = mark.method, .actor_id = mark.actor_id}),
+                 marker()}};
   }
   return std::nullopt;
 }
 
-Result<Marked> AdmissionQueue::ReadMark(const MarkRequest& request, Answers& answers,
-                                        Memory::Held& held) {
-  TOCSIN_TRY(const Reply reply, Judge(std::move(answers.replies[0]), server_.memory(), held));
-  if (reply.Text(0) == "unknown")
-    return Fail(ErrorCode::kNotFound, "there is no alert " + request.alert_id);
-  Marked marked{.first = reply.Number(3) == 1, .posting = reply.Text(4) == "1"};
-  const std::string_view said = reply.Text(2);
-  const std::size_t gap = said.find(' ');
-  std::int64_t time_us = 0;
-  std::from_chars(said.data(), said.data() + std::min(gap, said.size()), time_us);
-  marked.time = FromUnixMicros(time_us);
-  if (gap != std::string_view::npos) marked.by = said.substr(gap + 1);
-  std::map<std::pair<unsigned, unsigned>, v1::Receipt> receipts;  // by step and try
-  for (std::size_t i = kMarkHead; i + 1 < reply.items.size(); i += 2) {
-    const std::string_view name = reply.Text(i);
-    const std::string_view bytes = reply.Text(i + 1);
-    std::pair<unsigned, unsigned> number;
-    const char* const dot = name.data() + std::min(name.find('.'), name.size());
-    std::from_chars(name.data(), dot, number.first);
-    if (dot < name.data() + name.size())
-      std::from_chars(dot + 1, name.data() + name.size(), number.second);
-    if (!receipts[number].ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-      return Fail(ErrorCode::kCorrupt, "a receipt of " + request.alert_id + " cannot be read");
-  }
-  for (auto& [number, receipt] : receipts) marked.receipts.push_back(std::move(receipt));
-  return marked;
+void AdmissionQueue::Refuse(QueuedRequest& request, const Error& error) {
+  if (auto* admit = std::get_if<AdmitOperation>(&request.operation)) admit->done(Fail(error));
+  if (auto* mark = std::get_if<MarkOperation>(&request.operation)) mark->done(Fail(error));
+  if (auto* confirm = std::get_if<ConfirmOperation>(&request.operation)) confirm->done();
 }
 
-Result<Admission> AdmissionQueue::Decide(const AdmitRequest& request, Answers& answers,
-                                         Memory::Held& held) {
+void AdmissionQueue::Finish(QueuedRequest& request, Replies& replies,
+                            EpochTracker::AdoptedEpoch& epoch) {
+  if (auto* admit = std::get_if<AdmitOperation>(&request.operation))
+    admit->done(ParseAdmission(admit->request, replies, epoch));
+  if (auto* mark = std::get_if<MarkOperation>(&request.operation))
+    mark->done(ParseMarkResult(mark->request, replies, epoch));
+  if (auto* confirm = std::get_if<ConfirmOperation>(&request.operation)) confirm->done();
+}
+
+Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, Replies& replies,
+                                                   EpochTracker::AdoptedEpoch& epoch) {
+  TOCSIN_TRY(const Reply reply, CheckReply(std::move(replies[0]), server_.tracker(), epoch));
+  if (reply.Text(0) == "restoring") return Fail(RestoringAcceptances());
+  if (reply.Text(0) == "unknown_alert")
+    return Fail(ErrorCode::kNotFound, "no such alert", "alert_id");
+  MarkValue mark = ParseMark(reply.Text(2));
+  MarkResult result{
+      .newly_marked = reply.Number(3) == 1,
+      .time = mark.time,
+      .method = mark.method,
+      .actor_id = std::move(mark.actor_id),
+      .post_in_progress = reply.Text(4) == "1",
+      .acknowledged_before = request.mark == MarkRequest::Mark::kCancelled && reply.Text(6) == "1",
+      .delivered = reply.Text(5) == "1"};
+  std::map<std::pair<int, int>, records::v1::AttemptResult> results;  // by step and attempt
+  for (std::size_t i = kMarkHeaderItems; i + 1 < reply.items.size(); i += 2) {
+    const std::string_view bytes = reply.Text(i + 1);
+    if (!results[ParseFieldPrefix(reply.Text(i))].ParseFromArray(bytes.data(),
+                                                                 static_cast<int>(bytes.size())))
+      return Fail(ErrorCode::kDataCorrupted,
+                  "unparsable result of alert " + request.alert_id + " in Redis");
+  }
+  for (auto& [number, attempt_result] : results)
+    result.results.push_back(std::move(attempt_result));
+  return result;
+}
+
+Result<Admission> AdmissionQueue::ParseAdmission(const AdmitRequest& request, Replies& replies,
+                                                 EpochTracker::AdoptedEpoch& epoch) {
   using State = Admission::State;
   if (request.idempotency_digest.empty()) {
-    for (const Reply& reply : answers.replies)
+    for (const Reply& reply : replies)
       if (reply.IsError()) return Fail(ErrorOf(reply));
     return NewAdmission(request);
   }
-  TOCSIN_TRY(const Reply reply, Judge(std::move(answers.replies[0]), server_.memory(), held));
+  TOCSIN_TRY(const Reply reply, CheckReply(std::move(replies[0]), server_.tracker(), epoch));
   Admission admission = NewAdmission(request);
   const std::string_view word = reply.Text(0);
+  if (word == "restoring") return Fail(RestoringAcceptances());
   if (word == "new") return admission;
-  if (word == "unknown") {
-    admission.state = State::kUnknown;
+  if (word == "unknown_key") {
+    admission.state = State::kUnknownKey;
     return admission;
   }
   admission.alert_id = reply.Text(2);
-  admission.accepted = FromUnixMicros(reply.Number(3));
-  if (word == "again") {
-    admission.state = State::kAgain;
+  admission.create_time = FromUnixMicros(reply.Number(3));
+  if (word == "republish") {
+    admission.state = State::kRepublish;
   } else if (word == "conflict") {
     admission.state = State::kConflict;
   } else {
     admission.state = State::kReplay;
     if (const std::string_view position = reply.Text(4);
         !admission.position.ParseFromArray(position.data(), static_cast<int>(position.size())))
-      return Fail(ErrorCode::kCorrupt, "the position of " + admission.alert_id + " cannot be read");
+      return Fail(ErrorCode::kDataCorrupted,
+                  "unparsable position of alert " + admission.alert_id + " in Redis");
   }
   return admission;
 }

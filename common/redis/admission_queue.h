@@ -1,4 +1,4 @@
-// The door in Redis: admissions of many callers, gathered and sent together.
+// Admissions in Redis: requests of many callers are sent in batches.
 #pragma once
 
 #include <array>
@@ -22,18 +22,18 @@ constexpr std::size_t kAdmissionQueueLimit = 20'000;
 constexpr std::size_t kAdmissionBatchLimit = 256;
 constexpr unsigned kAdmissionThreads = 2;
 
-// Threads with a connection each take what waits, 256 at most, and ask for all of it in one round
-// trip: a hash and its life for an alert without an idempotency key (no script: nothing can race
-// for a new id), a script for one with a key and for a mark. The epoch is read last in each round,
-// so that what was written into a Redis that lost its memory is refused.
+// Each thread has a connection. It takes the queued requests, 256 at most, and sends them as one
+// pipeline: two commands for an alert without an idempotency key (no script, because nothing else
+// can use a new id), a script for an alert with a key and for a mark. Each pipeline reads the epoch
+// last, so that requests are refused if Redis has lost data.
 //
-// Admit() and Mark() of a full queue fail with kOverloaded. Confirm() and Withdraw() are dropped at
-// twice that length and when Redis fails: the alert then stays `admitting`, and a repetition
-// publishes it again under its id. Between two threads the order of requests is open: a
-// confirmation may be overtaken by the next admission, which then says kAgain.
+// When the queue is full, Admit() and Mark() fail with kOverloaded. Confirm() and Withdraw() have
+// twice its length, and are dropped beyond that or when Redis fails: the alert then stays
+// `admitting`, and a repeated request publishes it again under its id. The order of requests is
+// only kept within one thread: a Confirm() may be executed after a later Admit(), which then
+// returns kRepublish.
 //
-// Destruction refuses new requests and waits until those taken are answered, command_limit (1 s)
-// at most.
+// The destructor refuses new requests and waits for queued ones, for request_timeout (1 s) at most.
 class AdmissionQueue final : public Admissions {
  public:
   explicit AdmissionQueue(Server& server, unsigned threads = kAdmissionThreads,
@@ -42,64 +42,70 @@ class AdmissionQueue final : public Admissions {
   AdmissionQueue(const AdmissionQueue&) = delete;
   AdmissionQueue& operator=(const AdmissionQueue&) = delete;
 
-  void Admit(AdmitRequest request, std::function<void(Result<Admission>)> answer) override;
-  void Confirm(const std::string& alert_id, const v1::Position& position,
+  void Admit(AdmitRequest request, std::function<void(Result<Admission>)> done) override;
+  void Confirm(const std::string& alert_id, const records::v1::Position& position,
                std::function<void()> done) override;
   void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                 const std::string& nonce) override;
-  void Mark(MarkRequest request, std::function<void(Result<Marked>)> answer) override;
+  void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) override;
 
-  std::size_t Waiting() const;  // for a gauge
+  std::size_t Depth() const;  // queued requests
 
  private:
-  struct Entering {
+  struct AdmitOperation {
     AdmitRequest request;
-    std::function<void(Result<Admission>)> answer;
+    std::function<void(Result<Admission>)> done;
   };
-  struct Confirming {
+  struct ConfirmOperation {
     std::string alert_id;
-    v1::Position position;
+    records::v1::Position position;
     std::function<void()> done;
   };
-  struct Withdrawing {
+  struct WithdrawOperation {
     std::string alert_id;
     std::string idempotency_digest;
     std::string nonce;
   };
-  struct Marking {
+  struct MarkOperation {
     MarkRequest request;
-    std::function<void(Result<Marked>)> answer;
+    std::function<void(Result<MarkResult>)> done;
   };
-  struct Request {
-    std::variant<Entering, Confirming, Withdrawing, Marking> what;
+  struct QueuedRequest {
+    std::variant<AdmitOperation, ConfirmOperation, WithdrawOperation, MarkOperation> operation;
     SteadyTime deadline;
   };
-  // One request's own answers within a round.
-  struct Answers {
-    std::array<Reply, 2> replies;
-  };
-  using Batch = std::vector<Request>;
+  using Batch = std::vector<QueuedRequest>;
+  // The replies to the commands of one request.
+  using Replies = std::array<Reply, 2>;
 
-  bool Put(Request request, std::size_t limit);
-  Batch TakeBatch();
-  void Work();
-  void Serve(std::optional<Connection>& connection, Batch& batch);
+  SteadyTime Deadline() const;
+  bool Enqueue(QueuedRequest request, std::size_t limit);
+  Batch NextBatch();
+  void Run();
+  void Execute(std::optional<Connection>& connection, Batch& batch);
+  void RefuseLate(Batch& batch);
   Result<Connection> Open(SteadyTime deadline);
-  Result<std::vector<Answers>> Ask(Connection& connection, const Batch& batch, Memory::Held& held,
-                                   SteadyTime deadline);
-  Status AskByText(Connection& connection, const Batch& batch, const Memory::Held& held,
-                   SteadyTime deadline, std::vector<Answers>& answers);
-  std::size_t AppendRequest(Connection& connection, const Request& request,
-                            const Memory::Held& held);
-  std::optional<ScriptCall> ScriptOf(const Request& request) const;
-  Result<Admission> Decide(const AdmitRequest& request, Answers& answers, Memory::Held& held);
-  Result<Marked> ReadMark(const MarkRequest& request, Answers& answers, Memory::Held& held);
+  Result<std::vector<Replies>> Send(Connection& connection, const Batch& batch,
+                                    EpochTracker::AdoptedEpoch& epoch, SteadyTime deadline);
+  Status ResendByText(Connection& connection, const Batch& batch,
+                      const EpochTracker::AdoptedEpoch& epoch, SteadyTime deadline,
+                      std::vector<Replies>& replies);
+  std::size_t AppendRequest(Connection& connection, const QueuedRequest& request,
+                            const EpochTracker::AdoptedEpoch& epoch);
+  std::optional<ScriptCall> ScriptCallOf(const QueuedRequest& request,
+                                         const EpochTracker::AdoptedEpoch& epoch) const;
+  static void Refuse(QueuedRequest& request, const Error& error);
+  void Finish(QueuedRequest& request, Replies& replies, EpochTracker::AdoptedEpoch& epoch);
+  Result<Admission> ParseAdmission(const AdmitRequest& request, Replies& replies,
+                                   EpochTracker::AdoptedEpoch& epoch);
+  Result<MarkResult> ParseMarkResult(const MarkRequest& request, Replies& replies,
+                                     EpochTracker::AdoptedEpoch& epoch);
 
   Server& server_;
   const std::size_t limit_;
   mutable std::mutex mutex_;
-  std::condition_variable waiting_;
-  std::deque<Request> queue_;
+  std::condition_variable changed_;
+  std::deque<QueuedRequest> queue_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

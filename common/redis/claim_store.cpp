@@ -4,152 +4,162 @@
 #include <chrono>
 
 #include "common/base/failpoint.h"
-#include "common/domain/doubt.h"
-#include "common/domain/folding.h"
-#include "common/redis/claim_memory.h"
+#include "common/domain/alert/alert_projection.h"
+#include "common/domain/delivery/in_doubt.h"
+#include "common/redis/claim_store_restorer.h"
 
 namespace tocsin::redis {
 namespace {
 
-using State = Claim::State;
+using State = ClaimReply::State;
 
-std::string Flag(bool on) { return on ? "1" : "0"; }
+WallTime Now() { return std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now()); }
 
-std::string LifeOf(WallTime not_after) {
-  const auto end = std::chrono::ceil<std::chrono::milliseconds>(not_after + kLifeAfterHorizon);
-  return std::to_string(end.time_since_epoch().count());
+// The result of an attempt that the store stops before it starts. Its time is that of the first
+// claim: the result is stored, so that every repetition gets the same.
+std::string StoppedResult(std::string_view reason,
+                          v1::AttemptStatus status = v1::ATTEMPT_STATUS_CANCELLED) {
+  records::v1::AttemptResult result;
+  result.set_outcome(records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED);
+  result.set_status(status);
+  result.set_reason(std::string(reason));
+  result.set_end_time_us(ToUnixMicros(Now()));
+  return result.SerializeAsString();
 }
 
-// The end of a try whose alert bore a mark before it began. Its time is the first taker's; kept
-// once, it is the same for every repetition.
-std::string StoppedReceipt(std::string_view reason) {
-  v1::Receipt receipt;
-  receipt.set_outcome(v1::RECEIPT_OUTCOME_ENDED);
-  receipt.set_status(v1::TRY_STATUS_CANCELLED);
-  receipt.set_reason(std::string(reason));
-  receipt.set_ended_us(
-      ToUnixMicros(std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now())));
-  return receipt.SerializeAsString();
+Result<records::v1::AttemptResult> ParseResult(std::string_view bytes) {
+  records::v1::AttemptResult result;
+  if (!result.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return Fail(ErrorCode::kDataCorrupted, "unparsable result in Redis");
+  return result;
 }
 
-Result<v1::Receipt> ParseReceipt(std::string_view bytes) {
-  v1::Receipt receipt;
-  if (!receipt.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return Fail(ErrorCode::kCorrupt, "a receipt kept in Redis cannot be read");
-  return receipt;
-}
-
-Result<Claim> ReadClaim(const Reply& reply) {
+Result<ClaimReply> ParseReply(const Reply& reply) {
   const std::string_view word = reply.Text(0);
-  Claim claim;
+  ClaimReply claim;
   if (word == "done" || word == "stopped") {
     claim.state = word == "done" ? State::kDone : State::kStopped;
-    TOCSIN_TRY(claim.receipt, ParseReceipt(reply.Text(2)));
+    TOCSIN_TRY(claim.result, ParseResult(reply.Text(2)));
     return claim;
   }
   claim.state = word == "granted" ? State::kGranted
                 : word == "busy"  ? State::kBusy
                                   : State::kLapsed;
   claim.fence = static_cast<std::uint64_t>(reply.Number(2));
-  claim.began = FromUnixMicros(reply.Number(3));
+  claim.begin_time = FromUnixMicros(reply.Number(3));
   claim.lease_left = Micros(reply.Number(4));
   return claim;
 }
 
 }  // namespace
 
-Result<Claim> ClaimStore::Take(const ClaimRequest& request) {
-  const std::string end = request.end ? request.end->SerializeAsString() : std::string();
-  TOCSIN_TRY(const Reply reply,
-             server_.Run({.script = TakeScript(),
-                          .keys = {server_.keys().Alert(request.name.alert_id()),
-                                   server_.keys().Twins(request.twins)},
-                          .args = {FieldsOf(request.name), std::to_string(request.name.step()),
-                                   request.client_id, request.owner,
-                                   std::to_string(request.lease.count()), request.work, end,
-                                   TextOf(request.end ? ProofOf(*request.end) : Proof::kCertain),
-                                   StoppedReceipt(TraitsOf(ErrorCode::kCancelled).name),
-                                   StoppedReceipt("ACKNOWLEDGED"), LifeOf(request.not_after),
-                                   FullName(request.name)}}));
-  Result<Claim> claim = ReadClaim(reply);
-  if (TOCSIN_WITHOUT("claim") && claim && !request.end) {
-    claim->state = State::kGranted;
-    claim->fence =
-        std::max<std::uint64_t>(claim->fence, 1);  // granted by the store, not by the log
-    claim->began = std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now());
+Result<ClaimReply> ClaimStore::Claim(const ClaimRequest& request) {
+  const auto& end = request.not_attempted;
+  const Keys& keys = server_.keys();
+  ScriptCall call{
+      .script = ClaimScript(),
+      .keys = {keys.Alert(request.attempt.alert_id()), keys.Duplicates(request.duplicate_key)},
+      .args = {FieldPrefix(request.attempt), std::to_string(request.attempt.step()),
+               request.client_id, request.owner, std::to_string(request.lease.count()),
+               request.work, end ? end->SerializeAsString() : std::string(),
+               ProofText(end ? ProofOf(*end) : Proof::kCertain),
+               StoppedResult(TraitsOf(ErrorCode::kCancelled).name), StoppedResult("ACKNOWLEDGED"),
+               ExpiryText(request.expire_time), AttemptName(request.attempt)}};
+  if (const auto& accepted = request.accepted; accepted && !accepted->idempotency_digest.empty()) {
+    call.keys.push_back(keys.Idempotency(accepted->idempotency_digest));
+    for (std::string& arg : std::vector<std::string>{
+             accepted->alert_id, keys.AlertPrefix(), accepted->position.SerializeAsString(),
+             accepted->request_digest, std::to_string(ToUnixMicros(accepted->create_time)),
+             StoppedResult(TraitsOf(ErrorCode::kIdempotencyConflict).name,
+                           v1::ATTEMPT_STATUS_REJECTED)})
+      call.args.push_back(std::move(arg));
   }
-  // A release of the holding before comes a second time, and is carried out against this one.
+  TOCSIN_TRY(const Reply reply, server_.Run(call));
+  Result<ClaimReply> claim = ParseReply(reply);
+  if (TOCSIN_WITHOUT("claim") && claim && !end) {
+    claim->state = State::kGranted;
+    claim->fence = std::max<std::uint64_t>(claim->fence, 1);  // not kNoFence
+    claim->begin_time = Now();
+  }
+  // As if the release of the former claim were delayed and ignored the fence.
   if (TOCSIN_WITHOUT("fence") && claim && claim->fence > 1 && claim->state == State::kGranted)
-    TOCSIN_CHECK_OK(Release(request.name, claim->fence));
+    TOCSIN_CHECK_OK(Release(request.attempt, claim->fence));
   return claim;
 }
 
-Status ClaimStore::Release(const v1::TryName& name, std::uint64_t fence) {
+Status ClaimStore::Release(const v1::AttemptRef& attempt, std::uint64_t fence) {
   TOCSIN_CHECK_OK(server_.Run({.script = ReleaseScript(),
-                               .keys = {server_.keys().Alert(name.alert_id())},
-                               .args = {FieldsOf(name), std::to_string(fence)}}));
+                               .keys = {server_.keys().Alert(attempt.alert_id())},
+                               .args = {FieldPrefix(attempt), std::to_string(fence)}}));
   return {};
 }
 
-Result<v1::Receipt> ClaimStore::Keep(const v1::TryName& name, std::uint64_t fence,
-                                     const v1::Receipt& receipt) {
-  const bool accepted = receipt.outcome() == v1::RECEIPT_OUTCOME_ACCEPTED;
-  if (accepted && receipt.provider_sid().empty())
-    return Fail(ErrorCode::kInvalidArgument, "an accepted try without a SID: " + FullName(name));
+Result<std::optional<records::v1::AttemptResult>> ClaimStore::SaveResult(
+    const v1::AttemptRef& attempt, std::uint64_t fence, const records::v1::AttemptResult& result) {
+  const Keys& keys = server_.keys();
+  const bool accepted = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
+  if (accepted && result.provider_sid().empty())
+    return Fail(ErrorCode::kInvalidArgument,
+                "accepted attempt " + AttemptName(attempt) + " without a SID");
   TOCSIN_TRY(
       const Reply reply,
-      server_.Run({.script = KeepScript(),
-                   .keys = {server_.keys().Alert(name.alert_id()),
-                            server_.keys().Sid(receipt.provider_sid()),
-                            server_.keys().Open(ChannelOf(receipt))},
-                   .args = {FieldsOf(name), std::to_string(fence), receipt.SerializeAsString(),
-                            Flag(accepted), TextOf(ProofOf(receipt)), FullName(name),
-                            std::to_string(kLongestLife.count()), TextOf(Proof::kDoubt),
-                            Flag(accepted && IsEnd(receipt.status())),
-                            std::to_string(first_look_.count()), server_.keys().AlertPrefix()}}));
-  if (reply.Text(0) == "sid")
-    return Fail(ErrorCode::kCorrupt, "the SID of " + FullName(name) + " belongs to " +
-                                         std::string(reply.Text(2)) + " already");
-  return ParseReceipt(reply.Text(2));
+      server_.Run({.script = SaveResultScript(),
+                   .keys = {keys.Alert(attempt.alert_id()), keys.Sid(result.provider_sid()),
+                            keys.Unreconciled(ChannelOf(result))},
+                   .args = {FieldPrefix(attempt), std::to_string(fence), result.SerializeAsString(),
+                            FlagText(accepted), ProofText(ProofOf(result)), AttemptName(attempt),
+                            std::to_string(kMaxLife.count()), ProofText(Proof::kInDoubt),
+                            EndText(accepted && IsEnd(result.status()),
+                                    result.status() == v1::ATTEMPT_STATUS_DELIVERED),
+                            std::to_string(initial_delay_.count()), keys.AlertPrefix()}}));
+  if (reply.Text(0) == "sid_conflict")
+    return Fail(ErrorCode::kDataCorrupted, "the SID of attempt " + AttemptName(attempt) +
+                                               " belongs to " + std::string(reply.Text(2)));
+  if (reply.Text(2).empty()) return std::optional<records::v1::AttemptResult>();
+  TOCSIN_TRY(records::v1::AttemptResult stored, ParseResult(reply.Text(2)));
+  return std::optional(std::move(stored));
 }
 
-Result<std::optional<v1::Receipt>> ClaimStore::Settle(const DoubtRequest& request) {
+Result<std::optional<records::v1::AttemptResult>> ClaimStore::Resolve(
+    const ResolveRequest& request) {
   const Keys& keys = server_.keys();
   const v1::Channel channel =
       request.found.empty() ? v1::CHANNEL_SMS : ChannelOf(request.found.front());
   ScriptCall call{
-      .script = SettleScript(),
-      .keys = {keys.Alert(request.name.alert_id()), keys.Twins(request.twins), keys.Open(channel)},
-      .args = {FieldsOf(request.name), FullName(request.name), keys.AlertPrefix(), keys.SidPrefix(),
-               LifeOf(request.not_after),
-               request.unproven ? request.unproven->SerializeAsString() : std::string(),
-               TextOf(Proof::kUnproven), TextOf(Proof::kList), TextOf(Proof::kDoubt),
-               std::to_string(first_look_.count())}};
-  for (const v1::Receipt& found : request.found) {
+      .script = ResolveScript(),
+      .keys = {keys.Alert(request.attempt.alert_id()), keys.Duplicates(request.duplicate_key),
+               keys.Unreconciled(channel)},
+      .args = {FieldPrefix(request.attempt), AttemptName(request.attempt), keys.AlertPrefix(),
+               keys.SidPrefix(), ExpiryText(request.expire_time),
+               request.unresolved ? request.unresolved->SerializeAsString() : std::string(),
+               ProofText(request.unresolved ? ProofOf(*request.unresolved) : Proof::kUnresolved),
+               ProofText(Proof::kList), ProofText(Proof::kInDoubt),
+               std::to_string(initial_delay_.count())}};
+  for (const records::v1::AttemptResult& found : request.found) {
     call.args.push_back(found.provider_sid());
     call.args.push_back(found.SerializeAsString());
   }
   TOCSIN_TRY(const Reply reply, server_.Run(call));
-  if (reply.Text(0) == "open") return std::optional<v1::Receipt>();
-  TOCSIN_TRY(v1::Receipt receipt, ParseReceipt(reply.Text(2)));
-  return std::optional(std::move(receipt));
+  if (reply.Text(0) == "in_doubt") return std::optional<records::v1::AttemptResult>();
+  TOCSIN_TRY(records::v1::AttemptResult result, ParseResult(reply.Text(2)));
+  return std::optional(std::move(result));
 }
 
-Status ClaimStore::Learn(const KnownTry& known) {
-  TOCSIN_CHECK_OK(server_.Run(RestoreCall(known, server_.keys(), first_look_)));
+Status ClaimStore::Sync(const KnownAttempt& known) {
+  TOCSIN_CHECK_OK(server_.Run(RestoreCall(known, server_.keys(), initial_delay_)));
   return {};
 }
 
-Result<std::optional<std::string>> ClaimStore::Work(const v1::TryName& name) {
-  TOCSIN_TRY(const Reply reply, server_.Run({.script = WorkScript(),
-                                             .keys = {server_.keys().Alert(name.alert_id())},
-                                             .args = {std::to_string(name.step())}}));
-  v1::WorkRecord work;
-  const std::string_view kept = reply.Text(2);
-  if (kept.empty() || !work.ParseFromArray(kept.data(), static_cast<int>(kept.size())) ||
-      work.try_().try_() != name.try_())
+Result<std::optional<std::string>> ClaimStore::FindWork(const v1::AttemptRef& attempt) {
+  TOCSIN_TRY(const Reply reply, server_.Run({.script = FindWorkScript(),
+                                             .keys = {server_.keys().Alert(attempt.alert_id())},
+                                             .args = {std::to_string(attempt.step())}}));
+  records::v1::WorkRecord work;
+  const std::string_view stored = reply.Text(2);
+  if (stored.empty() || !work.ParseFromArray(stored.data(), static_cast<int>(stored.size())) ||
+      work.attempt().attempt() != attempt.attempt())
     return std::optional<std::string>();
-  return std::optional(std::string(kept));
+  return std::optional(std::string(stored));
 }
 
 }  // namespace tocsin::redis

@@ -1,34 +1,34 @@
 // Claims in Redis.
 #pragma once
 
-#include "common/domain/open_try.h"
+#include "common/domain/delivery/unreconciled_attempt.h"
 #include "common/ports/claims.h"
 #include "common/redis/server.h"
 
 namespace tocsin::redis {
 
-// One script per transition on the alert's hash; Redis's order decides races, its clock judges
-// leases. Where no outcome stands after Keep() (the try was released, or is held under another
-// fence), the receipt it returns has no outcome. A SID that belongs to another try fails with
-// kCorrupt.
+// One script per transition on the hash of the alert: Redis serializes concurrent requests, and its
+// clock decides when a lease expires.
 class ClaimStore final : public Claims {
  public:
-  // `first_look`: how long after a try got its SID its end and its price are looked for.
-  explicit ClaimStore(Server& server, Micros first_look = ReconcileSchedule().first_look)
-      : server_(server), first_look_(first_look) {}
+  // `initial_delay`: from storing the SID of an attempt to the first lookup of its final status and
+  // price.
+  explicit ClaimStore(Server& server, Micros initial_delay = ReconcileSchedule().initial_delay)
+      : server_(server), initial_delay_(initial_delay) {}
 
-  Result<Claim> Take(const ClaimRequest& request) override;
-  Status Release(const v1::TryName& name, std::uint64_t fence) override;
-  Result<v1::Receipt> Keep(const v1::TryName& name, std::uint64_t fence,
-                           const v1::Receipt& receipt) override;
-  Result<std::optional<v1::Receipt>> Settle(const DoubtRequest& request) override;
-  Status Learn(const KnownTry& known) override;
-  Result<std::optional<std::string>> Work(const v1::TryName& name) override;
-  WallTime KnownSince() const override { return server_.KnownSince(); }
+  Result<ClaimReply> Claim(const ClaimRequest& request) override;
+  Status Release(const v1::AttemptRef& attempt, std::uint64_t fence) override;
+  Result<std::optional<records::v1::AttemptResult>> SaveResult(
+      const v1::AttemptRef& attempt, std::uint64_t fence,
+      const records::v1::AttemptResult& result) override;
+  Result<std::optional<records::v1::AttemptResult>> Resolve(const ResolveRequest& request) override;
+  Status Sync(const KnownAttempt& known) override;
+  Result<std::optional<std::string>> FindWork(const v1::AttemptRef& attempt) override;
+  WallTime CompleteSince() const override { return server_.CompleteSince(); }
 
  private:
   Server& server_;
-  const Micros first_look_;
+  const Micros initial_delay_;
 };
 
 }  // namespace tocsin::redis

@@ -17,20 +17,20 @@ constexpr std::size_t kReadChunk = 64u << 10;
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-milliseconds Left(SteadyTime deadline) {
+milliseconds TimeLeft(SteadyTime deadline) {
   const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
   return std::max(left, milliseconds(0));
 }
 
-// Waits until the socket is ready for `events` or the deadline has passed.
+// Waits until the socket is ready for `events`, or until the deadline.
 Status Await(int fd, short events, SteadyTime deadline) {
   while (true) {
-    const milliseconds left = Left(deadline);
-    pollfd watched{.fd = fd, .events = events, .revents = 0};
-    const int ready = left.count() == 0 ? 0 : poll(&watched, 1, static_cast<int>(left.count()));
+    const milliseconds left = TimeLeft(deadline);
+    pollfd polled{.fd = fd, .events = events, .revents = 0};
+    const int ready = left.count() == 0 ? 0 : poll(&polled, 1, static_cast<int>(left.count()));
     if (ready > 0) return {};
-    if (ready == 0) return Fail(Unavailable("no answer within the time-out"));
-    if (errno != EINTR) return Fail(Unavailable("the connection failed"));
+    if (ready == 0) return Fail(Unavailable("no reply within the timeout"));
+    if (errno != EINTR) return Fail(Unavailable("connection failed"));
   }
 }
 
@@ -66,29 +66,29 @@ Reply Convert(const redisReply& raw) {
 void Connection::Closer::operator()(redisContext* context) const { redisFree(context); }
 
 Result<Connection> Connection::Open(const Settings& settings, SteadyTime deadline) {
-  const milliseconds wait = std::min(settings.connect_limit, Left(deadline));
-  if (wait.count() == 0) return Fail(Unavailable("no time was left to connect"));
+  const milliseconds wait = std::min(settings.connect_timeout, TimeLeft(deadline));
+  if (wait.count() == 0) return Fail(Unavailable("no time left to connect"));
   const auto seconds = duration_cast<std::chrono::seconds>(wait);
   const timeval limit{.tv_sec = seconds.count(), .tv_usec = Micros(wait - seconds).count()};
   std::unique_ptr<redisContext, Closer> context(
       redisConnectWithTimeout(settings.host.c_str(), settings.port, limit));
   if (!context) return Fail(Unavailable("out of memory"));
   if (context->err != 0) return Fail(Unavailable(context->errstr));
-  // From here on this class reads and writes by itself: hiredis bounds each system call, not the
-  // exchange, and its write raises SIGPIPE.
+  // This class reads and writes the socket itself: hiredis only limits the time of each system
+  // call, and its writes raise SIGPIPE.
   if (fcntl(context->fd, F_SETFL, fcntl(context->fd, F_GETFL) | O_NONBLOCK) != 0 ||
       fcntl(context->fd, F_SETFD, FD_CLOEXEC) != 0)
-    return Fail(Unavailable("the socket cannot be configured"));
+    return Fail(Unavailable("cannot configure the socket"));
 
   Connection connection(std::move(context));
   if (!settings.password.empty()) {
     const std::string& password = settings.password.Reveal();
     TOCSIN_CHECK_OK(settings.user.empty()
-                        ? connection.Ask({"AUTH", password}, deadline)
-                        : connection.Ask({"AUTH", settings.user, password}, deadline));
+                        ? connection.Execute({"AUTH", password}, deadline)
+                        : connection.Execute({"AUTH", settings.user, password}, deadline));
   }
   if (settings.database != 0)
-    TOCSIN_CHECK_OK(connection.Ask({"SELECT", std::to_string(settings.database)}, deadline));
+    TOCSIN_CHECK_OK(connection.Execute({"SELECT", std::to_string(settings.database)}, deadline));
   return connection;
 }
 
@@ -103,75 +103,76 @@ void Connection::Append(std::span<const std::string_view> words) {
     out_ += word;
     out_ += "\r\n";
   }
-  ++asked_;
+  ++pending_;
 }
 
-Result<std::vector<Reply>> Connection::Exchange(SteadyTime deadline) {
-  const std::size_t expected = std::exchange(asked_, 0);
-  failed_ = true;  // until every answer is read
+Result<std::vector<Reply>> Connection::Execute(SteadyTime deadline) {
+  const std::size_t expected = std::exchange(pending_, 0);
+  failed_ = true;  // until every reply is read
   TOCSIN_CHECK_OK(SendAll(deadline));
   std::vector<Reply> replies;
   replies.reserve(expected);
   std::size_t budget = kReplyLimit;
   while (replies.size() < expected) {
-    TOCSIN_TRY(Reply reply, ReadOne(deadline, budget));
+    TOCSIN_TRY(Reply reply, ReadReply(deadline, budget));
     replies.push_back(std::move(reply));
   }
   failed_ = false;
   return replies;
 }
 
-Result<Reply> Connection::Ask(std::initializer_list<std::string_view> words, SteadyTime deadline) {
+Result<Reply> Connection::Execute(std::initializer_list<std::string_view> words,
+                                  SteadyTime deadline) {
   Append(words);
-  TOCSIN_TRY(std::vector<Reply> replies, Exchange(deadline));
+  TOCSIN_TRY(std::vector<Reply> replies, Execute(deadline));
   if (replies.front().IsError()) return Fail(ErrorOf(replies.front()));
   return std::move(replies.front());
 }
 
-bool Connection::Sound() const {
-  if (failed_ || asked_ != 0) return false;
-  // Nothing was asked, so whatever can be read is the end of the connection or an answer to nobody.
-  pollfd watched{.fd = context_->fd, .events = POLLIN, .revents = 0};
-  return poll(&watched, 1, 0) == 0;
+bool Connection::IsUsable() const {
+  if (failed_ || pending_ != 0) return false;
+  // No reply is expected, so readable data is the end of the connection or a protocol error.
+  pollfd polled{.fd = context_->fd, .events = POLLIN, .revents = 0};
+  return poll(&polled, 1, 0) == 0;
 }
 
 Status Connection::SendAll(SteadyTime deadline) {
   const std::string out = std::exchange(out_, {});
   std::size_t sent = 0;
   while (sent < out.size()) {
-    const ssize_t wrote = send(context_->fd, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
-    if (wrote >= 0) {
-      sent += static_cast<std::size_t>(wrote);
+    const ssize_t written = send(context_->fd, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
+    if (written >= 0) {
+      sent += static_cast<std::size_t>(written);
     } else if (errno == EAGAIN) {
       TOCSIN_CHECK_OK(Await(context_->fd, POLLOUT, deadline));
     } else if (errno != EINTR) {
-      return Fail(Unavailable("the connection was lost"));
+      return Fail(Unavailable("connection lost"));
     }
   }
   return {};
 }
 
-Result<Reply> Connection::ReadOne(SteadyTime deadline, std::size_t& budget) {
+Result<Reply> Connection::ReadReply(SteadyTime deadline, std::size_t& budget) {
   std::array<char, kReadChunk> chunk;
   while (true) {
     void* raw = nullptr;
     if (redisReaderGetReply(context_->reader, &raw) != REDIS_OK)
-      return Fail(Unavailable("it does not speak Redis's protocol"));
+      return Fail(Unavailable("protocol error"));
     if (raw != nullptr) {
       const std::unique_ptr<void, void (*)(void*)> owned(raw, freeReplyObject);
       return Convert(*static_cast<const redisReply*>(raw));
     }
-    const ssize_t got = recv(context_->fd, chunk.data(), std::min(chunk.size(), budget), 0);
-    if (got > 0) {
-      budget -= static_cast<std::size_t>(got);
-      if (budget == 0) return Fail(Unavailable("its answer is longer than any of ours can be"));
-      redisReaderFeed(context_->reader, chunk.data(), static_cast<std::size_t>(got));
-    } else if (got == 0) {
-      return Fail(Unavailable("it closed the connection"));
+    const ssize_t received = recv(context_->fd, chunk.data(), std::min(chunk.size(), budget), 0);
+    if (received > 0) {
+      budget -= static_cast<std::size_t>(received);
+      if (budget == 0) return Fail(Unavailable("reply too long"));
+      redisReaderFeed(context_->reader, chunk.data(), static_cast<std::size_t>(received));
+    } else if (received == 0) {
+      return Fail(Unavailable("connection closed by the server"));
     } else if (errno == EAGAIN) {
       TOCSIN_CHECK_OK(Await(context_->fd, POLLIN, deadline));
     } else if (errno != EINTR) {
-      return Fail(Unavailable("the connection was lost"));
+      return Fail(Unavailable("connection lost"));
     }
   }
 }

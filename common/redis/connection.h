@@ -1,4 +1,4 @@
-// One connection to Redis (RESP 2, over hiredis), used by one thread at a time.
+// One connection to Redis (RESP 2, hiredis).
 #pragma once
 
 #include <initializer_list>
@@ -17,32 +17,31 @@ struct redisContext;
 
 namespace tocsin::redis {
 
-constexpr std::size_t kReplyLimit = 16u << 20;  // bytes of one exchange's answers
+constexpr std::size_t kReplyLimit = 16u << 20;  // bytes of all replies of one pipeline
 
-// All failures are kRedisUnavailable. After one the connection is not sound and is thrown away:
-// what was asked may have been done, and an answer may still be under way.
+// Used by one thread at a time. All failures are kRedisUnavailable. After a failure the connection
+// is not usable any more: the commands may have been executed, and replies may still arrive.
 class Connection {
  public:
-  // Connects, gives the password, selects the database. Blocks until `deadline`, connect_limit at
-  // most, and for as long as the resolver takes when the host is a name.
+  // Connects, authenticates, selects the database. Blocks until `deadline` and for connect_timeout
+  // at most; longer if a host name must be resolved.
   static Result<Connection> Open(const Settings& settings, SteadyTime deadline);
 
-  // Puts a command into the next exchange. Does not block.
+  // Adds a command to the pipeline. Does not block.
   void Append(std::span<const std::string_view> words);
   void Append(std::initializer_list<std::string_view> words) {
     Append(std::span(words.begin(), words.size()));
   }
 
-  // Sends what was appended and reads one answer for each, in order. Blocks until `deadline`. An
-  // error that Redis answers is a reply.
-  Result<std::vector<Reply>> Exchange(SteadyTime deadline);
+  // Sends the pipeline and reads one reply per command, in order. Blocks until `deadline`. An error
+  // reply is returned as a reply.
+  Result<std::vector<Reply>> Execute(SteadyTime deadline);
 
-  // One command alone. An error that Redis answers is a failure here.
-  Result<Reply> Ask(std::initializer_list<std::string_view> words, SteadyTime deadline);
+  // Executes a single command. An error reply is a failure.
+  Result<Reply> Execute(std::initializer_list<std::string_view> words, SteadyTime deadline);
 
-  // Whether it can be used again: nothing failed, and Redis has not hung up meanwhile. Does not
-  // block.
-  bool Sound() const;
+  // False after a failure, or if Redis has closed the connection. Does not block.
+  bool IsUsable() const;
 
  private:
   struct Closer {
@@ -52,11 +51,11 @@ class Connection {
   explicit Connection(std::unique_ptr<redisContext, Closer> context)
       : context_(std::move(context)) {}
   Status SendAll(SteadyTime deadline);
-  Result<Reply> ReadOne(SteadyTime deadline, std::size_t& budget);
+  Result<Reply> ReadReply(SteadyTime deadline, std::size_t& budget);
 
   std::unique_ptr<redisContext, Closer> context_;
   std::string out_;
-  std::size_t asked_ = 0;
+  std::size_t pending_ = 0;  // commands without a reply
   bool failed_ = false;
 };
 

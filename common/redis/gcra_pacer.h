@@ -1,4 +1,4 @@
-// Turns at a sender's rate, in Redis.
+// Rate reservations in Redis.
 #pragma once
 
 #include "common/ports/claims.h"
@@ -6,16 +6,15 @@
 
 namespace tocsin::redis {
 
-// The generic cell rate algorithm (ITU-T I.371), in Redis's time, one key per sender. A sender that
-// rested may send what one second (or one turn, if that is longer) allows at once; over any window
-// W it never gets more than rate x (W + that burst). Fails with kInvalidArgument unless the rate is
-// positive and finite; 0 segments count as 1.
+// The generic cell rate algorithm (ITU-T I.371) with Redis's clock, one key per sender or account.
+// After a pause the reservations of one second (or one, if it is longer) may be used at once; over
+// any window W at most rate x (W + that burst) units are sent.
 class GcraPacer final : public Pacer {
  public:
   explicit GcraPacer(Server& server) : server_(server) {}
 
-  Result<WallTime> TakeTurn(const std::string& sender, double units_per_second, unsigned segments,
-                            WallTime latest) override;
+  Result<WallTime> Reserve(const std::string& key, double units_per_second, std::int32_t units,
+                           WallTime latest) override;
 
  private:
   Server& server_;

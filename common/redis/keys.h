@@ -1,4 +1,4 @@
-// The names under which Tocsin's state lies in Redis.
+// Keys of Tocsin's state in Redis, and the formats of what is stored there.
 #pragma once
 
 #include <chrono>
@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "common/base/time.h"
-#include "common/domain/doubt.h"
-#include "tocsin/v1/types.pb.h"
+#include "common/domain/delivery/in_doubt.h"
+#include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin::redis {
 
@@ -16,37 +16,62 @@ class Keys {
   explicit Keys(std::string prefix) : prefix_(std::move(prefix) + ":") {}
 
   std::string Epoch() const { return prefix_ + "epoch"; }
-  std::string Whole() const { return prefix_ + "whole"; }  // WholeMark()
-  std::string Tide() const { return prefix_ + "tide"; }    // hash: process -> promises made to it
+  // The value of EpochTracker::RestoredMarker() if the claims are restored.
+  std::string Restored() const { return prefix_ + "restored"; }
+  // The same for acceptances.
+  std::string AcceptancesRestored() const { return prefix_ + "acceptances_restored"; }
+  // Hash: process -> number of writes confirmed to it.
+  std::string WriteCounts() const { return prefix_ + "write_counts"; }
+  // Hash: state of an alert and its attempts.
   std::string AlertPrefix() const { return prefix_ + "alert:"; }
   std::string Alert(std::string_view alert_id) const { return AlertPrefix().append(alert_id); }
+  // Name of the attempt that the SID belongs to; " list" follows if a list assigned it.
   std::string SidPrefix() const { return prefix_ + "sid:"; }
   std::string Sid(std::string_view sid) const { return SidPrefix().append(sid); }
-  // Sorted set: full names of open tries, by when they are looked at.
-  std::string Open(v1::Channel channel) const;
-  std::string Twins(std::string_view twins) const;         // set: full names of tries; raw bytes
-  std::string Idempotency(std::string_view digest) const;  // `digest`: raw bytes
-  std::string Turn(std::string_view sender) const { return (prefix_ + "turn:").append(sender); }
+  // Sorted set: names of unreconciled attempts, by the time of their next lookup.
+  std::string Unreconciled(v1::Channel channel) const;
+  // Set: names of attempts with the same DuplicateKey() (raw bytes).
+  std::string Duplicates(std::string_view duplicate_key) const;
+  // Alert id of an idempotency key. `digest`: raw bytes.
+  std::string Idempotency(std::string_view digest) const;
+  // Theoretical arrival time of a sender or an account.
+  std::string Rate(std::string_view key) const { return (prefix_ + "rate:").append(key); }
 
  private:
   std::string prefix_;
 };
 
-// The longest horizon of an alert and what follows it: for what is kept of an alert whose hash
-// Redis never had.
-constexpr std::chrono::hours kLifeAfterHorizon{48};
-constexpr std::chrono::milliseconds kLongestLife = std::chrono::days(7) + kLifeAfterHorizon;
+// How long the state of an alert is kept after its expire time.
+constexpr std::chrono::hours kRetention{48};
+// Upper bound of the life of an alert's state, for state whose expire time is unknown.
+constexpr std::chrono::milliseconds kMaxLife = std::chrono::days(7) + kRetention;
 
-std::string TextOf(Proof proof);
+// When the state of an alert expires, in ms of UTC.
+std::string ExpiryText(WallTime expire_time);
 
-// Of an accepted try, by its SID; SMS without one.
-v1::Channel ChannelOf(const v1::Receipt& receipt);
+std::string ProofText(Proof proof);
 
-// A mark as the alert's hash keeps it: when, and by whom.
-std::string MarkText(WallTime time, std::string_view by);
+// "1" or "0".
+std::string FlagText(bool flag);
+// The argument of set_end() in prologue.lua: "0", "1" or "delivered".
+std::string EndText(bool ended, bool delivered);
 
-// "<step>.<try>": the fields of a try in its alert's hash; and with the alert's id before it.
-std::string FieldsOf(const v1::TryName& name);
-std::string FullName(const v1::TryName& name);
+// The channel of an accepted attempt, by its SID; SMS without one.
+v1::Channel ChannelOf(const records::v1::AttemptResult& result);
+
+// When, how and by whom an alert was cancelled or acknowledged.
+struct MarkValue {
+  WallTime time;
+  records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
+  std::string actor_id = {};
+};
+std::string MarkText(const MarkValue& mark);
+MarkValue ParseMark(std::string_view text);  // missing parts keep their defaults
+
+// "<step>.<attempt>": prefix of the attempt's fields in the hash of its alert.
+std::string FieldPrefix(const v1::AttemptRef& attempt);
+// "<alert id>.<step>.<attempt>": the name of an attempt.
+std::string AttemptName(const v1::AttemptRef& attempt);
+v1::AttemptRef ParseAttemptName(std::string_view name);
 
 }  // namespace tocsin::redis

@@ -2,47 +2,47 @@
 
 namespace tocsin::redis {
 
-Pool::Loan::Loan(Loan&& other) noexcept
+Pool::PooledConnection::PooledConnection(PooledConnection&& other) noexcept
     : pool_(std::exchange(other.pool_, nullptr)), connection_(std::move(other.connection_)) {}
 
-Pool::Loan::~Loan() {
-  if (pool_ != nullptr) pool_->Return(std::move(connection_));
+Pool::PooledConnection::~PooledConnection() {
+  if (pool_ != nullptr) pool_->Release(std::move(connection_));
 }
 
-Result<Pool::Loan> Pool::Borrow(SteadyTime deadline) {
-  std::vector<Connection> dead;  // closed after the lock is given back
+Result<Pool::PooledConnection> Pool::Acquire(SteadyTime deadline) {
+  std::vector<Connection> closed;  // destroyed after the lock is released
   {
     std::unique_lock lock(mutex_);
-    if (!returned_.wait_until(lock, deadline, [this] { return lent_ < size_; }))
-      return Fail(Unavailable("all connections were in use for the whole time-out"));
-    ++lent_;
+    if (!released_.wait_until(lock, deadline, [this] { return in_use_ < size_; }))
+      return Fail(Unavailable("all connections in use"));
+    ++in_use_;
     while (!idle_.empty()) {
       Connection connection = std::move(idle_.back());
       idle_.pop_back();
-      if (connection.Sound()) return Loan(*this, std::move(connection));
-      dead.push_back(std::move(connection));
+      if (connection.IsUsable()) return PooledConnection(*this, std::move(connection));
+      closed.push_back(std::move(connection));
     }
   }
   Result<Connection> opened = open_(deadline);
   if (!opened) {
-    Return(std::nullopt);
+    Release(std::nullopt);
     return Fail(std::move(opened).error());
   }
-  return Loan(*this, *std::move(opened));
+  return PooledConnection(*this, *std::move(opened));
 }
 
-std::size_t Pool::Lent() const {
+std::size_t Pool::InUse() const {
   const std::lock_guard lock(mutex_);
-  return lent_;
+  return in_use_;
 }
 
-void Pool::Return(std::optional<Connection> connection) {
+void Pool::Release(std::optional<Connection> connection) {
   {
     const std::lock_guard lock(mutex_);
-    --lent_;
-    if (connection && connection->Sound()) idle_.push_back(*std::move(connection));
+    --in_use_;
+    if (connection && connection->IsUsable()) idle_.push_back(*std::move(connection));
   }
-  returned_.notify_one();
+  released_.notify_one();
 }
 
 }  // namespace tocsin::redis

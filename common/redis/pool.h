@@ -1,4 +1,4 @@
-// Connections kept open and lent to one caller at a time.
+// A connection pool.
 #pragma once
 
 #include <condition_variable>
@@ -14,18 +14,20 @@
 
 namespace tocsin::redis {
 
-// Safe to call from several threads. Outlives its loans.
+// Safe to use from several threads. Outlives its connections in use.
 class Pool {
  public:
   using Opener = std::function<Result<Connection>(SteadyTime deadline)>;
 
-  // A connection on loan; comes back when destroyed, and is closed when it is not sound any more.
-  class Loan {
+  // A connection in use. Its destructor returns it to the pool, or closes it if it is not usable
+  // any more.
+  class PooledConnection {
    public:
-    Loan(Pool& pool, Connection connection) : pool_(&pool), connection_(std::move(connection)) {}
-    Loan(Loan&& other) noexcept;
-    Loan& operator=(Loan&&) = delete;
-    ~Loan();
+    PooledConnection(Pool& pool, Connection connection)
+        : pool_(&pool), connection_(std::move(connection)) {}
+    PooledConnection(PooledConnection&& other) noexcept;
+    PooledConnection& operator=(PooledConnection&&) = delete;
+    ~PooledConnection();
     Connection& operator*() { return *connection_; }
     Connection* operator->() { return &*connection_; }
 
@@ -34,24 +36,24 @@ class Pool {
     std::optional<Connection> connection_;
   };
 
-  // At most `size` connections; `open` makes one when none is idle.
+  // Has at most `size` connections; calls `open` when none is idle.
   Pool(std::size_t size, Opener open) : size_(size), open_(std::move(open)) {}
 
-  // An idle connection that Redis has not closed, or a new one. Blocks until `deadline`;
-  // kRedisUnavailable when all are lent until then, or when none can be opened.
-  Result<Loan> Borrow(SteadyTime deadline);
+  // Returns an idle connection that Redis has not closed, or a new one. Blocks until `deadline`.
+  // Fails with kRedisUnavailable if all are in use until then, or no connection can be opened.
+  Result<PooledConnection> Acquire(SteadyTime deadline);
 
-  std::size_t Lent() const;  // for a gauge
+  std::size_t InUse() const;
 
  private:
-  void Return(std::optional<Connection> connection);
+  void Release(std::optional<Connection> connection);
 
   const std::size_t size_;
   const Opener open_;
   mutable std::mutex mutex_;
-  std::condition_variable returned_;
+  std::condition_variable released_;
   std::vector<Connection> idle_;
-  std::size_t lent_ = 0;
+  std::size_t in_use_ = 0;
 };
 
 }  // namespace tocsin::redis

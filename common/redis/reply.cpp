@@ -5,7 +5,7 @@
 namespace tocsin::redis {
 namespace {
 
-constexpr std::size_t kShownOfAnError = 120;
+constexpr std::size_t kMaxErrorText = 120;
 
 }  // namespace
 
@@ -23,12 +23,12 @@ std::int64_t Reply::Number(std::size_t index) const {
 }
 
 Error ErrorOf(const Reply& reply) {
-  return Unavailable(reply.IsError() ? std::string_view(reply.text).substr(0, kShownOfAnError)
-                                     : "it gave an answer of an unknown form");
+  return Unavailable(reply.IsError() ? std::string_view(reply.text).substr(0, kMaxErrorText)
+                                     : "unexpected reply");
 }
 
-Error Unavailable(std::string_view why) {
-  return {.code = ErrorCode::kRedisUnavailable, .message = std::string("Redis: ").append(why)};
+Error Unavailable(std::string_view reason) {
+  return {.code = ErrorCode::kRedisUnavailable, .message = std::string("Redis: ").append(reason)};
 }
 
 }  // namespace tocsin::redis

@@ -9,44 +9,48 @@ namespace tocsin::redis {
 Script::Script(std::string_view body)
     : text(std::string(script_texts::prologue).append(body)), sha(HexEncode(Sha1(text))) {}
 
-const Script& TakeScript() {
-  static const Script script(script_texts::take);
+const Script& ClaimScript() {
+  static const Script script(script_texts::claim);
   return script;
 }
 const Script& ReleaseScript() {
   static const Script script(script_texts::release);
   return script;
 }
-const Script& KeepScript() {
-  static const Script script(script_texts::keep);
+const Script& SaveResultScript() {
+  static const Script script(script_texts::save_result);
   return script;
 }
-const Script& SettleScript() {
-  static const Script script(script_texts::settle);
+const Script& ResolveScript() {
+  static const Script script(script_texts::resolve);
   return script;
 }
-const Script& WorkScript() {
-  static const Script script(script_texts::work);
+const Script& FindWorkScript() {
+  static const Script script(script_texts::find_work);
   return script;
 }
 const Script& RestoreScript() {
   static const Script script(script_texts::restore);
   return script;
 }
-const Script& RemarkScript() {
-  static const Script script(script_texts::remark);
+const Script& RestoreAcceptanceScript() {
+  static const Script script(script_texts::restore_acceptance);
   return script;
 }
-const Script& OpenScript() {
-  static const Script script(script_texts::open);
+const Script& RestoreMarkScript() {
+  static const Script script(script_texts::restore_mark);
   return script;
 }
-const Script& NoteScript() {
-  static const Script script(script_texts::note);
+const Script& DueUnreconciledScript() {
+  static const Script script(script_texts::due_unreconciled);
   return script;
 }
-const Script& TurnScript() {
-  static const Script script(script_texts::turn);
+const Script& NoteReconciledScript() {
+  static const Script script(script_texts::note_reconciled);
+  return script;
+}
+const Script& ReserveRateScript() {
+  static const Script script(script_texts::reserve_rate);
   return script;
 }
 const Script& AdmitScript() {
@@ -63,27 +67,27 @@ const Script& MarkScript() {
 }
 
 void Append(Connection& connection, const ScriptCall& call, const Keys& keys,
-            const Memory::Held& held, CallForm form) {
+            const EpochTracker::AdoptedEpoch& epoch, CallForm form) {
   const bool by_sha = form == CallForm::kBySha;
-  const std::string epoch = keys.Epoch();
-  const std::string tide = keys.Tide();
+  const std::string epoch_key = keys.Epoch();
+  const std::string write_counts_key = keys.WriteCounts();
   const std::string key_count = std::to_string(call.keys.size() + 2);
   std::vector<std::string_view> words{by_sha ? "EVALSHA" : "EVAL",
-                                      by_sha ? call.script.sha : call.script.text, key_count, epoch,
-                                      tide};
+                                      by_sha ? call.script.sha : call.script.text, key_count,
+                                      epoch_key, write_counts_key};
   words.insert(words.end(), call.keys.begin(), call.keys.end());
-  words.push_back(held.epoch);
-  words.push_back(held.process);
+  words.push_back(epoch.id);
+  words.push_back(epoch.process_id);
   words.insert(words.end(), call.args.begin(), call.args.end());
   connection.Append(words);
 }
 
 bool IsNoScript(const Reply& reply) { return reply.IsError("NOSCRIPT"); }
 
-Result<Reply> Judge(Reply reply, Memory& memory, Memory::Held& held) {
+Result<Reply> CheckReply(Reply reply, EpochTracker& tracker, EpochTracker::AdoptedEpoch& epoch) {
   if (reply.kind != Reply::Kind::kList) return Fail(ErrorOf(reply));
-  if (reply.Text(0) == "epoch") return Fail(memory.Lost(held));
-  held.Saw(reply.Number(1));
+  if (reply.Text(0) == "epoch_changed") return Fail(tracker.ReportDataLoss(epoch));
+  epoch.Confirm(reply.Number(1));
   return reply;
 }
 

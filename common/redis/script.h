@@ -1,4 +1,4 @@
-// The Lua scripts, one per transition (common/redis/scripts), and how they are called.
+// The Lua scripts (common/redis/scripts) and how they are called.
 #pragma once
 
 #include <string>
@@ -6,51 +6,52 @@
 #include <vector>
 
 #include "common/redis/connection.h"
+#include "common/redis/epoch_tracker.h"
 #include "common/redis/keys.h"
-#include "common/redis/memory.h"
 
 namespace tocsin::redis {
 
 struct Script {
-  std::string text;  // with the prologue before it
-  std::string sha;   // SHA-1, hexadecimal: its name in Redis's cache
+  std::string text;  // with the prologue
+  std::string sha;   // SHA-1, hexadecimal: identifies it in Redis's script cache
 
   explicit Script(std::string_view body);
 };
 
-const Script& TakeScript();
+const Script& ClaimScript();
 const Script& ReleaseScript();
-const Script& KeepScript();
-const Script& SettleScript();
-const Script& WorkScript();
+const Script& SaveResultScript();
+const Script& ResolveScript();
+const Script& FindWorkScript();
 const Script& RestoreScript();
-const Script& RemarkScript();
-const Script& OpenScript();
-const Script& NoteScript();
-const Script& TurnScript();
+const Script& RestoreAcceptanceScript();
+const Script& RestoreMarkScript();
+const Script& DueUnreconciledScript();
+const Script& NoteReconciledScript();
+const Script& ReserveRateScript();
 const Script& AdmitScript();
 const Script& WithdrawScript();
 const Script& MarkScript();
 
-// `keys` and `args` are those after the prologue's own two.
+// `keys` and `args` follow the two of the prologue.
 struct ScriptCall {
   const Script& script;
   std::vector<std::string> keys;
   std::vector<std::string> args;
 };
 
-// By its SHA; by its text when Redis answered NOSCRIPT, as it does after a restart or a SCRIPT
-// FLUSH.
+// EVALSHA or EVAL. EVAL after a NOSCRIPT reply, which follows a restart or SCRIPT FLUSH.
 enum class CallForm { kBySha, kByText };
 
+// Adds the call to the pipeline of the connection.
 void Append(Connection& connection, const ScriptCall& call, const Keys& keys,
-            const Memory::Held& held, CallForm form);
+            const EpochTracker::AdoptedEpoch& epoch, CallForm form);
 
 bool IsNoScript(const Reply& reply);
 
-// What every script answers is a list: a word, the tide or 0, and what belongs to the word. Gives
-// it on, keeps the tide; fails with kRedisUnavailable when the epoch changed or Redis answered an
-// error.
-Result<Reply> Judge(Reply reply, Memory& memory, Memory::Held& held);
+// A script returns a list: a word, the write count or 0, and values that depend on the word.
+// Returns the list and confirms the write count. Fails with kRedisUnavailable if the epoch changed,
+// or on an error reply.
+Result<Reply> CheckReply(Reply reply, EpochTracker& tracker, EpochTracker::AdoptedEpoch& epoch);
 
 }  // namespace tocsin::redis

@@ -6,24 +6,27 @@ namespace tocsin::redis {
 namespace {
 
 Result<ServerInfo> ReadInfo(Connection& connection, SteadyTime deadline) {
-  TOCSIN_TRY(const Reply info, connection.Ask({"INFO"}, deadline));
-  return ParseInfo(info.text);
+  TOCSIN_TRY(const Reply reply, connection.Execute({"INFO"}, deadline));
+  ServerInfo info = ParseInfo(reply.text);
+  if (info.loading) return Fail(Unavailable("LOADING: loading its data after a start"));
+  return info;
 }
 
 }  // namespace
 
-Server::Server(Settings settings, std::function<void()> on_epoch_changed)
+Server::Server(Settings settings, std::function<void()> on_data_loss,
+               std::function<void()> on_restart)
     : settings_(std::move(settings)),
       keys_(settings_.prefix),
-      memory_(keys_, settings_.known_epoch, settings_.waits_for_rebuild,
-              std::move(on_epoch_changed)),
+      tracker_(keys_, settings_.requires_restore, std::move(on_data_loss), std::move(on_restart)),
       pool_(settings_.pool_size, [this](SteadyTime deadline) { return Connect(deadline); }) {}
 
 Result<Connection> Server::Connect(SteadyTime deadline) {
   TOCSIN_TRY(Connection connection, Connection::Open(settings_, deadline));
   TOCSIN_TRY(const ServerInfo info, ReadInfo(connection, deadline));
-  if (const std::string faults = FaultsOf(info); !faults.empty()) return Fail(Unavailable(faults));
-  TOCSIN_CHECK_OK(memory_.Meet(connection, info, deadline));
+  if (const std::string errors = ConfigErrors(info); !errors.empty())
+    return Fail(Unavailable(errors));
+  TOCSIN_CHECK_OK(tracker_.OnConnect(connection, info, deadline));
   return connection;
 }
 
@@ -31,47 +34,45 @@ Status Server::CheckServer() {
   const SteadyTime deadline = Deadline();
   TOCSIN_TRY(Connection connection, Connection::Open(settings_, deadline));
   TOCSIN_TRY(const ServerInfo info, ReadInfo(connection, deadline));
-  if (const std::string faults = FaultsOf(info); !faults.empty())
-    return Fail(ErrorCode::kInvalidConfig, "Redis: " + faults, "TOCSIN_REDIS_URL");
+  if (const std::string errors = ConfigErrors(info); !errors.empty())
+    return Fail(ErrorCode::kInvalidConfig, "Redis: " + errors, "TOCSIN_REDIS_URL");
   return {};
 }
 
 Status Server::Ping() {
   const SteadyTime deadline = Deadline();
-  TOCSIN_TRY(Pool::Loan connection, pool_.Borrow(deadline));
-  TOCSIN_CHECK_OK(connection->Ask({"PING"}, deadline));
+  TOCSIN_TRY(Pool::PooledConnection connection, pool_.Acquire(deadline));
+  const std::shared_ptr<EpochTracker::AdoptedEpoch> adopted = tracker_.Current();
+  TOCSIN_TRY(const Reply epoch, connection->Execute({"GET", keys_.Epoch()}, deadline));
+  if (!adopted->id.empty() && epoch.text != adopted->id)
+    return Fail(tracker_.ReportDataLoss(*adopted));
   return {};
 }
 
 Status Server::AdoptEpoch() {
   const SteadyTime deadline = Deadline();
   TOCSIN_TRY(Connection connection, Connection::Open(settings_, deadline));
-  return memory_.Adopt(connection, deadline);
-}
-
-std::string Server::Epoch() const {
-  const auto held = memory_.Current();
-  return held == nullptr ? std::string() : held->epoch;
+  return tracker_.AdoptCurrent(connection, deadline);
 }
 
 Result<Reply> Server::Run(const ScriptCall& call) {
   const SteadyTime deadline = Deadline();
-  TOCSIN_TRY(Pool::Loan connection, pool_.Borrow(deadline));
-  const std::shared_ptr<Memory::Held> held = memory_.Current();
-  Append(*connection, call, keys_, *held, CallForm::kBySha);
-  TOCSIN_TRY(std::vector<Reply> replies, connection->Exchange(deadline));
+  TOCSIN_TRY(Pool::PooledConnection connection, pool_.Acquire(deadline));
+  const std::shared_ptr<EpochTracker::AdoptedEpoch> epoch = tracker_.Current();
+  Append(*connection, call, keys_, *epoch, CallForm::kBySha);
+  TOCSIN_TRY(std::vector<Reply> replies, connection->Execute(deadline));
   if (IsNoScript(replies.front())) {
-    Append(*connection, call, keys_, *held, CallForm::kByText);
-    TOCSIN_TRY(replies, connection->Exchange(deadline));
+    Append(*connection, call, keys_, *epoch, CallForm::kByText);
+    TOCSIN_TRY(replies, connection->Execute(deadline));
   }
-  Result<Reply> judged = Judge(std::move(replies.front()), memory_, *held);
-  if (TOCSIN_WITHOUT("epoch") && !judged) {
+  Result<Reply> checked = CheckReply(std::move(replies.front()), tracker_, *epoch);
+  if (TOCSIN_WITHOUT("epoch") && !checked) {
     TOCSIN_CHECK_OK(AdoptEpoch());
-    Append(*connection, call, keys_, *memory_.Current(), CallForm::kByText);
-    TOCSIN_TRY(replies, connection->Exchange(deadline));
-    return Judge(std::move(replies.front()), memory_, *memory_.Current());
+    Append(*connection, call, keys_, *tracker_.Current(), CallForm::kByText);
+    TOCSIN_TRY(replies, connection->Execute(deadline));
+    return CheckReply(std::move(replies.front()), tracker_, *tracker_.Current());
   }
-  return judged;
+  return checked;
 }
 
 }  // namespace tocsin::redis

@@ -1,4 +1,4 @@
-// The one Redis this process works with: its connections, its memory, its scripts.
+// The Redis server of this process: its connections, its epoch, its scripts.
 #pragma once
 
 #include <functional>
@@ -8,57 +8,57 @@
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/redis/connection.h"
+#include "common/redis/epoch_tracker.h"
 #include "common/redis/keys.h"
-#include "common/redis/memory.h"
 #include "common/redis/pool.h"
 #include "common/redis/script.h"
 #include "common/redis/settings.h"
 
 namespace tocsin::redis {
 
-// Shared by ClaimStore, GcraPacer and AdmissionQueue, and outlives them. Connects when it is first
-// needed, so a process starts without Redis and finds it again after a restart. Every call blocks,
-// command_limit (1 s) at most, and is safe from several threads.
+// Shared by the adapters of this folder, and outlives them. Connects at its first use and
+// reconnects after a failure, so a process can start without Redis. Safe to use from several
+// threads. Requests block, for request_timeout (1 s) at most.
 class Server {
  public:
-  // `on_epoch_changed` tells main, once per loss, that Redis lost its memory: what it held must be
-  // rebuilt from the log before AdoptEpoch(); until then every call fails. It runs on a thread that
-  // asked Redis and must not block.
-  explicit Server(Settings settings, std::function<void()> on_epoch_changed = {});
+  // `on_data_loss` is called once per loss of data, on the thread that detected it; it must not
+  // block. All requests fail until the claims are restored from the log and an epoch is adopted.
+  // `on_restart`: see EpochTracker.
+  explicit Server(Settings settings, std::function<void()> on_data_loss = {},
+                  std::function<void()> on_restart = {});
 
-  // Whether claims may be entrusted to this Redis: kInvalidConfig names all that is wrong with it,
-  // kRedisUnavailable when it cannot be asked.
+  // Checks that the configuration of Redis is safe for claims. Fails with kInvalidConfig, listing
+  // all errors, or kRedisUnavailable.
   Status CheckServer();
 
-  // Health: one PING over a connection of the pool.
+  // Reads the epoch on a connection of the pool: fails, and reports the loss, if Redis lost data.
   Status Ping();
 
-  // Takes the epoch that stands now. Only after the claims were rebuilt.
+  // Adopts the current epoch after a loss of data.
   Status AdoptEpoch();
 
-  // See Claims.
-  WallTime KnownSince() const { return memory_.KnownSince(); }
+  // See Claims::CompleteSince().
+  WallTime CompleteSince() const { return tracker_.CompleteSince(); }
 
-  // The epoch held, to be remembered for Settings::known_epoch; empty until the first connection.
-  std::string Epoch() const;
+  std::size_t ConnectionsInUse() const { return pool_.InUse(); }
 
-  std::size_t ConnectionsInUse() const { return pool_.Lent(); }
-
-  // For the adapters of this folder: a script's answer, judged.
+  // For the adapters of this folder. Runs a script and returns its checked reply.
   Result<Reply> Run(const ScriptCall& call);
-  // A connection outside the pool, ready for use.
+  // Opens a connection outside the pool.
   Result<Connection> Connect(SteadyTime deadline);
 
   const Keys& keys() const { return keys_; }
-  Memory& memory() { return memory_; }
+  EpochTracker& tracker() { return tracker_; }
   const Settings& settings() const { return settings_; }
 
  private:
-  SteadyTime Deadline() const { return std::chrono::steady_clock::now() + settings_.command_limit; }
+  SteadyTime Deadline() const {
+    return std::chrono::steady_clock::now() + settings_.request_timeout;
+  }
 
   const Settings settings_;
   const Keys keys_;
-  Memory memory_;
+  EpochTracker tracker_;
   Pool pool_;
 };
 

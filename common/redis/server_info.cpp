@@ -6,7 +6,7 @@
 namespace tocsin::redis {
 namespace {
 
-constexpr int kOldestVersion = 7;  // PEXPIREAT … GT and NX
+constexpr int kMinVersion = 7;  // PEXPIREAT … GT and NX
 
 int MajorOf(const std::string& version) {
   int major = 0;
@@ -28,22 +28,24 @@ ServerInfo ParseInfo(std::string_view info) {
   return {.identity = fields["run_id"] + "/" + fields["master_replid"],
           .version = fields["redis_version"],
           .role = fields["role"],
-          .eviction = fields["maxmemory_policy"],
-          .append_only = fields["aof_enabled"] == "1"};
+          .maxmemory_policy = fields["maxmemory_policy"],
+          .append_only = fields["aof_enabled"] == "1",
+          .loading = fields["loading"] == "1"};
 }
 
-std::string FaultsOf(const ServerInfo& info) {
-  std::string faults;
-  const auto add = [&faults](const std::string& fault) {
-    faults += (faults.empty() ? "" : "; ") + fault;
+std::string ConfigErrors(const ServerInfo& info) {
+  std::string errors;
+  const auto add = [&errors](const std::string& error) {
+    errors += (errors.empty() ? "" : "; ") + error;
   };
-  if (MajorOf(info.version) < kOldestVersion)
-    add("version " + info.version + " is too old, 7.0 is needed");
-  if (info.role != "master") add("it is a " + info.role + ", a master is needed");
-  if (!info.append_only) add("appendonly must be yes, or a restart forgets who sends what");
-  if (info.eviction != "noeviction")
-    add("maxmemory-policy is " + info.eviction + " and must be noeviction, or claims vanish");
-  return faults;
+  if (MajorOf(info.version) < kMinVersion)
+    add("version " + info.version + " is too old: 7.0 or later required");
+  if (info.role != "master") add("role is " + info.role + ": master required");
+  if (!info.append_only) add("appendonly is no: must be yes, or a restart loses claims");
+  if (info.maxmemory_policy != "noeviction")
+    add("maxmemory-policy is " + info.maxmemory_policy +
+        ": must be noeviction, or claims are evicted");
+  return errors;
 }
 
 }  // namespace tocsin::redis

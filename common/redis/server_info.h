@@ -1,4 +1,4 @@
-// What Redis says of itself (INFO), and whether claims may be entrusted to it.
+// The INFO of a Redis server, and whether its configuration is safe for claims.
 #pragma once
 
 #include <string>
@@ -7,18 +7,17 @@
 namespace tocsin::redis {
 
 struct ServerInfo {
-  std::string
-      identity;  // run_id and master_replid: another one is another process or another history
+  std::string identity;  // run_id and master_replid: change with the process and the data set
   std::string version;
   std::string role;
-  std::string eviction;  // maxmemory_policy
+  std::string maxmemory_policy;
   bool append_only = false;
+  bool loading = false;  // its data: no command is served, and append_only is not set yet
 };
 
 ServerInfo ParseInfo(std::string_view info);
 
-// What must be changed before this Redis can be used, in words for its operator; empty when
-// nothing.
-std::string FaultsOf(const ServerInfo& info);
+// What an operator must change before this Redis can be used; empty if nothing.
+std::string ConfigErrors(const ServerInfo& info);
 
 }  // namespace tocsin::redis

@@ -1,4 +1,4 @@
-// Where Redis is and how it is used.
+// The Redis server and how it is used.
 #pragma once
 
 #include <chrono>
@@ -12,12 +12,11 @@
 
 namespace tocsin::redis {
 
-constexpr std::chrono::milliseconds kConnectLimit{500};
-constexpr std::chrono::milliseconds kCommandLimit{
-    1000};  // of a whole call: waiting, connecting, asking
+constexpr std::chrono::milliseconds kConnectTimeout{500};
+constexpr std::chrono::milliseconds kRequestTimeout{1000};
 constexpr std::size_t kDefaultPoolSize = 20;
 
-// One Redis (7 or later), perhaps with replicas; not a Redis Cluster: a script touches several
+// One Redis (7 or later), with or without replicas; not a Redis Cluster: a script uses several
 // keys.
 struct Settings {
   std::string host = "127.0.0.1";
@@ -26,23 +25,20 @@ struct Settings {
   std::string user;  // empty: the default user
   Secret password;   // empty: no AUTH
 
-  std::string prefix = "tocsin";  // of every key; what shares a prefix shares its state
+  std::string prefix = "tocsin";  // of all keys; processes with the same prefix share their state
   std::size_t pool_size = kDefaultPoolSize;
-  std::chrono::milliseconds connect_limit = kConnectLimit;
-  std::chrono::milliseconds command_limit = kCommandLimit;
+  std::chrono::milliseconds connect_timeout = kConnectTimeout;
+  // Of a whole request: waiting for a connection, connecting, all commands.
+  std::chrono::milliseconds request_timeout = kRequestTimeout;
 
-  // The epoch a former run of this process held; empty: take the one that stands. With it, memory
-  // that was lost while the process was away is noticed too.
-  std::string known_epoch;
-
-  // No epoch is taken before somebody who restored the claims says so (Memory::Take): every script
-  // is refused until then.
-  bool waits_for_rebuild = false;
+  // No epoch is used before EpochTracker::Adopt(), which follows the restoration of the claims: all
+  // scripts fail until then.
+  bool requires_restore = false;
 };
 
-// Reads `redis://[[user]:password@]host[:port][/database]`; user and password may be
-// percent-encoded, an IPv6 address stands in brackets. Fails with kInvalidConfig; the message never
-// shows the password.
+// Parses `redis://[[user]:password@]host[:port][/database]`. User and password may be
+// percent-encoded, an IPv6 address is in brackets. Fails with kInvalidConfig; the message does not
+// contain the password.
 Result<Settings> ParseUrl(std::string_view url);
 
 }  // namespace tocsin::redis

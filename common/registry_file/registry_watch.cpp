@@ -1,40 +1,54 @@
 #include "common/registry_file/registry_watch.h"
 
-#include <condition_variable>
-#include <filesystem>
-#include <mutex>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <optional>
 #include <utility>
 
+#include "common/base/sleep.h"
 #include "common/registry_file/registry_file.h"
 
 namespace tocsin::registry_file {
 namespace {
 
-constexpr std::chrono::seconds kLookEvery{1};
+// Changes with the content: by a write (time, size) or by a rename over the file (inode).
+struct FileVersion {
+  std::time_t seconds;
+  long nanoseconds;
+  off_t size;
+  ino_t inode;
 
-std::optional<std::filesystem::file_time_type> TimeOf(const std::string& path) {
-  std::error_code failed;
-  const auto time = std::filesystem::last_write_time(path, failed);
-  return failed ? std::nullopt : std::optional(time);
+  bool operator==(const FileVersion&) const = default;
+};
+
+// Nothing if the file cannot be opened for reading.
+std::optional<FileVersion> VersionOf(const std::string& path) {
+  // O_NONBLOCK: without it, opening a FIFO that has no writer blocks.
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return std::nullopt;
+  struct stat status {};
+  const bool known = ::fstat(file, &status) == 0;
+  ::close(file);
+  if (!known) return std::nullopt;
+  return FileVersion{.seconds = status.st_mtim.tv_sec,
+                     .nanoseconds = status.st_mtim.tv_nsec,
+                     .size = status.st_size,
+                     .inode = status.st_ino};
 }
 
 }  // namespace
 
-RegistryWatch::RegistryWatch(std::string path, RegistrySource& source, Report report)
-    : thread_([path = std::move(path), &source, report = std::move(report)](std::stop_token stop) {
-        std::mutex mutex;
-        std::condition_variable_any woken;
-        auto seen = TimeOf(path);
-        while (!stop.stop_requested()) {
-          {
-            std::unique_lock lock(mutex);
-            woken.wait_for(lock, stop, kLookEvery, [] { return false; });
-          }
-          const auto now = TimeOf(path);
-          if (!now || now == seen) continue;
+RegistryWatch::RegistryWatch(std::string path, RegistrySource& source, Report report,
+                             Micros poll_interval)
+    : thread_([seen = VersionOf(path), path = std::move(path), &source, report = std::move(report),
+               poll_interval](std::stop_token stop) mutable {
+        while (SleepFor(poll_interval, stop)) {
+          const auto now = VersionOf(path);
+          if (now == seen) continue;
           seen = now;
-          auto loaded = Load(path);
+          auto loaded = Load(path);  // fails with the cause if the file cannot be read
           if (loaded) source.Swap(*loaded);
           report(loaded ? Status() : Status(Fail(loaded.error())));
         }

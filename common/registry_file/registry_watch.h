@@ -1,27 +1,31 @@
-// Follows the registry file: a change is in force within two seconds, without a restart.
+// Reloads the registry file when it changes, without a restart.
 #pragma once
 
+#include <chrono>
 #include <functional>
-#include <memory>
 #include <string>
 #include <thread>
 
+#include "common/base/time.h"
 #include "common/ports/registry_source.h"
 
 namespace tocsin::registry_file {
 
-// Looks at the file's time of change once a second, on a thread of its own. A file with a fault
-// changes nothing: the snapshot in force stays, and `report` is told.
+// Checks the file's time, size and inode every `poll_interval` on a thread of its own and loads the
+// file when one of them changes. If the file is invalid or can no longer be read, the snapshot in
+// force stays and `report` gets the error.
 class RegistryWatch {
  public:
-  using Report =
-      std::function<void(const Status& loaded)>;  // after each attempt to load; must not block
+  // Called after each load and once when the file can no longer be read, on the watch's thread.
+  // Must not block.
+  using Report = std::function<void(const Status& loaded)>;
 
-  // `source` must outlive the watch.
-  RegistryWatch(std::string path, RegistrySource& source, Report report);
+  // The file as it is now counts as loaded. `source` outlives the watch.
+  RegistryWatch(std::string path, RegistrySource& source, Report report,
+                Micros poll_interval = std::chrono::seconds(1));
 
  private:
-  std::jthread thread_;  // stops and joins in its destructor
+  std::jthread thread_;  // its destructor stops and joins
 };
 
 }  // namespace tocsin::registry_file

@@ -1,4 +1,4 @@
-// What a gRPC call says of its caller.
+// Metadata of gRPC requests: API key and trace.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -11,11 +11,11 @@
 
 namespace tocsin::rpc {
 
-// The key of metadata `authorization: Bearer <key>`; kUnauthenticated when it is missing, repeated
-// or of another form.
+// The API key of metadata `authorization: Bearer <API key>`. Fails with kUnauthenticated if the
+// entry is missing, repeated or of another form.
 Result<Secret> BearerKey(const grpc::ServerContextBase& context);
 
-// The caller's `traceparent`, unchecked; nothing when it is missing or repeated.
+// The client's `traceparent`, unchecked. Nothing if it is missing or repeated.
 std::optional<std::string> Traceparent(const grpc::ServerContextBase& context);
 
 }  // namespace tocsin::rpc

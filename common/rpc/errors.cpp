@@ -6,8 +6,8 @@
 namespace tocsin::rpc {
 namespace {
 
-// What a caller waits before it asks again, when the refusing side named no time.
-constexpr std::chrono::milliseconds kDefaultRetry{1000};
+// RetryInfo of a retryable error that has no retry delay of its own.
+constexpr std::chrono::milliseconds kDefaultRetryDelay{1000};
 
 }  // namespace
 
@@ -29,11 +29,11 @@ google::rpc::Status ToRpcStatus(const Error& error) {
     status.add_details()->PackFrom(bad_request);
   }
   if (traits.retryable) {
-    const auto wait = error.retry_after.value_or(kDefaultRetry);
-    (*info.mutable_metadata())["retryAfterMs"] = std::to_string(wait.count());
+    const auto delay = error.retry_after.value_or(kDefaultRetryDelay);
+    (*info.mutable_metadata())["retryAfterMs"] = std::to_string(delay.count());
     google::rpc::RetryInfo retry;
-    retry.mutable_retry_delay()->set_seconds(wait.count() / 1000);
-    retry.mutable_retry_delay()->set_nanos(static_cast<std::int32_t>(wait.count() % 1000) *
+    retry.mutable_retry_delay()->set_seconds(delay.count() / 1000);
+    retry.mutable_retry_delay()->set_nanos(static_cast<std::int32_t>(delay.count() % 1000) *
                                            1'000'000);
     status.add_details()->PackFrom(retry);
   }
@@ -47,11 +47,11 @@ grpc::Status ToGrpcStatus(const Error& error) {
           status.SerializeAsString()};
 }
 
-Error UnreadableError() {
+Error UnparsableRequestError() {
   return {.code = ErrorCode::kInvalidArgument,
           .message =
-              "the request cannot be read: it is cut off or of another type, or a string in "
-              "it is not UTF-8 text"};
+              "the request cannot be parsed: it is truncated or of another type, or a string in "
+              "it is not UTF-8"};
 }
 
 }  // namespace tocsin::rpc

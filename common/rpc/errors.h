@@ -1,4 +1,4 @@
-// Errors as gRPC callers see them (AIP-193).
+// Errors as gRPC status with details (AIP-193).
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -13,15 +13,16 @@ namespace tocsin::rpc {
 
 constexpr char kErrorDomain[] = "tocsin";
 
-// Code, message and details: one google.rpc.ErrorInfo (domain "tocsin", reason = the name of the
-// code, the field and the wait as metadata), BadRequest when a field is at fault, RetryInfo when a
-// retry may help.
+// Code, message and details: one google.rpc.ErrorInfo (domain "tocsin", reason = name of the code,
+// metadata `field`, `alertId`, `retryAfterMs`), BadRequest if a field is invalid, RetryInfo if the
+// code is retryable.
 google::rpc::Status ToRpcStatus(const Error& error);
 
-// The same as a grpc::Status with its details attached.
+// The same as a grpc::Status with the details attached.
 grpc::Status ToGrpcStatus(const Error& error);
 
-// Of bytes that are no message of the method's type: protobuf does not say which field is at fault.
-Error UnreadableError();
+// For bytes that are not a message of the method's request type. Protobuf does not report which
+// field is invalid.
+Error UnparsableRequestError();
 
 }  // namespace tocsin::rpc

@@ -1,4 +1,4 @@
-// A gRPC server with the bounds, health and reflection that all of Tocsin's services have.
+// The gRPC server of Tocsin's services: limits, health, reflection.
 #pragma once
 
 #include <grpcpp/server.h>
@@ -14,18 +14,19 @@
 namespace tocsin::rpc {
 
 struct ServerSettings {
-  std::string address;                       // host:port; port 0: any
-  int max_message_bytes = 4 * 1024 * 1024;   // either way
-  int max_concurrent_streams = 1000;         // a connection
-  std::vector<std::string> names = {};       // full names of the services, for health
-  size_t memory_bytes = 256u * 1024 * 1024;  // for all connections together
+  std::string address;                          // host:port; port 0: any
+  int max_message_bytes = 4 * 1024 * 1024;      // of requests and of responses
+  int max_concurrent_streams = 1000;            // per connection
+  std::vector<std::string> names = {};          // full names of the services, for health
+  size_t memory_bytes = 256u * 1024 * 1024;     // quota of all connections together
+  std::chrono::milliseconds max_idle{120'000};  // a connection without requests is closed then
 };
 
 // Serves `services` (which must outlive it) with grpc.health.v1 and reflection. Threads are gRPC's
-// own; handlers must not block. A request that cannot be parsed is answered UnreadableError()
-// before a handler sees it, but for streams from callers, which parse their frames themselves.
-// Connections are asked to end after five minutes, so that new replicas get their share, and cut
-// after ten.
+// own; handlers must not block. A request that cannot be parsed fails with UnparsableRequestError()
+// before a handler sees it, except on client streams, whose handlers parse each message themselves.
+// Connections get a GOAWAY after five minutes, so that new replicas get their share, and are closed
+// after ten. gRPC 1.51 has no limit for the number of connections: the memory quota bounds them.
 class Server {
  public:
   static Result<std::unique_ptr<Server>> Start(const ServerSettings& settings,
@@ -34,16 +35,16 @@ class Server {
 
   int port() const { return port_; }
 
-  // Health of the whole server and of each service: NOT_SERVING sends clients that watch it
-  // elsewhere, so it is for leaving. "liveness" is serving as long as the server is.
+  // Health of the server ("") and of each service. NOT_SERVING sends clients that watch it to
+  // another replica: use it for shutdown. "liveness" is SERVING as long as the server exists.
   void SetServing(bool serving);
 
-  // Health of the name "readiness", for probes: whether the process can do its work. Callers are
-  // better served by an error with its reason, so the other names do not follow it.
+  // Health of the name "readiness", for probes: whether the dependencies of the process serve. The
+  // other names do not follow it: clients get an error with its reason instead.
   void SetReady(bool ready);
 
-  // Takes no more calls; waits for those in flight until `deadline`, then cuts them. May be called
-  // again.
+  // Accepts no more requests; blocks until those in flight have ended, at most until `deadline`,
+  // then cancels them. Safe to call again.
   void Drain(std::chrono::system_clock::time_point deadline);
 
  private:

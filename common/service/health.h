@@ -1,4 +1,4 @@
-// Asks each neighbour how it is, once a second unless its check says otherwise.
+// Periodic health checks of the dependencies.
 #pragma once
 
 #include <chrono>
@@ -15,26 +15,26 @@ namespace tocsin::service {
 
 struct HealthCheck {
   std::string dependency;
-  std::function<Status()> ask;  // blocks a few seconds at most
-  telemetry::Role role = telemetry::Role::kRequired;
-  std::chrono::seconds every{1};
+  std::function<Status()> check;  // blocks for a few seconds at most
+  telemetry::DependencyRole role = telemetry::DependencyRole::kRequired;
+  std::chrono::seconds interval{1};
 };
 
-// A thread of its own; what the checks use must outlive it. A slow neighbour delays the answers
-// about the others by its time-out.
+// Runs the checks on its own thread, one after another: a slow check delays the others. Logs the
+// changes of their results. The checks must stay valid for its lifetime.
 class Health {
  public:
-  // `told` hears after every round whether the process is ready; for gRPC health.
+  // `on_round` is called with the readiness of the process after each round: for gRPC health.
   Health(telemetry::Readiness& readiness, std::vector<HealthCheck> checks,
-         std::function<void(bool ready)> told = {});
+         std::function<void(bool ready)> on_round = {});
 
  private:
   std::jthread thread_;
 };
 
-// Repeats `step` once a second until it succeeds (true) or a stop is asked for (false). `failed`
-// hears each error.
+// Repeats `step` once per second until it succeeds (returns true) or a stop is requested (returns
+// false). Calls `on_error` with each error.
 bool RetryUntil(std::stop_token stop, const std::function<Status()>& step,
-                const std::function<void(const Error&)>& failed);
+                const std::function<void(const Error&)>& on_error);
 
 }  // namespace tocsin::service

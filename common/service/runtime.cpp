@@ -18,20 +18,20 @@ namespace {
 using telemetry::Log;
 using telemetry::Severity;
 
-constexpr std::chrono::seconds kSameErrorEvery{1};
+constexpr std::chrono::seconds kErrorLogInterval{1};
 
-// Of neighbours; the others come with their first event.
-constexpr std::array kNeighbourFaults{ErrorCode::kKafkaUnavailable, ErrorCode::kRedisUnavailable,
-                                      ErrorCode::kPostgresUnavailable, ErrorCode::kKmsUnavailable,
-                                      ErrorCode::kOverloaded};
+// Errors of dependencies. Series of other errors are created by their first event.
+constexpr std::array kDependencyErrors{ErrorCode::kKafkaUnavailable, ErrorCode::kRedisUnavailable,
+                                       ErrorCode::kPostgresUnavailable, ErrorCode::kKmsUnavailable,
+                                       ErrorCode::kOverloaded};
 constexpr std::array<std::pair<PublishOutcome, const char*>, 3> kPublishOutcomes{{
     {PublishOutcome::kPersisted, "persisted"},
     {PublishOutcome::kNotPersisted, "not_persisted"},
     {PublishOutcome::kUnknown, "unknown"},
 }};
 
-telemetry::Counter& FailuresOf(telemetry::Metrics& metrics, std::string_view reason) {
-  return metrics.Counter("tocsin_neighbour_failures_total", "Calls to a neighbour that failed",
+telemetry::Counter& ErrorCounter(telemetry::Metrics& metrics, std::string_view reason) {
+  return metrics.Counter("tocsin_dependency_errors_total", "Errors of dependencies",
                          {{"reason", std::string(reason)}});
 }
 
@@ -50,7 +50,7 @@ struct Runtime::Parts {
   std::unique_ptr<telemetry::OpsServer> ops;
   std::unique_ptr<registry_file::RegistryWatch> watch;
   std::mutex mutex;
-  std::map<std::string_view, std::chrono::steady_clock::time_point> last_said;  // by reason
+  std::map<std::string_view, std::chrono::steady_clock::time_point> last_logged;  // by reason
 };
 
 Runtime::Runtime(const BaseSettings& settings, const telemetry::StopSignal& stop)
@@ -58,8 +58,8 @@ Runtime::Runtime(const BaseSettings& settings, const telemetry::StopSignal& stop
       metrics_(settings.service),
       spans_({settings.otlp_endpoint, settings.service, settings.instance}, metrics_),
       parts_(std::make_unique<Parts>()) {
-  ShowReadiness();
-  for (const ErrorCode code : kNeighbourFaults) FailuresOf(metrics_, TraitsOf(code).name);
+  ExportReadiness();
+  for (const ErrorCode code : kDependencyErrors) ErrorCounter(metrics_, TraitsOf(code).name);
 }
 
 Runtime::~Runtime() = default;
@@ -74,29 +74,28 @@ Result<std::unique_ptr<Runtime>> Runtime::Start(const BaseSettings& settings,
                             .service_instance_id = settings.instance,
                             .level = settings.log_level});
   telemetry::SetLogLevel(settings.log_level);
-  Log(Severity::kInfo, "service.starting", "starting", {{"version", telemetry::Version()}});
+  Log(Severity::kInfo, "service.starting", "service starting", {{"version", telemetry::Version()}});
   for (const config::SettingSource& source : sources)
-    Log(Severity::kInfo, "setting.source", "a setting and where it came from, never its value",
+    Log(Severity::kInfo, "config.source", "setting read",
         {{"setting", source.name},
          {"source", config::NameOf(source.source)},
          {"place", source.place}});
   TOCSIN_TRY(auto registry, registry_file::Load(settings.registry_file));
   runtime->registry_ = std::make_unique<RegistrySource>(std::move(registry));
-  telemetry::Counter& reloads = runtime->metrics_.Counter(
-      "tocsin_registry_reloads_total", "Registry files taken into force", {{"result", "taken"}});
-  telemetry::Counter& refused = runtime->metrics_.Counter(
-      "tocsin_registry_reloads_total", "Registry files taken into force", {{"result", "refused"}});
-  telemetry::Gauge& good =
-      runtime->metrics_.Gauge("tocsin_registry_last_reload_successful",
-                              "0 while the registry file that lies there is refused");
-  good.Set(1);
+  telemetry::Counter& succeeded = runtime->metrics_.Counter(
+      "tocsin_registry_reloads_total", "Reloads of the registry file", {{"result", "success"}});
+  telemetry::Counter& failed = runtime->metrics_.Counter(
+      "tocsin_registry_reloads_total", "Reloads of the registry file", {{"result", "failure"}});
+  telemetry::Gauge& successful = runtime->metrics_.Gauge(
+      "tocsin_registry_last_reload_successful", "1 if the registry file is valid and in use");
+  successful.Set(1);
   parts.watch = std::make_unique<registry_file::RegistryWatch>(
       settings.registry_file, *runtime->registry_,
-      [&reloads, &refused, &good](const Status& loaded) {
-        (loaded ? reloads : refused).Increment();
-        good.Set(loaded ? 1 : 0);
+      [&succeeded, &failed, &successful](const Status& loaded) {
+        (loaded ? succeeded : failed).Increment();
+        successful.Set(loaded ? 1 : 0);
         Log(loaded ? Severity::kInfo : Severity::kError, "registry.reloaded",
-            loaded ? "the registry file is in force" : loaded.error().message);
+            loaded ? "registry reloaded" : loaded.error().message);
       });
   TOCSIN_TRY(telemetry::OpsServer ops,
              telemetry::OpsServer::Start({settings.ops_address, settings.service},
@@ -108,13 +107,14 @@ Result<std::unique_ptr<Runtime>> Runtime::Start(const BaseSettings& settings,
 kafka::Hooks Runtime::KafkaHooks(const std::string& client) {
   const telemetry::Labels labels{{"client", client}};
   telemetry::Gauge& queued = metrics_.Gauge("tocsin_kafka_producer_queue_records",
-                                            "Records waiting in the producer", labels);
-  telemetry::Gauge& round_trip = metrics_.Gauge("tocsin_kafka_round_trip_p99_seconds",
-                                                "Slowest broker's round trip, p99", labels);
+                                            "Records in the producer queue", labels);
+  telemetry::Gauge& round_trip =
+      metrics_.Gauge("tocsin_kafka_round_trip_p99_seconds",
+                     "Round trip to the slowest broker, 99th percentile", labels);
   telemetry::Counter& errors =
-      metrics_.Counter("tocsin_kafka_send_errors_total", "Requests that failed", labels);
+      metrics_.Counter("tocsin_kafka_send_errors_total", "Requests to brokers that failed", labels);
   telemetry::Counter& rebalances =
-      metrics_.Counter("tocsin_kafka_rebalances_total", "Rebalances", labels);
+      metrics_.Counter("tocsin_kafka_rebalances_total", "Rebalances of the consumer group", labels);
   kafka::Hooks hooks;
   hooks.log = [client](int level, std::string_view line) { LogKafka(client, level, line); };
   hooks.statistics = [&](const kafka::ClientStatistics& statistics) {
@@ -123,7 +123,7 @@ kafka::Hooks Runtime::KafkaHooks(const std::string& client) {
     errors.RaiseTo(static_cast<double>(statistics.send_errors));
     rebalances.RaiseTo(static_cast<double>(statistics.rebalances));
   };
-  hooks.failed = [this, client](const Error& error) {
+  hooks.fatal = [this, client](const Error& error) {
     Log(Severity::kFatal, "kafka.failed", error.message, {{"client", client}});
     readiness_.Set("kafka", false, error.message);
     stop_.Request();
@@ -135,28 +135,28 @@ kafka::Hooks Runtime::ProducerHooks(const std::string& client) {
   kafka::Hooks hooks = KafkaHooks(client);
   std::map<PublishOutcome, telemetry::Counter*> counters;
   for (const auto& [outcome, name] : kPublishOutcomes)
-    counters[outcome] =
-        &metrics_.Counter("tocsin_kafka_publishes_total", "Records that have their report",
-                          {{"client", client}, {"outcome", name}});
+    counters[outcome] = &metrics_.Counter("tocsin_kafka_publishes_total", "Records published",
+                                          {{"client", client}, {"outcome", name}});
   telemetry::Histogram& seconds =
-      metrics_.Histogram("tocsin_kafka_publish_seconds", "From publishing to the delivery report",
+      metrics_.Histogram("tocsin_kafka_publish_seconds", "From publish to delivery report",
                          telemetry::kRequestSeconds, {{"client", client}});
-  hooks.reported = [counters = std::move(counters), &seconds](PublishOutcome outcome, Micros took) {
+  hooks.delivery_report = [counters = std::move(counters), &seconds](PublishOutcome outcome,
+                                                                     Micros latency) {
     counters.at(outcome)->Increment();
-    seconds.Observe(std::chrono::nanoseconds(took));
+    seconds.Observe(std::chrono::nanoseconds(latency));
   };
   return hooks;
 }
 
-void Runtime::ShowReadiness() {
-  metrics_.BeforeText([this] {
-    metrics_.Gauge("tocsin_ready", "1 when the process can do its work")
-        .Set(readiness_.ready() ? 1 : 0);
+void Runtime::ExportReadiness() {
+  metrics_.OnCollect([this] {
+    metrics_.Gauge("tocsin_ready", "1 if the process is ready").Set(readiness_.ready() ? 1 : 0);
     for (const telemetry::DependencyState& state : readiness_.dependencies())
       metrics_
-          .Gauge("tocsin_dependency_up", "1 when the dependency answers",
+          .Gauge("tocsin_dependency_up", "1 if the dependency is available",
                  {{"dependency", state.name},
-                  {"role", state.role == telemetry::Role::kRequired ? "required" : "informative"}})
+                  {"role", state.role == telemetry::DependencyRole::kRequired ? "required"
+                                                                              : "informative"}})
           .Set(state.ok ? 1 : 0);
   });
 }
@@ -168,17 +168,17 @@ void Runtime::ExitNow() {
   _exit(0);
 }
 
-void Runtime::NeighbourFailed(const Error& error) {
+void Runtime::ReportDependencyError(const Error& error) {
   const std::string_view reason = TraitsOf(error.code).name;
-  FailuresOf(metrics_, reason).Increment();
+  ErrorCounter(metrics_, reason).Increment();
   const auto now = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(parts_->mutex);
-    auto& last = parts_->last_said[reason];
-    if (now - last < kSameErrorEvery) return;
+    auto& last = parts_->last_logged[reason];
+    if (now - last < kErrorLogInterval) return;
     last = now;
   }
-  Log(Severity::kWarn, "neighbour.failed", error.message, {{"reason", reason}});
+  Log(Severity::kWarn, "dependency.error", error.message, {{"reason", reason}});
 }
 
 }  // namespace tocsin::service

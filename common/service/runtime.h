@@ -1,5 +1,4 @@
-// What every service is made of around its work: log, metrics, readiness, the operators' port, the
-// registry.
+// The parts that every service has: log, metrics, spans, readiness, ops server, registry.
 #pragma once
 
 #include <memory>
@@ -16,10 +15,10 @@
 
 namespace tocsin::service {
 
-// Lives as long as main(). Made after telemetry::StopSignal, before any other part.
+// Construct it in main() after telemetry::StopSignal and before all other parts.
 class Runtime {
  public:
-  // Loads the registry and opens the operators' port. Fails with kInvalidConfig.
+  // Loads the registry and starts the ops server. Fails with kInvalidConfig.
   static Result<std::unique_ptr<Runtime>> Start(const BaseSettings& settings,
                                                 const std::vector<config::SettingSource>& sources,
                                                 const telemetry::StopSignal& stop);
@@ -30,28 +29,27 @@ class Runtime {
   RegistrySource& registry() { return *registry_; }
   telemetry::SpanExporter& spans() { return spans_; }
 
-  // Hooks that log a client's warnings, keep gauges of its statistics (label `client`), and stop
-  // the process when it gave up: a restart reads again what it had not finished.
+  // Hooks that log the client's messages, export its statistics (label `client`), and stop the
+  // process after a fatal error: a restart reads unfinished records again.
   kafka::Hooks KafkaHooks(const std::string& client);
 
-  // The same for a producer, with its rates, errors and times beside.
+  // The same for a producer, with metrics of its publishes.
   kafka::Hooks ProducerHooks(const std::string& client);
 
-  // Closes the operators' port. To be called before the parts end whose gauges it shows.
+  // Stops the ops server. Call it before the destruction of the parts whose gauges it shows.
   void CloseOps();
 
-  // Ends the process with success, with nothing but the log brought to its end: for a part that
-  // cannot be taken down cleanly when all that matters is on disk.
+  // Writes the queued log lines and ends the process with exit code 0, without destructors: for a
+  // part that cannot be stopped in time, when all data is on disk.
   [[noreturn]] void ExitNow();
 
-  // One line: what is wrong with a neighbour, at most once a second for each reason; counted
-  // always.
-  void NeighbourFailed(const Error& error);
+  // Counts the error of a dependency, and logs it at most once per second and reason.
+  void ReportDependencyError(const Error& error);
 
  private:
   struct Parts;
   Runtime(const BaseSettings& settings, const telemetry::StopSignal& stop);
-  void ShowReadiness();
+  void ExportReadiness();
 
   const telemetry::StopSignal& stop_;
   telemetry::Metrics metrics_;

@@ -12,6 +12,43 @@ std::string HostName() {
   return gethostname(name, sizeof name - 1) == 0 ? name : "host";
 }
 
+// tocsin-ingress -> ingress
+std::string WithoutPrefix(const std::string& service) {
+  return service.substr(service.find('-') + 1);
+}
+
+// TOCSIN_OPS_INGRESS_ADDRESS -> TOCSIN_OPS_INGRESS
+std::string WithoutSuffix(const std::string& setting) {
+  return setting.substr(0, setting.rfind("_ADDRESS"));
+}
+
+void ReadKafka(config::Reader& reader, kafka::KafkaSettings& kafka) {
+  kafka.bootstrap_servers =
+      reader.Text("TOCSIN_KAFKA_BOOTSTRAP", "Kafka brokers: host:port, separated by commas")
+          .Example("kafka-1:9092,kafka-2:9092,kafka-3:9092")
+          .Required();
+  kafka.prefix =
+      reader.Text("TOCSIN_TOPIC_PREFIX", "prefix of topics, consumer groups and Redis keys")
+          .Default("tocsin");
+  kafka.replication_factor = static_cast<int>(
+      reader
+          .Integer("TOCSIN_KAFKA_REPLICATION",
+                   "replication factor of topics that the service creates; 3 in production", 1, 9,
+                   "replicas")
+          .Example("3")
+          .Default(1));
+  kafka.min_insync_replicas = static_cast<int>(
+      reader
+          .Integer("TOCSIN_KAFKA_MIN_INSYNC",
+                   "`min.insync.replicas` of topics that the service creates; 2 in production", 1,
+                   9, "replicas")
+          .Example("2")
+          .Default(1));
+  if (kafka.min_insync_replicas > kafka.replication_factor)
+    reader.AddError("TOCSIN_KAFKA_MIN_INSYNC", "is greater than TOCSIN_KAFKA_REPLICATION",
+                    "lower it, or raise TOCSIN_KAFKA_REPLICATION");
+}
+
 }  // namespace
 
 BaseSettings ReadBase(config::Reader& reader, const std::string& service,
@@ -19,44 +56,40 @@ BaseSettings ReadBase(config::Reader& reader, const std::string& service,
   BaseSettings base;
   base.service = service;
   base.instance = reader.Text("TOCSIN_INSTANCE", "name of this replica, the same after a restart")
+                      .DefaultText("program and host name")
+                      .Example(WithoutPrefix(service) + "-1")
                       .Default(service + "-" + HostName());
-  base.ops_address =
-      reader.HostPort(ops_setting, "where /metrics, /healthz and /readyz listen").Required().Text();
+  base.ops_address = reader.HostPort(ops_setting, "address of /metrics, /healthz and /readyz")
+                         .Alias(WithoutSuffix(ops_setting))
+                         .Example("0.0.0.0:9464")
+                         .Required()
+                         .Text();
   base.registry_file =
-      reader.Text("TOCSIN_REGISTRY_FILE", "YAML file of clients, accounts, senders, routes")
+      reader.Text("TOCSIN_REGISTRY_FILE", "YAML file of clients, accounts, senders and routes")
+          .Example("/etc/tocsin/registry.yaml")
           .Required();
   base.keyring_file =
-      reader.Text("TOCSIN_KEYRING_FILE", "file of keys, made by `tocsin keyring init`").Required();
-  base.kafka.bootstrap =
-      reader.Text("TOCSIN_KAFKA_BOOTSTRAP", "brokers, host:port and commas").Required();
-  base.kafka.prefix =
-      reader.Text("TOCSIN_TOPIC_PREFIX", "prefix of topics and groups").Default("tocsin");
-  base.kafka.replication = static_cast<int>(
-      reader.Integer("TOCSIN_KAFKA_REPLICATION", "copies of each partition; 3 in production", 1, 9)
-          .Default(1));
-  base.kafka.min_insync =
-      static_cast<int>(reader
-                           .Integer("TOCSIN_KAFKA_MIN_INSYNC",
-                                    "copies that must have a record; 2 in production", 1, 9)
-                           .Default(1));
-  if (base.kafka.min_insync > base.kafka.replication)
-    reader.AddFault("TOCSIN_KAFKA_MIN_INSYNC", "is more than TOCSIN_KAFKA_REPLICATION",
-                    "raise the copies, or ask for fewer of them");
+      reader.Text("TOCSIN_KEYRING_FILE", "file of keys, created by `tocsin keyring init`")
+          .Example("/etc/tocsin/keyring")
+          .Required();
+  ReadKafka(reader, base.kafka);
   base.kafka.client_id = service;
-  base.kafka.instance = base.instance;
+  base.kafka.group_instance_id = base.instance;
   base.otlp_endpoint = reader
                            .Url("TOCSIN_OTLP_ENDPOINT",
-                                "collector of traces by OTLP/HTTP, such as "
-                                "http://127.0.0.1:4318/v1/traces; none unless given",
+                                "OTLP/HTTP endpoint of the trace collector; spans it refuses are "
+                                "dropped and counted",
                                 {"http", "https"})
+                           .Example("http://otel-collector:4318/v1/traces")
                            .Optional()
                            .value_or("");
-  base.drain = reader
-                   .Duration("TOCSIN_DRAIN", "from SIGTERM to the end of what is in flight",
-                             milliseconds(100), milliseconds(600'000))
-                   .Default(base.drain);
+  base.drain =
+      reader
+          .Duration("TOCSIN_DRAIN_TIMEOUT", "time from SIGTERM to the end of the work in progress",
+                    milliseconds(100), std::chrono::minutes(10))
+          .Default(base.drain);
   const std::string level = reader
-                                .Choice("TOCSIN_LOG_LEVEL", "least severity that is logged",
+                                .Choice("TOCSIN_LOG_LEVEL", "lowest severity that is logged",
                                         {"debug", "info", "warn", "error"})
                                 .Alias("SMS_LOG_LEVEL")
                                 .Default("info");
@@ -66,21 +99,38 @@ BaseSettings ReadBase(config::Reader& reader, const std::string& service,
 
 redis::Settings ReadRedis(config::Reader& reader, const std::string& prefix) {
   const Secret url =
-      reader.SecretUrl("TOCSIN_REDIS_URL", "redis://[:password@]host:port/database", {"redis"})
+      reader
+          .SecretUrl("TOCSIN_REDIS_URL",
+                     "Redis 7 with `appendonly yes` and `maxmemory-policy noeviction`: "
+                     "`redis://[[user]:password@]host[:port][/database]`",
+                     {"redis"})
           .Alias("REDIS_URL")
           .Required();
-  const auto pool = reader.Integer("TOCSIN_REDIS_CONNECTIONS", "connections to Redis", 1, 1000)
+  const auto pool = reader
+                        .Integer("TOCSIN_REDIS_CONNECTIONS",
+                                 "largest number of connections to Redis", 1, 1000, "connections")
                         .Alias("REDIS_MAX_CONNECTIONS")
                         .Default(static_cast<std::int64_t>(redis::kDefaultPoolSize));
-  if (url.empty()) return {};  // the reader has its fault
+  if (url.empty()) return {};  // the reader reports the error
   auto settings = redis::ParseUrl(url.Reveal());
   if (!settings) {
-    reader.AddFault("TOCSIN_REDIS_URL", settings.error().message, "write redis://host:port/0");
+    reader.AddError("TOCSIN_REDIS_URL", settings.error().message, "write redis://host:port/0");
     return {};
   }
   settings->prefix = prefix;
   settings->pool_size = static_cast<std::size_t>(pool);
   return *std::move(settings);
+}
+
+std::string ReadPublicBaseUrl(config::Reader& reader) {
+  return reader
+      .Url("TOCSIN_PUBLIC_BASE_URL",
+           "public URL of the ingress for Twilio: scheme, host, port, path prefix; the same for "
+           "all services, because Twilio signs it",
+           {"https", "http"})
+      .Alias("TWILIO_WEBHOOK_BASE_URL")
+      .Example("https://alerts.example.com")
+      .Required();
 }
 
 }  // namespace tocsin::service

@@ -1,4 +1,4 @@
-// Settings that several services read, under one name and one meaning.
+// Settings that several services have in common.
 #pragma once
 
 #include <chrono>
@@ -12,23 +12,27 @@
 
 namespace tocsin::service {
 
-// What every service has.
+// Settings of every service.
 struct BaseSettings {
   std::string service;      // "tocsin-ingress"
-  std::string instance;     // this replica among its like, the same after a restart
+  std::string instance;     // name of this replica, the same after a restart
   std::string ops_address;  // host:port of /metrics and /readyz
   std::string registry_file;
   std::string keyring_file;
   kafka::KafkaSettings kafka;
   telemetry::Severity log_level = telemetry::Severity::kInfo;
-  std::string otlp_endpoint;                // where spans go; empty: nowhere
-  std::chrono::milliseconds drain{25'000};  // from SIGTERM to the end of what is in flight
+  std::string otlp_endpoint;                // OTLP/HTTP URL; empty: no spans are exported
+  std::chrono::milliseconds drain{25'000};  // from SIGTERM to the end of the work in progress
 };
 
-// `service` is the program's name, `ops_setting` such as "TOCSIN_OPS_INGRESS".
+// `service` is the name of the program. `ops_setting` is such as "TOCSIN_OPS_INGRESS_ADDRESS"; the
+// name without _ADDRESS is its alias.
 BaseSettings ReadBase(config::Reader& reader, const std::string& service,
                       const std::string& ops_setting);
 
 redis::Settings ReadRedis(config::Reader& reader, const std::string& prefix);
+
+// TOCSIN_PUBLIC_BASE_URL. The workers pass it to Twilio, the ingress verifies signatures with it.
+std::string ReadPublicBaseUrl(config::Reader& reader);
 
 }  // namespace tocsin::service

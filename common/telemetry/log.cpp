@@ -50,8 +50,8 @@ Severity SeverityOf(spdlog::level::level_enum level) {
   return Severity::kFatal;
 }
 
-// One write for one line, so that lines of several writers do not mix. A log that cannot be written
-// has nobody to tell: the line is lost.
+// One write per line, so that lines of several processes do not mix. A line that cannot be written
+// is lost: there is nowhere to report it.
 void WriteAll(int descriptor, std::string_view line) {
   while (!line.empty()) {
     const ssize_t count = ::write(descriptor, line.data(), line.size());
@@ -61,7 +61,7 @@ void WriteAll(int descriptor, std::string_view line) {
   }
 }
 
-// The one place where records become lines; here every string meets the scrubber.
+// The only place where records become lines, and where strings are scrubbed.
 class LineSink final : public spdlog::sinks::sink {
  public:
   LineSink(LogIdentity identity, int descriptor)
@@ -80,11 +80,11 @@ class LineSink final : public spdlog::sinks::sink {
   const int descriptor_;
 };
 
-// The running session. A writer of lines holds the lock shared, so a session never ends under it.
+// The current session. Writers hold the lock shared, so that it does not end while they write.
 std::shared_mutex current_mutex;
 std::shared_ptr<spdlog::async_logger> current_logger;
 std::shared_ptr<spdlog::details::thread_pool> current_pool;
-std::uint64_t lost_before = 0;  // by sessions that have ended
+std::uint64_t lost_before = 0;  // lines lost by ended sessions
 
 }  // namespace
 
@@ -118,7 +118,7 @@ void detail::Write(Severity severity, std::string_view event, std::string_view b
 
 LogSession::LogSession(LogOptions options) {
   const std::unique_lock lock(current_mutex);
-  if (current_logger) std::abort();  // one log for one process
+  if (current_logger) std::abort();  // one session at a time
   SetLogLevel(options.level);
   auto sink = std::make_shared<LineSink>(
       LogIdentity{std::move(options.service_name), std::move(options.service_instance_id)},
@@ -126,13 +126,13 @@ LogSession::LogSession(LogOptions options) {
   current_pool = std::make_shared<spdlog::details::thread_pool>(options.queue_lines, 1);
   current_logger = std::make_shared<spdlog::async_logger>(
       "tocsin", std::move(sink), current_pool, spdlog::async_overflow_policy::overrun_oldest);
-  current_logger->set_level(spdlog::level::trace);  // Log() has decided already
+  current_logger->set_level(spdlog::level::trace);  // Log() has already filtered
 }
 
 LogSession::~LogSession() {
   const std::unique_lock lock(current_mutex);
   lost_before += current_pool->overrun_counter();
-  current_pool.reset();  // writes what is queued and ends the writer
+  current_pool.reset();  // writes the queued lines and joins the writer
   current_logger.reset();
 }
 

@@ -1,12 +1,12 @@
-// The log: one JSON object per line on stdout, for machines first (jq, Loki, grep).
+// The log: one JSON object per line on stdout (for jq, Loki, grep).
 //
 //   telemetry::Log(Severity::kInfo, "alert.accepted", "accepted", {{"alert_id", id}, {"bytes",
 //   size}});
 //
 // gives {"timestamp":"2026-01-31T12:00:00.000001Z","severity_text":"INFO","body":"accepted",
 // "service.name":…,"service.version":…,"service.instance.id":…,"event.name":"alert.accepted","alert_id":…}.
-// Every string passes the scrubber (scrub.h) on its way out; invalid UTF-8 is replaced. A trace is
-// named by the field {"trace_id", trace.trace_id()}.
+// Every string is scrubbed (scrub.h); invalid UTF-8 is replaced. A line about a trace has the field
+// {"trace_id", trace.trace_id()}.
 #pragma once
 
 #include <atomic>
@@ -23,15 +23,16 @@
 
 namespace tocsin::telemetry {
 
-constexpr size_t kLogQueueLines = 8192;   // lines waiting to be written; the oldest give way
-constexpr size_t kLogStringLimit = 4096;  // bytes of one value or body; the rest is cut off
+constexpr size_t kLogQueueLines = 8192;   // lines queued for writing; the oldest are dropped
+constexpr size_t kLogStringLimit = 4096;  // bytes of one value or body; the rest is truncated
 
 enum class Severity { kDebug, kInfo, kWarn, kError, kFatal };
 
-std::string_view NameOf(Severity severity);                    // "INFO"
-std::optional<Severity> SeverityNamed(std::string_view name);  // any case; "warning" is kWarn
+std::string_view NameOf(Severity severity);  // "INFO"
+std::optional<Severity> SeverityNamed(
+    std::string_view name);  // case-insensitive; "warning" is kWarn
 
-// What is logged is at least this severe. May be set at any time, from any thread; kInfo at start.
+// Lines below this severity are not logged. kInfo at start. Thread-safe.
 void SetLogLevel(Severity severity);
 
 namespace detail {
@@ -41,8 +42,8 @@ extern std::atomic<Severity> log_level;
 inline Severity LogLevel() { return detail::log_level.load(std::memory_order_relaxed); }
 inline bool LogEnabled(Severity severity) { return severity >= LogLevel(); }
 
-// A typed value. Strings are looked at, not copied: they must live until Log() returns. Secret and
-// Pii show their length only.
+// A typed value. Strings are not copied: they must live until Log() returns. A Secret or Pii is
+// logged as its length only.
 class LogValue {
  public:
   struct Hidden {
@@ -70,7 +71,7 @@ class LogValue {
 };
 
 struct LogField {
-  std::string_view key;  // snake_case; one that the line has already is dropped
+  std::string_view key;  // snake_case; a key that the line already has is dropped
   LogValue value;
 };
 
@@ -79,9 +80,9 @@ void Write(Severity severity, std::string_view event, std::string_view body,
            std::initializer_list<LogField> fields);
 }  // namespace detail
 
-// Queues the line and returns; never blocks on the output, never throws. A full queue loses its
-// oldest line (LogLinesLost()). Any thread. When the level is off the cost is one relaxed load and
-// the building of the field list; guard costly arguments by LogEnabled().
+// Queues the line and returns. Does not block on the output and does not throw. A full queue drops
+// its oldest line (LogLinesLost()). Thread-safe. A line below the level costs one relaxed load and
+// the construction of `fields`; guard expensive arguments with LogEnabled().
 inline void Log(Severity severity, std::string_view event, std::string_view body,
                 std::initializer_list<LogField> fields = {}) {
   if (LogEnabled(severity)) detail::Write(severity, event, body, fields);
@@ -92,15 +93,15 @@ std::string_view Version();
 
 struct LogOptions {
   std::string service_name = {};         // "tocsin-ingress"
-  std::string service_instance_id = {};  // a replica's name, or host and process
+  std::string service_instance_id = {};  // the name of the replica
   Severity level = Severity::kInfo;
-  int descriptor = 1;  // where the lines go; not closed
+  int descriptor = 1;  // file descriptor of the output; not closed
   size_t queue_lines = kLogQueueLines;
 };
 
-// The log of this process, from construction to destruction; one at a time. Before and after it,
-// lines are written at once, by the caller, to stdout. The destructor writes what is queued, so it
-// waits for the reader of a full pipe.
+// The log of this process from construction to destruction; at most one at a time. Outside a
+// session, the calling thread writes lines to stdout itself. The destructor writes the queued lines
+// and blocks while the output is a full pipe.
 class LogSession {
  public:
   explicit LogSession(LogOptions options);
@@ -109,7 +110,7 @@ class LogSession {
   LogSession& operator=(const LogSession&) = delete;
 };
 
-// Lines that gave way to newer ones since the process began.
+// Number of lines dropped since the start of the process.
 std::uint64_t LogLinesLost();
 
 }  // namespace tocsin::telemetry

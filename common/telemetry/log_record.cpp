@@ -15,8 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A record is a row of items: one letter for the type, then the bytes of the number, or length and
-// bytes.
+// A record is a sequence of items: one character for the type, then the bytes of a number, or the
+// length and bytes of a string.
 constexpr char kString = 's';
 constexpr char kSigned = 'i';
 constexpr char kUnsigned = 'u';
@@ -63,27 +63,27 @@ class Unpacker {
   bool done() const { return rest_.empty(); }
 
   Json Next() {
-    const char type = Take(1).front();
+    const char type = Read(1).front();
     switch (type) {
-      case kString: return Scrub(Take(Number<std::uint32_t>()));
+      case kString: return Scrub(Read(Number<std::uint32_t>()));
       case kSigned: return Number<std::int64_t>();
       case kUnsigned: return Number<std::uint64_t>();
       case kDouble: return Number<double>();
       case kBool: return Number<bool>();
     }
-    std::abort();  // PackRecord() writes no other
+    std::abort();  // PackRecord() writes no other type
   }
 
  private:
   template <typename T>
   T Number() {
     T number{};
-    std::memcpy(&number, Take(sizeof number).data(), sizeof number);
+    std::memcpy(&number, Read(sizeof number).data(), sizeof number);
     return number;
   }
 
-  std::string_view Take(size_t count) {
-    if (count > rest_.size()) std::abort();  // PackRecord() wrote the length
+  std::string_view Read(size_t count) {
+    if (count > rest_.size()) std::abort();  // PackRecord() wrote a valid length
     const std::string_view part = rest_.substr(0, count);
     rest_.remove_prefix(count);
     return part;

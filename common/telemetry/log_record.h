@@ -1,5 +1,5 @@
-// A log line between the caller and the writer: the caller copies bytes only; escaping and
-// scrubbing are done where the line is written, once for all lines.
+// A log line on its way from the caller to the writer. The caller only copies bytes; the writer
+// thread scrubs and escapes.
 #pragma once
 
 #include <chrono>
@@ -11,17 +11,17 @@
 
 namespace tocsin::telemetry {
 
-// Who writes the lines.
+// The fields that identify the process.
 struct LogIdentity {
   std::string service_name;
   std::string service_instance_id;
 };
 
-// Strings are cut at kLogStringLimit.
+// Truncates strings to kLogStringLimit.
 std::string PackRecord(std::string_view event, std::string_view body,
                        std::initializer_list<LogField> fields);
 
-// The JSON line, with its line end. `record` comes from PackRecord(). Scrubs every string.
+// The JSON line with its line break. `record` is from PackRecord(). Scrubs every string.
 std::string RenderLine(const LogIdentity& identity, std::chrono::system_clock::time_point time,
                        Severity severity, std::string_view record);
 

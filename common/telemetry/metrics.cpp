@@ -17,7 +17,7 @@
 namespace tocsin::telemetry {
 namespace {
 
-// Our handles by the metric they stand for. std::map: references stay good.
+// Handles by the metric they wrap. A std::map keeps references valid.
 template <typename Handle, typename Inner>
 class Handles {
  public:
@@ -34,11 +34,6 @@ void Counter::RaiseTo(double total) { Increment(total - inner_.Value()); }
 double Counter::Value() const { return inner_.Value(); }
 
 void Gauge::Set(double value) { inner_.Set(value); }
-void Gauge::Add(double by) { inner_.Increment(by); }
-void Gauge::SetToNow() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  inner_.Set(std::chrono::duration<double>(now).count());
-}
 double Gauge::Value() const { return inner_.Value(); }
 
 void Histogram::Observe(double value) { inner_.Observe(value); }
@@ -49,11 +44,11 @@ struct Metrics::Parts {
   Handles<telemetry::Counter, prometheus::Counter> counters;
   Handles<telemetry::Gauge, prometheus::Gauge> gauges;
   Handles<telemetry::Histogram, prometheus::Histogram> histograms;
-  std::vector<std::function<void()>> refreshers;
+  std::vector<std::function<void()>> collect_callbacks;
 };
 
 Metrics::Metrics(std::string_view service) : parts_(std::make_unique<Parts>()) {
-  Gauge("tocsin_build_info", "Constant 1; its labels tell what runs.",
+  Gauge("tocsin_build_info", "Constant 1, labelled by service, version and compiler.",
         {{"service", std::string(service)},
          {"version", std::string(Version())},
          {"compiler", "g++ " __VERSION__}})
@@ -62,7 +57,7 @@ Metrics::Metrics(std::string_view service) : parts_(std::make_unique<Parts>()) {
 
 Metrics::~Metrics() = default;
 
-// The library throws for a name that is unlawful or taken: a broken invariant, so noexcept ends it.
+// The library throws for an invalid or duplicate name. This is a broken invariant: noexcept aborts.
 telemetry::Counter& Metrics::Counter(const std::string& name, const std::string& help,
                                      const Labels& labels) {
   const auto make = [&]() noexcept -> prometheus::Counter& {
@@ -94,18 +89,18 @@ telemetry::Histogram& Metrics::Histogram(const std::string& name, const std::str
   return parts_->histograms.For(make());
 }
 
-void Metrics::BeforeText(std::function<void()> refresh) {
+void Metrics::OnCollect(std::function<void()> update) {
   const std::lock_guard lock(parts_->mutex);
-  parts_->refreshers.push_back(std::move(refresh));
+  parts_->collect_callbacks.push_back(std::move(update));
 }
 
 std::string Metrics::Text() const {
-  std::vector<std::function<void()>> refreshers;
+  std::vector<std::function<void()>> callbacks;
   {
     const std::lock_guard lock(parts_->mutex);
-    refreshers = parts_->refreshers;  // called without the lock: they may ask for metrics
+    callbacks = parts_->collect_callbacks;  // called without the lock: they may call Gauge()
   }
-  for (const auto& refresh : refreshers) refresh();
+  for (const auto& callback : callbacks) callback();
   std::vector<prometheus::MetricFamily> families = parts_->registry.Collect();
   std::vector<prometheus::MetricFamily> process = ProcessMetrics();
   families.insert(families.end(), std::make_move_iterator(process.begin()),

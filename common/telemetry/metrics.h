@@ -1,7 +1,7 @@
-// Counters, gauges and histograms of one process, in Prometheus's text form. Names begin with
-// `tocsin_`, units are seconds and bytes, counters end in `_total`. A label never holds a phone
-// number, an id of an alert or a client: its values come from short closed lists, and all of them
-// are made at start, so that a series is 0 before its first event.
+// Counters, gauges and histograms of one process in Prometheus's text format. Names begin with
+// `tocsin_`, units are seconds and bytes, counters end in `_total`. Label values come from short
+// closed lists, never from phone numbers, alert ids or clients. All series are created at start, so
+// that a series is 0 before its first event.
 #pragma once
 
 #include <chrono>
@@ -21,9 +21,9 @@ class Histogram;
 namespace tocsin::telemetry {
 
 using Labels = std::map<std::string, std::string>;
-using Buckets = std::vector<double>;  // upper bounds in rising order; +Inf is added
+using Buckets = std::vector<double>;  // ascending upper bounds; +Inf is added
 
-// Bucket edges lie on the targets that alerts are judged by. All in seconds.
+// Bucket boundaries in seconds. They include the thresholds of the alert rules.
 inline const Buckets kRequestSeconds{.0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1};
 inline const Buckets kWebhookSeconds{.005, .01, .025, .05, .1, .25, .5, 1};
 inline const Buckets kSmsAcceptSeconds{.25, .5, 1, 2, 3, 5, 10};
@@ -31,32 +31,30 @@ inline const Buckets kDeliverySeconds{1, 2, 5, 10, 30, 60, 300, 900};
 inline const Buckets kCallStartSeconds{.5, 1, 2, 5, 10, 30};
 inline const Buckets kPostSeconds{.025, .05, .1, .25, .5, 1, 2, 3, 5, 10, 30};
 
-// Only rises. All its functions are cheap, wait-free and safe from any thread.
+// Only increases. All functions are wait-free and thread-safe.
 class Counter {
  public:
   explicit Counter(prometheus::Counter& inner) : inner_(inner) {}
-  void Increment(double by = 1);  // a negative number is ignored
-  void RaiseTo(double total);     // of a total counted elsewhere; one caller at a time
+  void Increment(double by = 1);  // a negative value is ignored
+  void RaiseTo(double total);     // copies a total counted elsewhere; not thread-safe
   double Value() const;
 
  private:
   prometheus::Counter& inner_;
 };
 
-// Rises and falls. Safe from any thread.
+// Increases and decreases. Thread-safe.
 class Gauge {
  public:
   explicit Gauge(prometheus::Gauge& inner) : inner_(inner) {}
   void Set(double value);
-  void Add(double by);  // may be negative
-  void SetToNow();      // Unix time in seconds
   double Value() const;
 
  private:
   prometheus::Gauge& inner_;
 };
 
-// Counts observations in buckets. Safe from any thread; takes a short lock.
+// Counts observations in buckets. Thread-safe; locks briefly.
 class Histogram {
  public:
   explicit Histogram(prometheus::Histogram& inner) : inner_(inner) {}
@@ -69,19 +67,19 @@ class Histogram {
   prometheus::Histogram& inner_;
 };
 
-// All metrics of the process, with `tocsin_build_info` and the process's own (`process_*`). Lives
-// as long as whatever holds one of its metrics. Thread-safe.
+// All metrics of the process, including `tocsin_build_info` and `process_*`. Outlives all users of
+// its metrics. Thread-safe.
 class Metrics {
  public:
-  // `service` is a label of tocsin_build_info: "tocsin-ingress".
+  // `service` is a label value of tocsin_build_info: "tocsin-ingress".
   explicit Metrics(std::string_view service);
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // The metric of this name and these labels, made when it is asked for first. Takes a lock and
-  // looks it up: keep the reference. A name with another type or help text, or an unlawful name,
-  // aborts.
+  // Returns the metric of this name and these labels; creates it if needed. Locks and searches:
+  // keep the reference. Aborts for an invalid name and for a name that has another type or help
+  // text.
   telemetry::Counter& Counter(const std::string& name, const std::string& help,
                               const Labels& labels = {});
   telemetry::Gauge& Gauge(const std::string& name, const std::string& help,
@@ -89,9 +87,9 @@ class Metrics {
   telemetry::Histogram& Histogram(const std::string& name, const std::string& help,
                                   const Buckets& buckets, const Labels& labels = {});
 
-  // Called at the start of every Text(), to bring gauges up to date. It must be quick and outlive
-  // *this.
-  void BeforeText(std::function<void()> refresh);
+  // `update` is called by every Text() before it collects, to update gauges. It must be fast and
+  // valid for the lifetime of *this.
+  void OnCollect(std::function<void()> update);
 
   // The text exposition format, version 0.0.4.
   std::string Text() const;
@@ -101,7 +99,7 @@ class Metrics {
   std::unique_ptr<Parts> parts_;
 };
 
-// What Text() is, for the Content-Type header.
+// The media type of Text().
 constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 }  // namespace tocsin::telemetry

@@ -6,12 +6,12 @@
 namespace tocsin::telemetry {
 namespace {
 
-constexpr int kOpsThreads = 1;  // Prometheus, a probe and an operator: they can wait for each other
+constexpr int kOpsThreads = 1;  // enough for Prometheus, probes and operators
 constexpr size_t kOpsConnections = 64;
-constexpr size_t kOpsBodyBytes = 1024;  // no request of operators has a body
+constexpr size_t kOpsBodyBytes = 1024;  // no request has a body
 constexpr std::string_view kJson = "application/json";
 
-http::Response Answer(int status, std::string_view content_type, std::string body) {
+http::Response MakeResponse(int status, std::string_view content_type, std::string body) {
   http::Response response;
   response.status = status;
   response.content_type = content_type;
@@ -21,24 +21,22 @@ http::Response Answer(int status, std::string_view content_type, std::string bod
 
 }  // namespace
 
-http::Response AnswerOps(const http::Request& request, const std::string& service,
-                         const Metrics& metrics, const Readiness& readiness) {
+http::Response RespondToOps(const http::Request& request, const std::string& service,
+                            const Metrics& metrics, const Readiness& readiness) {
   const std::string_view target = request.target;
   const std::string_view path = target.substr(0, target.find('?'));
   const bool known =
       path == "/metrics" || path == "/healthz" || path == "/readyz" || path == "/health";
-  if (!known) return Answer(404, kJson, "{\"error\":\"NOT_FOUND\"}\n");
+  if (!known) return MakeResponse(404, kJson, "{\"error\":\"NOT_FOUND\"}\n");
   if (request.method != "GET") {
-    http::Response refusal = Answer(405, kJson, "{\"error\":\"METHOD_NOT_ALLOWED\"}\n");
-    refusal.headers.push_back({"Allow", "GET"});
+    http::Response refusal = MakeResponse(405, kJson, "{\"error\":\"METHOD_NOT_ALLOWED\"}\n");
+    refusal.headers.push_back({"Allow", "GET, HEAD"});
     return refusal;
   }
-  if (path == "/metrics") return Answer(200, kMetricsContentType, metrics.Text());
-  if (path == "/healthz") return Answer(200, kJson, "{\"status\":\"ok\"}\n");
-  // The body is made first and the status after it: a change between the two shows in the next
-  // probe.
+  if (path == "/metrics") return MakeResponse(200, kMetricsContentType, metrics.Text());
+  if (path == "/healthz") return MakeResponse(200, kJson, "{\"status\":\"ok\"}\n");
   std::string body = path == "/readyz" ? ReadyJson(readiness) : HealthJson(readiness, service);
-  return Answer(readiness.ready() ? 200 : 503, kJson, std::move(body));
+  return MakeResponse(readiness.ready() ? 200 : 503, kJson, std::move(body));
 }
 
 Result<OpsServer> OpsServer::Start(OpsOptions options, const Metrics& metrics,
@@ -49,11 +47,11 @@ Result<OpsServer> OpsServer::Start(OpsOptions options, const Metrics& metrics,
   server_options.max_connections = kOpsConnections;
   server_options.max_body = kOpsBodyBytes;
   TOCSIN_TRY(auto server,
-             http::Server::Start(server_options,
-                                 [service = std::move(options.service), &metrics, &readiness](
+             http::Server::Start(
+                 server_options, [service = std::move(options.service), &metrics, &readiness](
                                      http::Request request, http::Responder responder) {
-                                   responder.Send(AnswerOps(request, service, metrics, readiness));
-                                 }));
+                   responder.Send(RespondToOps(request, service, metrics, readiness));
+                 }));
   return OpsServer(std::move(server));
 }
 

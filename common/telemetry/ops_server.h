@@ -1,5 +1,4 @@
-// The HTTP side for operators and Prometheus, on a port of its own: /metrics, /healthz, /readyz,
-// /health.
+// The HTTP server for Prometheus, probes and operators: /metrics, /healthz, /readyz, /health.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +17,8 @@ struct OpsOptions {
   std::string service;  // "tocsin-ingress"
 };
 
-// Answers GET; every other method gets 405. /healthz is 200 as long as the process can answer at
-// all, no matter how its dependencies are. /readyz and /health are 200 when the process is ready,
-// else 503.
+// Serves GET; every other method gets 405. /healthz is always 200, whatever the state of the
+// dependencies. /readyz and /health are 200 if the process is ready, else 503.
 class OpsServer {
  public:
   // `metrics` and `readiness` outlive the server.
@@ -35,8 +33,8 @@ class OpsServer {
   std::unique_ptr<http::Server> server_;
 };
 
-// What the server answers, without a socket.
-http::Response AnswerOps(const http::Request& request, const std::string& service,
-                         const Metrics& metrics, const Readiness& readiness);
+// The response of the server to `request`.
+http::Response RespondToOps(const http::Request& request, const std::string& service,
+                            const Metrics& metrics, const Readiness& readiness);
 
 }  // namespace tocsin::telemetry

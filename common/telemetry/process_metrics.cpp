@@ -17,7 +17,7 @@
 namespace tocsin::telemetry {
 namespace {
 
-// The fields of /proc/self/stat used here, counted from 1 as in proc(5).
+// Fields of /proc/self/stat, numbered as in proc(5).
 constexpr size_t kFirstFieldAfterName = 3;
 constexpr size_t kUserTicks = 14;
 constexpr size_t kSystemTicks = 15;
@@ -35,7 +35,7 @@ class Stat {
  public:
   Stat() {
     const std::string text = ReadAll("/proc/self/stat");
-    const size_t name_end = text.rfind(')');  // the name may hold blanks and brackets
+    const size_t name_end = text.rfind(')');  // the name may contain spaces and parentheses
     if (name_end == std::string::npos) return;
     std::istringstream words(text.substr(name_end + 1));
     fields_.assign(std::istream_iterator<std::string>(words), {});
@@ -60,13 +60,13 @@ std::optional<double> BootTime() {
 }
 
 std::optional<double> OpenDescriptors() {
-  std::error_code fault;
+  std::error_code error;
   double count = 0;
-  for (std::filesystem::directory_iterator entry("/proc/self/fd", fault), end;
-       !fault && entry != end; entry.increment(fault))
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end;
+       !error && entry != end; entry.increment(error))
     ++count;
-  if (fault) return std::nullopt;
-  return count - 1;  // the one that reads the folder
+  if (error) return std::nullopt;
+  return count - 1;  // without the one that reads the directory
 }
 
 class Families {
@@ -82,7 +82,7 @@ class Families {
     }
     families_.push_back({name, help, type, {std::move(metric)}});
   }
-  std::vector<prometheus::MetricFamily> Take() { return std::move(families_); }
+  std::vector<prometheus::MetricFamily> Release() { return std::move(families_); }
 
  private:
   std::vector<prometheus::MetricFamily> families_;
@@ -119,9 +119,9 @@ std::vector<prometheus::MetricFamily> ProcessMetrics() {
   families.Add("process_threads", "Threads.", MetricType::Gauge, stat.Field(kThreads));
   families.Add("process_start_time_seconds", "Start of the process, Unix time.", MetricType::Gauge,
                start_seconds);
-  families.Add("tocsin_log_lines_lost_total", "Log lines that gave way to newer ones.",
+  families.Add("tocsin_log_lines_lost_total", "Log lines dropped because the queue was full.",
                MetricType::Counter, static_cast<double>(LogLinesLost()));
-  return families.Take();
+  return families.Release();
 }
 
 }  // namespace tocsin::telemetry

@@ -1,4 +1,4 @@
-// What the kernel says of this process (proc(5)), under the names all Prometheus clients use.
+// Metrics of the process from proc(5), under the standard names of Prometheus client libraries.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -7,9 +7,8 @@
 
 namespace tocsin::telemetry {
 
-// CPU time, memory, descriptors and their limit, threads, start time, and the log lines lost. A
-// figure the kernel does not give is left out. Reads a few files of /proc: well under a
-// millisecond.
+// CPU time, memory, open descriptors and their limit, threads, start time, lost log lines. Omits a
+// value that the kernel does not provide. Reads a few files of /proc.
 std::vector<prometheus::MetricFamily> ProcessMetrics();
 
 }  // namespace tocsin::telemetry

@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 Json JsonOf(const DependencyState& state) {
   return {{"name", state.name},
           {"ok", state.ok},
-          {"role", state.role == Role::kRequired ? "required" : "informative"},
+          {"role", state.role == DependencyRole::kRequired ? "required" : "informative"},
           {"since", Rfc3339(state.since)},
           {"detail", state.detail}};
 }
@@ -31,7 +31,7 @@ WallTime Readiness::SystemNow() {
   return std::chrono::floor<Micros>(std::chrono::system_clock::now());
 }
 
-void Readiness::Declare(std::string_view dependency, Role role) {
+void Readiness::Declare(std::string_view dependency, DependencyRole role) {
   const WallTime now = now_();
   const std::lock_guard lock(mutex_);
   dependencies_.try_emplace(std::string(dependency),
@@ -44,7 +44,7 @@ void Readiness::Set(std::string_view dependency, bool ok, std::string_view detai
   const std::lock_guard lock(mutex_);
   const auto [entry, is_new] = dependencies_.try_emplace(
       std::string(dependency),
-      DependencyState{std::string(dependency), Role::kRequired, ok, now, ""});
+      DependencyState{std::string(dependency), DependencyRole::kRequired, ok, now, ""});
   DependencyState& state = entry->second;
   if (state.ok != ok) state.since = now;
   state.ok = ok;
@@ -64,7 +64,7 @@ bool Readiness::ready() const {
 bool Readiness::ReadyLocked() const {
   return !draining_ &&
          std::all_of(dependencies_.begin(), dependencies_.end(), [](const auto& entry) {
-           return entry.second.ok || entry.second.role == Role::kInformative;
+           return entry.second.ok || entry.second.role == DependencyRole::kInformative;
          });
 }
 
@@ -83,7 +83,7 @@ std::vector<DependencyState> Readiness::dependencies() const {
 std::string ReadyJson(const Readiness& readiness) {
   Json dependencies = Json::array();
   for (const DependencyState& state : readiness.dependencies())
-    if (state.role == Role::kRequired) dependencies.push_back(JsonOf(state));
+    if (state.role == DependencyRole::kRequired) dependencies.push_back(JsonOf(state));
   return Text({{"ready", readiness.ready()},
                {"draining", readiness.draining()},
                {"dependencies", std::move(dependencies)}});

@@ -1,5 +1,5 @@
-// Whether this process can do its work, and what it still waits for. Written by adapters' hooks,
-// read by the operations server and gRPC health.
+// Whether this process can do its work, and the state of each dependency. Written by health checks
+// and adapters, read by the ops server and gRPC health.
 #pragma once
 
 #include <functional>
@@ -13,22 +13,22 @@
 
 namespace tocsin::telemetry {
 
-constexpr size_t kDetailLimit = 512;  // bytes of a dependency's detail; the rest is cut off
+constexpr size_t kDetailLimit = 512;  // bytes of a dependency's detail; the rest is truncated
 
-enum class Role {
-  kRequired,     // without it the process is not ready
-  kInformative,  // told in /health, never a reason to be not ready: Twilio
+enum class DependencyRole {
+  kRequired,     // the process is not ready without it
+  kInformative,  // shown by /health, does not affect readiness
 };
 
 struct DependencyState {
   std::string name;
-  Role role = Role::kRequired;
+  DependencyRole role = DependencyRole::kRequired;
   bool ok = false;
   WallTime since;      // when `ok` last changed
-  std::string detail;  // for people; scrubbed
+  std::string detail;  // human-readable; scrubbed
 };
 
-// Thread-safe; every call is short.
+// Thread-safe. No function blocks for long.
 class Readiness {
  public:
   using Clock = std::function<WallTime()>;
@@ -36,16 +36,16 @@ class Readiness {
 
   explicit Readiness(Clock now = SystemNow) : now_(std::move(now)) {}
 
-  // From now on the dependency counts; it is not ok until Set() says so.
-  void Declare(std::string_view dependency, Role role = Role::kRequired);
+  // Adds a dependency, which is not ok until Set() reports it.
+  void Declare(std::string_view dependency, DependencyRole role = DependencyRole::kRequired);
 
-  // A dependency that was not declared becomes a required one.
+  // Adds the dependency as a required one if it was not declared.
   void Set(std::string_view dependency, bool ok, std::string_view detail = "");
 
-  // Not ready from here on, for good: the process leaves.
+  // The process is shutting down: it is not ready from now on.
   void StartDraining();
 
-  bool ready() const;  // every required dependency is ok, and no draining
+  bool ready() const;  // every required dependency is ok, and not draining
   bool draining() const;
   std::vector<DependencyState> dependencies() const;  // by name
 
@@ -58,8 +58,7 @@ class Readiness {
   std::map<std::string, DependencyState, std::less<>> dependencies_;
 };
 
-// The bodies of /readyz (required dependencies) and /health (all, with the service and its
-// version).
+// The bodies of /readyz (required dependencies) and /health (all dependencies, service, version).
 std::string ReadyJson(const Readiness& readiness);
 std::string HealthJson(const Readiness& readiness, std::string_view service);
 

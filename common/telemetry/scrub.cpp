@@ -7,8 +7,8 @@
 namespace tocsin::telemetry {
 namespace {
 
-// What must come through though it is full of digits: UUID, Twilio SID, RFC 3339 time.
-constexpr std::string_view kKept =
+// Not masked although full of digits: UUID, Twilio SID, RFC 3339 time.
+constexpr std::string_view kUnmasked =
     "\\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\\b"
     "|\\b[A-Z]{2}[0-9a-f]{32}\\b"
     "|\\b\\d{4}-\\d{2}-\\d{2}[Tt ]\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{1,9})?(?:[Zz]|[+-]\\d{2}:?\\d{2})?";
@@ -21,8 +21,8 @@ constexpr std::string_view kEmail =
 // (UTF-8).
 constexpr std::string_view kPlus = "(?:\\+|%2[Bb]|\\\\u002[Bb]|&#43;|&#[xX]2[Bb];|\\xef\\xbc\\x8b)";
 constexpr std::string_view kDigit = "(?:\\d|\\xef\\xbc[\\x90-\\x99])";
-// Blanks, brackets, dots, slashes, dashes; as UTF-8 also no-break and zero-width blanks and other
-// dashes.
+// Spaces, parentheses, dots, slashes, dashes; also no-break and zero-width spaces and other dashes
+// in UTF-8.
 constexpr std::string_view kBetween =
     "(?:[\\s.\\-()/_]|%20|%2[dD]|\\xc2[\\xa0\\xad]|\\xe2\\x80[\\x80-\\x95\\xaf]|\\xe2\\x81\\xa0)";
 
@@ -37,43 +37,44 @@ std::string Phone() {
 }
 
 RE2::Options Bytes() {
-  RE2::Options options(RE2::Latin1);  // hostile bytes are matched as they are
+  RE2::Options options(RE2::Latin1);  // bytes that are not UTF-8 are matched as they are
   options.set_log_errors(false);
   return options;
 }
 
-// What every text to be masked holds: a character of a plus or an address, or the short beginning
-// of one of the forms without a plus. Ids and figures do not, so most texts are passed by this
-// small automaton alone; the whole patterns count repetitions and cost a hundred times as much.
+// A cheap prefilter that matches every text with something to mask: a character of a plus or an
+// address, or the beginning of a form without a plus. Most texts hold only ids and numbers and need
+// no more than this; the complete pattern is about a hundred times slower.
 constexpr std::string_view kSuspect =
     "[+@%&\\\\(\xef]|tel:|\\b00[1-9]\\d{7}|\\b\\d{3}[-.]\\d{3}[-.]\\d{4}\\b";
 
 struct Patterns {
   RE2 suspect{std::string(kSuspect), Bytes()};
-  RE2 kept{std::string(kKept), Bytes()};
-  RE2 found{std::string(kKept) + "|" + std::string(kEmail) + "|" + Phone(), Bytes()};
+  RE2 unmasked{std::string(kUnmasked), Bytes()};
+  RE2 all{std::string(kUnmasked) + "|" + std::string(kEmail) + "|" + Phone(), Bytes()};
 
   Patterns() {
-    if (!suspect.ok() || !kept.ok() || !found.ok()) std::abort();
+    if (!suspect.ok() || !unmasked.ok() || !all.ok()) std::abort();
   }
 };
 
 }  // namespace
 
 std::string Scrub(std::string_view text) {
-  static const Patterns* const patterns = new Patterns;  // never destroyed: logs outlive main()
+  static const Patterns* const patterns =
+      new Patterns;  // not destroyed: lines are logged after main()
   const re2::StringPiece whole(text.data(), text.size());
   if (!RE2::PartialMatch(whole, patterns->suspect)) return std::string(text);
   std::string clean;
   size_t at = 0;
-  re2::StringPiece match;  // alone: with groups RE2 would take its slow way
-  while (patterns->found.Match(whole, at, whole.size(), RE2::UNANCHORED, &match, 1)) {
+  re2::StringPiece match;  // one match only: capture groups would use a slower engine of RE2
+  while (patterns->all.Match(whole, at, whole.size(), RE2::UNANCHORED, &match, 1)) {
     const auto begin = static_cast<size_t>(match.data() - whole.data());
     clean.append(text.substr(at, begin - at));
     const std::string_view part(match.data(), match.size());
-    if (RE2::FullMatch(match, patterns->kept)) {
+    if (RE2::FullMatch(match, patterns->unmasked)) {
       clean.append(part);
-    } else {  // a phone number holds neither form of "@"
+    } else {  // no phone number contains either form of "@"
       const bool email =
           part.find('@') != std::string_view::npos || part.find("%40") != std::string_view::npos;
       clean.append(email ? "[email]" : "[phone]");

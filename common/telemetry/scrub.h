@@ -1,6 +1,5 @@
-// The last net under personal data on its way out: masks what looks like a phone number or an
-// e-mail address in free text. Types (Pii, Secret) come first; this catches what a library or a
-// peer wrote.
+// Masks phone numbers and e-mail addresses in free text. The types Pii and Secret are the first
+// defence; this covers texts that a library or a peer wrote.
 #pragma once
 
 #include <string>
@@ -8,11 +7,10 @@
 
 namespace tocsin::telemetry {
 
-// "[phone]" stands for "+" and 7 to 15 digits (also %2B, a full-width plus, separators between the
-// digits), for 00 and a country's number, for tel: and digits, and for the North American form
-// 501-712-2661.
-// "[email]" stands for an address. UUIDs, Twilio SIDs (two letters, 32 hex digits), RFC 3339 times
-// and plain numbers come through whole. Time is linear in the text (RE2). Any bytes may be given.
+// "[phone]" replaces "+" and 7 to 15 digits (also %2B, a full-width plus, and separators between
+// the digits), 00 and a country code, tel: and digits, and the North American form 501-712-2661.
+// "[email]" replaces an address. UUIDs, Twilio SIDs (two letters, 32 hex digits), RFC 3339 times
+// and plain numbers are not changed. Linear in the length of the text (RE2). Accepts any bytes.
 // Thread-safe.
 std::string Scrub(std::string_view text);
 

@@ -29,7 +29,7 @@ Json JsonOf(const Span& span) {
             {"parentSpanId", span.trace.parent_id()},
             {"name", span.name},
             {"kind", static_cast<int>(span.kind)},
-            {"startTimeUnixNano", Nanos(span.end - span.took)},
+            {"startTimeUnixNano", Nanos(span.end - span.duration)},
             {"endTimeUnixNano", Nanos(span.end)},
             {"attributes", Json::array()},
             {"status", Json::object()}};
@@ -41,7 +41,7 @@ Json JsonOf(const Span& span) {
 
 size_t Discard(char*, size_t size, size_t count, void*) { return size * count; }
 
-// True when the collector took the body.
+// True if the collector accepted the body.
 bool Send(const std::string& endpoint, const std::string& body) {
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
                                                                    &curl_easy_cleanup);
@@ -55,7 +55,8 @@ bool Send(const std::string& endpoint, const std::string& body) {
   option(CURLOPT_URL, endpoint.c_str());
   option(CURLOPT_PROTOCOLS_STR, "http,https");
   option(CURLOPT_NOSIGNAL, 1L);
-  option(CURLOPT_TIMEOUT_MS, static_cast<long>(std::chrono::milliseconds(kSpanPostLimit).count()));
+  option(CURLOPT_TIMEOUT_MS,
+         static_cast<long>(std::chrono::milliseconds(kSpanPostTimeout).count()));
   option(CURLOPT_HTTPHEADER, headers.get());
   option(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   option(CURLOPT_POSTFIELDS, body.c_str());
@@ -83,26 +84,24 @@ std::string OtlpJson(const SpanOptions& options, const std::vector<Span>& spans)
 
 SpanExporter::SpanExporter(SpanOptions options, Metrics& metrics)
     : options_(std::move(options)),
-      exported_(metrics.Counter("tocsin_spans_total", "Spans that have ended, by their fate",
-                                {{"fate", "exported"}})),
-      dropped_(metrics.Counter("tocsin_spans_total", "Spans that have ended, by their fate",
-                               {{"fate", "dropped"}})) {
-  if (on()) thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+      exported_(metrics.Counter("tocsin_spans_total", "Spans ended", {{"result", "exported"}})),
+      dropped_(metrics.Counter("tocsin_spans_total", "Spans ended", {{"result", "dropped"}})) {
+  if (enabled()) thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
 }
 
 SpanExporter::~SpanExporter() {
   if (!thread_.joinable()) return;
   thread_.request_stop();
   thread_.join();
-  if (!waiting_.empty()) Post(waiting_);
+  if (!queue_.empty()) Post(queue_);
 }
 
 void SpanExporter::Record(Span span) {
-  if (!on() || !span.trace.sampled()) return;
+  if (!enabled() || !span.trace.sampled()) return;
   const std::lock_guard lock(mutex_);
-  if (waiting_.size() >= kSpanQueue) return dropped_.Increment();
-  waiting_.push_back(std::move(span));
-  if (waiting_.size() == kSpanBatch) changed_.notify_one();
+  if (queue_.size() >= kSpanQueue) return dropped_.Increment();
+  queue_.push_back(std::move(span));
+  if (queue_.size() == kSpanBatch) changed_.notify_one();
 }
 
 void SpanExporter::Run(const std::stop_token& stop) {
@@ -110,21 +109,20 @@ void SpanExporter::Run(const std::stop_token& stop) {
     std::vector<Span> batch;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, stop, kSpanInterval,
-                        [this] { return waiting_.size() >= kSpanBatch; });
+      changed_.wait_for(lock, stop, kSpanInterval, [this] { return queue_.size() >= kSpanBatch; });
       if (stop.stop_requested()) return;
       const auto end =
-          waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(waiting_.size(), kSpanBatch));
-      batch.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
-      waiting_.erase(waiting_.begin(), end);
+          queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kSpanBatch));
+      batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+      queue_.erase(queue_.begin(), end);
     }
     if (!batch.empty()) Post(batch);
   }
 }
 
 void SpanExporter::Post(const std::vector<Span>& spans) {
-  const bool taken = Send(options_.endpoint, OtlpJson(options_, spans));
-  (taken ? exported_ : dropped_).Increment(static_cast<double>(spans.size()));
+  const bool accepted = Send(options_.endpoint, OtlpJson(options_, spans));
+  (accepted ? exported_ : dropped_).Increment(static_cast<double>(spans.size()));
 }
 
 }  // namespace tocsin::telemetry

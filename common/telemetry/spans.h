@@ -1,5 +1,5 @@
-// Spans to an OpenTelemetry collector by OTLP/HTTP with JSON
-// (https://opentelemetry.io/docs/specs/otlp/#otlphttp), when an endpoint is given.
+// Exports spans to an OpenTelemetry collector by OTLP/HTTP with JSON
+// (https://opentelemetry.io/docs/specs/otlp/#otlphttp).
 #pragma once
 
 #include <chrono>
@@ -18,21 +18,21 @@
 
 namespace tocsin::telemetry {
 
-constexpr size_t kSpanQueue = 4096;  // spans waiting; more are dropped and counted
-constexpr size_t kSpanBatch = 512;   // spans of one request
+constexpr size_t kSpanQueue = 4096;  // queued spans; more are dropped and counted
+constexpr size_t kSpanBatch = 512;   // spans per request
 constexpr std::chrono::seconds kSpanInterval{1};
-constexpr std::chrono::seconds kSpanPostLimit{5};
+constexpr std::chrono::seconds kSpanPostTimeout{5};
 
 // Numbers of OTLP's enum Span.SpanKind.
 enum class SpanKind { kServer = 2, kClient = 3 };
 
-// One step of a trace that has ended. Its attributes are free of PII.
+// A span that has ended. Its attributes are free of PII.
 struct Span {
   TraceContext trace;
   std::string name;
   SpanKind kind = SpanKind::kServer;
   WallTime end;
-  Micros took{};
+  Micros duration{};
   bool failed = false;
   std::vector<std::pair<std::string, std::string>> attributes = {};
 };
@@ -43,21 +43,20 @@ struct SpanOptions {
   std::string instance = {};
 };
 
-// A thread of its own sends batches; a batch that the collector does not take is dropped and
-// counted (tocsin_spans_total), never repeated. Without an endpoint it does nothing and has no
-// thread.
+// Sends spans in batches on its own thread. A batch that the collector refuses is dropped and
+// counted (tocsin_spans_total), not retried. Without an endpoint it has no thread and does nothing.
 class SpanExporter {
  public:
   // `metrics` outlives it.
   SpanExporter(SpanOptions options, Metrics& metrics);
-  // Sends what waits in one more request: blocks, kSpanPostLimit at most twice.
+  // Sends the queued spans. Blocks for at most twice kSpanPostTimeout.
   ~SpanExporter();
   SpanExporter(const SpanExporter&) = delete;
   SpanExporter& operator=(const SpanExporter&) = delete;
 
-  bool on() const { return !options_.endpoint.empty(); }
+  bool enabled() const { return !options_.endpoint.empty(); }
 
-  // Takes the span unless its trace is not sampled; never blocks. Any thread.
+  // Queues the span, unless its trace is not sampled. Does not block. Thread-safe.
   void Record(Span span);
 
  private:
@@ -69,11 +68,11 @@ class SpanExporter {
   Counter& dropped_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::vector<Span> waiting_;
-  std::jthread thread_;  // last: ends before what it uses
+  std::vector<Span> queue_;
+  std::jthread thread_;  // last: joined before the members it uses
 };
 
-// The request's body: ExportTraceServiceRequest as OTLP writes it in JSON.
+// The request body: ExportTraceServiceRequest in OTLP's JSON encoding.
 std::string OtlpJson(const SpanOptions& options, const std::vector<Span>& spans);
 
 }  // namespace tocsin::telemetry

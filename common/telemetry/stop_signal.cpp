@@ -14,7 +14,7 @@
 namespace tocsin::telemetry {
 namespace {
 
-sigset_t OurSignals() {
+sigset_t HandledSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaddset(&signals, number);
@@ -31,15 +31,16 @@ void ShiftLogLevel(int by) {
 }  // namespace
 
 StopSignal::StopSignal() {
-  const sigset_t signals = OurSignals();
+  const sigset_t signals = HandledSignals();
   if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) std::abort();
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) std::abort();
   listener_ = std::thread([this] { Listen(); });
 }
 
 StopSignal::~StopSignal() {
-  leaving_ = true;
-  pthread_kill(listener_.native_handle(), SIGUSR1);  // wakes the listener; to it alone
+  ending_ = true;
+  pthread_kill(listener_.native_handle(),
+               SIGUSR1);  // wakes the listener; directed at its thread only
   listener_.join();
 }
 
@@ -51,20 +52,20 @@ void StopSignal::Wait() const {
 }
 
 void StopSignal::Listen() {
-  const sigset_t signals = OurSignals();
-  bool asked = false;
+  const sigset_t signals = HandledSignals();
+  bool stop_requested = false;
   while (true) {
     int number = 0;
     if (sigwait(&signals, &number) != 0) std::abort();  // only an invalid set fails
-    if (leaving_) return;
+    if (ending_) return;
     if (number == SIGUSR1) {
       ShiftLogLevel(-1);
     } else if (number == SIGUSR2) {
       ShiftLogLevel(+1);
-    } else if (asked) {
+    } else if (stop_requested) {
       _exit(EXIT_FAILURE);
     } else {
-      asked = true;
+      stop_requested = true;
       source_.request_stop();
     }
   }

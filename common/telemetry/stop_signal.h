@@ -1,4 +1,4 @@
-// How this process is asked to stop.
+// Requests to stop this process, and its signal handling.
 #pragma once
 
 #include <atomic>
@@ -7,10 +7,10 @@
 
 namespace tocsin::telemetry {
 
-// Takes over the process's signals. To be made in main() before any other thread, which then
-// inherit the mask. SIGTERM and SIGINT request a stop; the second of them ends the process at once
-// with exit code 1. SIGUSR1 makes the log say more (one level), SIGUSR2 less. SIGPIPE is ignored.
-// The signals stay blocked after it is gone: the process is leaving.
+// Handles the signals of the process. Construct it in main() before any other thread, so that all
+// threads inherit the signal mask. SIGTERM and SIGINT request a stop; the second one ends the
+// process immediately with exit code 1. SIGUSR1 makes the log one level more verbose, SIGUSR2 one
+// level less. SIGPIPE is ignored. The signals stay blocked after destruction.
 class StopSignal {
  public:
   StopSignal();
@@ -20,17 +20,17 @@ class StopSignal {
 
   std::stop_token Token() const { return source_.get_token(); }
 
-  // Asks for a stop from inside, when the process cannot go on. Thread-safe.
+  // Requests a stop from within, for example after a fatal error. Thread-safe.
   void Request() const { source_.request_stop(); }
 
-  // Blocks until a stop is requested, with no bound.
+  // Blocks until a stop is requested, without a limit.
   void Wait() const;
 
  private:
   void Listen();
 
   mutable std::stop_source source_;
-  std::atomic<bool> leaving_{false};
+  std::atomic<bool> ending_{false};
   std::thread listener_;
 };
 

@@ -1,4 +1,5 @@
-// Sends one alert and says what became of it.
+// Sends one alert and prints its timeline. The same key again is the same alert, never a second
+// one.
 //
 //   source .tocsin/env && send pump-3-2026-01-31 +15558675309 "Pump 3 has stopped"
 #include <grpcpp/grpcpp.h>
@@ -19,23 +20,28 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::chrono::seconds kCallLimit{5};
-constexpr int kTries = 5;
+constexpr std::chrono::seconds kTimeout{5};
+constexpr int kMaxAttempts = 5;
 
 std::string Setting(const char* name) {
   const char* const value = std::getenv(name);
-  return value == nullptr ? "" : value;
+  if (value == nullptr) {
+    std::cerr << name << " is not set\n";
+    std::exit(2);
+  }
+  return value;
 }
 
+// Metadata and deadline of one request.
 void Prepare(grpc::ClientContext& context) {
-  std::string key;
-  std::ifstream(Setting("TOCSIN_API_KEY_FILE")) >> key;
-  context.AddMetadata("authorization", "Bearer " + key);
-  context.set_deadline(std::chrono::system_clock::now() + kCallLimit);
+  std::string api_key;
+  std::ifstream(Setting("TOCSIN_API_KEY_FILE")) >> api_key;
+  context.AddMetadata("authorization", "Bearer " + api_key);
+  context.set_deadline(std::chrono::system_clock::now() + kTimeout);
 }
 
-// RetryInfo of the error's google.rpc.Status; a second when there is none.
-milliseconds WaitOf(const grpc::Status& error) {
+// RetryInfo of the error's google.rpc.Status; one second if there is none.
+milliseconds RetryDelay(const grpc::Status& error) {
   google::rpc::Status status;
   status.ParseFromString(error.error_details());
   google::rpc::RetryInfo retry;
@@ -51,34 +57,34 @@ milliseconds WaitOf(const grpc::Status& error) {
 int main(int argc, char** argv) {
   if (argc != 4) return std::cerr << "usage: send KEY NUMBER TEXT\n", 2;
   tocsin::v1::EnqueueRequest request;
-  request.set_idempotency_key(argv[1]);  // the same key again is the same alert, never a second one
+  request.set_idempotency_key(argv[1]);
   request.set_to(argv[2]);
   request.set_text(argv[3]);
 
-  const auto door = tocsin::v1::AlertService::NewStub(
+  const auto alert_stub = tocsin::v1::AlertService::NewStub(
       grpc::CreateChannel(Setting("TOCSIN_INGRESS_GRPC"), grpc::InsecureChannelCredentials()));
-  tocsin::v1::EnqueueResponse taken;
+  tocsin::v1::EnqueueResponse response;
   grpc::Status status;
-  for (int tries = 0; tries < kTries; ++tries) {
+  for (int attempt = 1; attempt <= kMaxAttempts; ++attempt) {
     grpc::ClientContext context;
     Prepare(context);
-    status = door->Enqueue(&context, request, &taken);
-    if (status.error_code() != grpc::StatusCode::UNAVAILABLE) break;
-    std::this_thread::sleep_for(WaitOf(status));
+    status = alert_stub->Enqueue(&context, request, &response);
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE || attempt == kMaxAttempts) break;
+    std::this_thread::sleep_for(RetryDelay(status));
   }
   if (!status.ok()) return std::cerr << "not accepted: " << status.error_message() << '\n', 1;
-  std::cout << "accepted " << taken.alert_id() << '\n';
+  std::cout << "accepted " << response.alert_id() << '\n';
 
-  const auto books = tocsin::v1::StatusService::NewStub(
+  const auto status_stub = tocsin::v1::StatusService::NewStub(
       grpc::CreateChannel(Setting("TOCSIN_AUDIT_GRPC"), grpc::InsecureChannelCredentials()));
-  tocsin::v1::GetAlertRequest question;
-  question.set_alert_id(taken.alert_id());
-  *question.mutable_min_position() = taken.position();  // reads what was just written
-  tocsin::v1::GetAlertResponse answer;
+  tocsin::v1::GetAlertRequest get_request;
+  get_request.set_alert_id(response.alert_id());
+  get_request.set_consistency_token(response.consistency_token());  // reads what was just written
+  tocsin::v1::Alert alert;
   grpc::ClientContext context;
   Prepare(context);
-  status = books->GetAlert(&context, question, &answer);
+  status = status_stub->GetAlert(&context, get_request, &alert);
   if (!status.ok()) return std::cerr << status.error_message() << '\n', 1;
-  for (const auto& entry : answer.alert().timeline()) std::cout << entry.what() << '\n';
+  for (const auto& entry : alert.timeline()) std::cout << entry.description() << '\n';
   return 0;
 }

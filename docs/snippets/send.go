@@ -1,8 +1,8 @@
-// Sends one alert and says what became of it.
+// Sends one alert and prints its timeline. The same key again is the same alert, never a second one.
 //
 //	source .tocsin/env && go run . pump-3-2026-01-31 +15558675309 "Pump 3 has stopped"
 //
-// scripts/lib/go_snippet.sh makes the stubs and builds it.
+// scripts/lib/go_snippet.sh generates the stubs and builds it.
 package main
 
 import (
@@ -24,20 +24,28 @@ import (
 )
 
 const (
-	callLimit = 5 * time.Second
-	tries     = 5
+	timeout     = 5 * time.Second
+	maxAttempts = 5
 )
 
-func dial(setting string) *grpc.ClientConn {
-	channel, err := grpc.Dial(os.Getenv(setting), grpc.WithTransportCredentials(insecure.NewCredentials()))
+func setting(name string) string {
+	value, found := os.LookupEnv(name)
+	if !found {
+		log.Fatalf("%s is not set", name)
+	}
+	return value
+}
+
+func dial(address string) *grpc.ClientConn {
+	channel, err := grpc.Dial(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		log.Fatal(err)
 	}
 	return channel
 }
 
-// waitOf reads RetryInfo; a second when there is none.
-func waitOf(err error) time.Duration {
+// retryDelay reads RetryInfo of the error's details; one second if there is none.
+func retryDelay(err error) time.Duration {
 	for _, detail := range status.Convert(err).Details() {
 		if retry, ok := detail.(*errdetails.RetryInfo); ok {
 			return retry.RetryDelay.AsDuration()
@@ -46,44 +54,46 @@ func waitOf(err error) time.Duration {
 	return time.Second
 }
 
-// enqueue repeats what may be repeated: the same key again is the same alert, never a second one.
+// enqueue retries: with an idempotency key the alert is accepted once.
 func enqueue(ctx context.Context, request *tocsin.EnqueueRequest) (*tocsin.EnqueueResponse, error) {
-	door := tocsin.NewAlertServiceClient(dial("TOCSIN_INGRESS_GRPC"))
-	for left := tries; ; left-- {
-		limited, cancel := context.WithTimeout(ctx, callLimit)
-		taken, err := door.Enqueue(limited, request)
+	alertStub := tocsin.NewAlertServiceClient(dial(setting("TOCSIN_INGRESS_GRPC")))
+	for attempt := 1; ; attempt++ {
+		limited, cancel := context.WithTimeout(ctx, timeout)
+		response, err := alertStub.Enqueue(limited, request)
 		cancel()
-		if err == nil || status.Code(err) != codes.Unavailable || left == 1 {
-			return taken, err
+		if status.Code(err) != codes.Unavailable || attempt == maxAttempts {
+			return response, err
 		}
-		time.Sleep(waitOf(err))
+		time.Sleep(retryDelay(err))
 	}
 }
 
 func main() {
 	if len(os.Args) != 4 {
-		log.Fatal("usage: send KEY NUMBER TEXT")
+		fmt.Fprintln(os.Stderr, "usage: send KEY NUMBER TEXT")
+		os.Exit(2)
 	}
-	key, err := os.ReadFile(os.Getenv("TOCSIN_API_KEY_FILE"))
+	apiKey, err := os.ReadFile(setting("TOCSIN_API_KEY_FILE"))
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx := metadata.AppendToOutgoingContext(context.Background(),
-		"authorization", "Bearer "+strings.TrimSpace(string(key)))
-	taken, err := enqueue(ctx, &tocsin.EnqueueRequest{IdempotencyKey: os.Args[1], To: os.Args[2], Text: os.Args[3]})
+		"authorization", "Bearer "+strings.TrimSpace(string(apiKey)))
+	response, err := enqueue(ctx, &tocsin.EnqueueRequest{IdempotencyKey: os.Args[1], To: os.Args[2], Text: os.Args[3]})
 	if err != nil {
 		log.Fatalf("not accepted: %v", err)
 	}
-	fmt.Println("accepted", taken.AlertId)
-	books := tocsin.NewStatusServiceClient(dial("TOCSIN_AUDIT_GRPC"))
-	question := &tocsin.GetAlertRequest{AlertId: taken.AlertId, MinPosition: taken.Position} // reads what was just written
-	limited, cancel := context.WithTimeout(ctx, callLimit)
+	fmt.Println("accepted", response.AlertId)
+	statusStub := tocsin.NewStatusServiceClient(dial(setting("TOCSIN_AUDIT_GRPC")))
+	// With the consistency token the read includes what was just written.
+	request := &tocsin.GetAlertRequest{AlertId: response.AlertId, ConsistencyToken: response.ConsistencyToken}
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answer, err := books.GetAlert(limited, question)
+	alert, err := statusStub.GetAlert(limited, request)
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, entry := range answer.Alert.Timeline {
-		fmt.Println(entry.What)
+	for _, entry := range alert.Timeline {
+		fmt.Println(entry.Description)
 	}
 }

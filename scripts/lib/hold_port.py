@@ -1,6 +1,6 @@
-"""Holds PORT on loopback, says "held", and stays until the reader of that word has gone. Exits 1 when
-somebody else holds it. scripts/up claims a range of ports with it until its own processes listen there:
-the kernel lets one win, and whoever is killed gives it back."""
+"""Listens on PORT on loopback, prints "held", and exits when the reader of the output has closed the pipe. Exits with 1
+if the port is in use. scripts/up reserves a range of ports with it until its processes listen on them; if scripts/up is
+killed, the port becomes free."""
 
 import select
 import socket
@@ -16,5 +16,5 @@ if __name__ == "__main__":
         sys.exit(1)
     print("held", flush=True)
     reader = select.poll()
-    reader.register(sys.stdout, 0)  # errors only: the other end of the pipe was closed
+    reader.register(sys.stdout, 0)  # errors only: the other end of the pipe is closed
     reader.poll()

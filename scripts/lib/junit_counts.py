@@ -1,5 +1,4 @@
-"""Prints "PASSED FAILED" for a JUnit file of ctest or pytest. What was skipped or not run counts as
-failed: a test that did not run has proven nothing."""
+"""Prints "PASSED FAILED" for a JUnit file of ctest or pytest. A test that was skipped or not run counts as failed."""
 
 import sys
 import xml.etree.ElementTree as ElementTree

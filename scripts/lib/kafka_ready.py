@@ -1,14 +1,14 @@
-"""Exits 0 when the broker at HOST PORT answers a metadata request with itself as a live member.
+"""Exits with 0 if the broker at HOST PORT lists a live broker in its response to a metadata request.
 
-A listening socket is not enough: the broker opens it before the controller has let it in, and a topic
-made in between would be refused. Only Python's own library is used (Kafka protocol, Metadata v1)."""
+A listening socket is not enough: the broker opens it before the controller has registered it, and creating a topic
+would fail. Uses only the standard library (Kafka protocol, Metadata v1)."""
 
 import socket
 import struct
 import sys
 
-ANSWER_LIMIT_SECONDS = 2.0
-ANSWER_LIMIT_BYTES = 1 << 20
+RESPONSE_TIMEOUT_SECONDS = 2.0
+MAX_RESPONSE_BYTES = 1 << 20
 
 
 def read_exactly(connection, count):
@@ -22,12 +22,12 @@ def read_exactly(connection, count):
 
 
 def live_brokers(host, port):
-    # api key 3, version 1, correlation id 1, no client id, no topics asked for
+    # API key 3, version 1, correlation id 1, no client id, no topics
     request = struct.pack(">hhihi", 3, 1, 1, -1, 0)
-    with socket.create_connection((host, port), ANSWER_LIMIT_SECONDS) as connection:
+    with socket.create_connection((host, port), RESPONSE_TIMEOUT_SECONDS) as connection:
         connection.sendall(struct.pack(">i", len(request)) + request)
         (size,) = struct.unpack(">i", read_exactly(connection, 4))
-        if not 8 <= size <= ANSWER_LIMIT_BYTES:
+        if not 8 <= size <= MAX_RESPONSE_BYTES:
             raise ConnectionError("not a broker")
         _, brokers = struct.unpack(">ii", read_exactly(connection, 8))
         return brokers

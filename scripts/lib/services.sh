@@ -1,25 +1,25 @@
 # shellcheck shell=bash disable=SC2034,SC2153  # names shared with the other libraries
-# Tocsin's own programs: their ports, their settings, their start. Uses common.sh and stores.sh.
+# Ports, settings and start of Tocsin's programs. Uses common.sh and stores.sh.
 
-# The services in the order of their start; a new one joins by its name here. `tocsin-NAME` is the
-# program, TOCSIN_OPS_NAME the setting with the address of its operations endpoint.
+# The services in start order. `tocsin-NAME` is the program, TOCSIN_OPS_NAME_ADDRESS the setting with the
+# address of its operations endpoint.
 SERVICES=(audit sms-worker voice-worker ingress)
 
-# A stack takes the ports from its base on: five for the stores and the simulator, then for each service
-# a block with four for each replica: operations, HTTP for Twilio, HTTP for callers, gRPC. The last port of
-# the range is held while scripts/up works.
+# A stack uses a range of ports from its base on: five for the stores and the simulator, then a block per
+# service with four ports per replica: operations, HTTP for Twilio, HTTP for clients, gRPC. scripts/up holds
+# the last port of the range while it runs.
 readonly PORT_KAFKA=0 PORT_CONTROLLER=1 PORT_POSTGRES=2 PORT_REDIS=3 PORT_SIM=4
 readonly PORT_CLAIM=199 PORT_SERVICES=10 PORTS_PER_REPLICA=4 MAX_REPLICAS=10
 readonly PORT_OPS=0 PORT_HTTP=1 PORT_CALLER=2 PORT_GRPC=3
-readonly FIRST_BASE=21800 BASE_STEP=200 BASE_SLOTS=50 # all below the kernel's own 32768
+readonly FIRST_BASE=21800 BASE_STEP=200 BASE_SLOTS=50 # all below 32768, the first ephemeral port
 readonly LAST_BASE=$((65535 - BASE_STEP))
-readonly PORT_FREE_SECONDS=5 # the sockets of a killed process outlive its pid for a moment
+readonly PORT_FREE_SECONDS=5 # the sockets of a killed process remain for a moment
 
-# The numbers of the simulator's account; the second is kept for emergencies.
+# The numbers of the simulator's account; the second is reserved for emergencies.
 readonly MAIN_NUMBER=+15017122661 EMERGENCY_NUMBER=+15017122662
 
-# --- What the stack is made of ------------------------------------------------------------------------
-# Kept in $STATE/stack between calls: PORT_BASE, PARTS, SIM (yes or no), REPLICAS ("audit=1 ingress=2").
+# --- Components of the stack --------------------------------------------------------------------------
+# Stored in $STATE/stack between calls: PORT_BASE, PARTS, SIM (yes or no), REPLICAS ("audit=1 ingress=2").
 
 load_stack() {
   PORT_BASE='' PARTS='' SIM=yes REPLICAS=''
@@ -35,7 +35,7 @@ save_stack() {
 
 is_service() { [[ " ${SERVICES[*]} " == *" $1 "* ]]; }
 
-# replicas_of SERVICE: one unless something else was asked for.
+# replicas_of SERVICE: 1 by default.
 replicas_of() {
   local pair
   for pair in $REPLICAS; do
@@ -51,14 +51,14 @@ parse_replicas() {
   if [[ $1 != *=* ]]; then set -- "$(printf "%s=$1," "${SERVICES[@]}")"; fi
   for pair in ${1//,/ }; do
     name=${pair%%=*} count=${pair#*=}
-    is_service "$name" || die "--replicas: no service is named '$name'; there are: ${SERVICES[*]}" "$EXIT_USAGE"
+    is_service "$name" || die "--replicas: unknown service '$name'; the services are: ${SERVICES[*]}" "$EXIT_USAGE"
     [[ $count =~ ^[1-9][0-9]?$ && $count -le $MAX_REPLICAS ]] ||
       die "--replicas: '$pair' is not a number from 1 to $MAX_REPLICAS" "$EXIT_USAGE"
     REPLICAS+="$name=$count "
   done
 }
 
-# processes: every NAME-I the stack is made of, in the order of the start.
+# processes: every NAME-I of the stack, in start order.
 processes() {
   local name i
   for name in ${PARTS//,/ }; do printf '%s-1\n' "$name"; done
@@ -96,24 +96,24 @@ ports_of() {
   esac
 }
 
-# taken_ports: "PORT (NAME-I)" for each port that WANTED, the processes to start, needs and others have.
-taken_ports() {
+# ports_in_use: "PORT (NAME-I)" for each port that a process of WANTED needs and another program uses.
+ports_in_use() {
   local process port
   for process in "${WANTED[@]}"; do
     running "$process" && continue
     for port in $(ports_of "$process"); do
-      if port_taken "$port"; then printf '%s (%s) ' "$port" "$process"; fi
+      if port_in_use "$port"; then printf '%s (%s) ' "$port" "$process"; fi
     done
   done
 }
 
-# ports_free: whether WANTED can start; sets TAKEN to what is in the way.
+# ports_free: whether all ports of WANTED are free; sets IN_USE to those that are not.
 ports_free() {
-  TAKEN=$(taken_ports)
-  [[ -z $TAKEN ]]
+  IN_USE=$(ports_in_use)
+  [[ -z $IN_USE ]]
 }
 
-# claim_range: takes the range at PORT_BASE for this process, against others that start at the same time.
+# claim_range: reserves the range at PORT_BASE against other stacks that start at the same time.
 claim_range() {
   local answer=''
   exec 7< <(exec /usr/bin/python3 "$ROOT/scripts/lib/hold_port.py" $((PORT_BASE + PORT_CLAIM)) 9>&-)
@@ -121,21 +121,21 @@ claim_range() {
   [[ $answer == held ]]
 }
 
-# choose_ports: TOCSIN_PORT_BASE, else what this state folder had before, else a free range. Only a new
-# state folder may move by itself: whoever knows the addresses of an old one relies on them.
+# choose_ports: TOCSIN_PORT_BASE, else the previous range of this state folder, else a free range. An existing
+# stack keeps its range, because other programs use its addresses.
 choose_ports() {
-  local asked=${TOCSIN_PORT_BASE:-$PORT_BASE} taken
-  if [[ -z $asked ]]; then
+  local requested=${TOCSIN_PORT_BASE:-$PORT_BASE} in_use
+  if [[ -z $requested ]]; then
     free_base
     return
   fi
-  refuse_to_move "$asked"
-  PORT_BASE=$asked
-  claim_range || die "another scripts/up works on the ports from $PORT_BASE on; wait for it, or set TOCSIN_PORT_BASE"
+  refuse_to_move "$requested"
+  PORT_BASE=$requested
+  claim_range || die "another scripts/up is using the ports from $PORT_BASE on; wait for it, or set TOCSIN_PORT_BASE"
   if ! wait_until "$PORT_FREE_SECONDS" ports_free; then
-    taken=$TAKEN
+    in_use=$IN_USE
     free_base >/dev/null
-    die "ports already taken: ${taken% }. Free them, or choose others: TOCSIN_PORT_BASE=$PORT_BASE scripts/up"
+    die "ports already in use: ${in_use% }. Free them, or use others: TOCSIN_PORT_BASE=$PORT_BASE scripts/up"
   fi
 }
 
@@ -153,23 +153,23 @@ refuse_to_move() {
   done
 }
 
-# free_base: claims a range with no taken port and sets PORT_BASE. Each state folder begins its search at
-# a slot of its own, so that addresses stay the same where they can.
+# free_base: reserves a free range and sets PORT_BASE. The search of each state folder starts at its own slot, so
+# that addresses usually stay the same.
 free_base() {
-  local slot=0 tries
+  local slot=0 i
   [[ $STATE == "$ROOT/.tocsin" ]] || slot=$((16#$(printf '%s' "$STATE" | sha256sum | cut -c1-6) % BASE_SLOTS))
-  for ((tries = 0; tries < BASE_SLOTS; tries++)); do
-    PORT_BASE=$((FIRST_BASE + (slot + tries) % BASE_SLOTS * BASE_STEP))
+  for ((i = 0; i < BASE_SLOTS; i++)); do
+    PORT_BASE=$((FIRST_BASE + (slot + i) % BASE_SLOTS * BASE_STEP))
     claim_range || continue
     ! ports_free || return 0
-    say "ports already taken: ${TAKEN% }; looking further (TOCSIN_PORT_BASE chooses)"
+    say "ports already in use: ${IN_USE% }; trying the next range (TOCSIN_PORT_BASE sets it)"
   done
   die "no free range of ports from $FIRST_BASE on; set TOCSIN_PORT_BASE"
 }
 
-# --- Secrets and files the programs read --------------------------------------------------------------
+# --- Secrets and files --------------------------------------------------------------------------------
 
-# secret NAME: prints the secret of that name, made on first use and kept in a file of mode 0600.
+# secret NAME: prints the secret. It is created on first use in a file of mode 0600.
 secret() {
   local file=$STATE/secrets/$1
   [[ -s $file ]] || case $1 in
@@ -180,14 +180,27 @@ secret() {
   cat "$file"
 }
 
-# No newline at the end: some readers would take it for a part of the secret.
+# Without a newline at the end, which some programs would read as part of the secret.
 write_secret() { (umask 077 && printf '%s' "$2" >"$1.part" && mv "$1.part" "$1"); }
 
-# The registry the first admin starts from: one client with one key, one account, two senders.
+# write_registry: writes $STATE/registry.yaml, unless it was edited since it was generated.
 write_registry() {
+  local file=$STATE/registry.yaml generated=$STATE/run/registry.generated part=$STATE/registry.yaml.part
+  default_registry >"$part"
+  if [[ -e $file ]] && ! cmp -s "$file" "$generated" && ! cmp -s "$file" "$part"; then
+    rm -f "$part"
+    say "registry.yaml was edited and is not modified; delete $file to generate it again"
+    return
+  fi
+  cp "$part" "$generated"
+  mv "$part" "$file"
+}
+
+# The initial registry: one client with one key, one account, two senders.
+default_registry() {
   local key
   key=$(secret api-key)
-  cat >"$STATE/registry.yaml" <<EOF
+  cat <<EOF
 clients:
   - id: demo
     api_keys:
@@ -196,7 +209,7 @@ accounts:
   - {sid: $ACCOUNT_SID, auth_token_file: "$TOKEN_FILE"}
 senders:
   - {id: main, number: "$MAIN_NUMBER", account: $ACCOUNT_SID, channels: [sms, voice], segments_per_second: 100000, calls_per_second: 1000}
-  - {id: emergency, number: "$EMERGENCY_NUMBER", account: $ACCOUNT_SID, channels: [sms, voice], classes: [emergency], segments_per_second: 100000, calls_per_second: 1000}
+  - {id: emergency, number: "$EMERGENCY_NUMBER", account: $ACCOUNT_SID, channels: [sms, voice], priorities: [emergency], segments_per_second: 100000, calls_per_second: 1000}
 routes:
   - {pattern: "^\\\\+", priority: 1, account: $ACCOUNT_SID}
 channels: {sms: live, voice: live}
@@ -205,7 +218,7 @@ EOF
 
 make_keyring() {
   [[ -s $STATE/secrets/keyring ]] || (umask 077 && "$BIN/tocsin" keyring init --out "$STATE/secrets/keyring") \
-    >>"$STATE/log/keyring.log" 2>&1 || die "no keyring could be made; see $STATE/log/keyring.log"
+    >>"$STATE/log/keyring.log" 2>&1 || die "the keyring could not be created; see $STATE/log/keyring.log"
 }
 
 # --- The environment ----------------------------------------------------------------------------------
@@ -217,9 +230,10 @@ all_of() {
   printf '%s' "${list#,}"
 }
 
+# ops_setting SERVICE: the name of its operations address in env. The setting of the service adds _ADDRESS.
 ops_setting() { local name=${1^^}; printf 'TOCSIN_OPS_%s' "${name//-/_}"; }
 
-# The account whose messages are sent: the simulator's, or with --no-sim the caller's own.
+# The Twilio account: the simulator's, or with --no-sim the one of the environment.
 choose_account() {
   ACCOUNT_SID=$(secret account-sid) TOKEN_FILE=$STATE/secrets/twilio-auth-token
   TWILIO_URL=http://127.0.0.1:$((PORT_BASE + PORT_SIM))
@@ -265,7 +279,7 @@ service_env() {
   done
 }
 
-# A shell that has sourced another stack's env must not carry its addresses into this one.
+# Unsets the variables of another stack whose env this shell has sourced.
 forget_other_stack() {
   [[ -n ${TOCSIN_ENV_OF:-} && $TOCSIN_ENV_OF != "$STATE" && -r $TOCSIN_ENV_OF/env ]] || return 0
   local -a names
@@ -273,7 +287,7 @@ forget_other_stack() {
   unset "${names[@]}"
 }
 
-# make_env: fills STACK_ENV, exports it to what is started from here on, and writes $STATE/env.
+# make_env: sets and exports STACK_ENV, and writes $STATE/env.
 make_env() {
   local line
   STACK_ENV=("TOCSIN_ENV_OF=$STATE")
@@ -295,7 +309,7 @@ make_env() {
 
 # --- Starting -----------------------------------------------------------------------------------------
 
-# migrate: brings the schema up to date; sqitch knows by itself what is deployed already.
+# migrate: deploys the missing migrations.
 migrate() {
   say "migrating the database"
   (
@@ -315,24 +329,23 @@ start_simulator() {
     --number "$MAIN_NUMBER" --number "$EMERGENCY_NUMBER" ${TOCSIN_SIM_SEED:+--seed "$TOCSIN_SIM_SEED"}
 }
 
-# start_service NAME I: the first replica has the addresses of env, the others their own.
+# start_service NAME I: with the addresses of this replica. env has those of the first, under shorter names.
 start_service() {
   local name=$1 i=$2
   local -a own=("TOCSIN_INSTANCE=$name-$i" "TOCSIN_SPOOL_DIR=$STATE/spool/$name-$i"
-    "$(ops_setting "$name")=127.0.0.1:$(service_port "$name" "$i" $PORT_OPS)")
+    "$(ops_setting "$name")_ADDRESS=127.0.0.1:$(service_port "$name" "$i" $PORT_OPS)")
   case $name in
-    ingress) own+=("TOCSIN_INGRESS_HTTP=127.0.0.1:$(service_port ingress "$i" $PORT_HTTP)"
-      "TOCSIN_CALLER_HTTP=127.0.0.1:$(service_port ingress "$i" $PORT_CALLER)"
-      "TOCSIN_INGRESS_GRPC=127.0.0.1:$(service_port ingress "$i" $PORT_GRPC)") ;;
-    audit) own+=("TOCSIN_AUDIT_GRPC=127.0.0.1:$(service_port audit "$i" $PORT_GRPC)") ;;
+    ingress) own+=("TOCSIN_INGRESS_HTTP_ADDRESS=127.0.0.1:$(service_port ingress "$i" $PORT_HTTP)"
+      "TOCSIN_INGRESS_GRPC_ADDRESS=127.0.0.1:$(service_port ingress "$i" $PORT_GRPC)") ;;
+    audit) own+=("TOCSIN_AUDIT_GRPC_ADDRESS=127.0.0.1:$(service_port audit "$i" $PORT_GRPC)") ;;
   esac
   (umask 077 && mkdir -p "$STATE/spool/$name-$i")
   launch "$name-$i" env "${own[@]}" "$BIN/tocsin-$name"
 }
 
-answers() { curl -fsS -m 2 -o /dev/null "$1"; }
+responds() { curl -fsS -m 2 -o /dev/null "$1"; }
 
-# start_process NAME-I, then await_process NAME-I
+# start_process NAME-I: does not wait; await_process NAME-I does.
 start_process() {
   local name=${1%-*}
   if [[ " ${STORES[*]} " == *" $name "* ]]; then
@@ -350,25 +363,25 @@ await_process() {
   if [[ " ${STORES[*]} " == *" $name "* ]]; then
     await_ready "$1" "$STORE_READY_SECONDS" "${name}_ready"
   elif [[ $name == twilio-sim ]]; then
-    await_ready "$1" "$SERVICE_READY_SECONDS" answers "http://127.0.0.1:$((PORT_BASE + PORT_SIM))/sim/health"
+    await_ready "$1" "$SERVICE_READY_SECONDS" responds "http://127.0.0.1:$((PORT_BASE + PORT_SIM))/sim/health"
   else
     port=$(service_port "$name" "${1##*-}" $PORT_OPS)
-    await_ready "$1" "$SERVICE_READY_SECONDS" answers "http://127.0.0.1:$port/readyz"
+    await_ready "$1" "$SERVICE_READY_SECONDS" responds "http://127.0.0.1:$port/readyz"
   fi
 }
 
-# start_all NAME-I...: what does not run yet, side by side; then waits for each.
+# start_all NAME-I...: starts those that do not run, in parallel, and waits for each.
 start_all() {
   local process
   for process in "$@"; do
     running "$process" || start_process "$process"
   done
   for process in "$@"; do
-    await_process "$process" || die "$process did not start; scripts/down stops what runs"
+    await_process "$process" || die "$process did not start; scripts/down stops the stack"
   done
 }
 
-# stop_surplus: replicas that were asked for once and are no longer.
+# stop_surplus: stops replicas that are no longer part of the stack.
 stop_surplus() {
   local name process
   for name in "${SERVICES[@]}" twilio-sim; do

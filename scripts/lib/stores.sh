@@ -1,45 +1,45 @@
 # shellcheck shell=bash disable=SC2034,SC2153  # names shared with the other libraries
-# The private Kafka, PostgreSQL and Redis of one state folder: loopback only, ports of their own, data
-# that survives kill -9. Uses common.sh and KAFKA_JARS of install.sh.
+# Kafka, PostgreSQL and Redis of one state folder: on loopback, on their own ports, with data that survives
+# kill -9. Uses common.sh and KAFKA_JARS of install.sh.
 
 STORES=(kafka postgres redis)
 
-# PostgreSQL refuses to run as root, and the others have no business to: as root they run as the user
-# that Debian's postgresql package makes.
+# PostgreSQL refuses to run as root, and the others should not. As root, the stores run as the user of Debian's
+# postgresql package.
 readonly STORE_USER=postgres
-VAULT=/var/tmp/tocsin-$(printf '%s' "$STATE" | sha256sum | cut -c1-12)
+OUTSIDE=/var/tmp/tocsin-$(printf '%s' "$STATE" | sha256sum | cut -c1-12)
 AS_STORE_USER=()
 if [[ $EUID -eq 0 ]]; then
   AS_STORE_USER=(setpriv "--reuid=$STORE_USER" "--regid=$STORE_USER" --init-groups --)
 fi
 
-# --- Where the data lies ------------------------------------------------------------------------------
+# --- Data folders -------------------------------------------------------------------------------------
 
-# make_store_data NAME: makes $STATE/NAME, where the store's user can write. A state folder that user
-# cannot reach (below /root, say) gets a link to a folder in /var/tmp instead.
+# make_store_data NAME: creates $STATE/NAME for the user of the stores. If that user cannot access the state
+# folder (such as below /root), it is a link to a folder in /var/tmp.
 make_store_data() {
   local data=$STATE/$1
   [[ ! -d $data ]] || return 0
-  rm -f "$data" # a link whose target is gone
+  rm -f "$data" # a link without a target
   if [[ $EUID -ne 0 ]] || "${AS_STORE_USER[@]}" test -x "$STATE"; then
     mkdir -m 700 "$data"
   else
-    make_vault
-    unused "$VAULT/$1" || die "something of a removed state folder still runs in $VAULT/$1"
-    rm -rf "${VAULT:?}/$1" # left by a state folder that was removed, its secrets with it
-    (umask 077 && mkdir -p "$VAULT/$1")
-    ln -s "$VAULT/$1" "$data"
+    make_outside_folder
+    unused "$OUTSIDE/$1" || die "a process of a removed state folder is still running in $OUTSIDE/$1"
+    rm -rf "${OUTSIDE:?}/$1" # of a state folder that was removed
+    (umask 077 && mkdir -p "$OUTSIDE/$1")
+    ln -s "$OUTSIDE/$1" "$data"
   fi
   [[ $EUID -ne 0 ]] || chown "$STORE_USER:" "$data/."
 }
 
-# unused FOLDER: no process works in it; every store does work in its own.
+# unused FOLDER: whether no process has it as its working directory, as each store does.
 unused() { [[ -z $(find /proc -maxdepth 2 -name cwd \( -lname "$1" -o -lname "$1/*" \) 2>/dev/null) ]]; }
 
-# The name can be guessed and /var/tmp is everybody's, so a folder another user made first is refused.
-make_vault() {
-  mkdir -m 711 "$VAULT" 2>/dev/null || [[ -d $VAULT && ! -L $VAULT && -O $VAULT ]] ||
-    die "$VAULT exists and belongs to somebody else; remove it or set TOCSIN_STATE_DIR"
+# The name is predictable and /var/tmp is shared, so a folder of another user is refused.
+make_outside_folder() {
+  mkdir -m 711 "$OUTSIDE" 2>/dev/null || [[ -d $OUTSIDE && ! -L $OUTSIDE && -O $OUTSIDE ]] ||
+    die "$OUTSIDE belongs to another user; remove it or set TOCSIN_STATE_DIR"
 }
 
 # --- Kafka: one node in KRaft mode --------------------------------------------------------------------
@@ -49,7 +49,7 @@ prepare_kafka() {
   data=$(realpath "$STATE/kafka")
   write_kafka_config "$data"
   if ! "${AS_STORE_USER[@]}" test -r "$libs/kafka_2.13-$KAFKA_VERSION.jar"; then
-    # The store's user cannot look into root's home: hard links cost no space, a copy is the second best.
+    # The user of the stores cannot read root's home: use hard links, or a copy.
     libs=$data/libs
     [[ -d $libs ]] || cp -al "$KAFKA_JARS" "$libs" 2>/dev/null || { rm -rf "$libs"; cp -a "$KAFKA_JARS" "$libs"; }
   fi
@@ -59,11 +59,11 @@ prepare_kafka() {
   [[ -e $data/log/meta.properties ]] ||
     "${KAFKA_JAVA[@]}" kafka.tools.StorageTool format --cluster-id "$(random_hex 11)" \
       --config "$data/server.properties" >>"$STATE/log/kafka-1.log" 2>&1 ||
-    die "Kafka could not format its storage; see $STATE/log/kafka-1.log"
+    die "the storage of Kafka could not be formatted; see $STATE/log/kafka-1.log"
 }
 
-# The session of 2 s lets a broker killed without warning come back in seconds: its old registration
-# would hold it off for 9 s otherwise. The cleaner's default buffer would take a third of the heap.
+# The broker session is short, so that a killed broker can register again within seconds. The default buffer of the
+# log cleaner would use a third of the heap.
 write_kafka_config() {
   local broker=127.0.0.1:$((PORT_BASE + PORT_KAFKA)) controller=127.0.0.1:$((PORT_BASE + PORT_CONTROLLER))
   cat >"$1/server.properties" <<EOF
@@ -111,18 +111,18 @@ start_postgres() {
   data=$(realpath "$STATE/postgres")
   programs=$(postgres_programs)
   [[ -d $data/cluster ]] || make_cluster "$data" "$programs" >>"$STATE/log/postgres-1.log" 2>&1 ||
-    die "PostgreSQL's cluster could not be made; see $STATE/log/postgres-1.log"
-  # Backends of a killed server hold its memory until they notice, which takes moments. After that its
-  # lock file means nothing, though it would still count where nobody reaps the dead server's process.
-  wait_until 10 unused "$data/cluster" || die "backends of a killed PostgreSQL still run"
+    die "the PostgreSQL cluster could not be created; see $STATE/log/postgres-1.log"
+  # Backends of a killed server exit after a moment. Then the lock file is stale, even if the process of the server
+  # remains as a zombie.
+  wait_until 10 unused "$data/cluster" || die "backends of a killed PostgreSQL are still running"
   rm -f "$data/cluster/postmaster.pid"
   launch postgres-1 "${AS_STORE_USER[@]}" env -C "$data" "$programs/postgres" -D "$data/cluster" \
     -c listen_addresses=127.0.0.1 -c port=$((PORT_BASE + PORT_POSTGRES)) -c unix_socket_directories= \
     -c fsync=on -c synchronous_commit=on -c max_connections=100 -c shared_buffers=64MB
 }
 
-# Without a server the superuser is reached by the one who owns the files; over the network there is
-# only the role of the services. The folder gets its name when all is done.
+# Only the role of the services can connect over the network; the superuser can only be used by --single. The folder
+# is renamed when it is complete.
 make_cluster() {
   local part=$1/part programs=$2
   rm -rf "$part"
@@ -158,5 +158,5 @@ EOF
   launch redis-1 "${AS_STORE_USER[@]}" redis-server "$data/redis.conf"
 }
 
-# A server that still loads its file answers too, but not with PONG.
+# A server that is still loading its data replies with an error instead of PONG.
 redis_ready() { [[ $(redis-cli -h 127.0.0.1 -p $((PORT_BASE + PORT_REDIS)) ping 2>/dev/null) == PONG ]]; }

@@ -6,16 +6,16 @@
 #include "common/config/reader.h"
 #include "common/redis/settings.h"
 #include "common/service/settings.h"
-#include "services/ingress/acceptance.h"
+#include "services/ingress/acceptance/acceptance.h"
 
 namespace tocsin::ingress {
 
 struct Config {
   service::BaseSettings base;
   redis::Settings redis;
-  std::string http_address;     // for Twilio
-  std::string grpc_address;     // for callers
-  std::string public_base_url;  // how Twilio reaches http_address; no slash at its end
+  std::string http_address;     // of the webhook server
+  std::string grpc_address;     // of the gRPC server
+  std::string public_base_url;  // by which Twilio reaches http_address; no trailing slash
   int http_threads = 2;
   AcceptanceSettings acceptance;
 

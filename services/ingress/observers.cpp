@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "common/base/error.h"
+#include "common/rpc/request_metrics.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/readiness.h"
 
@@ -17,154 +17,162 @@ namespace {
 using telemetry::Log;
 using telemetry::Severity;
 
-constexpr std::array kMethods{"Enqueue", "EnqueueBatch", "EnqueueStream", "Cancel", "Acknowledge"};
-constexpr std::array<std::pair<v1::WebhookKind, const char*>, 6> kKinds{{
-    {v1::WEBHOOK_KIND_UNSPECIFIED, "unknown"},
-    {v1::WEBHOOK_KIND_SMS_STATUS, "sms_status"},
-    {v1::WEBHOOK_KIND_SMS_INBOUND, "sms_inbound"},
-    {v1::WEBHOOK_KIND_VOICE_STATUS, "voice_status"},
-    {v1::WEBHOOK_KIND_VOICE_GATHER, "voice_gather"},
-    {v1::WEBHOOK_KIND_VOICE_TWIML, "voice_twiml"},
+const rpc::MeasuredService kAlertService{
+    "AlertService",
+    {{"Enqueue"}, {"EnqueueBatch"}, {"EnqueueStream"}, {"Cancel"}, {"Acknowledge"}, {"DryRun"}}};
+
+constexpr std::array<std::pair<records::v1::WebhookKind, const char*>, 6> kKinds{{
+    {records::v1::WEBHOOK_KIND_UNSPECIFIED, "unknown"},
+    {records::v1::WEBHOOK_KIND_SMS_STATUS, "sms_status"},
+    {records::v1::WEBHOOK_KIND_SMS_INBOUND, "sms_inbound"},
+    {records::v1::WEBHOOK_KIND_VOICE_STATUS, "voice_status"},
+    {records::v1::WEBHOOK_KIND_VOICE_GATHER, "voice_gather"},
+    {records::v1::WEBHOOK_KIND_VOICE_TWIML, "voice_twiml"},
 }};
 
 constexpr std::array<const char*, 4> kCodes{"2xx", "3xx", "4xx", "5xx"};
 constexpr size_t kFirstCode = 2;  // hundreds of kCodes[0]
 
-void Tell(telemetry::SpanExporter& spans, const PublishedWebhook& webhook) {
+std::string_view ReasonOf(std::optional<ErrorCode> error) {
+  return error ? TraitsOf(*error).name : "OK";
+}
+
+void ReportRequest(telemetry::SpanExporter& spans, const FinishedRequest& request) {
+  const std::string_view reason = ReasonOf(request.error);
+  Log(Severity::kDebug, "request.completed", reason,
+      {{"method", request.method},
+       {"alert_id", request.alert_id},
+       {"trace_id", request.trace.trace_id()},
+       {"span_id", request.trace.span_id()}});
+  if (!spans.enabled()) return;
+  spans.Record({.trace = request.trace,
+                .name = "AlertService/" + std::string(request.method),
+                .kind = telemetry::SpanKind::kServer,
+                .end = telemetry::Readiness::SystemNow(),
+                .duration = request.duration,
+                .failed = request.error.has_value(),
+                .attributes = {{"rpc.method", std::string(request.method)},
+                               {"tocsin.reason", std::string(reason)},
+                               {"tocsin.alert_id", request.alert_id}}});
+}
+
+void ReportWebhook(telemetry::SpanExporter& spans, const PublishedWebhook& webhook) {
   Log(Severity::kDebug, webhook.persisted ? "webhook.published" : "webhook.unavailable",
-      webhook.persisted ? "a webhook is on disk" : "a webhook could not be brought to disk",
+      webhook.persisted ? "webhook published" : "webhook not published",
       {{"alert_id", webhook.alert_id},
        {"trace_id", webhook.trace.trace_id()},
        {"span_id", webhook.trace.span_id()}});
-  if (!spans.on()) return;
+  if (!spans.enabled()) return;
   spans.Record({.trace = webhook.trace,
                 .name = "webhook",
                 .kind = telemetry::SpanKind::kServer,
                 .end = telemetry::Readiness::SystemNow(),
-                .took = webhook.took,
+                .duration = webhook.duration,
                 .failed = !webhook.persisted,
                 .attributes = {{"tocsin.alert_id", webhook.alert_id}}});
 }
 
-// Once for each kind while the process lives: what is switched off is asked for again and again.
-void TellClosed(v1::WebhookKind kind) {
-  static std::array<std::atomic<bool>, v1::WebhookKind_ARRAYSIZE> told;
-  if (told.at(static_cast<size_t>(kind)).exchange(true)) return;
-  Log(Severity::kWarn, "webhook.closed",
-      "Twilio's requests of this kind are refused with 403: the channel is switched off, "
-      "or no account has credentials",
-      {{"kind", v1::WebhookKind_Name(kind)}});
+// Once per kind in the life of the process: Twilio repeats refused requests.
+void ReportChannelDisabled(records::v1::WebhookKind kind) {
+  static std::array<std::atomic<bool>, records::v1::WebhookKind_ARRAYSIZE> reported;
+  if (reported.at(static_cast<size_t>(kind)).exchange(true)) return;
+  Log(Severity::kWarn, "webhook.channel_disabled",
+      "webhooks of this kind are refused with 403: the channel is disabled, or no account has "
+      "credentials",
+      {{"kind", records::v1::WebhookKind_Name(kind)}});
 }
 
 }  // namespace
 
 AlertServiceObserver ObserveAlerts(telemetry::Metrics& metrics, telemetry::SpanExporter& spans) {
-  // All known reasons are made at once: a series is 0 before its first event.
-  std::map<std::pair<std::string_view, std::string_view>, telemetry::Counter*> counters;
-  std::map<std::string_view, telemetry::Histogram*> times;
-  for (const char* method : kMethods) {
-    std::vector<std::string_view> reasons{"OK"};
-    for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i)
-      reasons.push_back(TraitsOf(static_cast<ErrorCode>(i)).name);
-    for (const std::string_view reason : reasons)
-      counters[{method, reason}] =
-          &metrics.Counter("tocsin_enqueue_answers_total", "Alerts and calls answered",
-                           {{"method", method}, {"reason", std::string(reason)}});
-    times[method] = &metrics.Histogram("tocsin_enqueue_seconds",
-                                       "From a call, or a frame of a stream, to its answer",
-                                       telemetry::kRequestSeconds, {{"method", method}});
-  }
-  return {.answered =
-              [counters = std::move(counters)](std::string_view method, std::string_view reason) {
-                if (const auto it = counters.find({method, reason}); it != counters.end())
-                  it->second->Increment();
-              },
+  const auto requests = std::make_shared<rpc::RequestMetrics>(metrics, std::vector{kAlertService},
+                                                              telemetry::kRequestSeconds);
+  return {.result = [requests](std::string_view method,
+                               std::optional<ErrorCode> error) { requests->Count(method, error); },
           .finished =
-              [times = std::move(times), &spans](const AnsweredCall& call) {
-                times.at(call.method)->Observe(std::chrono::nanoseconds(call.took));
-                Log(Severity::kDebug, "call.answered", call.reason,
-                    {{"method", call.method},
-                     {"alert_id", call.alert_id},
-                     {"trace_id", call.trace.trace_id()},
-                     {"span_id", call.trace.span_id()}});
-                if (!spans.on()) return;
-                spans.Record({.trace = call.trace,
-                              .name = "AlertService/" + std::string(call.method),
-                              .kind = telemetry::SpanKind::kServer,
-                              .end = telemetry::Readiness::SystemNow(),
-                              .took = call.took,
-                              .failed = call.reason != "OK",
-                              .attributes = {{"rpc.method", std::string(call.method)},
-                                             {"tocsin.reason", std::string(call.reason)},
-                                             {"tocsin.alert_id", call.alert_id}}});
+              [requests, &spans](const FinishedRequest& request) {
+                requests->Observe(request.method, request.duration);
+                ReportRequest(spans, request);
               }};
 }
 
+AcceptanceRestorationObserver ObserveRestoration(service::Runtime& runtime) {
+  return {.restored =
+              [](std::size_t count) {
+                Log(Severity::kInfo, "acceptances.restored", "acceptances restored from the lanes",
+                    {{"records", count}});
+              },
+          .failed = [&runtime](const Error& error) { runtime.ReportDependencyError(error); }};
+}
+
 WebhookObserver ObserveWebhooks(telemetry::Metrics& metrics, telemetry::SpanExporter& spans) {
-  std::map<std::pair<Verdict, v1::WebhookKind>, telemetry::Counter*> counters;
-  for (int i = 0; i < kVerdicts; ++i)
+  std::map<std::pair<WebhookResult, records::v1::WebhookKind>, telemetry::Counter*> counters;
+  for (int i = 0; i < kWebhookResults; ++i)
     for (const auto& [kind, name] : kKinds) {
-      const auto verdict = static_cast<Verdict>(i);
-      counters[{verdict, kind}] =
-          &metrics.Counter("tocsin_webhooks_total", "Requests on Twilio's routes",
-                           {{"verdict", std::string(NameOf(verdict))}, {"kind", name}});
+      const auto result = static_cast<WebhookResult>(i);
+      counters[{result, kind}] =
+          &metrics.Counter("tocsin_webhooks_total", "Requests from Twilio by result",
+                           {{"result", std::string(NameOf(result))}, {"kind", name}});
     }
-  telemetry::Counter& secondary =
-      metrics.Counter("tocsin_webhooks_signed_by_secondary_total",
-                      "Webhooks whose signature the secondary token made");
+  telemetry::Counter& secondary = metrics.Counter("tocsin_webhooks_signed_by_secondary_total",
+                                                  "Webhooks signed by the secondary auth token");
   telemetry::Histogram& delivery = metrics.Histogram(
-      "tocsin_sms_delivery_seconds", "From a POST to the callback that says delivered",
-      telemetry::kDeliverySeconds);
+      "tocsin_delivery_report_seconds",
+      "From Twilio's acceptance of a message to its delivery report", telemetry::kDeliverySeconds);
   return {
-      .answered =
-          [counters = std::move(counters), &secondary](Verdict verdict, v1::WebhookKind kind,
-                                                       std::string_view signed_by) {
-            if (verdict == Verdict::kClosed) TellClosed(kind);
-            if (const auto it = counters.find({verdict, kind}); it != counters.end())
+      .result =
+          [counters = std::move(counters), &secondary](WebhookResult result,
+                                                       records::v1::WebhookKind kind,
+                                                       records::v1::SigningToken signed_by) {
+            if (result == WebhookResult::kChannelDisabled) ReportChannelDisabled(kind);
+            if (const auto it = counters.find({result, kind}); it != counters.end())
               it->second->Increment();
-            if (signed_by == "secondary") secondary.Increment();
+            if (signed_by == records::v1::SIGNING_TOKEN_SECONDARY) secondary.Increment();
           },
-      .delivered = [&delivery](Micros after) { delivery.Observe(std::chrono::nanoseconds(after)); },
-      .published = [&spans](const PublishedWebhook& webhook) { Tell(spans, webhook); }};
+      .delivered = [&delivery](Micros delay) { delivery.Observe(std::chrono::nanoseconds(delay)); },
+      .published = [&spans](const PublishedWebhook& webhook) { ReportWebhook(spans, webhook); }};
 }
 
 http::Handler Measured(telemetry::Metrics& metrics, http::Handler handler) {
   std::array<telemetry::Histogram*, kCodes.size()> seconds{};
   for (size_t i = 0; i < kCodes.size(); ++i)
-    seconds[i] = &metrics.Histogram("tocsin_webhook_seconds",
-                                    "From a request on Twilio's port to its answer",
-                                    telemetry::kWebhookSeconds, {{"code", kCodes[i]}});
+    seconds[i] =
+        &metrics.Histogram("tocsin_webhook_seconds", "From a request of Twilio to its response",
+                           telemetry::kWebhookSeconds, {{"code", kCodes[i]}});
   return [seconds, handler = std::move(handler)](http::Request request, http::Responder responder) {
     handler(std::move(request),
-            http::Responder([seconds, began = std::chrono::steady_clock::now(),
+            http::Responder([seconds, start = std::chrono::steady_clock::now(),
                              inner = std::make_shared<http::Responder>(std::move(responder))](
                                 http::Response response) {
               const size_t code = static_cast<size_t>(response.status) / 100;
               inner->Send(std::move(response));
               if (code >= kFirstCode && code < kFirstCode + seconds.size())
-                seconds[code - kFirstCode]->Observe(std::chrono::steady_clock::now() - began);
+                seconds[code - kFirstCode]->Observe(std::chrono::steady_clock::now() - start);
             }));
   };
 }
 
 void ExportGauges(telemetry::Metrics& metrics, GaugedParts parts) {
-  metrics.BeforeText([&metrics, parts] {
-    metrics.Gauge("tocsin_enqueue_in_flight", "Alerts between call and answer")
+  metrics.OnCollect([&metrics, parts] {
+    metrics.Gauge("tocsin_enqueue_in_flight", "Alerts between request and response")
         .Set(static_cast<double>(parts.acceptance.InFlight()));
-    metrics.Gauge("tocsin_enqueue_in_flight_limit", "Beyond it alerts are refused as OVERLOADED")
+    metrics
+        .Gauge("tocsin_enqueue_in_flight_limit",
+               "Maximum of tocsin_enqueue_in_flight for emergencies; lower for other priorities")
         .Set(static_cast<double>(parts.max_in_flight));
-    metrics.Gauge("tocsin_admissions_waiting", "Alerts that wait for Redis")
-        .Set(static_cast<double>(parts.admissions.Waiting()));
-    metrics.Gauge("tocsin_publishes_open", "Records without a delivery report")
-        .Set(static_cast<double>(parts.producer.Open()));
+    metrics.Gauge("tocsin_admission_queue_depth", "Requests that wait for Redis")
+        .Set(static_cast<double>(parts.admissions.Depth()));
+    metrics.Gauge("tocsin_kafka_in_flight", "Records without a delivery report")
+        .Set(static_cast<double>(parts.producer.InFlight()));
     const http::Counts counts = parts.http.counts();
-    metrics.Gauge("tocsin_http_connections", "Connections of webhook senders")
+    metrics.Gauge("tocsin_http_connections", "Open connections of the webhook server")
         .Set(static_cast<double>(counts.connections));
-    metrics.Gauge("tocsin_http_in_flight", "Webhooks between request and answer")
+    metrics.Gauge("tocsin_http_in_flight", "Webhooks between request and response")
         .Set(static_cast<double>(counts.in_flight));
     for (size_t i = 0; i < http::kRejections; ++i)
       metrics
-          .Counter("tocsin_http_rejections_total", "Requests and clients turned away by the server",
+          .Counter("tocsin_http_rejections_total",
+                   "Requests and connections rejected by the webhook server",
                    {{"reason", std::string(http::NameOf(static_cast<http::Rejection>(i)))}})
           .RaiseTo(static_cast<double>(counts.rejected[i]));
   });

@@ -1,25 +1,28 @@
-// The ingress's metrics.
+// Metrics, spans and log lines of the ingress.
 #pragma once
 
 #include "common/http/server.h"
 #include "common/kafka/producer.h"
 #include "common/redis/admission_queue.h"
+#include "common/service/runtime.h"
 #include "common/telemetry/metrics.h"
 #include "common/telemetry/spans.h"
-#include "services/ingress/acceptance.h"
-#include "services/ingress/alert_service.h"
-#include "services/ingress/webhooks.h"
+#include "services/ingress/acceptance/acceptance.h"
+#include "services/ingress/acceptance/acceptance_restoration.h"
+#include "services/ingress/rpc/alert_service.h"
+#include "services/ingress/webhooks/webhooks.h"
 
 namespace tocsin::ingress {
 
-// Counters and times of calls, a span for each, and a line of the log at level debug.
+// The arguments outlive the observers.
 AlertServiceObserver ObserveAlerts(telemetry::Metrics& metrics, telemetry::SpanExporter& spans);
+AcceptanceRestorationObserver ObserveRestoration(service::Runtime& runtime);
 WebhookObserver ObserveWebhooks(telemetry::Metrics& metrics, telemetry::SpanExporter& spans);
 
-// Measures every answer on Twilio's port from the request's last byte on.
+// `handler` with the duration of each request, from its last byte to the response.
 http::Handler Measured(telemetry::Metrics& metrics, http::Handler handler);
 
-// Gauges brought up to date when they are read. The parts outlive the last reading.
+// Gauges that are set at each collection. The parts outlive the last one.
 struct GaugedParts {
   const Acceptance& acceptance;
   size_t max_in_flight;

@@ -1,22 +1,21 @@
-// tocsin-sms-worker: carries SMS alerts from their lanes to Twilio, and runs its share of the
-// relay.
-#include "common/twilio/message_list.h"
-#include "common/twilio/sms_carrier.h"
-#include "common/worker/worker.h"
+// tocsin-sms-worker: delivers SMS alerts to Twilio and moves delayed records.
+#include "common/twilio/rest/provider_list.h"
+#include "common/twilio/rest/sms_provider.h"
+#include "services/worker/worker.h"
 
 namespace tocsin {
 namespace {
 
-worker::Line SmsLine(const worker::LineParts& parts) {
-  auto carrier = std::make_unique<twilio::SmsCarrier>(
-      twilio::SmsCarrierSettings{.rest = parts.rest,
-                                 .public_base_url = parts.config.public_base_url,
-                                 .topics = parts.topics},
+worker::ChannelAdapter MakeSmsAdapter(const worker::AdapterParts& parts) {
+  auto provider = std::make_unique<twilio::SmsProvider>(
+      twilio::SmsProviderSettings{.rest = parts.rest,
+                                  .public_base_url = parts.config.public_base_url,
+                                  .topics = parts.topics},
       parts.vault, parts.clock);
-  auto reach = [&sms = *carrier] { return sms.Reach(); };
-  return {.carrier = std::move(carrier),
+  auto check = [&sms = *provider] { return sms.CheckConnectivity(); };
+  return {.provider = std::move(provider),
           .list = std::make_unique<twilio::MessageList>(parts.rest),
-          .reach = std::move(reach)};
+          .check_connectivity = std::move(check)};
 }
 
 }  // namespace
@@ -28,7 +27,7 @@ int main(int argc, char** argv) {
                       {.channel = v1::CHANNEL_SMS,
                        .name = "sms",
                        .program = "tocsin-sms-worker",
-                       .purpose = "Carries SMS alerts from Kafka to Twilio.",
-                       .ops_setting = "TOCSIN_OPS_SMS_WORKER",
-                       .line = SmsLine});
+                       .purpose = "Delivers SMS alerts from Kafka to Twilio.",
+                       .ops_setting = "TOCSIN_OPS_SMS_WORKER_ADDRESS",
+                       .make_adapter = MakeSmsAdapter});
 }

@@ -1,23 +1,22 @@
-// tocsin-voice-worker: places calls for voice alerts by Twilio, and runs its share of the
-// relay.
-#include "common/twilio/call_list.h"
-#include "common/twilio/voice_carrier.h"
-#include "common/worker/worker.h"
+// tocsin-voice-worker: places the calls of voice alerts by Twilio and moves delayed records.
+#include "common/twilio/rest/provider_list.h"
+#include "common/twilio/rest/voice_provider.h"
+#include "services/worker/worker.h"
 
 namespace tocsin {
 namespace {
 
-worker::Line VoiceLine(const worker::LineParts& parts) {
-  auto carrier = std::make_unique<twilio::VoiceCarrier>(
-      twilio::VoiceCarrierSettings{.rest = parts.rest,
-                                   .public_base_url = parts.config.public_base_url,
-                                   .topics = parts.topics,
-                                   .ring = parts.config.ring},
+worker::ChannelAdapter MakeVoiceAdapter(const worker::AdapterParts& parts) {
+  auto provider = std::make_unique<twilio::VoiceProvider>(
+      twilio::VoiceProviderSettings{.rest = parts.rest,
+                                    .public_base_url = parts.config.public_base_url,
+                                    .topics = parts.topics,
+                                    .ring_timeout = parts.config.ring},
       parts.vault, parts.clock);
-  auto reach = [&voice = *carrier] { return voice.Reach(); };
-  return {.carrier = std::move(carrier),
+  auto check = [&voice = *provider] { return voice.CheckConnectivity(); };
+  return {.provider = std::move(provider),
           .list = std::make_unique<twilio::CallList>(parts.rest),
-          .reach = std::move(reach)};
+          .check_connectivity = std::move(check)};
 }
 
 }  // namespace
@@ -29,7 +28,7 @@ int main(int argc, char** argv) {
                       {.channel = v1::CHANNEL_VOICE,
                        .name = "voice",
                        .program = "tocsin-voice-worker",
-                       .purpose = "Places calls for voice alerts by Twilio.",
-                       .ops_setting = "TOCSIN_OPS_VOICE_WORKER",
-                       .line = VoiceLine});
+                       .purpose = "Places the calls of voice alerts from Kafka by Twilio.",
+                       .ops_setting = "TOCSIN_OPS_VOICE_WORKER_ADDRESS",
+                       .make_adapter = MakeVoiceAdapter});
 }

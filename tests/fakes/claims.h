@@ -1,5 +1,4 @@
-// Claims and open tries in memory, by the rules of their ports; the contract suites hold it to
-// them.
+// Claims and UnreconciledAttempts in memory. They pass the contract suites of their ports.
 #pragma once
 
 #include <algorithm>
@@ -11,32 +10,33 @@
 #include <utility>
 #include <vector>
 
-#include "common/domain/doubt.h"
-#include "common/domain/folding.h"
+#include "common/domain/alert/alert_projection.h"
+#include "common/domain/delivery/in_doubt.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
-#include "common/ports/open_tries.h"
+#include "common/ports/unreconciled_attempts.h"
 
 namespace tocsin {
 
-// Safe to use from several threads. `clock` is the store's time.
-class FakeClaims final : public Claims, public OpenTries {
+// Safe to use from several threads. `clock` is the store's clock.
+class FakeClaims final : public Claims, public UnreconciledAttempts {
  public:
   explicit FakeClaims(const Clock& clock) : clock_(clock) {}
 
-  // From now on every call fails with kRedisUnavailable, until it is up again.
+  // While down, every request fails with kRedisUnavailable.
   void SetDown(bool down) {
     const std::lock_guard lock(mutex_);
     down_ = down;
   }
-  // The store was flushed: all is gone, and every call fails.
-  void LoseMemory() {
+  // Deletes all data; every request fails from now on.
+  void LoseData() {
     const std::lock_guard lock(mutex_);
-    tries_.clear();
+    attempts_.clear();
     sids_.clear();
     works_.clear();
     marks_.clear();
-    open_.clear();
+    unreconciled_.clear();
+    keys_.clear();
     down_ = true;
   }
   // `reason`: CANCELLED or ACKNOWLEDGED.
@@ -45,285 +45,305 @@ class FakeClaims final : public Claims, public OpenTries {
     marks_[alert_id].insert(reason);
   }
 
-  Result<Claim> Take(const ClaimRequest& request) override {
+  Result<ClaimReply> Claim(const ClaimRequest& request) override {
     const std::lock_guard lock(mutex_);
-    ++calls;
+    ++requests;
     if (down_) return Down();
-    Try& made = tries_[Key(request.name)];
+    Attempt& attempt = attempts_[Key(request.attempt)];
     const WallTime now = clock_.Now();
-    if (made.state == State::kDone) return Ended(Claim::State::kDone, made.receipt);
-    if (made.state == State::kSending) {
-      Claim claim;
-      claim.fence = made.fence;
-      claim.began = made.began;
-      claim.state = made.lease_end > now ? Claim::State::kBusy : Claim::State::kLapsed;
-      if (made.lease_end > now) claim.lease_left = made.lease_end - now;
+    if (attempt.state == State::kDone) return Ended(ClaimReply::State::kDone, attempt.result);
+    if (attempt.state == State::kSending) {
+      ClaimReply claim;
+      claim.fence = attempt.fence;
+      claim.begin_time = attempt.begin_time;
+      claim.state = attempt.lease_end > now ? ClaimReply::State::kBusy : ClaimReply::State::kLapsed;
+      if (attempt.lease_end > now) claim.lease_left = attempt.lease_end - now;
       return claim;
     }
-    if (const auto marks = marks_.find(request.name.alert_id()); marks != marks_.end()) {
-      made.state = State::kDone;
-      made.receipt.set_outcome(v1::RECEIPT_OUTCOME_ENDED);
-      made.receipt.set_status(v1::TRY_STATUS_CANCELLED);
-      made.receipt.set_reason(marks->second.contains("CANCELLED") ? "CANCELLED" : "ACKNOWLEDGED");
-      made.receipt.set_ended_us(ToUnixMicros(now));
-      return Ended(Claim::State::kStopped, made.receipt);
+    const bool conflict = request.accepted && !HoldsKey(*request.accepted);
+    if (const auto marks = marks_.find(request.attempt.alert_id()); marks != marks_.end())
+      return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED,
+                  marks->second.contains("CANCELLED") ? "CANCELLED" : "ACKNOWLEDGED");
+    if (conflict) return Stop(attempt, v1::ATTEMPT_STATUS_REJECTED, "IDEMPOTENCY_CONFLICT");
+    if (request.not_attempted) {
+      attempt.state = State::kDone;
+      attempt.result = *request.not_attempted;
+      return Ended(ClaimReply::State::kDone, attempt.result);
     }
-    if (request.end) {
-      made.state = State::kDone;
-      made.receipt = *request.end;
-      return Ended(Claim::State::kDone, made.receipt);
-    }
-    made.state = State::kSending;
-    ++made.fence;
-    made.began = now;
-    made.lease_end = now + request.lease;
-    made.twins = request.twins;
-    clients_[request.name.alert_id()] = request.client_id;
-    works_[StepKey(request.name)] = {request.name.try_(), request.work};
-    Claim claim;
-    claim.state = Claim::State::kGranted;
-    claim.fence = made.fence;
-    claim.began = now;
+    attempt.state = State::kSending;
+    ++attempt.fence;
+    attempt.begin_time = now;
+    attempt.lease_end = now + request.lease;
+    attempt.duplicate_key = request.duplicate_key;
+    clients_[request.attempt.alert_id()] = request.client_id;
+    works_[StepKey(request.attempt)] = {request.attempt.attempt(), request.work};
+    ClaimReply claim;
+    claim.state = ClaimReply::State::kGranted;
+    claim.fence = attempt.fence;
+    claim.begin_time = now;
     return claim;
   }
 
-  Status Release(const v1::TryName& name, std::uint64_t fence) override {
+  Status Release(const v1::AttemptRef& ref, std::uint64_t fence) override {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
-    Try& made = tries_[Key(name)];
-    if (made.state == State::kSending && made.fence == fence) made.state = State::kNeverBegun;
+    Attempt& attempt = attempts_[Key(ref)];
+    if (attempt.state == State::kSending && attempt.fence == fence)
+      attempt.state = State::kNotStarted;
     return {};
   }
 
-  Result<v1::Receipt> Keep(const v1::TryName& name, std::uint64_t fence,
-                           const v1::Receipt& receipt) override {
+  Result<std::optional<records::v1::AttemptResult>> SaveResult(
+      const v1::AttemptRef& ref, std::uint64_t fence,
+      const records::v1::AttemptResult& result) override {
     const std::lock_guard lock(mutex_);
-    ++calls;
+    ++requests;
     if (down_) return Down();
-    const bool accepted = receipt.outcome() == v1::RECEIPT_OUTCOME_ACCEPTED;
-    if (accepted && receipt.provider_sid().empty())
-      return Fail(ErrorCode::kInvalidArgument, "an accepted try without a SID");
+    const bool accepted = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
+    if (accepted && result.provider_sid().empty())
+      return Fail(ErrorCode::kInvalidArgument, "accepted without a SID");
     if (accepted) {
-      Owner& owner =
-          sids_.try_emplace(receipt.provider_sid(), Owner{Key(name), false}).first->second;
-      if (owner.name != Key(name) && !owner.guessed)
-        return Fail(ErrorCode::kCorrupt, "the SID belongs to another try");
-      if (owner.name != Key(name)) tries_[owner.name].robbed = true;
-      owner = {Key(name), false};
+      Owner& owner = sids_.try_emplace(result.provider_sid(), Owner{Key(ref), false}).first->second;
+      if (owner.name != Key(ref) && !owner.from_list)
+        return Fail(ErrorCode::kDataCorrupted, "the SID belongs to another attempt");
+      if (owner.name != Key(ref)) attempts_[owner.name].sid_moved = true;
+      owner = {Key(ref), false};
     }
-    Try& made = tries_[Key(name)];
+    Attempt& attempt = attempts_[Key(ref)];
     if (accepted) {
-      made.ended = made.ended || IsEnd(receipt.status());
-      Enter(name, receipt);
+      attempt.ended = attempt.ended || IsEnd(result.status());
+      Enter(ref, result);
     }
-    if (Takes(made, receipt, fence)) {
-      made.state = State::kDone;
-      made.receipt = receipt;
+    if (Replaces(attempt, result, fence)) {
+      attempt.state = State::kDone;
+      attempt.result = result;
     }
-    return made.state == State::kDone ? made.receipt : v1::Receipt();
+    if (attempt.state != State::kDone) return std::optional<records::v1::AttemptResult>();
+    return std::optional(attempt.result);
   }
 
-  Result<std::optional<v1::Receipt>> Settle(const DoubtRequest& request) override {
+  Result<std::optional<records::v1::AttemptResult>> Resolve(
+      const ResolveRequest& request) override {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
-    const std::string key = Key(request.name);
-    Try& made = tries_[key];
-    if (made.state == State::kDone && !Doubted(made)) return std::optional(made.receipt);
-    if (UnderWay(made)) return std::optional<v1::Receipt>();
-    std::vector<v1::Receipt> free;
-    for (const v1::Receipt& found : request.found) {
+    const std::string key = Key(request.attempt);
+    Attempt& attempt = attempts_[key];
+    if (attempt.state == State::kDone && !IsInDoubt(attempt)) return std::optional(attempt.result);
+    if (IsSending(attempt)) return std::optional<records::v1::AttemptResult>();
+    std::vector<records::v1::AttemptResult> free;
+    for (const records::v1::AttemptResult& found : request.found) {
       const auto owner = sids_.find(found.provider_sid());
       if (owner == sids_.end()) free.push_back(found);
       if (owner == sids_.end() || owner->second.name != key) continue;
-      Enter(request.name, found);
-      return End(made, found);
+      Enter(request.attempt, found);
+      return End(attempt, found);
     }
-    size_t doubts = 1;
+    size_t in_doubt = 1;
     size_t sending = 0;
-    for (const auto& [name, twin] : tries_) {
-      if (name == key || twin.twins != request.twins) continue;
-      sending += UnderWay(twin) ? 1 : 0;
-      doubts += Doubted(twin) ? 1 : 0;
+    for (const auto& [name, duplicate] : attempts_) {
+      if (name == key || duplicate.duplicate_key != request.duplicate_key) continue;
+      sending += IsSending(duplicate) ? 1 : 0;
+      in_doubt += IsInDoubt(duplicate) ? 1 : 0;
     }
-    if (!free.empty() && (free.size() >= doubts + sending || (request.unproven && sending == 0))) {
+    if (!free.empty() &&
+        (free.size() >= in_doubt + sending || (request.unresolved && sending == 0))) {
       sids_[free.front().provider_sid()] = {key, true};
-      Enter(request.name, free.front());
-      return End(made, free.front());
+      Enter(request.attempt, free.front());
+      return End(attempt, free.front());
     }
-    if (request.unproven) return End(made, *request.unproven);
-    return std::optional<v1::Receipt>();
+    if (request.unresolved) return End(attempt, *request.unresolved);
+    return std::optional<records::v1::AttemptResult>();
   }
 
-  Status Learn(const KnownTry& known) override {
+  Status Sync(const KnownAttempt& known) override {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
     if (known.mark) {
       marks_[known.name.alert_id()].insert(known.mark->acknowledged ? "ACKNOWLEDGED" : "CANCELLED");
       return {};
     }
-    Try& made = tries_[Key(known.name)];
+    Attempt& attempt = attempts_[Key(known.name)];
     clients_.try_emplace(known.name.alert_id(), known.client_id);
-    made.ended = made.ended || known.ended;
-    made.priced = made.priced || known.priced;
-    if (known.receipt.outcome() == v1::RECEIPT_OUTCOME_UNSPECIFIED) {
+    attempt.ended = attempt.ended || known.ended;
+    attempt.priced = attempt.priced || known.priced;
+    if (known.result.outcome() == records::v1::ATTEMPT_OUTCOME_UNSPECIFIED) {
       if (known.priced) return {};
-      if (made.state == State::kSending) {
-        made.began = std::min(made.began, known.time);
-        made.lease_end = std::max(made.lease_end, known.lease_until);
+      if (attempt.state == State::kSending) {
+        attempt.begin_time = std::min(attempt.begin_time, known.time);
+        attempt.lease_end = std::max(attempt.lease_end, known.lease_until);
       }
-      if (made.state != State::kNeverBegun) return {};
-      made.state = State::kSending;
-      made.fence = 1;
-      made.began = known.time;
-      made.lease_end = known.lease_until;
+      if (attempt.state != State::kNotStarted) return {};
+      attempt.state = State::kSending;
+      attempt.fence = 1;
+      attempt.begin_time = known.time;
+      attempt.lease_end = known.lease_until;
       return {};
     }
-    const bool done = made.state == State::kDone;
-    if (done && (ProofOf(made.receipt) == Proof::kCertain ||
-                 ProofOf(known.receipt) <= ProofOf(made.receipt)))
+    const bool done = attempt.state == State::kDone;
+    if (done && (ProofOf(attempt.result) == Proof::kCertain ||
+                 ProofOf(known.result) <= ProofOf(attempt.result)))
       return {};
-    made.state = State::kDone;
-    made.receipt = known.receipt;
-    if (known.receipt.outcome() != v1::RECEIPT_OUTCOME_ACCEPTED) return {};
-    sids_[known.receipt.provider_sid()] = {Key(known.name), ProofOf(known.receipt) == Proof::kList};
-    Enter(known.name, known.receipt);
+    attempt.state = State::kDone;
+    attempt.result = known.result;
+    if (known.result.outcome() != records::v1::ATTEMPT_OUTCOME_ACCEPTED) return {};
+    sids_[known.result.provider_sid()] = {Key(known.name), ProofOf(known.result) == Proof::kList};
+    Enter(known.name, known.result);
     return {};
   }
 
-  WallTime KnownSince() const override { return known_since; }
-  WallTime known_since = WallTime::min();
-  int calls = 0;  // of Take and Keep
+  WallTime CompleteSince() const override { return complete_since; }
+  WallTime complete_since = WallTime::min();
+  int requests = 0;  // Claim and SaveResult
 
-  Result<std::optional<std::string>> Work(const v1::TryName& name) override {
+  Result<std::optional<std::string>> FindWork(const v1::AttemptRef& ref) override {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
-    const auto found = works_.find(StepKey(name));
-    if (found == works_.end() || found->second.first != name.try_())
+    const auto found = works_.find(StepKey(ref));
+    if (found == works_.end() || found->second.first != ref.attempt())
       return std::optional<std::string>();
     return std::optional(found->second.second);
   }
 
-  Result<DueTries> Due(v1::Channel channel, WallTime now, std::size_t most) override {
+  Result<DueAttempts> FindDue(v1::Channel channel, WallTime now, std::size_t max) override {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
-    DueTries tries;
-    std::vector<std::pair<WallTime, OpenTry>> due;
-    for (const auto& [key, open] : open_) {
-      if (open.channel != channel) continue;
-      ++tries.open;
-      if (open.at > now) continue;
-      const Try& made = tries_[key];
-      OpenTry told{.name = open.name,
-                   .client_id = clients_[open.name.alert_id()],
-                   .receipt = made.receipt,
-                   .ended = made.ended,
-                   .priced = made.priced,
-                   .holds_sid = !made.robbed,
-                   .work = {}};
-      const auto kept = works_.find(StepKey(open.name));
-      v1::WorkRecord work;
-      if (kept != works_.end() && work.ParseFromString(kept->second.second)) told.work = work;
-      due.emplace_back(open.at, std::move(told));
+    DueAttempts attempts;
+    std::vector<std::pair<WallTime, UnreconciledAttempt>> due;
+    for (const auto& [key, entry] : unreconciled_) {
+      if (entry.channel != channel) continue;
+      ++attempts.total;
+      if (entry.due > now) continue;
+      const Attempt& attempt = attempts_[key];
+      UnreconciledAttempt unreconciled{.name = entry.ref,
+                                       .client_id = clients_[entry.ref.alert_id()],
+                                       .result = attempt.result,
+                                       .ended = attempt.ended,
+                                       .priced = attempt.priced,
+                                       .holds_sid = !attempt.sid_moved,
+                                       .work = {}};
+      const auto found = works_.find(StepKey(entry.ref));
+      records::v1::WorkRecord work;
+      if (found != works_.end() && work.ParseFromString(found->second.second))
+        unreconciled.work = work;
+      due.emplace_back(entry.due, std::move(unreconciled));
     }
-    std::ranges::sort(due, {}, [](const auto& one) { return one.first; });
-    for (auto& [at, told] : due)
-      if (tries.due.size() < most) tries.due.push_back(std::move(told));
-    return tries;
+    std::ranges::sort(due, {}, [](const auto& row) { return row.first; });
+    for (auto& [time, unreconciled] : due)
+      if (attempts.due.size() < max) attempts.due.push_back(std::move(unreconciled));
+    return attempts;
   }
 
-  Status Note(v1::Channel, const v1::TryName& name, const Reconciled& found) override {
+  Status SaveLookup(v1::Channel, const v1::AttemptRef& ref, const Reconciled& found) override {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
-    Try& made = tries_[Key(name)];
-    made.ended = made.ended || found.ended;
-    made.priced = made.priced || found.priced;
-    const auto open = open_.find(Key(name));
-    if (open == open_.end()) return {};
-    if (found.again)
-      open->second.at = *found.again;
+    Attempt& attempt = attempts_[Key(ref)];
+    attempt.ended = attempt.ended || found.ended;
+    attempt.priced = attempt.priced || found.priced;
+    const auto entry = unreconciled_.find(Key(ref));
+    if (entry == unreconciled_.end()) return {};
+    if (found.next_time)
+      entry->second.due = *found.next_time;
     else
-      open_.erase(open);
+      unreconciled_.erase(entry);
     return {};
   }
 
  private:
-  enum class State { kNeverBegun, kSending, kDone };
-  struct Try {
-    State state = State::kNeverBegun;
+  enum class State { kNotStarted, kSending, kDone };
+  struct Attempt {
+    State state = State::kNotStarted;
     std::uint64_t fence = 0;
-    WallTime began;
+    WallTime begin_time;
     WallTime lease_end;
-    v1::Receipt receipt;
-    std::string twins;
+    records::v1::AttemptResult result;
+    std::string duplicate_key;
     bool ended = false;
     bool priced = false;
-    bool robbed = false;
+    bool sid_moved = false;  // to another attempt
   };
-  struct Open {
-    v1::TryName name;
+  struct Unreconciled {
+    v1::AttemptRef ref;
     v1::Channel channel;
-    WallTime at;
+    WallTime due;
   };
   struct Owner {
     std::string name;
-    bool guessed;  // from a list
+    bool from_list;
   };
 
-  static Claim Ended(Claim::State state, const v1::Receipt& receipt) {
-    Claim claim;
+  static ClaimReply Ended(ClaimReply::State state, const records::v1::AttemptResult& result) {
+    ClaimReply claim;
     claim.state = state;
-    claim.receipt = receipt;
+    claim.result = result;
     return claim;
   }
-  static std::string Key(const v1::TryName& name) {
-    return name.alert_id() + "." + std::to_string(name.step()) + "." + std::to_string(name.try_());
+  ClaimReply Stop(Attempt& attempt, v1::AttemptStatus status, const std::string& reason) {
+    attempt.state = State::kDone;
+    attempt.result.set_outcome(records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED);
+    attempt.result.set_status(status);
+    attempt.result.set_reason(reason);
+    attempt.result.set_end_time_us(ToUnixMicros(clock_.Now()));
+    return Ended(ClaimReply::State::kStopped, attempt.result);
   }
-  static std::string StepKey(const v1::TryName& name) {
-    return name.alert_id() + "." + std::to_string(name.step());
+  // Assigns the idempotency key if no alert has it.
+  bool HoldsKey(const AcceptedAlert& alert) {
+    if (alert.idempotency_digest.empty()) return true;
+    return keys_.try_emplace(alert.idempotency_digest, alert.alert_id).first->second ==
+           alert.alert_id;
+  }
+  static std::string Key(const v1::AttemptRef& ref) {
+    return ref.alert_id() + "." + std::to_string(ref.step()) + "." + std::to_string(ref.attempt());
+  }
+  static std::string StepKey(const v1::AttemptRef& ref) {
+    return ref.alert_id() + "." + std::to_string(ref.step());
   }
   static tl::unexpected<Error> Down() {
-    return Fail(ErrorCode::kRedisUnavailable, "the store does not answer");
+    return Fail(ErrorCode::kRedisUnavailable, "the store does not respond");
   }
-  bool Takes(const Try& made, const v1::Receipt& receipt, std::uint64_t fence) const {
-    const bool accepted = receipt.outcome() == v1::RECEIPT_OUTCOME_ACCEPTED;
-    if (made.state == State::kDone) {
-      const Proof stands = ProofOf(made.receipt);
-      return accepted && stands != Proof::kCertain && ProofOf(receipt) > stands;
+  bool Replaces(const Attempt& attempt, const records::v1::AttemptResult& result,
+                std::uint64_t fence) const {
+    const bool accepted = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
+    if (attempt.state == State::kDone) {
+      const Proof stored = ProofOf(attempt.result);
+      return accepted && stored != Proof::kCertain && ProofOf(result) > stored;
     }
     if (accepted) return true;
-    if (made.state != State::kSending) return false;
-    return fence == made.fence || (fence == 0 && clock_.Now() >= made.lease_end);
+    if (attempt.state != State::kSending) return false;
+    return fence == attempt.fence || (fence == kNoFence && clock_.Now() >= attempt.lease_end);
   }
-  bool UnderWay(const Try& made) const {
-    return made.state == State::kSending && made.lease_end > clock_.Now();
+  bool IsSending(const Attempt& attempt) const {
+    return attempt.state == State::kSending && attempt.lease_end > clock_.Now();
   }
-  bool Doubted(const Try& made) const {
-    return (made.state == State::kSending && !UnderWay(made)) ||
-           (made.state == State::kDone && ProofOf(made.receipt) == Proof::kDoubt);
+  bool IsInDoubt(const Attempt& attempt) const {
+    return (attempt.state == State::kSending && !IsSending(attempt)) ||
+           (attempt.state == State::kDone && ProofOf(attempt.result) == Proof::kInDoubt);
   }
-  static std::optional<v1::Receipt> End(Try& made, const v1::Receipt& receipt) {
-    made.state = State::kDone;
-    made.receipt = receipt;
-    return receipt;
+  static std::optional<records::v1::AttemptResult> End(Attempt& attempt,
+                                                       const records::v1::AttemptResult& result) {
+    attempt.state = State::kDone;
+    attempt.result = result;
+    return result;
   }
 
-  void Enter(const v1::TryName& name, const v1::Receipt& receipt) {
-    const Try& made = tries_[Key(name)];
-    if (made.ended && made.priced) return;
-    const bool call = receipt.provider_sid().starts_with("CA");
-    open_.try_emplace(Key(name), Open{name, call ? v1::CHANNEL_VOICE : v1::CHANNEL_SMS,
-                                      clock_.Now() + ReconcileSchedule().first_look});
+  void Enter(const v1::AttemptRef& ref, const records::v1::AttemptResult& result) {
+    const Attempt& attempt = attempts_[Key(ref)];
+    if (attempt.ended && attempt.priced) return;
+    const bool call = result.provider_sid().starts_with("CA");
+    unreconciled_.try_emplace(Key(ref),
+                              Unreconciled{ref, call ? v1::CHANNEL_VOICE : v1::CHANNEL_SMS,
+                                           clock_.Now() + ReconcileSchedule().initial_delay});
   }
 
   const Clock& clock_;
   std::mutex mutex_;
   bool down_ = false;
-  std::map<std::string, Try> tries_;
+  std::map<std::string, Attempt> attempts_;
   std::map<std::string, Owner> sids_;
-  std::map<std::string, std::pair<std::uint32_t, std::string>> works_;  // of a step's newest try
+  std::map<std::string, std::pair<std::int32_t, std::string>> works_;  // of a step's newest attempt
   std::map<std::string, std::set<std::string>> marks_;
-  std::map<std::string, Open> open_;
+  std::map<std::string, Unreconciled> unreconciled_;
   std::map<std::string, std::string> clients_;  // by alert
+  std::map<std::string, std::string> keys_;     // alert by idempotency digest
 };
 
 }  // namespace tocsin

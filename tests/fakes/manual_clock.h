@@ -1,4 +1,4 @@
-// Time that moves by hand.
+// A clock that the test moves.
 #pragma once
 
 #include <mutex>
@@ -28,7 +28,7 @@ class ManualClock final : public Clock {
     now_ += by;
     steady_ += by;
   }
-  // Somebody sets the machine's clock; no time passes.
+  // The system time is set; no time passes.
   void Set(WallTime now) {
     const std::lock_guard lock(mutex_);
     now_ = now;

@@ -1,4 +1,4 @@
-// Turns at a sender's rate, in memory.
+// Pacer in memory.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace tocsin {
 
-// Safe to use from several threads. `clock` is the store's time.
+// Safe to use from several threads. `clock` is the store's clock.
 class FakePacer final : public Pacer {
  public:
   explicit FakePacer(const Clock& clock) : clock_(clock) {}
@@ -22,27 +22,27 @@ class FakePacer final : public Pacer {
     down_ = down;
   }
 
-  Result<WallTime> TakeTurn(const std::string& sender, double units_per_second, unsigned segments,
-                            WallTime latest) override {
+  Result<WallTime> Reserve(const std::string& key, double units_per_second, std::int32_t units,
+                           WallTime latest) override {
     const std::lock_guard lock(mutex_);
-    if (down_) return Fail(ErrorCode::kRedisUnavailable, "the store does not answer");
+    if (down_) return Fail(ErrorCode::kRedisUnavailable, "the store does not respond");
     if (!std::isfinite(units_per_second) || units_per_second <= 0)
-      return Fail(ErrorCode::kInvalidArgument, "the rate of a sender must be positive");
-    const double micros = std::ceil(std::max(1u, segments) * 1e6 / units_per_second);
+      return Fail(ErrorCode::kInvalidArgument, "the rate is not positive");
+    const double micros = std::ceil(std::max(1, units) * 1e6 / units_per_second);
     const Micros interval(static_cast<std::int64_t>(std::min(micros, 604'800e6)));
     const Micros burst = std::max<Micros>(std::chrono::seconds(1), interval);
     const WallTime now = clock_.Now();
-    const WallTime ends = std::max(now, ends_[sender]) + interval;
-    const WallTime turn = std::max(now, ends - burst);
-    if (turn <= latest) ends_[sender] = ends;
-    return turn;
+    const WallTime ends = std::max(now, ends_[key]) + interval;
+    const WallTime time = std::max(now, ends - burst);
+    if (time <= latest) ends_[key] = ends;
+    return time;
   }
 
  private:
   const Clock& clock_;
   std::mutex mutex_;
   bool down_ = false;
-  std::map<std::string, WallTime> ends_;  // when all turns given so far are used up
+  std::map<std::string, WallTime> ends_;  // of the last reserved interval
 };
 
 }  // namespace tocsin

@@ -1,4 +1,4 @@
-// Records that are past, as the test writes them.
+// Records of the past as the test sets them.
 #pragma once
 
 #include <algorithm>
@@ -10,36 +10,35 @@
 
 namespace tocsin {
 
-// Records are written before it is read.
+// `records` must be set before the first reading.
 class FakeRecordHistory final : public RecordHistory {
  public:
-  Status Read(const std::vector<std::string>& topics, WallTime from,
-              const std::function<void(const IncomingRecord&)>& fold,
+  Status Read(const std::vector<std::string>& topics, WallTime from, const Handle& handle,
               std::stop_token stop) override {
     for (const IncomingRecord& record : records) {
       if (stop.stop_requested()) return Fail(ErrorCode::kKafkaUnavailable, "stopped");
       const bool wanted = std::ranges::find(topics, record.position.topic()) != topics.end();
-      if (wanted && record.append_time >= from) fold(record);
+      if (wanted && record.append_time >= from) handle(record);
     }
     return {};
   }
 
-  Status ReadTo(const v1::Position& last, WallTime from, SteadyTime,
-                const std::function<void(const IncomingRecord&)>& fold) override {
+  Status ReadTo(const records::v1::Position& last, WallTime from, SteadyTime,
+                const Handle& handle) override {
     for (const IncomingRecord& record : records)
       if (record.position.topic() == last.topic() &&
           record.position.partition() == last.partition() &&
           record.position.offset() <= last.offset() && record.append_time >= from)
-        fold(record);
+        handle(record);
     return {};
   }
 
   Status ReadKey(const std::string& topic, const std::string&, WallTime from, SteadyTime,
-                 const std::function<void(const IncomingRecord&)>& fold) override {
-    return Read({topic}, from, fold, {});
+                 const Handle& handle) override {
+    return Read({topic}, from, handle, {});
   }
 
-  Result<std::optional<IncomingRecord>> At(const v1::Position& position) override {
+  Result<std::optional<IncomingRecord>> At(const records::v1::Position& position) override {
     for (const IncomingRecord& record : records)
       if (record.position.SerializeAsString() == position.SerializeAsString())
         return std::optional(record);

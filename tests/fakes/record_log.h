@@ -1,4 +1,4 @@
-// The log, in memory: what was published, in order, and ways to make it fail.
+// RecordLog in memory: records what was published, and can fail.
 #pragma once
 
 #include <functional>
@@ -15,29 +15,29 @@ namespace tocsin {
 class FakeRecordLog final : public RecordLog {
  public:
   void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) override {
-    if (meanwhile_) meanwhile_();
-    PublishReport said;
+    if (before_publish_) before_publish_();
+    PublishReport result;
     {
       const std::lock_guard lock(mutex_);
-      said.outcome = outcome_;
-      said.why = "the log does not answer";
+      result.outcome = outcome_;
+      result.error = "the log does not respond";
       if (outcome_ == PublishOutcome::kPersisted) {
-        said.position.set_topic(record.topic);
-        said.position.set_offset(static_cast<std::int64_t>(records_.size()));
+        result.position.set_topic(record.topic);
+        result.position.set_offset(static_cast<std::int64_t>(records_.size()));
       }
       if (outcome_ != PublishOutcome::kNotPersisted) records_.push_back(std::move(record));
     }
-    report(said);
+    report(result);
   }
 
-  // How every publish ends from now on. What ends kUnknown is in the log.
-  void EndWith(PublishOutcome outcome) {
+  // The outcome of every publish from now on. With kUnknown the record is in the log.
+  void SetOutcome(PublishOutcome outcome) {
     const std::lock_guard lock(mutex_);
     outcome_ = outcome;
   }
 
-  // What happens while a record is on its way; set before the log is used.
-  void Meanwhile(std::function<void()> happens) { meanwhile_ = std::move(happens); }
+  // Called by every publish before it stores the record. To be set before the log is used.
+  void BeforePublish(std::function<void()> callback) { before_publish_ = std::move(callback); }
 
   std::vector<OutgoingRecord> Records() const {
     const std::lock_guard lock(mutex_);
@@ -54,7 +54,7 @@ class FakeRecordLog final : public RecordLog {
   }
 
  private:
-  std::function<void()> meanwhile_;
+  std::function<void()> before_publish_;
   mutable std::mutex mutex_;
   PublishOutcome outcome_ = PublishOutcome::kPersisted;
   std::vector<OutgoingRecord> records_;

@@ -1,4 +1,4 @@
-// A small registry that most tests can do with.
+// A small registry for tests.
 #pragma once
 
 #include <cstdlib>
@@ -8,7 +8,7 @@
 
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
-#include "common/domain/registry.h"
+#include "common/domain/registry/registry.h"
 
 namespace tocsin {
 
@@ -26,14 +26,14 @@ inline RegistrySnapshot::Content TestRegistry() {
                        .messaging_service_sid = {},
                        .account_sid = kTestAccount,
                        .channels = {v1::CHANNEL_SMS},
-                       .classes = {},
+                       .priorities = {},
                        .segments_per_second = 100},
                       {.id = "urgent",
                        .number = "+15017122662",
                        .messaging_service_sid = {},
                        .account_sid = kTestAccount,
                        .channels = {v1::CHANNEL_SMS},
-                       .classes = {v1::ALERT_CLASS_EMERGENCY},
+                       .priorities = {v1::PRIORITY_EMERGENCY},
                        .segments_per_second = 100}},
           .routes = {{"^\\+", 1, kTestAccount}},
           .sms = ChannelMode::kLive};

@@ -1,5 +1,5 @@
-// A vault that keeps its secrets by turning bytes around: enough to see whether somebody opened
-// what they should not, or forgot to.
+// A vault that inverts bytes instead of encrypting. It detects content that is opened in another
+// context or published in the clear.
 #pragma once
 
 #include <algorithm>
@@ -17,25 +17,26 @@ class FakeVault final : public Vault {
   Result<SealedValue> Seal(const SealContext& context, std::string_view plain) override {
     if (keys_unavailable) return Fail(ErrorCode::kKmsUnavailable, "no keys");
     SealedValue value;
-    value.sealed.set_ciphertext(Turned(Bound(context) + std::string(plain)));
+    value.sealed.set_ciphertext(Inverted(Bound(context) + std::string(plain)));
     return value;
   }
 
-  Result<Pii> Open(const SealContext& context, const v1::WrappedKey&,
-                   const v1::Sealed& sealed) override {
+  Result<Pii> Open(const SealContext& context, const records::v1::WrappedKey&,
+                   const records::v1::SealedValue& sealed) override {
     if (keys_unavailable) return Fail(ErrorCode::kKmsUnavailable, "no keys");
-    const std::string plain = Turned(sealed.ciphertext());
+    const std::string plain = Inverted(sealed.ciphertext());
     const std::string bound = Bound(context);
-    if (!plain.starts_with(bound)) return Fail(ErrorCode::kCorrupt, "sealed as something else");
+    if (!plain.starts_with(bound))
+      return Fail(ErrorCode::kDataCorrupted, "sealed in another context");
     return Pii(plain.substr(bound.size()));
   }
 
-  v1::RecipientRef Refer(const Phone& phone) override {
-    v1::RecipientRef recipient;
+  records::v1::RecipientRef MakeRecipientRef(const Phone& phone) override {
+    records::v1::RecipientRef recipient;
     recipient.set_token(Sha256(phone.E164()));
     recipient.set_token_version(1);
     recipient.set_last_four(phone.LastFour());
-    recipient.set_country(phone.Country());
+    recipient.set_region_code(phone.RegionCode());
     return recipient;
   }
 
@@ -55,7 +56,7 @@ class FakeVault final : public Vault {
     return std::string(context.client_id) + '/' + std::string(context.record_id) + '/' +
            std::string(context.field) + '\n';
   }
-  static std::string Turned(std::string text) {
+  static std::string Inverted(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(),
                    [](char c) { return static_cast<char>(~c); });
     return text;

@@ -10,7 +10,7 @@
 namespace tocsin::load {
 namespace {
 
-constexpr size_t kMaxAnswer = 64 * 1024;  // more than anybody here ever answers
+constexpr size_t kMaxResponse = 64 * 1024;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 constexpr std::string_view kLength = "Content-Length: ";  // as our server writes it
 constexpr std::string_view kStatusLine = "HTTP/1.1 ";
@@ -41,30 +41,30 @@ Connection::Connection(const std::string& address) {
 
 Connection::~Connection() { Close(); }
 
-int Connection::Ask(std::string_view request) {
+int Connection::Send(std::string_view request) {
   while (!request.empty()) {
     const ssize_t sent = send(fd_, request.data(), request.size(), MSG_NOSIGNAL);
     if (sent <= 0) return 0;
     request.remove_prefix(static_cast<size_t>(sent));
   }
-  std::string answer;
+  std::string response;
   size_t head = std::string::npos;
-  while ((head = answer.find(kHeadEnd)) == std::string::npos) {
-    if (!ReadMore(answer)) return 0;
+  while ((head = response.find(kHeadEnd)) == std::string::npos) {
+    if (!ReadMore(response)) return 0;
   }
   head += kHeadEnd.size();
-  const size_t whole = head + BodyLength(std::string_view(answer).substr(0, head));
-  while (answer.size() < whole) {
-    if (!ReadMore(answer)) return 0;
+  const size_t whole = head + BodyLength(std::string_view(response).substr(0, head));
+  while (response.size() < whole) {
+    if (!ReadMore(response)) return 0;
   }
-  return answer.starts_with(kStatusLine) ? std::atoi(answer.c_str() + kStatusLine.size()) : 0;
+  return response.starts_with(kStatusLine) ? std::atoi(response.c_str() + kStatusLine.size()) : 0;
 }
 
-bool Connection::ReadMore(std::string& answer) const {
+bool Connection::ReadMore(std::string& response) const {
   char buffer[8192];
   const ssize_t got = recv(fd_, buffer, sizeof buffer, 0);
-  if (got <= 0 || answer.size() > kMaxAnswer) return false;
-  answer.append(buffer, static_cast<size_t>(got));
+  if (got <= 0 || response.size() > kMaxResponse) return false;
+  response.append(buffer, static_cast<size_t>(got));
   return true;
 }
 

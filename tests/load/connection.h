@@ -1,4 +1,4 @@
-// A blocking keep-alive connection over HTTP/1.1: no more of a client than a load needs.
+// A minimal HTTP/1.1 client: one blocking keep-alive connection.
 #pragma once
 
 #include <string>
@@ -14,11 +14,11 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Sends the whole request, reads the whole answer and gives its status; 0 when there was none.
-  int Ask(std::string_view request);
+  // Sends the request, reads the whole response and returns its status; 0 if there was none.
+  int Send(std::string_view request);
 
  private:
-  bool ReadMore(std::string& answer) const;
+  bool ReadMore(std::string& response) const;
   void Close();
 
   int fd_ = -1;

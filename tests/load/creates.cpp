@@ -8,10 +8,10 @@
 namespace tocsin::load {
 namespace {
 
-constexpr std::uint64_t kNumbers = 10'000;  // people the messages go to
+constexpr std::uint64_t kNumbers = 10'000;  // recipients
 constexpr int kCreated = 201;
 
-struct Options : BarrageOptions {
+struct Options : HttpLoadOptions {
   std::string base_url;
   std::string from;
 };
@@ -19,7 +19,7 @@ struct Options : BarrageOptions {
 std::string RequestOf(const Options& options, const std::string& credentials,
                       std::uint64_t number) {
   std::string to = std::to_string(kNumbers + number % kNumbers);
-  to.replace(0, 1, "+1514555");  // 1dddd becomes a number of Montreal
+  to.replace(0, 1, "+1514555");  // 1dddd becomes +1514555dddd
   const std::string body =
       FormEncode({{"To", to}, {"From", options.from}, {"Body", "Pump 3 has stopped"}});
   return "POST /2010-04-01/Accounts/" + options.account +
@@ -35,11 +35,11 @@ Result<int> Drive(const Options& options) {
   const auto token = config::ReadSecretFile(options.token_file);
   if (!token) return Fail(ErrorCode::kInvalidConfig, token.error().reason, "--token-file");
   const std::string credentials = Base64Encode(options.account + ':' + token->value.Reveal());
-  return AskAll({.address = options.base_url.substr(kScheme.size()),
-                 .count = options.count,
-                 .connections = options.connections,
-                 .expected_status = kCreated},
-                [&](std::uint64_t number) { return RequestOf(options, credentials, number); });
+  return RunHttpLoad({.address = options.base_url.substr(kScheme.size()),
+                      .count = options.count,
+                      .connections = options.connections,
+                      .expected_status = kCreated},
+                     [&](std::uint64_t number) { return RequestOf(options, credentials, number); });
 }
 
 }  // namespace
@@ -47,11 +47,11 @@ Result<int> Drive(const Options& options) {
 void AddCreates(CLI::App& app, Run& run) {
   const auto options = std::make_shared<Options>();
   options->count = 200'000;
-  CLI::App& command = *app.add_subcommand("creates", "messages created at the simulator itself");
+  CLI::App& command = *app.add_subcommand("creates", "messages created in the simulator");
   command.add_option("--base-url", options->base_url)
       ->envname("TOCSIN_TWILIO_BASE_URL")
       ->required();
-  AddBarrageOptions(command, *options);
+  AddHttpLoadOptions(command, *options);
   command.add_option("--from", options->from)->default_val("+15017122661");
   command.callback([options, &run] { run = [options] { return Drive(*options); }; });
 }

@@ -14,92 +14,92 @@
 namespace tocsin::load {
 namespace {
 
-constexpr int kMaxOpenFrames = 10;  // what the ingress allows
-constexpr std::chrono::seconds kCallLimit{30};
+constexpr int kMaxOpenRequests = 10;  // the limit of the ingress
+constexpr std::chrono::seconds kTimeout{30};
 
 struct Options {
   std::string address;
   std::string api_key_file;
   std::uint64_t count = 20'000;
   int in_flight = 64;
-  int frame = 64;
+  int alerts_per_request = 64;
   int connections = 2;
   double rate = 0;
   bool keyed = false;
-  std::string alert_class = "normal";
+  std::string priority = "normal";
   std::string log;
 };
 
-v1::AlertClass ClassOf(const std::string& name) {
-  if (name == "emergency") return v1::ALERT_CLASS_EMERGENCY;
-  if (name == "high") return v1::ALERT_CLASS_HIGH;
-  return name == "bulk" ? v1::ALERT_CLASS_BULK : v1::ALERT_CLASS_NORMAL;
+v1::Priority PriorityOf(const std::string& name) {
+  if (name == "emergency") return v1::PRIORITY_EMERGENCY;
+  if (name == "high") return v1::PRIORITY_HIGH;
+  return name == "bulk" ? v1::PRIORITY_BULK : v1::PRIORITY_NORMAL;
 }
 
-// The alert of that number: a recipient of its own among 10 000, a text that names it.
+// Alert number `number`: one of 10 000 recipients, and a text with the number.
 void Fill(const Options& options, const std::string& run, std::uint64_t number,
           v1::EnqueueRequest& request) {
   const std::string four = std::to_string(number % 10'000 + 10'000).substr(1);
   request.set_to("+1514555" + four);
   request.set_text("load " + std::to_string(number));
-  request.set_class_(ClassOf(options.alert_class));
+  request.set_priority(PriorityOf(options.priority));
   if (options.keyed) request.set_idempotency_key(run + '-' + std::to_string(number));
 }
 
-// One run: its connections, its key, its numbers.
-class Caller : public std::enable_shared_from_this<Caller> {
+// One run.
+class Client : public std::enable_shared_from_this<Client> {
  public:
-  static Result<std::shared_ptr<Caller>> Make(const Options& options) {
+  static Result<std::shared_ptr<Client>> Make(const Options& options) {
     const auto key = config::ReadSecretFile(options.api_key_file);
     if (!key) return Fail(ErrorCode::kInvalidConfig, key.error().reason, "--api-key-file");
-    auto caller = std::shared_ptr<Caller>(new Caller(options, "Bearer " + key->value.Reveal()));
+    auto client = std::shared_ptr<Client>(new Client(options, "Bearer " + key->value.Reveal()));
     for (int i = 0; i < options.connections; ++i) {
-      grpc::ChannelArguments own;  // each a TCP connection of its own
-      own.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+      grpc::ChannelArguments arguments;  // a TCP connection per channel
+      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
       auto channel =
-          grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), own);
-      if (!channel->WaitForConnected(std::chrono::system_clock::now() + kCallLimit))
-        return Fail(ErrorCode::kOverloaded, "cannot be reached", options.address);
-      caller->stubs_.push_back(v1::AlertService::NewStub(channel));
+          grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
+      if (!channel->WaitForConnected(std::chrono::system_clock::now() + kTimeout))
+        return Fail(ErrorCode::kUnreachable, "unreachable", options.address);
+      client->stubs_.push_back(v1::AlertService::NewStub(channel));
     }
-    return caller;
+    return client;
   }
 
-  // `in_flight` calls at most at any time. This thread starts them all: one that answers come back
-  // on must not wait for the next moment of an open loop.
+  // At most `in_flight` requests at a time. This thread starts them all: a thread that gets
+  // responses must not wait for the next start time of an open loop.
   Result<int> Unary() {
     Measure measure(options_.count);
     measure_ = &measure;
     const Schedule schedule(options_.rate);
-    const std::uint64_t calls = options_.count;
-    for (std::uint64_t number = 0; number < calls; ++number) {
+    const std::uint64_t count = options_.count;
+    for (std::uint64_t number = 0; number < count; ++number) {
       room_.acquire();
       Start(number, schedule.Await(number));
     }
-    for (std::uint64_t ended = ended_.load(); ended < calls; ended = ended_.load())
+    for (std::uint64_t ended = ended_.load(); ended < count; ended = ended_.load())
       ended_.wait(ended);
-    return measure.Tell();
+    return measure.Report();
   }
 
-  // Frames over one stream for each connection, at most kMaxOpenFrames unanswered on each.
+  // One stream per connection, with at most kMaxOpenRequests requests without a response.
   Result<int> Stream() {
     Measure measure(options_.count);
     measure_ = &measure;
     std::vector<std::thread> streams;
     for (size_t i = 0; i < stubs_.size(); ++i) streams.emplace_back([this, i] { Stream(i); });
     for (std::thread& stream : streams) stream.join();
-    return measure.Tell();
+    return measure.Report();
   }
 
  private:
-  struct Call {
+  struct Request {
     grpc::ClientContext context;
     v1::EnqueueRequest request;
     v1::EnqueueResponse response;
-    Steady::time_point begin;
+    Steady::time_point start;
   };
 
-  Caller(Options options, std::string authorization)
+  Client(Options options, std::string authorization)
       : options_(std::move(options)), authorization_(std::move(authorization)) {
     if (!options_.log.empty()) log_.open(options_.log);
   }
@@ -108,22 +108,22 @@ class Caller : public std::enable_shared_from_this<Caller> {
     context.AddMetadata("authorization", authorization_);
   }
 
-  void Start(std::uint64_t number, Steady::time_point begin) {
-    auto call = std::make_shared<Call>();
-    Prepare(call->context);
-    call->context.set_deadline(std::chrono::system_clock::now() + kCallLimit);
-    Fill(options_, run_, number, call->request);
-    call->begin = begin;
+  void Start(std::uint64_t number, Steady::time_point start) {
+    auto sent = std::make_shared<Request>();
+    Prepare(sent->context);
+    sent->context.set_deadline(std::chrono::system_clock::now() + kTimeout);
+    Fill(options_, run_, number, sent->request);
+    sent->start = start;
     stubs_[number % stubs_.size()]->async()->Enqueue(
-        &call->context, &call->request, &call->response,
-        [self = shared_from_this(), call, number](const grpc::Status& status) {
-          self->Ended(*call, number, status);
+        &sent->context, &sent->request, &sent->response,
+        [self = shared_from_this(), sent, number](const grpc::Status& status) {
+          self->Ended(*sent, number, status);
         });
   }
 
-  void Ended(const Call& call, std::uint64_t number, const grpc::Status& status) {
+  void Ended(const Request& request, std::uint64_t number, const grpc::Status& status) {
     if (status.ok()) {
-      measure_->Done(call.begin);
+      measure_->Done(request.start);
       Log(number);
     } else {
       measure_->Failed(status.error_message());
@@ -133,7 +133,7 @@ class Caller : public std::enable_shared_from_this<Caller> {
     ended_.notify_one();
   }
 
-  // For whoever joins alerts with what Twilio saw: "number microseconds-of-UTC" of each answer.
+  // "number microseconds-of-UTC" of each response, for submit_latency.py.
   void Log(std::uint64_t number) {
     if (!log_.is_open()) return;
     const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
@@ -146,9 +146,9 @@ class Caller : public std::enable_shared_from_this<Caller> {
     grpc::ClientContext context;
     Prepare(context);
     const auto stream = stubs_[which]->EnqueueStream(&context);
-    std::counting_semaphore<kMaxOpenFrames> open(kMaxOpenFrames);
+    std::counting_semaphore<kMaxOpenRequests> open(kMaxOpenRequests);
     std::mutex mutex;
-    std::vector<Steady::time_point> begins;  // by frame number
+    std::vector<Steady::time_point> starts;  // by request id
     std::thread reader([&] {
       v1::EnqueueStreamResponse response;
       while (stream->Read(&response)) {
@@ -161,23 +161,23 @@ class Caller : public std::enable_shared_from_this<Caller> {
         }
         {
           const std::lock_guard lock(mutex);
-          measure_->Done(begins[response.frame()], accepted);
+          measure_->Done(starts[static_cast<size_t>(response.request_id())], accepted);
         }
         open.release();
       }
     });
-    const auto frame_size = static_cast<std::uint64_t>(options_.frame);
-    for (std::uint64_t frame = 0;; ++frame) {
-      const std::uint64_t first = next_.fetch_add(frame_size);
+    const auto size = static_cast<std::uint64_t>(options_.alerts_per_request);
+    for (std::int64_t id = 0;; ++id) {
+      const std::uint64_t first = next_.fetch_add(size);
       if (first >= options_.count) break;
       v1::EnqueueStreamRequest request;
-      request.set_frame(frame);
-      for (std::uint64_t i = first; i < std::min(first + frame_size, options_.count); ++i)
+      request.set_request_id(id);
+      for (std::uint64_t i = first; i < std::min(first + size, options_.count); ++i)
         Fill(options_, run_, i, *request.add_alerts());
-      if (!open.try_acquire_for(kCallLimit)) break;
+      if (!open.try_acquire_for(kTimeout)) break;
       {
         const std::lock_guard lock(mutex);
-        begins.push_back(Steady::now());
+        starts.push_back(Steady::now());
       }
       if (!stream->Write(request)) break;
     }
@@ -210,8 +210,8 @@ void AddCommon(CLI::App& command, Options& options) {
   command.add_option("--connections", options.connections)
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  command.add_flag("--keyed", options.keyed, "with an idempotency key each");
-  command.add_option("--class", options.alert_class)
+  command.add_flag("--keyed", options.keyed, "each with an idempotency key");
+  command.add_option("--priority", options.priority)
       ->check(CLI::IsMember({"emergency", "high", "normal", "bulk"}))
       ->capture_default_str();
 }
@@ -220,29 +220,29 @@ void AddCommon(CLI::App& command, Options& options) {
 
 void AddEnqueue(CLI::App& app, Run& run) {
   const auto unary = std::make_shared<Options>();
-  CLI::App& one = *app.add_subcommand("enqueue-unary", "one alert a call");
+  CLI::App& one = *app.add_subcommand("enqueue-unary", "one alert per request");
   AddCommon(one, *unary);
   one.add_option("--in-flight", unary->in_flight)
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  one.add_option("--rate", unary->rate, "alerts a second, open loop; 0: as fast as answered");
-  one.add_option("--log", unary->log, "file for `number time` of each answer");
+  one.add_option("--rate", unary->rate, "alerts per second, open loop; 0: as fast as possible");
+  one.add_option("--log", unary->log, "file for number and time of each response");
   one.callback([unary, &run] {
     run = [unary]() -> Result<int> {
-      TOCSIN_TRY(const auto caller, Caller::Make(*unary));
-      return caller->Unary();
+      TOCSIN_TRY(const auto client, Client::Make(*unary));
+      return client->Unary();
     };
   });
   const auto stream = std::make_shared<Options>();
-  CLI::App& many = *app.add_subcommand("enqueue-stream", "frames of alerts");
+  CLI::App& many = *app.add_subcommand("enqueue-stream", "several alerts per request of a stream");
   AddCommon(many, *stream);
-  many.add_option("--frame", stream->frame, "alerts in a frame")
+  many.add_option("--alerts-per-request", stream->alerts_per_request)
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   many.callback([stream, &run] {
     run = [stream]() -> Result<int> {
-      TOCSIN_TRY(const auto caller, Caller::Make(*stream));
-      return caller->Stream();
+      TOCSIN_TRY(const auto client, Client::Make(*stream));
+      return client->Stream();
     };
   });
 }

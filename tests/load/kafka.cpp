@@ -8,10 +8,10 @@
 namespace tocsin::load {
 namespace {
 
-constexpr std::ptrdiff_t kPipelined = 16'000;  // below the producer's own bound
+constexpr std::ptrdiff_t kPipelined = 16'000;  // below the limit of the producer
 constexpr size_t kValueBytes = 300;
-constexpr std::chrono::milliseconds kLimit{30'000};
-constexpr const char* kTopic = "load.raw";  // of nobody else
+constexpr std::chrono::milliseconds kTimeout{30'000};
+constexpr const char* kTopic = "load.raw";
 
 struct Options {
   std::string bootstrap;
@@ -20,39 +20,39 @@ struct Options {
   bool pipelined = false;
 };
 
-// The limit beside ours: the same producer, the same broker, records that nobody reads.
+// The limit of the rows above it: the same producer and broker, records that nobody reads.
 Result<int> Drive(const Options& options) {
   kafka::KafkaSettings settings;
-  settings.bootstrap = options.bootstrap;
+  settings.bootstrap_servers = options.bootstrap;
   TOCSIN_TRY(kafka::Admin admin, kafka::Admin::Create(settings));
-  TOCSIN_CHECK_OK(
-      admin.EnsureTopics({{kTopic, kLanePartitions, false, std::chrono::hours(1), false}}, kLimit));
+  TOCSIN_CHECK_OK(admin.EnsureTopics(
+      {{kTopic, kLanePartitions, false, std::chrono::hours(1), false}}, kTimeout));
   TOCSIN_TRY(const auto producer, kafka::Producer::Create(settings, kafka::kIngressProfile));
-  TOCSIN_CHECK_OK(producer->Warm({kTopic}, kLimit));
+  TOCSIN_CHECK_OK(producer->FetchMetadata({kTopic}, kTimeout));
 
   Measure measure(options.count);
   std::counting_semaphore<kPipelined> open(options.pipelined ? kPipelined : options.in_flight);
   for (std::uint64_t i = 0; i < options.count; ++i) {
     open.acquire();
-    const auto begin = Steady::now();
+    const auto start = Steady::now();
     producer->Publish({kTopic, std::to_string(i), std::string(kValueBytes, 'x'), {}},
-                      [&measure, &open, begin](const PublishReport& report) {
+                      [&measure, &open, start](const PublishReport& report) {
                         if (report.outcome == PublishOutcome::kPersisted)
-                          measure.Done(begin);
+                          measure.Done(start);
                         else
-                          measure.Failed(report.why);
+                          measure.Failed(report.error);
                         open.release();
                       });
   }
-  TOCSIN_CHECK_OK(producer->Flush(kLimit));
-  return measure.Tell();
+  TOCSIN_CHECK_OK(producer->Flush(kTimeout));
+  return measure.Report();
 }
 
 }  // namespace
 
 void AddKafka(CLI::App& app, Run& run) {
   const auto options = std::make_shared<Options>();
-  CLI::App& command = *app.add_subcommand("kafka", "bare records, each with its report");
+  CLI::App& command = *app.add_subcommand("kafka", "bare records with delivery reports");
   command.add_option("--bootstrap", options->bootstrap)
       ->envname("TOCSIN_KAFKA_BOOTSTRAP")
       ->required();
@@ -60,7 +60,8 @@ void AddKafka(CLI::App& app, Run& run) {
   auto* in_flight = command.add_option("--in-flight", options->in_flight)
                         ->check(CLI::Range(1, 10'000))
                         ->capture_default_str();
-  command.add_flag("--pipelined", options->pipelined, "as many as fit")->excludes(in_flight);
+  command.add_flag("--pipelined", options->pipelined, "as many in flight as the producer allows")
+      ->excludes(in_flight);
   command.callback([options, &run] { run = [options] { return Drive(*options); }; });
 }
 

@@ -1,5 +1,5 @@
-// The verbs of tocsin-load: each drives one part of Tocsin as hard as asked and says how fast it
-// went.
+// The subcommands of tocsin-load: each sends load to one part of Tocsin and reports how fast it
+// was.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -16,19 +16,18 @@ namespace tocsin::load {
 
 using Steady = std::chrono::steady_clock;
 
-// What came of a run. Safe to use from several threads while it lasts.
+// The result of a run. Thread-safe.
 class Measure {
  public:
   explicit Measure(std::uint64_t expected);
 
-  // One piece of work ended, begun at `begin`; a failure keeps the first reason that was given.
-  void Done(Steady::time_point begin, std::uint64_t pieces = 1);
-  void Failed(const std::string& why, std::uint64_t pieces = 1);
+  // A request of `count` items ended. The first error is kept.
+  void Done(Steady::time_point start, std::uint64_t count = 1);
+  void Failed(const std::string& error, std::uint64_t count = 1);
 
-  // One line of JSON on stdout: done, failed, seconds, per_second, p50_ms, p99_ms, p999_ms and,
-  // after a failure, why. The time runs from the making of this to now. 0 when nothing failed,
-  // else 1.
-  int Tell();
+  // Prints one line of JSON on stdout: done, failed, seconds (since the construction), per_second,
+  // p50_ms, p99_ms, p999_ms and, after a failure, error. Returns 0 if nothing failed, else 1.
+  int Report();
 
  private:
   const Steady::time_point begin_ = Steady::now();
@@ -36,15 +35,15 @@ class Measure {
   std::vector<std::uint32_t> micros_;
   std::uint64_t done_ = 0;
   std::uint64_t failed_ = 0;
-  std::string why_;
+  std::string error_;
 };
 
-// When the piece of that number is to begin: at once without a rate, else at its place in an open
-// loop, whatever became of the ones before.
+// Start times of requests: at once without a rate, else those of an open loop, which do not depend
+// on earlier responses.
 class Schedule {
  public:
   explicit Schedule(double per_second) : per_second_(per_second) {}
-  // Waits for that moment and gives it: latency counts from it, also when we are late.
+  // Blocks until the start time and returns it: latency counts from it, even if we are late.
   Steady::time_point Await(std::uint64_t number) const;
 
  private:
@@ -52,27 +51,28 @@ class Schedule {
   const Steady::time_point begin_ = Steady::now();
 };
 
-// What every barrage is told on its command line.
-struct BarrageOptions {
+// Options of every HTTP load.
+struct HttpLoadOptions {
   std::string account;  // of Twilio's or the simulator's
   std::string token_file;
   std::uint64_t count = 0;
   int connections = 64;  // a thread each
 };
-void AddBarrageOptions(CLI::App& command, BarrageOptions& options);
+void AddHttpLoadOptions(CLI::App& command, HttpLoadOptions& options);
 
-// Requests over HTTP, each written beforehand: who answers is to be measured, not who asks.
-struct Barrage {
+// HTTP requests that are built before the first is sent, so that only the server is measured.
+struct HttpLoad {
   std::string address;  // HOST:PORT
   std::uint64_t count = 0;
   int connections = 1;
   double rate = 0;  // as Schedule
   int expected_status = 200;
 };
-// As Measure::Tell(). `request_of` makes the request of that number.
-int AskAll(const Barrage& barrage, const std::function<std::string(std::uint64_t)>& request_of);
+// Returns Measure::Report(). `request_of` builds the request of a number.
+int RunHttpLoad(const HttpLoad& http_load,
+                const std::function<std::string(std::uint64_t)>& request_of);
 
-// Each adds its verb to `app` and sets `run` when it is the one that was asked for.
+// Each adds its subcommand to `app` and sets `run` if it is the selected one.
 using Run = std::function<Result<int>()>;
 void AddEnqueue(CLI::App& app, Run& run);
 void AddWebhooks(CLI::App& app, Run& run);

@@ -1,4 +1,4 @@
-// tocsin-load: measures a running stack. Addresses and secrets come from the stack's `env`.
+// tocsin-load: measures a running stack. Addresses and secrets come from its `env` file.
 #include <iostream>
 
 #include "tests/load/load.h"

@@ -9,20 +9,21 @@ namespace tocsin::load {
 
 Measure::Measure(std::uint64_t expected) { micros_.reserve(expected); }
 
-void Measure::Done(Steady::time_point begin, std::uint64_t pieces) {
-  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - begin);
+void Measure::Done(Steady::time_point start, std::uint64_t count) {
+  const auto duration =
+      std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - start);
   const std::lock_guard lock(mutex_);
-  done_ += pieces;
-  micros_.push_back(static_cast<std::uint32_t>(took.count()));
+  done_ += count;
+  micros_.push_back(static_cast<std::uint32_t>(duration.count()));
 }
 
-void Measure::Failed(const std::string& why, std::uint64_t pieces) {
+void Measure::Failed(const std::string& error, std::uint64_t count) {
   const std::lock_guard lock(mutex_);
-  failed_ += pieces;
-  if (why_.empty()) why_ = why;
+  failed_ += count;
+  if (error_.empty()) error_ = error;
 }
 
-int Measure::Tell() {
+int Measure::Report() {
   const double seconds = std::chrono::duration<double>(Steady::now() - begin_).count();
   const std::lock_guard lock(mutex_);
   std::sort(micros_.begin(), micros_.end());
@@ -31,15 +32,15 @@ int Measure::Tell() {
     const auto last = static_cast<double>(micros_.size() - 1);
     return micros_[static_cast<size_t>(last * share)] / 1000.0;
   };
-  nlohmann::json told{{"done", done_},
-                      {"failed", failed_},
-                      {"seconds", seconds},
-                      {"per_second", static_cast<double>(done_) / seconds},
-                      {"p50_ms", quantile(.5)},
-                      {"p99_ms", quantile(.99)},
-                      {"p999_ms", quantile(.999)}};
-  if (!why_.empty()) told["why"] = why_;
-  std::cout << told.dump() << '\n';
+  nlohmann::json report{{"done", done_},
+                        {"failed", failed_},
+                        {"seconds", seconds},
+                        {"per_second", static_cast<double>(done_) / seconds},
+                        {"p50_ms", quantile(.5)},
+                        {"p99_ms", quantile(.99)},
+                        {"p999_ms", quantile(.999)}};
+  if (!error_.empty()) report["error"] = error_;
+  std::cout << report.dump() << '\n';
   return failed_ == 0 ? 0 : 1;
 }
 

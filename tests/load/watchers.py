@@ -1,10 +1,10 @@
-"""Opens many streams of WatchAlert on alerts that are sent a little later, and prints what they cost.
+"""Opens many WatchAlert streams on alerts that are sent later, and prints what they cost.
 
     python tests/load/watchers.py [COUNT]
 
-Needs the env file of a running stack (source STATE/env) and the packages of the system tests. Prints the memory and the
-threads of tocsin-audit before, with all streams open, and after; and how long after a change its watcher was told, this
-program's own work included.
+Needs the env file of a running stack (source STATE/env) and the packages of the system tests. Prints memory and threads
+of tocsin-audit before, with all streams open, and after; and the delay from a change to its response, including the
+work of this program.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ sys.path.insert(0, str(ROOT / "tests/system"))
 import api  # noqa: E402
 
 CONNECTIONS = 10
-LEAD_SECONDS = 15  # for the streams to be opened
-PER_SECOND = 50  # alerts that fall due
-LIMIT_SECONDS = 300
+LEAD_SECONDS = 15  # to open the streams
+PER_SECOND = 50  # alerts that become due
+TIMEOUT_SECONDS = 300
 BATCH = 1000
 
 
@@ -39,23 +39,24 @@ def show(when):
     print(f"{when}: {memory:.1f} MB, {threads} threads", flush=True)
 
 
-async def watch(channel, metadata, accepted, opened, late):
+async def watch(channel, metadata, accepted, opened, delays):
     stub = channel.unary_stream("/tocsin.v1.StatusService/WatchAlert",
                                 request_serializer=lambda message: message.SerializeToString(),
                                 response_deserializer=api.message("WatchAlertResponse").FromString)
-    asked = api.message("WatchAlertRequest")(alert_id=accepted.alert_id, min_position=accepted.position)
+    request = api.message("WatchAlertRequest")(alerts=[api.message("AlertCursor")(
+        alert_id=accepted.alert_id, consistency_token=accepted.consistency_token)])
     first = True
-    async for answer in stub(asked, metadata=metadata, timeout=LIMIT_SECONDS):
+    async for response in stub(request, metadata=metadata, timeout=TIMEOUT_SECONDS):
         if first:
             opened.append(accepted.alert_id)
             first = False
             continue
-        late.append(time.time() - answer.alert.update_time.ToMicroseconds() / 1e6)
+        delays.append(time.time() - response.alert.update_time.ToMicroseconds() / 1e6)
 
 
 def send(client, count):
-    begin = time.time() + LEAD_SECONDS
-    requests = [api.request(f"+1514556{number:04d}", send_at=api.timestamp(begin + number / PER_SECOND))
+    start = time.time() + LEAD_SECONDS
+    requests = [api.request(f"+1514556{number:04d}", send_time=api.timestamp(start + number / PER_SECOND))
                 for number in range(count)]
     return [result.accepted for at in range(0, count, BATCH) for result in client.batch(requests[at:at + BATCH]).results]
 
@@ -67,17 +68,17 @@ async def main(count):
     alerts = send(client, count)
     channels = [grpc.aio.insecure_channel(os.environ["TOCSIN_AUDIT_GRPC"], [("grpc.use_local_subchannel_pool", 1)])
                 for _ in range(CONNECTIONS)]
-    opened, late = [], []
-    tasks = [asyncio.create_task(watch(channels[number % CONNECTIONS], client.metadata, accepted, opened, late))
+    opened, delays = [], []
+    tasks = [asyncio.create_task(watch(channels[number % CONNECTIONS], client.metadata, accepted, opened, delays))
              for number, accepted in enumerate(alerts)]
     while len(opened) < count and not any(task.done() for task in tasks):
         await asyncio.sleep(0.05)
-    show(f"{len(opened)} watch")
+    show(f"{len(opened)} streams")
     await asyncio.gather(*tasks)
     show("after")
-    late.sort()
-    quantile = {share: late[min(int(len(late) * share), len(late) - 1)] * 1e3 for share in (0.5, 0.9, 0.99)}
-    print(f"{len(late)} changes told, ms behind the change: " +
+    delays.sort()
+    quantile = {share: delays[min(int(len(delays) * share), len(delays) - 1)] * 1e3 for share in (0.5, 0.9, 0.99)}
+    print(f"{len(delays)} changes, delay in ms: " +
           ", ".join(f"p{share * 100:.0f} {value:.0f}" for share, value in quantile.items()))
 
 

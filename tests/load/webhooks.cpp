@@ -2,7 +2,7 @@
 
 #include "common/base/digest.h"
 #include "common/config/secret_file.h"
-#include "common/twilio/signature.h"
+#include "common/twilio/webhooks/signature.h"
 #include "tests/load/load.h"
 
 namespace tocsin::load {
@@ -11,13 +11,13 @@ namespace {
 constexpr const char* kTarget = "/twilio/sms/status";
 constexpr int kNoContent = 204;
 
-struct Options : BarrageOptions {
+struct Options : HttpLoadOptions {
   std::string address;
   std::string public_url;
   double rate = 0;
 };
 
-// A whole status callback, signed, for a message that nobody else tells of.
+// A signed status callback for a new message SID.
 std::string RequestOf(const Options& options, const Secret& token) {
   const FormFields fields{
       {"AccountSid", options.account}, {"ApiVersion", "2010-04-01"},
@@ -34,12 +34,12 @@ std::string RequestOf(const Options& options, const Secret& token) {
 Result<int> Drive(const Options& options) {
   const auto token = config::ReadSecretFile(options.token_file);
   if (!token) return Fail(ErrorCode::kInvalidConfig, token.error().reason, "--token-file");
-  return AskAll({.address = options.address,
-                 .count = options.count,
-                 .connections = options.connections,
-                 .rate = options.rate,
-                 .expected_status = kNoContent},
-                [&](std::uint64_t) { return RequestOf(options, token->value); });
+  return RunHttpLoad({.address = options.address,
+                      .count = options.count,
+                      .connections = options.connections,
+                      .rate = options.rate,
+                      .expected_status = kNoContent},
+                     [&](std::uint64_t) { return RequestOf(options, token->value); });
 }
 
 }  // namespace
@@ -48,14 +48,15 @@ void AddWebhooks(CLI::App& app, Run& run) {
   const auto options = std::make_shared<Options>();
   options->count = 50'000;
   CLI::App& command = *app.add_subcommand("webhooks", "signed status callbacks");
-  command.add_option("--address", options->address, "host:port of the ingress for Twilio")
+  command.add_option("--address", options->address, "host:port of the webhook server")
       ->envname("TOCSIN_INGRESS_HTTP")
       ->required();
-  command.add_option("--public-url", options->public_url, "what the signature covers")
+  command.add_option("--public-url", options->public_url, "base URL that the signature covers")
       ->envname("TOCSIN_PUBLIC_BASE_URL")
       ->required();
-  AddBarrageOptions(command, *options);
-  command.add_option("--rate", options->rate, "requests a second, open loop; 0: as answered");
+  AddHttpLoadOptions(command, *options);
+  command.add_option("--rate", options->rate,
+                     "requests per second, open loop; 0: as fast as possible");
   command.callback([options, &run] { run = [options] { return Drive(*options); }; });
 }
 

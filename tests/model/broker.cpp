@@ -8,7 +8,7 @@ std::int32_t Broker::PartitionOf(const std::string& key) {
   return static_cast<std::int32_t>(hash % kPartitions);
 }
 
-v1::Position Broker::Append(const OutgoingRecord& record) {
+records::v1::Position Broker::Append(const OutgoingRecord& record) {
   const std::int32_t number = PartitionOf(record.key);
   Partition& partition = partitions_[{record.topic, number}];
   IncomingRecord& written = partition.records.emplace_back();
@@ -19,8 +19,8 @@ v1::Position Broker::Append(const OutgoingRecord& record) {
   written.value = record.value;
   written.headers = record.headers;
   written.append_time = timeline_.Now();
-  const v1::Position position = written.position;
-  appended(IncomingRecord(written));
+  const records::v1::Position position = written.position;
+  on_append(IncomingRecord(written));
   return position;
 }
 

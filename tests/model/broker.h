@@ -1,4 +1,4 @@
-// The log as the broker holds it.
+// The log of the simulated broker.
 #pragma once
 
 #include <cstdint>
@@ -17,22 +17,22 @@ using Place = std::pair<std::string, std::int32_t>;  // topic, partition
 
 struct Partition {
   std::vector<IncomingRecord> records;
-  std::int64_t committed = 0;  // one group reads each topic
+  std::int64_t committed = 0;  // each topic is read by one group
 };
 
 class Broker {
  public:
-  static constexpr std::int32_t kPartitions = 2;  // of each topic: few, so that records meet
+  static constexpr std::int32_t kPartitions = 2;  // per topic; few, so that alerts share partitions
 
   explicit Broker(const Timeline& timeline) : timeline_(timeline) {}
 
   static std::int32_t PartitionOf(const std::string& key);
 
-  v1::Position Append(const OutgoingRecord& record);
+  records::v1::Position Append(const OutgoingRecord& record);
   Partition& At(const Place& place) { return partitions_[place]; }
   const std::map<Place, Partition>& All() const { return partitions_; }
 
-  std::function<void(const IncomingRecord&)> appended = [](const IncomingRecord&) {};
+  std::function<void(const IncomingRecord&)> on_append = [](const IncomingRecord&) {};
 
  private:
   const Timeline& timeline_;

@@ -13,7 +13,7 @@ Faults Faults::Draw(Dice& dice) {
   faults.publish_unknown = rate(0.1);
   faults.store_silent = rate(0.1);
   faults.store_late = rate(0.2);
-  faults.store_exchanged = rate(0.5);
+  faults.store_replaced = rate(0.5);
   faults.refused = rate(0.2);
   faults.rate_limited = rate(0.3);
   faults.not_sent = rate(0.2);
@@ -24,7 +24,7 @@ Faults Faults::Draw(Dice& dice) {
   faults.callback_doubled = rate(0.3);
   faults.callback_late = rate(0.5);
   faults.undelivered = rate(0.5);
-  faults.list_unreadable = rate(0.5);
+  faults.list_unavailable = rate(0.5);
   faults.list_lags = rate(0.5);
   faults.enqueue_repeated = rate(0.3);
   return faults;

@@ -1,4 +1,4 @@
-// What goes wrong in a run, and what is wrong with the program on purpose.
+// Injected faults, and bugs that are planted to test the checker.
 #pragma once
 
 #include <array>
@@ -9,74 +9,74 @@
 
 namespace tocsin::model {
 
-// Rates of one run, drawn from its seed. Each kind is left out of some runs altogether, so that
-// every few kinds meet without the others.
+// Rates of one run, drawn from its seed. Each kind is zero in half of the runs, so that many
+// combinations occur.
 struct Faults {
-  double crash = 0;         // of a process, at a call of a port
-  double freeze = 0;        // of a process, at a call of a port
+  double crash = 0;         // of a process, when it uses a port
+  double freeze = 0;        // of a process, when it uses a port
   double publish_lost = 0;  // certainly not in the log
   double publish_unknown = 0;
-  double store_silent = 0;     // a call of the claims store is not answered; half were carried out
-  double store_late = 0;       // its copy is carried out once more, up to a minute later
-  double store_exchanged = 0;  // per run: an empty store answers for a while
+  double store_silent = 0;    // a request to the claim store times out; half are executed
+  double store_late = 0;      // a copy is executed again, up to a minute later
+  double store_replaced = 0;  // per run: an empty store responds for a while
   double refused = 0;
   double rate_limited = 0;
   double not_sent = 0;
-  double reset_before = 0;  // in doubt, not taken
-  double reset_after = 0;   // in doubt, taken
-  double timed_out = 0;     // at the POST limit; half were taken
+  double reset_before = 0;  // in doubt, not accepted
+  double reset_after = 0;   // in doubt, accepted
+  double timed_out = 0;     // at the POST timeout; half are accepted
   double callback_lost = 0;
   double callback_doubled = 0;
   double callback_late = 0;  // by up to ten minutes
   double undelivered = 0;
-  double list_unreadable = 0;
-  double list_lags = 0;         // what was taken a moment ago is missing
-  double enqueue_repeated = 0;  // the caller got no answer and asked again
+  double list_unavailable = 0;
+  double list_lags = 0;         // recent entries are missing
+  double enqueue_repeated = 0;  // the client got no response and retried
 
   static Faults Draw(Dice& dice);
 };
 
-// Faults of the program, planted in the parts around the production classes.
+// Bugs in the simulated parts around the production classes.
 enum class Bug {
   kNone,
-  kNoClaim,            // every wish to send is granted
-  kNoFence,            // a claim is given back whoever holds it
-  kLeaseGrantsAgain,   // a lapsed claim is granted to the next
-  kNoEpoch,            // an exchanged store is believed
-  kNoAwaitedReport,    // publishing answers before the broker does
-  kOffsetStoredEarly,  // a record is finished when it is taken
-  kRelayFinishesEarly,
-  kRelayFiresEarly,
+  kNoClaim,                  // every claim is granted
+  kNoFence,                  // a release ignores the holder
+  kLapsedClaimGrantedAgain,  // a lapsed claim is granted again
+  kNoEpoch,                  // a replaced store is used
+  kNoAwaitedReport,          // a publish returns before its report
+  kOffsetStoredEarly,        // a record is finished before it is delivered
+  kDelayQueueFinishesEarly,
+  kDelayQueueMovesEarly,
   kIgnoresDueTime,
-  kIgnoresHorizon,
-  kReceiptNotKept,
-  kRetryKeepsName,       // the follow-up names the try before it
-  kDoubtTakenForUnsent,  // a reset after the bytes is read as "never sent"
-  kCarrierRepeats,       // the HTTP client sends a POST again when its connection dies
-  kCallbackIgnored,      // answered, and not written
-  kMarkIgnored,          // a cancelled alert goes on
-  kLogNotAsked,          // without the store, whoever says that it begins does
-  kLapseNotLookedUp,     // a claim that lapsed counts as never begun
+  kIgnoresExpireTime,
+  kResultNotSaved,
+  kRetryKeepsNumber,          // a retry has the number of the attempt before
+  kInDoubtReportedAsNotSent,  // a connection reset counts as not sent
+  kProviderPostsTwice,        // the HTTP client repeats a POST after a reset
+  kCallbackIgnored,           // a callback is not published
+  kMarkIgnored,               // a cancel is not stored
+  kLogNotRead,                // without the store, every start counts
+  kLapsedClaimNotChecked,     // a lapsed claim counts as never started
 };
 inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_view>>({
     {Bug::kNoClaim, "no_claim"},
     {Bug::kNoFence, "no_fence"},
-    {Bug::kLeaseGrantsAgain, "lease_grants_again"},
+    {Bug::kLapsedClaimGrantedAgain, "lapsed_claim_granted_again"},
     {Bug::kNoEpoch, "no_epoch"},
     {Bug::kNoAwaitedReport, "no_awaited_report"},
     {Bug::kOffsetStoredEarly, "offset_stored_early"},
-    {Bug::kRelayFinishesEarly, "relay_finishes_early"},
-    {Bug::kRelayFiresEarly, "relay_fires_early"},
+    {Bug::kDelayQueueFinishesEarly, "delay_queue_finishes_early"},
+    {Bug::kDelayQueueMovesEarly, "delay_queue_moves_early"},
     {Bug::kIgnoresDueTime, "ignores_due_time"},
-    {Bug::kIgnoresHorizon, "ignores_horizon"},
-    {Bug::kReceiptNotKept, "receipt_not_kept"},
-    {Bug::kRetryKeepsName, "retry_keeps_name"},
-    {Bug::kDoubtTakenForUnsent, "doubt_taken_for_unsent"},
-    {Bug::kCarrierRepeats, "carrier_repeats"},
+    {Bug::kIgnoresExpireTime, "ignores_expire_time"},
+    {Bug::kResultNotSaved, "result_not_saved"},
+    {Bug::kRetryKeepsNumber, "retry_keeps_number"},
+    {Bug::kInDoubtReportedAsNotSent, "in_doubt_reported_as_not_sent"},
+    {Bug::kProviderPostsTwice, "provider_posts_twice"},
     {Bug::kCallbackIgnored, "callback_ignored"},
     {Bug::kMarkIgnored, "mark_ignored"},
-    {Bug::kLogNotAsked, "log_not_asked"},
-    {Bug::kLapseNotLookedUp, "lapse_not_looked_up"},
+    {Bug::kLogNotRead, "log_not_read"},
+    {Bug::kLapsedClaimNotChecked, "lapsed_claim_not_checked"},
 });
 
 }  // namespace tocsin::model

@@ -11,7 +11,7 @@
 namespace tocsin::model {
 namespace {
 
-constexpr size_t kStack = 512 * 1024;  // bytes; pages that are not touched cost nothing
+constexpr size_t kStack = 512 * 1024;  // bytes; unused pages cost nothing
 
 thread_local Fiber* current = nullptr;
 thread_local std::vector<std::unique_ptr<std::byte[]>> free_stacks;

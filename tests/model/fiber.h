@@ -1,4 +1,4 @@
-// A function that can stop in the middle and go on later, on a stack of its own.
+// A function that can be suspended, with its own stack.
 #pragma once
 
 #include <ucontext.h>
@@ -9,8 +9,8 @@
 
 namespace tocsin::model {
 
-// Lets code that blocks run among others on one thread. Not thread-safe: a fiber stays with the
-// thread that made it. It must have ended when it is destroyed.
+// Runs blocking code concurrently on one thread. Not thread-safe: a fiber stays on the thread that
+// created it. It must have ended before its destruction.
 class Fiber {
  public:
   explicit Fiber(std::function<void()> body);
@@ -18,10 +18,10 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  void Resume();        // until it yields or ends; not from within a fiber
-  static void Yield();  // back to who resumed it; only from within a fiber
+  void Resume();        // until it yields or ends; not within a fiber
+  static void Yield();  // returns to the caller of Resume(); only within a fiber
   bool Ended() const { return ended_; }
-  static Fiber* Current();  // nullptr outside of all
+  static Fiber* Current();  // nullptr outside of fibers
 
  private:
   static void Enter();
@@ -30,7 +30,7 @@ class Fiber {
   std::unique_ptr<std::byte[]> stack_;
   ucontext_t own_{};
   ucontext_t caller_{};
-  // What AddressSanitizer has to know to follow a change of stacks.
+  // For AddressSanitizer, which must know the stacks.
   void* own_shadow_ = nullptr;
   const void* caller_stack_ = nullptr;
   size_t caller_size_ = 0;

@@ -1,4 +1,4 @@
-#include "tests/model/world.h"
+#include "tests/model/simulation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,23 +8,23 @@ namespace {
 
 using testing::IsEmpty;
 
-TEST(ModelTest, KeepsEveryPromiseInWorldsWithFaults) {  // R1, R2, R3, R4
+TEST(ModelTest, KeepsAllInvariantsDespiteFaults) {  // R1, R2, R3, R4
   constexpr std::uint64_t kSeeds = 150;
   Counts counts;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     const Outcome outcome = RunSeed(seed);
-    ASSERT_THAT(outcome.violations, IsEmpty()) << "again: tocsin-model --seed " << seed;
+    ASSERT_THAT(outcome.violations, IsEmpty()) << "replay: tocsin-model --seed " << seed;
     counts += outcome.counts;
   }
   EXPECT_GT(counts.kills, 0u);
   EXPECT_GT(counts.freezes, 0u);
-  EXPECT_GT(counts.doubts, 0u);
+  EXPECT_GT(counts.in_doubt, 0u);
 }
 
-TEST(ModelTest, RunsTheSameSeedTheSameWay) {
+TEST(ModelTest, IsDeterministic) {
   const Outcome first = RunSeed(7, Bug::kNone, true);
-  EXPECT_EQ(first.story, RunSeed(7, Bug::kNone, true).story);
-  EXPECT_FALSE(first.story.empty());
+  EXPECT_EQ(first.trace, RunSeed(7, Bug::kNone, true).trace);
+  EXPECT_FALSE(first.trace.empty());
 }
 
 class PlantedBugTest : public testing::TestWithParam<std::pair<Bug, std::string_view>> {};

@@ -1,42 +1,47 @@
 #include "tests/model/ports.h"
 
+#include <array>
 #include <optional>
 #include <utility>
 
-#include "common/domain/ids.h"
-#include "tests/fakes/carrier.h"
+#include "common/domain/alert/ids.h"
+#include "tests/fakes/provider.h"
 #include "tests/model/fiber.h"
-#include "tests/model/world.h"
+#include "tests/model/simulation.h"
 
 namespace tocsin::model {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Micros kHop = 400us;  // one way to a store
-constexpr Micros kStoreLimit = 1s;
+constexpr Micros kStoreLatency = 400us;  // one way
+constexpr Micros kStoreTimeout = 1s;
+constexpr std::array kRefusals{
+    records::v1::PROVIDER_ERROR_CLASS_PERMANENT_NUMBER, records::v1::PROVIDER_ERROR_CLASS_OPT_OUT,
+    records::v1::PROVIDER_ERROR_CLASS_ACCOUNT, records::v1::PROVIDER_ERROR_CLASS_RATE_LIMIT_AFTER,
+    records::v1::PROVIDER_ERROR_CLASS_SENDER_SETUP};
 constexpr Micros kSoonCopy = 300ms;
 constexpr Micros kLatestCopy = 60s;
 constexpr Micros kListLag = 5s;
-constexpr Micros kShortestTimeout = 50ms;
-constexpr Micros kLongestTimeout = 40s;  // longer than a lease
+constexpr Micros kMinPublishFailure = 50ms;
+constexpr Micros kMaxPublishFailure = 40s;  // longer than a lease
 
 }  // namespace
 
-// --- The log ------------------------------------------------------------------------------------
+// --- Log ----------------------------------------------------------------------------------------
 
 LogPort::Fate LogPort::Draw() {
-  Fate fate{true, {PublishOutcome::kPersisted, {}, {}}, world_.dice.Between(500us, 3ms)};
-  if (world_.Strikes(world_.faults.publish_lost)) {
+  Fate fate{true, {PublishOutcome::kPersisted, {}, {}}, simulation_.dice.Between(500us, 3ms)};
+  if (simulation_.Occurs(simulation_.faults.publish_lost)) {
     fate.written = false;
     fate.report.outcome = PublishOutcome::kNotPersisted;
-  } else if (world_.Strikes(world_.faults.publish_unknown)) {
-    fate.written = world_.dice.Chance(0.5);
+  } else if (simulation_.Occurs(simulation_.faults.publish_unknown)) {
+    fate.written = simulation_.dice.Chance(0.5);
     fate.report.outcome = PublishOutcome::kUnknown;
   }
   if (fate.report.outcome != PublishOutcome::kPersisted) {
-    fate.report.why = "the log does not answer";
-    fate.takes = world_.dice.Between(kShortestTimeout, kLongestTimeout);
+    fate.report.error = "the log does not respond";
+    fate.duration = simulation_.dice.Between(kMinPublishFailure, kMaxPublishFailure);
   }
   return fate;
 }
@@ -44,16 +49,17 @@ LogPort::Fate LogPort::Draw() {
 void LogPort::Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) {
   host_.MayFail();
   if (Fiber::Current() == nullptr) return PublishLater(std::move(record), std::move(report));
-  world_.SpoilFollowUp(record);
+  simulation_.ApplyRetryBug(record);
   Fate fate = Draw();
-  if (world_.bug == Bug::kNoAwaitedReport) {
+  if (simulation_.bug == Bug::kNoAwaitedReport) {
     if (fate.written)
-      host_.Later(fate.takes, [this, record = std::move(record)] { world_.broker.Append(record); });
+      host_.Later(fate.duration,
+                  [this, record = std::move(record)] { simulation_.broker.Append(record); });
     return report({PublishOutcome::kPersisted, {}, {}});
   }
-  host_.Sleep(fate.takes / 2);
-  if (fate.written) fate.report.position = world_.broker.Append(record);
-  host_.Sleep(fate.takes / 2);
+  host_.Sleep(fate.duration / 2);
+  if (fate.written) fate.report.position = simulation_.broker.Append(record);
+  host_.Sleep(fate.duration / 2);
   host_.MayFail();
   report(fate.report);
 }
@@ -61,221 +67,224 @@ void LogPort::Publish(OutgoingRecord record, std::function<void(const PublishRep
 void LogPort::PublishLater(OutgoingRecord record,
                            std::function<void(const PublishReport&)> report) {
   const std::uint64_t number = number_++;
-  awaited_.emplace(number, std::move(report));
+  pending_.emplace(number, std::move(report));
   Fate fate = Draw();
-  host_.Later(fate.takes, [this, number, fate, record = std::move(record)]() mutable {
-    if (fate.written) fate.report.position = world_.broker.Append(record);
-    auto awaited = awaited_.extract(number);
-    awaited.mapped()(fate.report);
+  host_.Later(fate.duration, [this, number, fate, record = std::move(record)]() mutable {
+    if (fate.written) fate.report.position = simulation_.broker.Append(record);
+    auto pending = pending_.extract(number);
+    pending.mapped()(fate.report);
   });
 }
 
 void LogPort::Abandon() {
-  while (!awaited_.empty())
-    awaited_.extract(awaited_.begin()).mapped()({PublishOutcome::kUnknown, {}, "it ended"});
+  while (!pending_.empty())
+    pending_.extract(pending_.begin())
+        .mapped()({PublishOutcome::kUnknown, {}, "the process crashed"});
 }
 
-// --- The claims store ---------------------------------------------------------------------------
+// --- Claim store --------------------------------------------------------------------------------
 
 FakeClaims* ClaimsPort::Store() {
-  if (!world_.exchanged) return &world_.store;
-  return world_.bug == Bug::kNoEpoch ? &world_.stranger : nullptr;
+  if (!simulation_.store_replaced) return &simulation_.store;
+  return simulation_.bug == Bug::kNoEpoch ? &simulation_.other_store : nullptr;
 }
 
-// `repeated`: a call that the client library may send twice; its copy comes later.
+// `may_repeat`: the client library may send the request twice; the copy is executed later.
 template <typename Apply>
-auto ClaimsPort::Ask(Apply apply, bool repeated) -> decltype(apply(std::declval<FakeClaims&>())) {
+auto ClaimsPort::Request(Apply apply, bool may_repeat)
+    -> decltype(apply(std::declval<FakeClaims&>())) {
   host_.MayFail();
-  host_.Sleep(kHop);
+  host_.Sleep(kStoreLatency);
   FakeClaims* const store = Store();
-  if (store == nullptr || world_.Strikes(world_.faults.store_silent)) {
-    if (store != nullptr && world_.dice.Chance(0.5)) static_cast<void>(apply(*store));
-    host_.Sleep(kStoreLimit);
-    return Fail(ErrorCode::kRedisUnavailable, "the store does not answer");
+  if (store == nullptr || simulation_.Occurs(simulation_.faults.store_silent)) {
+    if (store != nullptr && simulation_.dice.Chance(0.5)) static_cast<void>(apply(*store));
+    host_.Sleep(kStoreTimeout);
+    return Fail(ErrorCode::kRedisUnavailable, "the store does not respond");
   }
   auto result = apply(*store);
-  if (repeated && world_.Strikes(world_.faults.store_late)) {
-    const Micros latest = world_.dice.Chance(0.5) ? kSoonCopy : kLatestCopy;
-    world_.timeline.After(world_.dice.Between(0us, latest),
-                          [apply, store] { static_cast<void>(apply(*store)); });
+  if (may_repeat && simulation_.Occurs(simulation_.faults.store_late)) {
+    const Micros latest = simulation_.dice.Chance(0.5) ? kSoonCopy : kLatestCopy;
+    simulation_.timeline.After(simulation_.dice.Between(0us, latest),
+                               [apply, store] { static_cast<void>(apply(*store)); });
   }
-  host_.Sleep(kHop);
+  host_.Sleep(kStoreLatency);
   host_.MayFail();
   return result;
 }
 
-Result<Claim> ClaimsPort::Take(const ClaimRequest& request) {
-  const auto book = [&world = world_, name = request.name](const Claim& claim) {
-    world.newest_fence[TryText(name)] = claim.fence;
-    world.books.Granted(name);
-    world.timeline.Tell(TryText(name) + " is granted");
+// The checker is notified when the store decides: the reply may reach a frozen process much later.
+Result<ClaimReply> ClaimsPort::Claim(const ClaimRequest& request) {
+  const auto report = [&simulation = simulation_,
+                       attempt = request.attempt](const ClaimReply& claim) {
+    simulation.newest_fence[AttemptText(attempt)] = claim.fence;
+    simulation.checker.Granted(attempt);
+    simulation.timeline.Trace(AttemptText(attempt) + " is granted");
   };
-  // Booked when the store decides, as in Keep().
-  auto claim = Ask(
-      [request, book](FakeClaims& store) {
-        auto taken = store.Take(request);
-        if (taken && taken->state == Claim::State::kGranted) book(*taken);
-        return taken;
+  auto claim = Request(
+      [request, report](FakeClaims& store) {
+        auto reply = store.Claim(request);
+        if (reply && reply->state == ClaimReply::State::kGranted) report(*reply);
+        return reply;
       },
       false);
-  const bool wish = !request.end;
-  if (claim && wish && claim->state != Claim::State::kGranted &&
-      (world_.bug == Bug::kNoClaim ||
-       (world_.bug == Bug::kLeaseGrantsAgain && claim->state == Claim::State::kLapsed))) {
-    claim->state = Claim::State::kGranted;
-    claim->began = world_.timeline.Now();
-    book(*claim);
+  const bool granted_by_bug =
+      simulation_.bug == Bug::kNoClaim || (simulation_.bug == Bug::kLapsedClaimGrantedAgain &&
+                                           claim && claim->state == ClaimReply::State::kLapsed);
+  if (claim && !request.not_attempted && claim->state != ClaimReply::State::kGranted &&
+      granted_by_bug) {
+    claim->state = ClaimReply::State::kGranted;
+    claim->begin_time = simulation_.timeline.Now();
+    report(*claim);
   }
   return claim;
 }
 
-Status ClaimsPort::Release(const v1::TryName& name, std::uint64_t fence) {
-  World& world = world_;
-  return Ask(
-      [&world, name, fence](FakeClaims& store) {
-        return store.Release(
-            name, world.bug == Bug::kNoFence ? world.newest_fence[TryText(name)] : fence);
+Status ClaimsPort::Release(const v1::AttemptRef& attempt, std::uint64_t fence) {
+  return Request(
+      [&simulation = simulation_, attempt, fence](FakeClaims& store) {
+        const bool no_fence = simulation.bug == Bug::kNoFence;
+        return store.Release(attempt,
+                             no_fence ? simulation.newest_fence[AttemptText(attempt)] : fence);
       },
       true);
 }
 
-Result<v1::Receipt> ClaimsPort::Keep(const v1::TryName& name, std::uint64_t fence,
-                                     const v1::Receipt& receipt) {
-  if (world_.bug == Bug::kReceiptNotKept && fence != 0) {
-    world_.books.Kept(name, receipt, receipt);
-    return receipt;
+Result<std::optional<records::v1::AttemptResult>> ClaimsPort::SaveResult(
+    const v1::AttemptRef& attempt, std::uint64_t fence, const records::v1::AttemptResult& result) {
+  if (simulation_.bug == Bug::kResultNotSaved && fence != kNoFence) {
+    simulation_.checker.Saved(attempt, result, result);
+    return std::optional(result);
   }
-  // Booked when the store decides: the answer may reach a process that was stopped long after it
-  // was overtaken.
-  return Ask(
-      [&world = world_, name, fence, receipt](FakeClaims& store) {
-        auto stands = store.Keep(name, fence, receipt);
-        if (stands) world.books.Kept(name, receipt, *stands);
-        return stands;
+  return Request(
+      [&simulation = simulation_, attempt, fence, result](FakeClaims& store) {
+        auto stored = store.SaveResult(attempt, fence, result);
+        if (stored) simulation.checker.Saved(attempt, result, *stored);
+        return stored;
       },
       true);
 }
 
-Result<std::optional<v1::Receipt>> ClaimsPort::Settle(const DoubtRequest& request) {
-  return Ask([request](FakeClaims& store) { return store.Settle(request); }, false);
+Result<std::optional<records::v1::AttemptResult>> ClaimsPort::Resolve(
+    const ResolveRequest& request) {
+  return Request([request](FakeClaims& store) { return store.Resolve(request); }, false);
 }
 
-Result<std::optional<std::string>> ClaimsPort::Work(const v1::TryName& name) {
-  return Ask([name](FakeClaims& store) { return store.Work(name); }, false);
+Status ClaimsPort::Sync(const KnownAttempt& known) {
+  return Request([known](FakeClaims& store) { return store.Sync(known); }, false);
 }
 
-Status ClaimsPort::Learn(const KnownTry& known) {
-  return Ask([known](FakeClaims& store) { return store.Learn(known); }, false);
+Result<std::optional<std::string>> ClaimsPort::FindWork(const v1::AttemptRef& attempt) {
+  return Request([attempt](FakeClaims& store) { return store.FindWork(attempt); }, false);
 }
 
-Result<WallTime> ClaimsPort::TakeTurn(const std::string& sender, double units_per_second,
-                                      unsigned segments, WallTime latest) {
-  World& world = world_;
-  return Ask(
-      [&world, sender, units_per_second, segments, latest](FakeClaims&) {
-        return world.pacer.TakeTurn(sender, units_per_second, segments, latest);
+Result<WallTime> ClaimsPort::Reserve(const std::string& key, double units_per_second,
+                                     std::int32_t units, WallTime latest) {
+  return Request(
+      [&simulation = simulation_, key, units_per_second, units, latest](FakeClaims&) {
+        return simulation.pacer.Reserve(key, units_per_second, units, latest);
       },
       false);
 }
 
-// --- The carrier --------------------------------------------------------------------------------
+// --- Provider -----------------------------------------------------------------------------------
 
-v1::Receipt CarrierPort::Doubt(const Dispatch& dispatch, bool taken) {
-  if (taken) world_.carrier.Take(dispatch);
-  if (world_.bug == Bug::kCarrierRepeats && taken)
-    return FakeCarrier::Accepted(world_.carrier.Take(dispatch));
-  v1::Receipt receipt =
-      FakeCarrier::Of(world_.bug == Bug::kDoubtTakenForUnsent ? v1::RECEIPT_OUTCOME_NOT_SENT
-                                                              : v1::RECEIPT_OUTCOME_IN_DOUBT);
-  receipt.set_reason("IN_DOUBT");
-  return receipt;
+records::v1::AttemptResult ProviderPort::InDoubt(const Dispatch& dispatch, bool accepted) {
+  if (accepted) simulation_.provider.Accept(dispatch);
+  if (simulation_.bug == Bug::kProviderPostsTwice && accepted)
+    return FakeProvider::Accepted(simulation_.provider.Accept(dispatch));
+  records::v1::AttemptResult result = FakeProvider::Of(
+      simulation_.bug == Bug::kInDoubtReportedAsNotSent ? records::v1::ATTEMPT_OUTCOME_NOT_SENT
+                                                        : records::v1::ATTEMPT_OUTCOME_IN_DOUBT);
+  result.set_reason("IN_DOUBT");
+  return result;
 }
 
-v1::Receipt CarrierPort::Send(const Dispatch& dispatch, SteadyTime deadline) {
-  const Faults& faults = world_.faults;
-  // From here on nobody looks at a clock: a stop may make any POST late.
-  world_.books.PostBegins(dispatch.name);
-  world_.timeline.Tell(TryText(dispatch.name) + " is POSTed");
+records::v1::AttemptResult ProviderPort::Send(const Dispatch& dispatch, SteadyTime deadline) {
+  const Faults& faults = simulation_.faults;
+  // From here on no clock is read: a freeze may delay any POST.
+  simulation_.checker.PostStarted(dispatch.attempt);
+  simulation_.timeline.Trace(AttemptText(dispatch.attempt) + " is POSTed");
   host_.MayFail();
-  const auto limit = std::chrono::duration_cast<Micros>(deadline - world_.timeline.SteadyNow());
-  const Micros way = world_.dice.Between(1ms, 200ms);
-  if (world_.Strikes(faults.not_sent)) {
-    host_.Sleep(way);
-    return FakeCarrier::Of(v1::RECEIPT_OUTCOME_NOT_SENT);
+  const auto timeout =
+      std::chrono::duration_cast<Micros>(deadline - simulation_.timeline.SteadyNow());
+  const Micros latency = simulation_.dice.Between(1ms, 200ms);
+  if (simulation_.Occurs(faults.not_sent)) {
+    host_.Sleep(latency);
+    return FakeProvider::Of(records::v1::ATTEMPT_OUTCOME_NOT_SENT);
   }
-  host_.Sleep(way / 2);
+  host_.Sleep(latency / 2);
   host_.MayFail();
-  if (world_.Strikes(faults.reset_before)) return Doubt(dispatch, false);
-  if (world_.Strikes(faults.reset_after)) return Doubt(dispatch, true);
-  if (world_.Strikes(faults.timed_out)) {
-    const v1::Receipt doubt = Doubt(dispatch, world_.dice.Chance(0.5));
-    host_.Sleep(std::max(limit - way / 2, 0us));
-    return doubt;
+  if (simulation_.Occurs(faults.reset_before)) return InDoubt(dispatch, false);
+  if (simulation_.Occurs(faults.reset_after)) return InDoubt(dispatch, true);
+  if (simulation_.Occurs(faults.timed_out)) {
+    const records::v1::AttemptResult result = InDoubt(dispatch, simulation_.dice.Chance(0.5));
+    host_.Sleep(std::max(timeout - latency / 2, 0us));
+    return result;
   }
-  v1::Receipt receipt;
-  if (world_.Strikes(faults.rate_limited)) {
-    receipt = FakeCarrier::Of(v1::RECEIPT_OUTCOME_RATE_LIMITED, 20429);
-    if (world_.dice.Chance(0.5)) {
-      const Micros pause = world_.dice.Between(1s, 20s);
-      receipt.set_retry_after_us(pause.count());
-      world_.books.AskedToWait(dispatch.name.alert_id(), world_.timeline.Now() + pause);
+  records::v1::AttemptResult result;
+  if (simulation_.Occurs(faults.rate_limited)) {
+    result = FakeProvider::Of(records::v1::ATTEMPT_OUTCOME_RATE_LIMITED);
+    if (simulation_.dice.Chance(0.5)) {
+      const Micros pause = simulation_.dice.Between(1s, 20s);
+      result.set_retry_after_us(pause.count());
+      simulation_.checker.PauseRequested(dispatch.attempt.alert_id(),
+                                         simulation_.timeline.Now() + pause);
     }
-  } else if (world_.Strikes(faults.refused)) {
-    constexpr std::array kCodes{21211, 21610, 20003, 30001, 21606};
-    receipt =
-        FakeCarrier::Of(v1::RECEIPT_OUTCOME_REFUSED, kCodes[world_.dice.Below(kCodes.size())]);
+  } else if (simulation_.Occurs(faults.refused)) {
+    result = FakeProvider::Refused(kRefusals[simulation_.dice.Below(kRefusals.size())], 1);
   } else {
-    receipt = FakeCarrier::Accepted(world_.carrier.Take(dispatch));
+    result = FakeProvider::Accepted(simulation_.provider.Accept(dispatch));
   }
-  host_.Sleep(way / 2);
+  host_.Sleep(latency / 2);
   host_.MayFail();
-  return receipt;
+  return result;
 }
 
-Result<std::vector<TakenEntry>> CarrierPort::ListTaken(const TakenQuery& query, SteadyTime) {
+Result<std::vector<ProviderListEntry>> ProviderPort::List(const ProviderListQuery& query,
+                                                          SteadyTime) {
   host_.MayFail();
-  host_.Sleep(world_.dice.Between(1ms, 500ms));
-  if (world_.Strikes(world_.faults.list_unreadable))
-    return Fail(ErrorCode::kTwilioApiError, "the list cannot be read");
-  auto entries =
-      world_.carrier.List(query, world_.Strikes(world_.faults.list_lags) ? kListLag : 0us);
+  host_.Sleep(simulation_.dice.Between(1ms, 500ms));
+  if (simulation_.Occurs(simulation_.faults.list_unavailable))
+    return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
+  auto entries = simulation_.provider.List(
+      query, simulation_.Occurs(simulation_.faults.list_lags) ? kListLag : 0us);
   host_.MayFail();
   return entries;
 }
 
-// --- The log, read back -------------------------------------------------------------------------
+// --- History ------------------------------------------------------------------------------------
 
-Status HistoryPort::Read(const std::vector<std::string>&, WallTime,
-                         const std::function<void(const IncomingRecord&)>&, std::stop_token) {
-  return Fail(ErrorCode::kInternal, "the model does not restore claims");
+Status HistoryPort::Read(const std::vector<std::string>&, WallTime, const Handle&,
+                         std::stop_token) {
+  return Fail(ErrorCode::kInternal, "the simulation does not restore claims");
 }
 
-Status HistoryPort::ReadTo(const v1::Position& last, WallTime, SteadyTime,
-                           const std::function<void(const IncomingRecord&)>& fold) {
+Status HistoryPort::ReadTo(const records::v1::Position& last, WallTime, SteadyTime,
+                           const Handle& handle) {
   host_.MayFail();
-  host_.Sleep(kHop);
-  const auto& records = world_.broker.At({last.topic(), last.partition()}).records;
-  const std::int64_t first = world_.bug == Bug::kLogNotAsked ? last.offset() : 0;
+  host_.Sleep(kStoreLatency);
+  const auto& records = simulation_.broker.At({last.topic(), last.partition()}).records;
+  const std::int64_t first = simulation_.bug == Bug::kLogNotRead ? last.offset() : 0;
   for (const IncomingRecord& record : records)
     if (record.position.offset() >= first && record.position.offset() <= last.offset())
-      fold(record);
+      handle(record);
   return {};
 }
 
 Status HistoryPort::ReadKey(const std::string& topic, const std::string& key, WallTime, SteadyTime,
-                            const std::function<void(const IncomingRecord&)>& fold) {
+                            const Handle& handle) {
   host_.MayFail();
-  host_.Sleep(kHop);
-  if (world_.bug == Bug::kLapseNotLookedUp) return {};
-  const auto& records = world_.broker.At({topic, Broker::PartitionOf(key)}).records;
-  for (const IncomingRecord& record : records) fold(record);
+  host_.Sleep(kStoreLatency);
+  if (simulation_.bug == Bug::kLapsedClaimNotChecked) return {};
+  const auto& records = simulation_.broker.At({topic, Broker::PartitionOf(key)}).records;
+  for (const IncomingRecord& record : records) handle(record);
   return {};
 }
 
-Result<std::optional<IncomingRecord>> HistoryPort::At(const v1::Position& position) {
+Result<std::optional<IncomingRecord>> HistoryPort::At(const records::v1::Position& position) {
   host_.MayFail();
-  host_.Sleep(kHop);
-  const auto& records = world_.broker.At({position.topic(), position.partition()}).records;
+  host_.Sleep(kStoreLatency);
+  const auto& records = simulation_.broker.At({position.topic(), position.partition()}).records;
   const auto offset = static_cast<size_t>(position.offset());
   if (offset >= records.size()) return std::optional<IncomingRecord>();
   return std::optional(records[offset]);

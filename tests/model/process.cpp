@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "tests/model/world.h"
+#include "common/base/retry_loop.h"
+#include "tests/model/simulation.h"
 
 namespace tocsin::model {
 namespace {
@@ -13,83 +14,84 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t kSenders = 3;
-constexpr size_t kLaneRoom = 4;
-constexpr size_t kDeskTakers = 2;
+constexpr size_t kLaneCapacity = 4;
+constexpr size_t kCallbackSenders = 2;
 constexpr Micros kFetch = 2ms;
 constexpr Micros kCommitInterval = 500ms;
-constexpr Micros kFirstWait = 50ms;  // of a sender whose neighbour does not answer
-constexpr Micros kLongestWait = 1s;
-constexpr Micros kRelayAhead = 4s;  // when it fires early
-constexpr Micros kLongerHorizon = 1h;
-// Of one run. Workers that die again and again before they commit multiply every record in hand:
-// such a storm costs much and shows nothing new.
-constexpr std::uint64_t kMostKills = 10;
-constexpr std::uint64_t kMostStops = 10;
+constexpr RetryDelays kRetryDelays{50ms, 1s};
+constexpr Micros kDelayQueueAhead = 4s;  // with the bug kDelayQueueMovesEarly
+constexpr Micros kLaterExpireTime = 1h;
+// Per run. Workers that crash again and again before they commit multiply the records in progress:
+// that is slow and finds nothing new.
+constexpr std::uint64_t kMaxKills = 10;
+constexpr std::uint64_t kMaxFreezes = 10;
 
 }  // namespace
 
-Process::Process(World& world, size_t number)
-    : world_(world),
+Process::Process(Simulation& simulation, size_t number)
+    : simulation_(simulation),
       number_(number),
-      registry_(world.registry),
-      log_(world, *this),
-      claims_(world, *this),
-      carrier_(world, *this),
-      relay_clock_(world.timeline, world.bug == Bug::kRelayFiresEarly ? kRelayAhead : 0us),
-      history_(world, *this),
+      registry_(simulation.registry),
+      log_(simulation, *this),
+      claims_(simulation, *this),
+      provider_(simulation, *this),
+      delay_queue_clock_(simulation.timeline,
+                         simulation.bug == Bug::kDelayQueueMovesEarly ? kDelayQueueAhead : 0us),
+      history_(simulation, *this),
       pipeline_(v1::CHANNEL_SMS,
-                {world.timeline, registry_, consents_, claims_, claims_, world.vault, carrier_,
-                 carrier_, log_, history_, world.topics},
+                {simulation.timeline, registry_, consents_, claims_, claims_, simulation.vault,
+                 provider_, provider_, log_, history_, simulation.topics, probe_},
                 {.owner = fmt::format("worker-{}", number), .retry = {}}),
-      desk_(v1::CHANNEL_SMS, {world.timeline, claims_, log_, history_, world.topics}, {}),
-      relay_(relay_clock_, log_, world.topics, Relay::Drive::kByHand) {}
+      callback_handler_(v1::CHANNEL_SMS,
+                        {simulation.timeline, claims_, log_, history_, simulation.topics}, {}),
+      delay_queue_(delay_queue_clock_, log_, simulation.topics, DelayQueue::Drive::kManual) {}
 
 Process::~Process() = default;
 
-void Process::Bury() {
-  dying_ = true;
-  while (!fibers_.empty()) Run(fibers_.front().get());  // each unwinds from where it stands
+void Process::Kill() {
+  killed_ = true;
+  while (!fibers_.empty()) Run(fibers_.front().get());  // unwinds it
   log_.Abandon();
-  relay_.Stop();
+  delay_queue_.Stop();
 }
 
-bool Process::Frozen() const { return world_.timeline.Now() < frozen_until_; }
+bool Process::Frozen() const { return simulation_.timeline.Now() < frozen_until_; }
 
 // --- Host ---------------------------------------------------------------------------------------
 
 void Process::Sleep(Micros time) {
   Fiber* const fiber = Fiber::Current();
   do {
-    world_.timeline.After(time, [weak = weak_from_this(), fiber] {
+    simulation_.timeline.After(time, [weak = weak_from_this(), fiber] {
       if (const auto self = weak.lock()) self->Run(fiber);
     });
     Fiber::Yield();
-    if (dying_) throw Killed{};
-    time = frozen_until_ - world_.timeline.Now();
+    if (killed_) throw Killed{};
+    time = frozen_until_ - simulation_.timeline.Now();
   } while (time > 0us);
 }
 
 void Process::MayFail() {
-  if (dying_) return;  // on the way out
-  const Counts& so_far = world_.books.counts;
-  if (so_far.kills < kMostKills && world_.Strikes(world_.faults.crash)) {
-    dying_ = true;
-    world_.ProcessDied(number_);
+  if (killed_) return;  // unwinding
+  const Counts& so_far = simulation_.checker.counts;
+  if (so_far.kills < kMaxKills && simulation_.Occurs(simulation_.faults.crash)) {
+    killed_ = true;
+    simulation_.OnKilled(number_);
     if (Fiber::Current() != nullptr) throw Killed{};
-  } else if (so_far.freezes < kMostStops && world_.Strikes(world_.faults.freeze)) {
-    const Micros time = world_.dice.Between(1s, 60s);
-    frozen_until_ = std::max(frozen_until_, world_.timeline.Now() + time);
-    world_.ProcessFroze(number_, time);
+  } else if (so_far.freezes < kMaxFreezes && simulation_.Occurs(simulation_.faults.freeze)) {
+    const Micros time = simulation_.dice.Between(1s, 60s);
+    frozen_until_ = std::max(frozen_until_, simulation_.timeline.Now() + time);
+    simulation_.OnFrozen(number_, time);
     if (Fiber::Current() != nullptr) Sleep(time);
   }
 }
 
-void Process::Later(Micros wait, std::function<void()> event) {
-  world_.timeline.After(wait, [weak = weak_from_this(), event = std::move(event)]() mutable {
+void Process::Later(Micros delay, std::function<void()> event) {
+  simulation_.timeline.After(delay, [weak = weak_from_this(), event = std::move(event)]() mutable {
     const auto self = weak.lock();
-    if (!self || self->dying_) return;
+    if (!self || self->killed_) return;
     if (!self->Frozen()) return event();
-    self->Later(self->frozen_until_ - self->world_.timeline.Now(), std::move(event));
+    self->Later(self->frozen_until_ - self->simulation_.timeline.Now(), std::move(event));
   });
 }
 
@@ -102,7 +104,7 @@ void Process::Spawn(std::function<void()> body) {
                              }
                            }))
                            .get();
-  world_.timeline.After(0us, [weak = weak_from_this(), fiber] {
+  simulation_.timeline.After(0us, [weak = weak_from_this(), fiber] {
     if (const auto self = weak.lock()) self->Run(fiber);
   });
 }
@@ -117,18 +119,18 @@ void Process::Run(Fiber* fiber) {
 
 void Process::Assign(const Place& place) {
   Assigned& assigned = assigned_[place];
-  assigned.since = world_.timeline.Now();
-  assigned.next = world_.broker.At(place).committed;
-  PlanPoll(place);
+  assigned.assign_time = simulation_.timeline.Now();
+  assigned.next = simulation_.broker.At(place).committed;
+  SchedulePoll(place);
 }
 
 void Process::Revoke(const Place& place, bool lost) {
   auto left = assigned_.extract(place);
-  if (!lost && !dying_) Commit(place, left.mapped());
-  left.mapped().progress->Lose();
+  if (!lost && !killed_) Commit(place, left.mapped());
+  left.mapped().progress->MarkLost();
 }
 
-void Process::PlanPoll(const Place& place) {
+void Process::SchedulePoll(const Place& place) {
   Later(kFetch, [this, place] { Poll(place); });
 }
 
@@ -136,159 +138,161 @@ void Process::Poll(const Place& place) {
   const auto found = assigned_.find(place);
   if (found == assigned_.end()) return;
   Assigned& assigned = found->second;
-  const auto& records = world_.broker.At(place).records;
+  const auto& records = simulation_.broker.At(place).records;
   while (assigned.next < static_cast<std::int64_t>(records.size())) {
     const IncomingRecord& record = records[static_cast<size_t>(assigned.next)];
-    if (assigned.begun != assigned.next)
+    if (assigned.last_begun != assigned.next)
       assigned.progress->Begin(assigned.next, record.append_time);
-    assigned.begun = assigned.next;
-    if (!Hand(place, assigned, record)) return;  // asked again when something finishes
+    assigned.last_begun = assigned.next;
+    if (!Offer(place, assigned, record)) return;  // offered again when a record finishes
     ++assigned.next;
   }
 }
 
-bool Process::Hand(const Place& place, Assigned& assigned, const IncomingRecord& record) {
+bool Process::Offer(const Place& place, Assigned& assigned, const IncomingRecord& record) {
   const std::int64_t offset = record.position.offset();
-  const auto done = std::make_shared<kafka::Done>(assigned.progress, offset);
-  const bool relayed = world_.topics.TierOf(place.first).has_value();
-  const bool early = world_.bug == (relayed ? Bug::kRelayFinishesEarly : Bug::kOffsetStoredEarly);
+  const auto done = std::make_shared<kafka::Completion>(assigned.progress, offset);
+  const bool delayed = simulation_.topics.TierOf(place.first).has_value();
+  const bool early =
+      simulation_.bug == (delayed ? Bug::kDelayQueueFinishesEarly : Bug::kOffsetStoredEarly);
   const auto finish = [this, done, place, offset, early] {
-    world_.books.Finished(place, offset);
+    simulation_.checker.Finished(place, offset);
     if (!early) (*done)();
-    Finished();
+    OnFinished();
   };
-  const bool told =
-      place.first == world_.topics.Webhooks() || place.first == world_.topics.Events();
-  const bool taken = relayed ? HandToRelay(IncomingRecord(record), finish)
-                     : told  ? HandToDesk(IncomingRecord(record), finish)
-                             : HandToLane(Inherited(record, assigned), finish);
-  if (taken && early) {
+  const bool event =
+      place.first == simulation_.topics.Webhooks() || place.first == simulation_.topics.Events();
+  const bool accepted = delayed ? OfferToDelayQueue(IncomingRecord(record), finish)
+                        : event ? OfferToCallbackHandler(IncomingRecord(record), finish)
+                                : OfferToLane(WithAssignment(record, assigned), finish);
+  if (accepted && early) {
     (*done)();
-    PlanCommit();
+    ScheduleCommit();
   }
-  return taken;
+  return accepted;
 }
 
-IncomingRecord Process::Inherited(IncomingRecord record, const Assigned& assigned) {
-  record.inherited = record.append_time <= assigned.since;
+IncomingRecord Process::WithAssignment(IncomingRecord record, const Assigned& assigned) {
+  record.predates_assignment = record.append_time <= assigned.assign_time;
   return record;
 }
 
-bool Process::HandToLane(IncomingRecord&& record, std::function<void()> finish) {
-  const auto lane = static_cast<size_t>(std::ranges::find(world_.lanes, record.position.topic()) -
-                                        world_.lanes.begin());
-  if (lanes_[lane].size() >= kLaneRoom) return false;
-  lanes_[lane].push_back({AsTheBugSeesIt(std::move(record)), std::move(finish)});
-  Dispatch();
+bool Process::OfferToLane(IncomingRecord&& record, std::function<void()> finish) {
+  const auto lane = static_cast<size_t>(
+      std::ranges::find(simulation_.lanes, record.position.topic()) - simulation_.lanes.begin());
+  if (lanes_[lane].size() >= kLaneCapacity) return false;
+  lanes_[lane].push_back({ApplyTimeBug(std::move(record)), std::move(finish)});
+  StartSenders();
   return true;
 }
 
-bool Process::HandToDesk(IncomingRecord&& record, std::function<void()> finish) {
-  if (!desk_.Wants(record)) {
+bool Process::OfferToCallbackHandler(IncomingRecord&& record, std::function<void()> finish) {
+  if (!callback_handler_.Wants(record)) {
     finish();
     return true;
   }
-  if (at_desk_ == kDeskTakers) return false;
-  ++at_desk_;
+  if (callbacks_in_progress_ == kCallbackSenders) return false;
+  ++callbacks_in_progress_;
   Spawn([this, item = Item{std::move(record), std::move(finish)}] {
-    Deliver(item, [this](const IncomingRecord& told) { return desk_.Take(told); });
-    --at_desk_;
-    Finished();
+    Deliver(item,
+            [this](const IncomingRecord& incoming) { return callback_handler_.Handle(incoming); });
+    --callbacks_in_progress_;
+    OnFinished();
   });
   return true;
 }
 
-bool Process::HandToRelay(IncomingRecord&& record, std::function<void()> finish) {
-  if (!relay_.Offer(std::move(record), std::move(finish))) return false;
-  PlanDrive(0us);
+bool Process::OfferToDelayQueue(IncomingRecord&& record, std::function<void()> finish) {
+  if (!delay_queue_.Offer(std::move(record), std::move(finish))) return false;
+  ScheduleDrive(0us);
   return true;
 }
 
-void Process::PlanDrive(Micros wait) {
-  const WallTime at = world_.timeline.Now() + wait;
+void Process::ScheduleDrive(Micros delay) {
+  const WallTime at = simulation_.timeline.Now() + delay;
   if (drive_at_ && *drive_at_ <= at) return;
   drive_at_ = at;
-  Later(wait, [this, at] {
-    if (drive_at_ != at) return;  // an earlier one was planned since
+  Later(delay, [this, at] {
+    if (drive_at_ != at) return;  // an earlier one was scheduled since
     drive_at_.reset();
-    DriveRelay();
+    DriveDelayQueue();
   });
 }
 
-void Process::DriveRelay() {
-  const std::optional<Micros> left = relay_.MoveDue();
+void Process::DriveDelayQueue() {
+  const std::optional<Micros> left = delay_queue_.MoveDue();
   if (left)
-    PlanDrive(*left);
-  else if (relay_.Held() > 0)
-    PlanDrive(1s);  // what the log does not take comes back, and is tried again
+    ScheduleDrive(*left);
+  else if (delay_queue_.HeldCount() > 0)
+    ScheduleDrive(1s);  // failed publishes are repeated
 }
 
-void Process::Finished() {
-  PlanCommit();
-  if (std::exchange(polls_planned_, true)) return;
+void Process::OnFinished() {
+  ScheduleCommit();
+  if (std::exchange(polls_scheduled_, true)) return;
   Later(0us, [this] {
-    polls_planned_ = false;
+    polls_scheduled_ = false;
     for (const auto& [place, assigned] : assigned_) Poll(place);
-    Dispatch();
+    StartSenders();
   });
 }
 
-void Process::PlanCommit() {
-  if (std::exchange(commit_planned_, true)) return;
+void Process::ScheduleCommit() {
+  if (std::exchange(commit_scheduled_, true)) return;
   Later(kCommitInterval, [this] {
-    commit_planned_ = false;
+    commit_scheduled_ = false;
     MayFail();
-    if (dying_) return;
+    if (killed_) return;
     for (const auto& [place, assigned] : assigned_) Commit(place, assigned);
   });
 }
 
 void Process::Commit(const Place& place, const Assigned& assigned) {
-  const auto prefix = assigned.progress->Prefix();
-  std::int64_t& committed = world_.broker.At(place).committed;
-  if (!prefix || *prefix == committed) return;
-  world_.books.Committed(place, committed, *prefix);
-  committed = *prefix;
+  const auto offset = assigned.progress->CommitOffset();
+  std::int64_t& committed = simulation_.broker.At(place).committed;
+  if (!offset || *offset == committed) return;
+  simulation_.checker.Committed(place, committed, *offset);
+  committed = *offset;
 }
 
 // --- Senders ------------------------------------------------------------------------------------
 
-void Process::Dispatch() {
+void Process::StartSenders() {
   while (busy_ < kSenders) {
     std::array<bool, kLanes> waiting{};
     for (size_t i = 0; i < kLanes; ++i) waiting[i] = !lanes_[i].empty();
-    const auto lane = picker_.Pick(waiting, false);
+    const auto lane = scheduler_.Pick(waiting, false);
     if (!lane) return;
     ++busy_;
     Spawn([this, item = std::move(lanes_[*lane].front())] {
       Deliver(item, [this](const IncomingRecord& work) { return pipeline_.Deliver(work); });
       --busy_;
-      Finished();
+      OnFinished();
     });
     lanes_[*lane].pop_front();
   }
 }
 
-void Process::Deliver(const Item& item, const Way& way) {
-  Micros wait = kFirstWait;
-  while (true) {
-    const Result<Passage> passage = way(item.record);
-    if (passage) break;
-    Sleep(wait);
-    wait = std::min(wait * 2, kLongestWait);
-  }
+void Process::Deliver(const Item& item, const DeliverFunction& deliver) {
+  const auto sleep = [this](Micros delay) {
+    Sleep(delay);
+    return true;
+  };
+  static_cast<void>(RetryLoop(
+      kRetryDelays, [&] { return deliver(item.record); }, sleep, [](const Error&) {}));
   item.finish();
 }
 
-IncomingRecord Process::AsTheBugSeesIt(IncomingRecord record) const {
-  if (world_.bug != Bug::kIgnoresDueTime && world_.bug != Bug::kIgnoresHorizon) return record;
-  v1::WorkRecord work;
+IncomingRecord Process::ApplyTimeBug(IncomingRecord record) const {
+  if (simulation_.bug != Bug::kIgnoresDueTime && simulation_.bug != Bug::kIgnoresExpireTime)
+    return record;
+  records::v1::WorkRecord work;
   if (!work.ParseFromString(record.value)) return record;
-  if (world_.bug == Bug::kIgnoresDueTime) {
+  if (simulation_.bug == Bug::kIgnoresDueTime) {
     work.clear_due_time_us();
-    work.clear_send_at_us();
+    work.clear_send_time_us();
   } else {
-    work.set_not_after_us(work.not_after_us() + kLongerHorizon.count());
+    work.set_expire_time_us(work.expire_time_us() + kLaterExpireTime.count());
   }
   record.value = work.SerializeAsString();
   return record;

@@ -1,4 +1,5 @@
-// A worker: production pipeline, relay and consumers' bookkeeping, on simulated ports.
+// A simulated worker: the production pipeline, callback handler, delay queue and offset tracking on
+// simulated ports.
 #pragma once
 
 #include <array>
@@ -12,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "common/delivery/callback_desk.h"
-#include "common/delivery/lane_picker.h"
+#include "common/delivery/callback_handler.h"
+#include "common/delivery/delay_queue.h"
 #include "common/delivery/pipeline.h"
-#include "common/delivery/relay.h"
+#include "common/delivery/weighted_scheduler.h"
 #include "common/kafka/partition_progress.h"
 #include "tests/model/broker.h"
 #include "tests/model/fiber.h"
@@ -23,31 +24,31 @@
 
 namespace tocsin::model {
 
-struct World;
+struct Simulation;
 
-// Its life ends by Bury(): whatever it was doing is cut off at the call of a port, as kill -9 does.
+// It ends by Kill(): everything in progress ends at its current use of a port, as after kill -9.
 class Process final : public Host, public std::enable_shared_from_this<Process> {
  public:
-  Process(World& world, size_t number);
+  Process(Simulation& simulation, size_t number);
   ~Process() override;
 
-  // Consumer: partitions come and go. `lost`: they went without its knowing.
+  // Consumer. `lost`: the process does not know of the revocation.
   void Assign(const Place& place);
   void Revoke(const Place& place, bool lost);
-  bool Owns(const Place& place) const { return assigned_.contains(place); }
-  void PlanPoll(const Place& place);
+  bool IsAssigned(const Place& place) const { return assigned_.contains(place); }
+  void SchedulePoll(const Place& place);
 
-  void Bury();
+  void Kill();
   bool Frozen() const;
   size_t Number() const { return number_; }
 
   // Host.
   void Sleep(Micros time) override;
   void MayFail() override;
-  void Later(Micros wait, std::function<void()> event) override;
+  void Later(Micros delay, std::function<void()> event) override;
 
  private:
-  struct Killed {};
+  struct Killed {};  // thrown through the fibers
   struct Item {
     IncomingRecord record;
     std::function<void()> finish;
@@ -56,31 +57,31 @@ class Process final : public Host, public std::enable_shared_from_this<Process> 
     std::shared_ptr<kafka::PartitionProgress> progress =
         std::make_shared<kafka::PartitionProgress>();
     std::int64_t next = 0;
-    std::int64_t begun = -1;
-    WallTime since{};
+    std::int64_t last_begun = -1;
+    WallTime assign_time{};
   };
 
   void Poll(const Place& place);
-  bool Hand(const Place& place, Assigned& assigned, const IncomingRecord& record);
-  static IncomingRecord Inherited(IncomingRecord record, const Assigned& assigned);
-  bool HandToLane(IncomingRecord&& record, std::function<void()> finish);
-  bool HandToDesk(IncomingRecord&& record, std::function<void()> finish);
-  bool HandToRelay(IncomingRecord&& record, std::function<void()> finish);
-  void Dispatch();
-  using Way = std::function<Result<Passage>(const IncomingRecord& record)>;
-  void Deliver(const Item& item, const Way& way);
-  void PlanDrive(Micros wait);
-  void DriveRelay();
-  void Finished();
-  void PlanCommit();
+  bool Offer(const Place& place, Assigned& assigned, const IncomingRecord& record);
+  static IncomingRecord WithAssignment(IncomingRecord record, const Assigned& assigned);
+  bool OfferToLane(IncomingRecord&& record, std::function<void()> finish);
+  bool OfferToCallbackHandler(IncomingRecord&& record, std::function<void()> finish);
+  bool OfferToDelayQueue(IncomingRecord&& record, std::function<void()> finish);
+  void StartSenders();
+  using DeliverFunction = std::function<Result<DeliveryResult>(const IncomingRecord& record)>;
+  void Deliver(const Item& item, const DeliverFunction& deliver);
+  void ScheduleDrive(Micros delay);
+  void DriveDelayQueue();
+  void OnFinished();
+  void ScheduleCommit();
   void Commit(const Place& place, const Assigned& assigned);
   void Spawn(std::function<void()> body);
   void Run(Fiber* fiber);
-  IncomingRecord AsTheBugSeesIt(IncomingRecord record) const;
+  IncomingRecord ApplyTimeBug(IncomingRecord record) const;
 
-  World& world_;
+  Simulation& simulation_;
   const size_t number_;
-  bool dying_ = false;
+  bool killed_ = false;
   WallTime frozen_until_{};
   std::list<std::unique_ptr<Fiber>> fibers_;
 
@@ -88,20 +89,21 @@ class Process final : public Host, public std::enable_shared_from_this<Process> 
   ConsentBook consents_;
   LogPort log_;
   ClaimsPort claims_;
-  CarrierPort carrier_;
-  RelayClock relay_clock_;
+  ProviderPort provider_;
+  DelayQueueClock delay_queue_clock_;
   HistoryPort history_;
+  DeliveryProbe probe_;
   DeliveryPipeline pipeline_;
-  CallbackDesk desk_;
-  Relay relay_;
+  CallbackHandler callback_handler_;
+  DelayQueue delay_queue_;
 
   std::map<Place, Assigned> assigned_;
   std::array<std::deque<Item>, kLanes> lanes_;
-  LanePicker picker_;
+  WeightedScheduler scheduler_;
   size_t busy_ = 0;
-  size_t at_desk_ = 0;
-  bool commit_planned_ = false;
-  bool polls_planned_ = false;
+  size_t callbacks_in_progress_ = 0;
+  bool commit_scheduled_ = false;
+  bool polls_scheduled_ = false;
   std::optional<WallTime> drive_at_;
 };
 

@@ -26,8 +26,8 @@ Micros Dice::Between(Micros low, Micros high) {
                    Below(static_cast<std::uint64_t>((high - low).count()) + 1)));
 }
 
-void Timeline::After(Micros wait, std::function<void()> event) {
-  events_.emplace(std::pair(now_ + wait, planned_++), std::move(event));
+void Timeline::After(Micros delay, std::function<void()> event) {
+  events_.emplace(std::pair(now_ + delay, scheduled_++), std::move(event));
 }
 
 bool Timeline::Step() {
@@ -39,9 +39,9 @@ bool Timeline::Step() {
   return true;
 }
 
-void Timeline::Tell(const std::string& line) {
-  if (telling_)
-    story_.push_back(
+void Timeline::Trace(const std::string& line) {
+  if (tracing_)
+    trace_.push_back(
         fmt::format("{:12.6f}  {}", static_cast<double>((now_ - kBegin).count()) / 1e6, line));
 }
 

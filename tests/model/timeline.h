@@ -1,4 +1,4 @@
-// Virtual time and dice: all that decides the order of things in a run.
+// Virtual time and randomness: they determine a run completely.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ class Dice {
   std::uint64_t state_;
 };
 
-// What happens when. Events of one instant happen in the order in which they were planned.
+// A queue of events. Events with equal times run in the order in which they were scheduled.
 class Timeline final : public Clock {
  public:
   WallTime Now() const override { return now_; }
@@ -33,25 +33,25 @@ class Timeline final : public Clock {
     return SteadyTime(std::chrono::hours(1) + (now_ - kBegin));
   }
 
-  void After(Micros wait, std::function<void()> event);
-  bool Step();  // the next event; false when there is none
+  void After(Micros delay, std::function<void()> event);
+  bool Step();  // runs the next event; false if there is none
   std::uint64_t Steps() const { return steps_; }
 
-  // The story of the run, kept only for who replays one seed.
-  void KeepStory() { telling_ = true; }
-  bool Telling() const { return telling_; }
-  void Tell(const std::string& line);
-  const std::vector<std::string>& Story() const { return story_; }
+  // The trace of the run; only recorded when enabled, for the replay of one seed.
+  void EnableTrace() { tracing_ = true; }
+  bool Tracing() const { return tracing_; }
+  void Trace(const std::string& line);
+  const std::vector<std::string>& TraceLines() const { return trace_; }
 
  private:
   static constexpr WallTime kBegin = FromUnixMicros(1'767'225'600'000'000);  // 2026-01-01
 
   WallTime now_ = kBegin;
-  std::uint64_t planned_ = 0;
+  std::uint64_t scheduled_ = 0;
   std::uint64_t steps_ = 0;
   std::map<std::pair<WallTime, std::uint64_t>, std::function<void()>> events_;
-  bool telling_ = false;
-  std::vector<std::string> story_;
+  bool tracing_ = false;
+  std::vector<std::string> trace_;
 };
 
 }  // namespace tocsin::model

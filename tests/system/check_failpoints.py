@@ -1,8 +1,8 @@
-"""Every step of a delivery fails in every way, on real stores: none lost, none sent twice unsaid. R1, R4, R7.
+"""Each step of a delivery fails in each way, on real stores: no alert is lost or resent without a record. R1, R4, R7.
 
-Then each guard is left out in turn, and the comparison of the books must see it. One stack serves all, with protocol
-times in milliseconds. Needs programs with failpoints (preset dev), so pytest collects it only when it is named:
-scripts/test has a stage for it. The tables are kept in build/reports/failpoints.txt.
+Then each guard is disabled in turn, and the consistency check must detect it. One stack with short timeouts serves all
+tests. They need programs with failpoints (preset dev), so pytest collects this file only when it is named: scripts/test
+has a stage for it. The tables are written to build/reports/failpoints.txt.
 """
 
 import collections
@@ -16,7 +16,7 @@ import signal
 import pytest
 import redis
 
-import ledger
+import consistency_check
 import poll
 import stack as stacks
 
@@ -27,20 +27,21 @@ FAULTS = ("kill", "hang", "error")
 
 HANG_MS = 4500  # longer than the lease
 SHORT_HANG_MS = 1500  # shorter than the lease without the POST
-TIMES = {"TOCSIN_TWILIO_POST_LIMIT": "2s", "TOCSIN_LEASE": "4s", "TOCSIN_RETRY_BASE": "50ms",
-         "TOCSIN_DOUBT_FIRST_LOOK": "300ms", "TOCSIN_DOUBT_EMERGENCY_LIMIT": "2s", "TOCSIN_DOUBT_LIMIT": "6s"}
+TIMES = {"TOCSIN_TWILIO_POST_TIMEOUT": "2s", "TOCSIN_LEASE": "4s", "TOCSIN_RETRY_BASE": "50ms",
+         "TOCSIN_IN_DOUBT_INITIAL_DELAY": "300ms", "TOCSIN_IN_DOUBT_EMERGENCY_TIMEOUT": "2s",
+         "TOCSIN_IN_DOUBT_TIMEOUT": "6s"}
 TWILIO_MS, SLOW_MS, LAG_MS = 50, 1500, 3000
-MISSING = 0.6  # of the callbacks: what is in doubt is settled by them, by the list, and by the policy
-CLASSES = ("EMERGENCY", "NORMAL", "NORMAL")  # of the alerts of a run: one is struck, the others pass by
-STRIKE_SECONDS = 60
-REBALANCE_SECONDS, MOST_REBALANCES = 15, 6
+MISSING = 0.6  # of the callbacks, so that attempts are resolved by callback, by the list and by the policy
+PRIORITIES = ("EMERGENCY", "NORMAL", "NORMAL")  # of the alerts of a run; the failure affects one of them
+FAILURE_SECONDS = 60
+REBALANCE_SECONDS, MAX_REBALANCES = 15, 6
 STOPPED_SECONDS = 4  # of the broker: shorter than its session
-SETTLE_SECONDS = 120
+QUIESCENT_SECONDS = 120
 REPORT = stacks.ROOT / "build/reports/failpoints.txt"
 
 
-def tell(lines):
-    """Prints a table and keeps it."""
+def publish(lines):
+    """Prints a table and appends it to the report."""
     text = "\n".join([*lines, "", ""])
     print("\n" + text)
     with REPORT.open("a") as report:
@@ -48,77 +49,78 @@ def tell(lines):
 
 
 class Failpoints(stacks.Stack):
-    """A stack of which one worker meets failpoints, and whose workers can be started without a guard."""
+    """A stack in which one worker has failpoints, and whose workers can be started with a guard disabled."""
 
     def __init__(self):
         super().__init__(TIMES, replicas="sms-worker=2")
         self.file = self.state / "failpoint"
-        self.struck = self.state / "failpoint.struck"
+        self.reached = self.state / "failpoint.reached"  # written when the failpoint is reached
         self.without = ""
-        self.sent = []  # ids of all alerts: the books are compared whole
+        self.sent = []  # ids of all alerts: a comparison covers all of them
         self._numbers = itertools.count(4_000_000)
         self._background = concurrent.futures.ThreadPoolExecutor(1)
 
     def __enter__(self):
         super().__enter__()
-        self.caller = self.client()
+        self.connected = self.client()
         return self
 
     def __exit__(self, *_):
         self._background.shutdown()
         if self in stacks.running:
-            self.caller.close()
+            self.connected.close()
         super().__exit__()
 
     def start(self, process):
-        met = {"TOCSIN_FAILPOINT_FILE": str(self.file)} if process == WORKER else {}
-        super().start(process, met | {"TOCSIN_WITHOUT": self.without})
+        failpoints = {"TOCSIN_FAILPOINT_FILE": str(self.file)} if process == WORKER else {}
+        super().start(process, failpoints | {"TOCSIN_WITHOUT": self.without})
 
-    def start_aside(self, process):
-        """Returns at once; the future ends when it is ready."""
+    def start_in_background(self, process):
+        """Returns a future that completes when the process is ready."""
         return self._background.submit(self.start, process)
 
     def stop(self, process):
-        """An orderly end, or the failure that was armed for it."""
+        """Sends SIGTERM and waits for the end: a normal one, or by an armed failure."""
         pid = self.pid(process)
         os.kill(pid, signal.SIGTERM)
-        poll.until(f"{process} ends", lambda: stacks.gone(pid))
+        poll.until(f"{process} has ended", lambda: stacks.has_ended(pid))
 
-    def leave_alone(self, *others):
-        """Of these, and of the workers of SMS, only the one that meets failpoints stays."""
+    def stop_others(self, *others):
+        """Stops these, and the SMS worker without failpoints."""
         for other in (OTHER, *others):
-            if not stacks.gone(self.pid(other)):
+            if not stacks.has_ended(self.pid(other)):
                 self.stop(other)
 
     def arm(self, point, fault, milliseconds=HANG_MS):
-        """For one strike."""
-        self.struck.unlink(missing_ok=True)
+        """Arms a failpoint once."""
+        self.reached.unlink(missing_ok=True)
         part = self.file.with_suffix(".part")
         part.write_text(f"{fault} {milliseconds}")
         part.replace(self.file.with_suffix(f".{point}"))
 
-    def await_strike(self, what, check=None):
-        poll.until(f"{what} strikes (is TOCSIN_BIN_DIR a build with failpoints?)", check or self.struck.exists,
-                   STRIKE_SECONDS)
+    def await_failure(self, name, check=None):
+        poll.until(f"failpoint {name} is reached (is TOCSIN_BIN_DIR a build with failpoints?)",
+                   check or self.reached.exists, FAILURE_SECONDS)
 
-    def send(self, *classes):
-        """Their ids."""
-        alerts = [self.caller.send_keyed(f"+1514{number}", f"k-{number}", alert_class=word).alert_id
-                  for word, number in zip(classes, self._numbers)]
+    def send(self, *priorities):
+        """Sends an alert of each priority and returns the ids."""
+        alerts = [self.connected.send_keyed(f"+1514{number}", f"k-{number}", priority=priority).alert_id
+                  for priority, number in zip(priorities, self._numbers)]
         self.sent += alerts
         return alerts
 
     def posts(self, alert):
-        """POSTs of it that were accepted."""
-        return sum(1 for _, name in ledger.Simulator.read(self.simulator()).moments if name[0] == alert)
+        """The number of its accepted POSTs."""
+        twilio = consistency_check.TwilioRecords.read(self.simulator())
+        return sum(1 for _, attempt in twilio.accepted_posts if attempt[0] == alert)
 
-    def books(self):
+    def compare(self):
         try:
-            poll.until("every alert has its end", lambda: ledger.settled(self), SETTLE_SECONDS)
+            poll.until("every alert is final", lambda: consistency_check.is_quiescent(self), QUIESCENT_SECONDS)
         finally:
-            books = ledger.Ledger.read(self.env, set(self.sent))
-            print(books.report())
-        return books
+            comparison = consistency_check.Comparison.read(self.env, set(self.sent))
+            print(comparison.report())
+        return comparison
 
 
 @pytest.fixture(scope="module")
@@ -126,223 +128,224 @@ def stack():
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.unlink(missing_ok=True)
     with Failpoints() as started:
-        started.leave_alone()  # the other joins when a run asks for a rebalance
-        started.start(WORKER)  # again: it alone meets failpoints
+        started.stop_others()  # the other worker joins when a run needs a rebalance
+        started.start(WORKER)  # again, with failpoints
         yield started
 
 
 # --- Twelve points, three faults ------------------------------------------------------------------
 
 
-def strike(stack, point, fault):
-    """One strike while alerts are under way; the worker lives afterwards. Gives the alerts' ids."""
+def fail_once(stack, point, fault):
+    """One failure while alerts are being delivered. The worker runs again afterwards. Returns the ids of the alerts."""
     worker = stack.pid(WORKER)
     alerts = []
-    if fault == "kill":  # it meets the alerts of its own run only
+    if fault == "kill":  # it must affect the alerts of this run only
         poll.until("the senders are idle", lambda: stack.gauge("sms-worker", "tocsin_senders_busy") == 0)
     if point == "revoke":
-        alerts += strike_in_rebalance(stack, fault)
+        alerts += fail_in_rebalance(stack, fault)
     elif point == "close":
-        alerts += stack.send(*CLASSES)
+        alerts += stack.send(*PRIORITIES)
         stack.arm(point, fault)
         stack.stop(WORKER)
-        stack.await_strike(f"{point} {fault}")
+        stack.await_failure(f"{point} {fault}")
     else:
         stack.arm(point, fault)
-        alerts += stack.send(*CLASSES)
-        stack.await_strike(f"{point} {fault}")
+        alerts += stack.send(*PRIORITIES)
+        stack.await_failure(f"{point} {fault}")
     if fault == "kill":
-        poll.until(f"{WORKER} is gone", lambda: stacks.gone(worker))
+        poll.until(f"{WORKER} has ended", lambda: stacks.has_ended(worker))
     if point == "store" and fault == "error":
-        stack.stop(WORKER)  # what was not stored is read again by who comes next
-    if stacks.gone(worker):
+        stack.stop(WORKER)  # the record whose offset was not stored is read again after the restart
+    if stacks.has_ended(worker):
         stack.start(WORKER)
     return alerts
 
 
-def strike_in_rebalance(stack, fault):
-    """The other worker comes and goes while records finish, until partitions leave with one that is not committed."""
+def fail_in_rebalance(stack, fault):
+    """The other worker joins and leaves until a partition with an uncommitted record is revoked."""
     alerts = []
 
-    def sent_until_struck():
+    def sent_until_reached():
         alerts.extend(stack.send("NORMAL", "NORMAL"))
-        return stack.struck.exists()
+        return stack.reached.exists()
 
     stack.arm("revoke", fault)
-    for _ in range(MOST_REBALANCES):
-        joined = stack.start_aside(OTHER) if stacks.gone(stack.pid(OTHER)) else stack.stop(OTHER)
-        struck = poll.within(REBALANCE_SECONDS, sent_until_struck)
+    for _ in range(MAX_REBALANCES):
+        joined = stack.start_in_background(OTHER) if stacks.has_ended(stack.pid(OTHER)) else stack.stop(OTHER)
+        reached = poll.within(REBALANCE_SECONDS, sent_until_reached)
         if joined:
             joined.result()
-        if struck:
+        if reached:
             return alerts
-    raise AssertionError(f"revoke {fault} strikes nobody in {MOST_REBALANCES} rebalances")
+    raise AssertionError(f"failpoint revoke {fault} is not reached in {MAX_REBALANCES} rebalances")
 
 
 @dataclasses.dataclass
 class Row:
-    """What one run came to."""
+    """The result of one run."""
 
     point: str
     fault: str
     alerts: int
     lost: int
-    posts_per_try: int
-    unrecorded: int  # accepted POSTs after the first of an alert, without a doubt on record before them
-    again: int  # all such POSTs
-    doubts: int
-    settled: dict  # way -> doubts
+    posts_per_attempt: int
+    repeats: int  # accepted POSTs after the first of an alert
+    unrecorded: int  # of these: without an earlier attempt recorded as in doubt
+    in_doubt: int
+    resolved: dict  # name -> attempts
 
     @classmethod
-    def of(cls, point, fault, alerts, books):
-        mine = set(alerts)
-        doubts = [name for name in books.kafka.doubted if name[0] in mine]
-        return cls(point, fault, len(mine),
-                   lost=len(mine - books.tables.ended - books.simulator.unsettled),
-                   posts_per_try=max((count for name, count in books.simulator.accepted.items() if name[0] in mine),
-                                     default=0),
-                   unrecorded=sum(name[0] in mine for _, name in books.unrecorded_doubles()),
-                   again=sum(name[0] in mine for _, name in books.doubles()),
-                   doubts=len(doubts),
-                   settled=collections.Counter(way for name in doubts for way in books.kafka.settled_by[name]))
+    def of(cls, point, fault, alerts, comparison):
+        own = set(alerts)
+        in_doubt = [attempt for attempt in comparison.kafka.in_doubt if attempt[0] in own]
+        return cls(point, fault, len(own),
+                   lost=len(own - comparison.database.final - comparison.twilio.without_final_callback),
+                   posts_per_attempt=max((count for attempt, count in comparison.twilio.accepted.items()
+                                          if attempt[0] in own), default=0),
+                   repeats=sum(attempt[0] in own for _, attempt in comparison.repeats()),
+                   unrecorded=sum(attempt[0] in own for _, attempt in comparison.unrecorded_repeats()),
+                   in_doubt=len(in_doubt),
+                   resolved=collections.Counter(name for attempt in in_doubt
+                                                for name in comparison.kafka.resolved_by[attempt]))
 
-    HEAD = (f"{'point':16} {'fault':6} {'struck':6} {'alerts':>6} {'lost':>4} {'POSTs/try':>9} {'sent again':>10} "
-            f"{'unrecorded':>10} {'doubts':>6}  settled by")
+    HEAD = (f"{'point':16} {'fault':6} {'alerts':>6} {'lost':>4} {'POSTs/attempt':>13} {'repeats':>7} "
+            f"{'unrecorded':>10} {'in doubt':>8}  resolved by")
 
     def __str__(self):
-        ways = ", ".join(f"{way} {count}" for way, count in sorted(self.settled.items()))
-        return (f"{self.point:16} {self.fault:6} {'yes':6} {self.alerts:6} {self.lost:4} {self.posts_per_try:9} "
-                f"{self.again:10} {self.unrecorded:10} {self.doubts:6}  {ways or '-'}")
+        resolved = ", ".join(f"{name} {count}" for name, count in sorted(self.resolved.items()))
+        return (f"{self.point:16} {self.fault:6} {self.alerts:6} {self.lost:4} {self.posts_per_attempt:13} "
+                f"{self.repeats:7} {self.unrecorded:10} {self.in_doubt:8}  {resolved or '-'}")
 
 
-def test_a_failure_at_any_point_loses_nothing_and_sends_nothing_twice(stack):
+def test_a_failure_at_any_point_loses_no_alert_and_sends_none_twice(stack):
     stack.simulator().faults(seed=1, create={"latency_ms": TWILIO_MS}, callback={"rate_missing": MISSING},
                              list={"lag_ms": LAG_MS})
     runs = {}
     for point, fault in itertools.product(POINTS, FAULTS):
-        runs[point, fault] = strike(stack, point, fault)
-    stack.leave_alone()
-    books = stack.books()
-    rows = [Row.of(*which, alerts, books) for which, alerts in runs.items()]
-    tell([Row.HEAD, *map(str, rows)])
-    assert not books.differences()
-    assert all(row.lost == 0 and row.posts_per_try <= 1 and row.unrecorded == 0 for row in rows)
-    assert any(row.doubts for row in rows), "whoever died with the begin of a try on record left no doubt"
+        runs[point, fault] = fail_once(stack, point, fault)
+    stack.stop_others()
+    comparison = stack.compare()
+    rows = [Row.of(*which, alerts, comparison) for which, alerts in runs.items()]
+    publish([Row.HEAD, *map(str, rows)])
+    assert not comparison.differences()
+    assert all(row.lost == 0 and row.posts_per_attempt <= 1 and row.unrecorded == 0 for row in rows)
+    assert any(row.in_doubt for row in rows), "no attempt was in doubt after a worker died during a POST"
 
 
-# --- Guards left out, one at a time: the comparison must see it -----------------------------------
+# --- Guards, disabled one at a time: the consistency check must detect it --------------------------
 
 
 def broker_stops_before_the_post(stack):
-    """Between claim and POST the broker stops, and the worker dies before it can tell of its try."""
+    """The broker stops between claim and POST, and the worker is killed before it can publish the start."""
     stack.arm("claim", "hang", SHORT_HANG_MS)
     alerts = stack.send("NORMAL")
-    stack.await_strike("claim hang")
+    stack.await_failure("claim hang")
     broker = stack.pid("kafka-1")
     os.kill(broker, signal.SIGSTOP)
     try:
         stack.arm("mid_post", "kill")
-        poll.within(STOPPED_SECONDS, stack.struck.exists)  # whoever waits for the report makes no POST meanwhile
+        poll.within(STOPPED_SECONDS, stack.reached.exists)  # a worker that waits for the report makes no POST
     finally:
         os.kill(broker, signal.SIGCONT)
-    stack.await_strike("mid_post kill")
+    stack.await_failure("mid_post kill")
     stack.start(WORKER)
     return alerts
 
 
-def worker_dies_with_the_answer(stack):
+def worker_is_killed_with_the_response(stack):
     """Its record is read again."""
     stack.arm("response_read", "kill")
     alerts = stack.send("NORMAL")
-    stack.await_strike("response_read kill")
+    stack.await_failure("response_read kill")
     stack.start(WORKER)
     return alerts
 
 
-def a_late_release_meets_the_next_holder(stack):
-    """A release comes twice, the second time while another holds the try; that one dies after its POST."""
-    stack.simulator().faults(create={"latency_ms": SLOW_MS}, callback={"rate_missing": 1.0})  # nobody else tells of it
+def a_late_release_after_a_new_claim(stack):
+    """A release is repeated while another worker holds the claim; that worker is killed after its POST."""
+    stack.simulator().faults(create={"latency_ms": SLOW_MS}, callback={"rate_missing": 1.0})
     stack.arm("started_report", "error")
     alerts = stack.send("NORMAL")
-    stack.await_strike("started_report error")
+    stack.await_failure("started_report error")
     stack.arm("response_read", "kill")
-    stack.await_strike("response_read kill")
+    stack.await_failure("response_read kill")
     stack.simulator().faults(create={"latency_ms": TWILIO_MS})
     stack.start(WORKER)
     return alerts
 
 
-def a_kept_connection_dies_after_acceptance(stack):
+def a_reused_connection_is_reset_after_acceptance(stack):
     alerts = stack.send("NORMAL")
     poll.until("the first POST is made", lambda: stack.posts(alerts[0]) == 1)
     stack.simulator().faults(next=[{"kind": "reset_after"}])
     return alerts + stack.send("NORMAL")
 
 
-def redis_forgets_while_a_worker_is_stopped(stack):
-    """Redis loses its memory while a stopped worker holds a POST that was taken; another gets its record."""
-    stack.simulator().faults(callback={"rate_missing": 1.0})  # nothing else tells of the POST
-    stack.leave_alone(VOICE)  # it would restore what Redis forgot
+def redis_is_flushed_while_a_worker_is_stopped(stack):
+    """Redis is flushed while a stopped worker has made a POST; another worker reads its record."""
+    stack.simulator().faults(callback={"rate_missing": 1.0})
+    stack.stop_others(VOICE)  # it would restore the claims
     stack.start(OTHER)
     stack.arm("response_read", "hang")
     alerts = []
 
-    def sent_until_struck():  # some go to the other worker, which meets no failpoint
+    def sent_until_reached():  # some go to the other worker, which has no failpoints
         alerts.extend(stack.send("NORMAL"))
-        return stack.struck.exists()
+        return stack.reached.exists()
 
-    stack.await_strike("response_read hang", sent_until_struck)
+    stack.await_failure("response_read hang", sent_until_reached)
     worker = stack.pid(WORKER)
     os.kill(worker, signal.SIGSTOP)
     try:
         redis.Redis.from_url(stack.env["TOCSIN_REDIS_URL"]).flushall()
-        poll.until("the other worker has taken over", lambda: sent_again_or_doubted(stack, alerts))
+        poll.until("the other worker has taken over", lambda: repeated_or_in_doubt(stack, alerts))
     finally:
         os.kill(worker, signal.SIGCONT)
     stack.stop(OTHER)
     return alerts
 
 
-def sent_again_or_doubted(stack, alerts):
+def repeated_or_in_doubt(stack, alerts):
     with contextlib.closing(stack.database()) as connection:
-        doubted = ledger.Tables.read(connection).doubted
-    moments = ledger.Simulator.read(stack.simulator()).moments
-    posts = collections.Counter(name[0] for _, name in moments)
-    return any(posts[alert] > 1 for alert in alerts) or any(name[0] in alerts for name in doubted)
+        in_doubt = consistency_check.DatabaseRows.read(connection).in_doubt
+    accepted_posts = consistency_check.TwilioRecords.read(stack.simulator()).accepted_posts
+    posts = collections.Counter(attempt[0] for _, attempt in accepted_posts)
+    return any(posts[alert] > 1 for alert in alerts) or any(attempt[0] in alerts for attempt in in_doubt)
 
 
 @dataclasses.dataclass
 class Guard:
     invariant: str
     scenario: object
-    wrong: str  # the difference by which the books tell
+    difference: str  # that the consistency check must report
 
 
 GUARDS = {
-    "awaited_report": Guard("no POST before the begin of its try is on disk", broker_stops_before_the_post,
-                            "POSTs of tries whose begin is not on record"),
-    "claim": Guard("one try is POSTed once, whoever reads its record again", worker_dies_with_the_answer,
-                   "tries accepted more than once"),
-    "fence": Guard("who lost a try can no longer give it away", a_late_release_meets_the_next_holder,
-                   "tries accepted more than once"),
-    "rewind_guard": Guard("the HTTP library repeats no POST by itself", a_kept_connection_dies_after_acceptance,
-                          "tries accepted more than once"),
-    "epoch": Guard("what a store forgot does not count as never begun", redis_forgets_while_a_worker_is_stopped,
-                   "tries accepted more than once"),
+    "awaited_report": Guard("no POST before the start of its attempt is on disk", broker_stops_before_the_post,
+                            "POSTs of attempts without a recorded start"),
+    "claim": Guard("an attempt is POSTed once, even if its record is read again", worker_is_killed_with_the_response,
+                   "attempts accepted more than once"),
+    "fence": Guard("a worker that lost its claim cannot release it", a_late_release_after_a_new_claim,
+                   "attempts accepted more than once"),
+    "rewind_guard": Guard("the HTTP library never repeats a POST", a_reused_connection_is_reset_after_acceptance,
+                          "attempts accepted more than once"),
+    "epoch": Guard("a claim that is missing after a data loss does not count as never started",
+                   redis_is_flushed_while_a_worker_is_stopped, "attempts accepted more than once"),
 }
 
 
-def differences_of(books, alerts):
-    """The differences that name one of these alerts, and how often."""
-    found = {what: sum(any(alert in item for alert in alerts) for item in items)
-             for what, items in books.differences().items()}
-    return {what: count for what, count in found.items() if count}
+def differences_of(comparison, alerts):
+    """Differences that concern these alerts: description -> count."""
+    found = {description: sum(any(alert in item for alert in alerts) for item in items)
+             for description, items in comparison.differences().items()}
+    return {description: count for description, count in found.items() if count}
 
 
 @pytest.mark.parametrize("name", GUARDS)
-def test_the_comparison_of_the_books_sees_that_a_guard_is_missing(stack, name):
+def test_the_consistency_check_detects_a_disabled_guard(stack, name):
     guard = GUARDS[name]
-    stack.leave_alone()
+    stack.stop_others()
     found = {}
     for without in ("", name):
         stack.without = without
@@ -350,9 +353,9 @@ def test_the_comparison_of_the_books_sees_that_a_guard_is_missing(stack, name):
         stack.simulator().faults(create={"latency_ms": TWILIO_MS})
         stack.start(WORKER)
         alerts = guard.scenario(stack)
-        found[without] = differences_of(stack.books(), alerts)
+        found[without] = differences_of(stack.compare(), alerts)
     stack.without = ""
-    tell([f"without {name}, {guard.scenario.__name__.replace('_', ' ')}: {guard.invariant}",
-          f"  with the guard {found[''] or 'the books agree'}, without it {found[name]}"])
+    publish([f"without {name}, {guard.scenario.__name__.replace('_', ' ')}: {guard.invariant}",
+          f"  with the guard: {found[''] or 'consistent'}; without it: {found[name]}"])
     assert not found[""]
-    assert guard.wrong in found[name]
+    assert guard.difference in found[name]

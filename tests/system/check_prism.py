@@ -1,5 +1,5 @@
-"""What the workers ask of Twilio, and what the simulator answers, held against Twilio's OpenAPI description: Prism
-stands between a whole stack and the simulator. Of scripts/test --full only, for it needs Node. Q2."""
+"""Requests of the workers and responses of the simulator, validated against Twilio's OpenAPI description: Prism is a
+proxy between a whole stack and the simulator. Only in scripts/test --full, because it needs Node. Q2."""
 
 import sys
 
@@ -14,10 +14,9 @@ import prism as prisms
 import sim
 
 EMERGENCY_NUMBER = "+15017122662"  # scripts/lib/services.sh
-VOICE = 2  # CHANNEL_VOICE
 DELIVERED, LANDLINE = "+15558675309", "+15005550009"
-SHORT_WAITS = {"TOCSIN_TWILIO_POST_LIMIT": "5s", "TOCSIN_LEASE": "10s", "TOCSIN_DOUBT_FIRST_LOOK": "300ms",
-               "TOCSIN_DOUBT_LIMIT": "20s", "TOCSIN_VOICE_CALLS": "1"}
+SHORT_WAITS = {"TOCSIN_TWILIO_POST_TIMEOUT": "5s", "TOCSIN_LEASE": "10s", "TOCSIN_IN_DOUBT_INITIAL_DELAY": "300ms",
+               "TOCSIN_IN_DOUBT_TIMEOUT": "20s", "TOCSIN_VOICE_MAX_CALLS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,8 @@ def simulator(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prism(simulator, tmp_path_factory):
-    with prisms.Prism(simulator.base, tmp_path_factory.mktemp("prism")) as judge:
-        yield judge
+    with prisms.Prism(simulator.base, tmp_path_factory.mktemp("prism")) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="module")
@@ -41,39 +40,35 @@ def stack(simulator, prism):
         yield started
 
 
-def every_attempt(alert):
-    return [api.status(attempt) for attempt in alert.tries]
-
-
-def test_messages_of_a_whole_stack_are_as_twilio_describes_them(client, simulator):
+def test_messages_match_the_description(client, simulator):
     simulator.control("/sim/faults", {"next": [{"kind": "429", "retry_after": 1}]})
-    assert every_attempt(client.until_state(client.send(DELIVERED), "DELIVERED")) == ["FAILED", "DELIVERED"]
+    assert api.statuses(client.until_state(client.send(DELIVERED), "DELIVERED")) == ["FAILED", "DELIVERED"]
     failed = client.until_state(client.send(LANDLINE), "FAILED")
-    assert [attempt.provider_code for attempt in failed.tries] == [21614]
+    assert [attempt.provider_code for attempt in failed.attempts] == [21614]
     client.until_state(client.send("+15145550199", text="Tempête à 18 h 🔔"), "DELIVERED")
 
 
-def test_a_doubt_is_settled_by_a_list_as_twilio_describes_it(client, simulator):  # R4
+def test_the_list_of_messages_matches_the_description(client, simulator):  # R4
     simulator.control("/sim/faults", {"next": [{"kind": "500_after"}], "callback": {"rate_missing": 1}})
-    answer = client.send("+15145550198")
-    alert = client.until_state(answer, "SENT", "DELIVERED", "SENT_UNCONFIRMED")
-    assert [attempt.doubted for attempt in alert.tries] == [True]
+    accepted = client.send("+15145550198")
+    alert = client.until_state(accepted, "SENT", "DELIVERED", "SENT_UNCONFIRMED")
+    assert [attempt.was_in_doubt for attempt in alert.attempts] == [True]
     simulator.control("/sim/reset", {"faults_only": True})
 
 
-@pytest.mark.parametrize(("number", "end", "status"), [
+@pytest.mark.parametrize(("number", "state", "status"), [
     ("+15005556101", "ACKNOWLEDGED", "ANSWERED_HUMAN"), ("+15005556486", "FAILED", "BUSY"),
     ("+15005556487", "FAILED", "NO_ANSWER"), ("+15005556200", "DELIVERED", "ANSWERED_MACHINE")])
-def test_calls_of_a_whole_stack_are_as_twilio_describes_them(client, number, end, status):  # V1, V2, V4
-    voice = api.message("VoiceOptions")(language="en-CA", detect_machine=True)
-    accepted = client.send(number, channel=VOICE, voice=voice)
-    client.until_state(accepted, end)
-    poll.until("the call's end is known", lambda: every_attempt(client.get(accepted.alert_id)) == [status])
+def test_calls_match_the_description(client, number, state, status):  # V1, V2, V4
+    voice = api.message("VoiceOptions")(language_code="en-CA", machine_detection=True)
+    accepted = client.send(number, channel="VOICE", voice=voice)
+    client.until_state(accepted, state)
+    poll.until("the final status of the call is known", lambda: api.statuses(client.get(accepted.alert_id)) == [status])
 
 
-def test_prism_had_nothing_against_any_of_it(prism, simulator):
-    """Last: over the whole run."""
-    posts = [entry for book in ("requests", "call-requests") for entry in simulator.lines(f"/sim/{book}")]
+def test_prism_reported_no_violation(prism, simulator):
+    """The last test: it covers the whole run."""
+    posts = [entry for path in ("requests", "call-requests") for entry in simulator.lines(f"/sim/{path}")]
     assert len(posts) >= 9 and sum(entry["accepted"] for entry in posts) >= 7
     assert prism.errors() == []
     assert prism.exchanges() > len(posts), "no list was read"

@@ -1,27 +1,28 @@
-"""What the system tests share. They start stacks by scripts/up and use the programs as they ship."""
+"""Fixtures of the system tests. They start stacks with scripts/up and use the release programs."""
 
 import pytest
 
+import interpreter  # first: it checks that the modules of the tests exist
 import stack as stacks
 
 
 @pytest.fixture(scope="module")
 def stack():
-    """A stack with nothing special, shared by the tests of one file."""
+    """A stack with default settings, shared by the tests of one file."""
     with stacks.Stack() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def client(stack):
-    caller = stack.client()
-    yield caller
-    caller.close()
+    connected = stack.client()
+    yield connected
+    connected.close()
 
 
 @pytest.fixture
 def simulator(stack):
-    """The simulator without faults, whatever the test before asked for."""
+    """The simulator without the faults of the test before."""
     controls = stack.simulator()
     controls.reset_faults()
     return controls
@@ -31,4 +32,4 @@ def simulator(stack):
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
-        report.sections += [("complaints in the logs", started.complaints()) for started in stacks.running]
+        report.sections += [("warnings and errors in the logs", started.log_excerpt()) for started in stacks.running]

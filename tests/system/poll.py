@@ -1,21 +1,21 @@
-"""Waiting for conditions. Nothing in these tests sleeps in place of one."""
+"""Waiting for conditions. The tests never sleep for a fixed time instead."""
 
 import time
 
 PAUSE_SECONDS = 0.1
-PATIENCE_SECONDS = 120  # for what takes moments on a machine that is not busy
+PATIENCE_SECONDS = 120  # for conditions that take moments on an idle machine
 
 
-def until(what, check, seconds=PATIENCE_SECONDS):
-    """Asks check() until its answer is true and gives that answer; fails when the time is up."""
-    answer = within(seconds, check)
-    assert answer, f"not within {seconds:.0f} s: {what}; last seen: {answer!r}"
-    return answer
+def until(condition, check, seconds=PATIENCE_SECONDS):
+    """Calls check() until its result is true, and returns that result. Fails after `seconds`."""
+    result = within(seconds, check)
+    assert result, f"not within {seconds:.0f} s: {condition}; last result: {result!r}"
+    return result
 
 
 def within(seconds, check):
-    """Asks check() until its answer is true or the time is up; the last answer."""
+    """Calls check() until its result is true or the time is up. Returns the last result."""
     deadline = time.monotonic() + seconds
-    while not (answer := check()) and time.monotonic() < deadline:
+    while not (result := check()) and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
-    return answer
+    return result

@@ -1,4 +1,4 @@
-"""A small HTTP server on a free port that keeps what is POSTed to it: where alerts and spans arrive in tests."""
+"""An HTTP server on a free port that records POST requests: the receiver of alerts and spans in tests."""
 
 import http.server
 import json
@@ -6,13 +6,13 @@ import threading
 
 
 class Receiver:
-    """A context. `posts` holds (path, JSON body) in the order of their coming."""
+    """A context manager. `posts` contains (path, JSON body) in order of arrival."""
 
     def __init__(self):
         self.posts = []
         posts = self.posts
 
-        class Keep(http.server.BaseHTTPRequestHandler):
+        class Recorder(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 posts.append((self.path, json.loads(body)))
@@ -21,9 +21,9 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, *_):
-                """Nothing: the tests print what they saw."""
+                """Disabled."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keep)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self):

@@ -1,4 +1,4 @@
-"""A second Redis that follows the stack's and takes its place, as a floating address does."""
+"""A Redis replica of the stack's Redis that takes over its address, as after a failover."""
 
 import socket
 import subprocess
@@ -16,7 +16,7 @@ def _free_port():
 
 
 class Replica:
-    """A context: follows when entered, gone when left, also when it has taken over by then."""
+    """A context manager: starts to replicate when entered, stops when left, also after it has taken over."""
 
     def __init__(self, stack):
         primary = urllib.parse.urlsplit(stack.env["TOCSIN_REDIS_URL"])
@@ -32,7 +32,7 @@ class Replica:
                 ["redis-server", "--bind", host, "--port", str(self._port), "--dir", self._folder, "--appendonly", "yes",
                  "--save", "", "--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0",
                  "--replicaof", host, str(port)], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        poll.until("the replica follows", self._follows)
+        poll.until("the replica is in sync", self._in_sync)
         return self
 
     def __exit__(self, *_):
@@ -42,23 +42,23 @@ class Replica:
     def _client(self):
         return redis.Redis(self._address[0], self._port)
 
-    def _follows(self):
+    def _in_sync(self):
         try:
             return self._client().info("replication").get("master_link_status") == "up"
-        except redis.exceptions.RedisError:  # it still starts, or loads what it was sent
+        except redis.exceptions.RedisError:  # it is still starting or loading
             return False
 
-    def cut_off(self):
-        """It learns no more, and is on its own: what it misses is lost when it takes over."""
+    def stop_replication(self):
+        """Later writes to the primary are lost when the replica takes over."""
         self._client().replicaof("NO", "ONE")
 
     def take_over(self):
-        """The place of a primary that is gone."""
+        """Moves to the address of the primary, which has ended."""
         poll.until("the address is free", self._moved)
         self._port = self._address[1]
 
     def _moved(self):
         try:
             return self._client().config_set("port", self._address[1])
-        except redis.exceptions.ResponseError:  # the sockets of a killed process outlive it for a moment
+        except redis.exceptions.ResponseError:  # the sockets of a killed process remain for a moment
             return False

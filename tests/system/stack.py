@@ -1,4 +1,4 @@
-"""Whole stacks, started by scripts/up in folders of their own, and the simulator's controls."""
+"""Whole stacks, started by scripts/up in temporary folders, and the control API of the simulator."""
 
 import json
 import os
@@ -17,49 +17,49 @@ import api
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TOCSIN_BIN_DIR", ROOT / "build/release/bin"))
-MAIN_NUMBER = "+15017122661"  # the simulator's, sender `main` of the registry
+MAIN_NUMBER = "+15017122661"  # of sender `main` in the registry
 UP_SECONDS = 900
 HTTP_SECONDS = 30
-BOOK_LIMIT = 100_000
+PAGE_LIMIT = 100_000
 SERVICES = ("audit", "sms-worker", "voice-worker", "ingress")
 PORTS_PER_REPLICA = 4  # scripts/lib/services.sh
 LOG_LINES, LOG_CHARACTERS = 10, 400
-# What a caller's own stack may have left in the environment must not lead a test to it.
+# Other TOCSIN_ variables of the environment are removed: they may belong to the user's own stack.
 KEPT_SETTINGS = {"TOCSIN_CACHE_DIR", "TOCSIN_BIN_DIR"}
 
-running = []  # stacks that are up: their logs are shown when a test fails
+running = []  # stacks that are up; their logs are shown when a test fails
 
 
 class Simulator:
-    """Control of tocsin-twilio-sim, docs/simulator.md."""
+    """The control API of tocsin-twilio-sim (docs/simulator.md)."""
 
     def __init__(self, base_url):
         self.base_url = base_url
 
     def _post(self, path, body):
-        answer = requests.post(self.base_url + path, json=body, timeout=HTTP_SECONDS)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = requests.post(self.base_url + path, json=body, timeout=HTTP_SECONDS)
+        assert response.status_code == 200, response.text
+        return response.json()
 
-    def _book(self, path):
-        lines, after = [], 0
+    def _journal(self, path):
+        entries, after = [], 0
         while True:
-            answer = requests.get(f"{self.base_url}{path}?after={after}&limit={BOOK_LIMIT}", timeout=HTTP_SECONDS)
-            assert answer.headers["Sim-Dropped"] == "0", "the simulator has forgotten its oldest entries"
-            page = [json.loads(line) for line in answer.content.splitlines()]
-            lines += page
-            if len(page) < BOOK_LIMIT:
-                return lines
+            response = requests.get(f"{self.base_url}{path}?after={after}&limit={PAGE_LIMIT}", timeout=HTTP_SECONDS)
+            assert response.headers["Sim-Dropped"] == "0", "the simulator has dropped its oldest entries"
+            page = [json.loads(line) for line in response.content.splitlines()]
+            entries += page
+            if len(page) < PAGE_LIMIT:
+                return entries
             after = page[-1]["number"]
 
     def health(self):
         return requests.get(self.base_url + "/sim/health", timeout=HTTP_SECONDS).json()
 
     def messages(self):
-        return [message for message in self._book("/sim/messages") if message["direction"] != "inbound"]
+        return [message for message in self._journal("/sim/messages") if message["direction"] != "inbound"]
 
     def requests(self):
-        return self._book("/sim/requests")
+        return self._journal("/sim/requests")
 
     def faults(self, **sections):
         self._post("/sim/faults", sections)
@@ -68,11 +68,11 @@ class Simulator:
         self._post("/sim/reset", {"faults_only": True})
 
     def calls(self, to):
-        """Those to one person, in their order."""
-        return [call for call in self._book("/sim/calls") if call["to"] == to]
+        """The calls to one number, in order."""
+        return [call for call in self._journal("/sim/calls") if call["to"] == to]
 
     def phones(self, scripts):
-        """What a person does who is called: number -> script, or a list of them, one for each call."""
+        """How phones respond: number -> script, or a list with one script for each call."""
         self._post("/sim/phones", scripts)
 
     def inbound(self, sender, body, url):
@@ -80,12 +80,12 @@ class Simulator:
 
 
 class Stack:
-    """A context: up when entered, gone with all it kept when left. `settings` reach every process of it;
-    `replicas` and other `flags` as scripts/up takes them."""
+    """A context manager: starts a stack, and purges it at the end. `settings` are environment variables of every
+    process; `replicas` and `flags` are arguments of scripts/up."""
 
     def __init__(self, settings=None, replicas=None, flags=()):
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-system."))
-        self.state.chmod(0o755)  # the stores' user passes through it
+        self.state.chmod(0o755)  # the user that runs the stores needs access
         self.output = self.state / "scripts.log"
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("TOCSIN_") or name in KEPT_SETTINGS}
@@ -109,7 +109,7 @@ class Stack:
         self._script("down", "--purge")
         shutil.rmtree(self.state, ignore_errors=True)
 
-    # Into a file: what scripts/up leaves running must not hold a pipe of ours.
+    # Output goes to a file: the background processes would keep a pipe open.
     def _script(self, name, *arguments, settings=None):
         with self.output.open("ab") as out:
             code = subprocess.run([ROOT / "scripts" / name, *arguments], env=self.environment | (settings or {}),
@@ -118,7 +118,7 @@ class Stack:
         assert code == 0, f"scripts/{name} failed with {code}:\n{self.output.read_text()[-4000:]}"
 
     def pid(self, process):
-        """Of NAME-I, as it was started last."""
+        """Of NAME-I, from its last start."""
         return int((self.state / "run" / f"{process}.pid").read_text())
 
     def kill(self, process):
@@ -126,7 +126,7 @@ class Stack:
         os.kill(self.pid(process), signal.SIGKILL)
 
     def start(self, process, settings=None):
-        """Starts or restarts NAME-I; `settings` reach it alone."""
+        """Starts or restarts NAME-I; `settings` apply to it only."""
         self._script("up", "--only", process, settings=settings)
 
     def simulator(self):
@@ -139,12 +139,12 @@ class Stack:
         return api.Client(self.env["TOCSIN_INGRESS_GRPC"], self.env["TOCSIN_AUDIT_GRPC"], key or self.api_key())
 
     def addresses(self, setting, replicas):
-        """The address of each replica of the service whose first one `setting` names."""
+        """The address of each replica; `setting` contains the address of the first."""
         host, port = self.env[setting].rsplit(":", 1)
         return [f"{host}:{int(port) + number * PORTS_PER_REPLICA}" for number in range(replicas)]
 
     def every_address(self, setting, replicas):
-        """The gRPC target of all of them."""
+        """One gRPC target with the addresses of all replicas."""
         return "ipv4:" + ",".join(self.addresses(setting, replicas))
 
     def database(self):
@@ -153,40 +153,40 @@ class Stack:
         return connection
 
     def metrics(self, service):
-        """The text of /metrics of the first replica of `service`, such as "sms-worker"."""
+        """The text of /metrics from the first replica of `service`, such as "sms-worker"."""
         address = self.env["TOCSIN_OPS_" + service.upper().replace("-", "_")]
         return requests.get(f"http://{address}/metrics", timeout=HTTP_SECONDS).text
 
     def gauge(self, service, name):
-        """The sum over its labels."""
+        """The sum over all label values."""
         found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self.metrics(service), re.MULTILINE)
         return sum(map(float, found))
 
     def tocsin(self, *arguments, **options):
-        """Runs the command line tool in the stack's environment."""
+        """Runs `tocsin` in the environment of the stack."""
         return subprocess.run([BIN / "tocsin", *arguments], env=self.environment | self.env, capture_output=True,
                               timeout=60, check=False, **options)
 
     def change_registry(self, change):
-        """change: from the text of the registry file to its new text; the services follow it by themselves."""
+        """change: a function from the text of the registry file to its new text. The services reload it."""
         path = pathlib.Path(self.env["TOCSIN_REGISTRY_FILE"])
         part = path.with_suffix(".part")
         part.write_text(change(path.read_text()))
         part.replace(path)
 
-    def complaints(self):
-        """The last warnings and errors of each service's log, for people who look at a failed test."""
-        told = []
+    def log_excerpt(self):
+        """The last warnings and errors in the log of each service."""
+        shown = []
         for log in sorted((self.state / "log").glob("*.log")):
             if log.name.startswith(SERVICES):
                 lines = [line[:LOG_CHARACTERS] for line in log.read_text(errors="replace").splitlines()
                          if '"severity_text":"INFO"' not in line]
-                told += [f"== {log.name}", *lines[-LOG_LINES:]]
-        return "\n".join(told)
+                shown += [f"== {log.name}", *lines[-LOG_LINES:]]
+        return "\n".join(shown)
 
 
-def gone(pid):
-    """A process whose parent does not reap it stays as a zombie."""
+def has_ended(pid):
+    """Whether the process has ended. It remains as a zombie if its parent does not reap it."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -194,7 +194,7 @@ def gone(pid):
 
 
 def read_env(state):
-    """The names and values of STATE/env, written by scripts/up for shells."""
+    """The names and values of STATE/env, which scripts/up writes for shells."""
     pairs = {}
     for line in (pathlib.Path(state) / "env").read_text().splitlines():
         name, value = line.removeprefix("export ").split("=", 1)

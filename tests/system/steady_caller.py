@@ -1,4 +1,4 @@
-"""Backends that send at a steady rate while the stack under them is disturbed."""
+"""Clients that send at a steady rate while the stack is disturbed."""
 
 import collections
 import itertools
@@ -9,35 +9,36 @@ import grpc
 
 import api
 
-CALLERS = 16
+SENDERS = 16
 PER_SECOND = 100
-AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-CALL_SECONDS = 5
+RETRIED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+REQUEST_SECONDS = 5
 PAUSE_SECONDS = 0.2
-ASKERS = 4
-FOLD_SECONDS = 5  # to wait for the record of what was accepted last
+READERS = 4
+WAIT_SECONDS = 5  # for a consistency token
 
 
 class SteadyCaller:
-    """Sends keyed alerts at a steady rate until stopped; repeats a call under the same key until it is answered."""
+    """Sends alerts with idempotency keys at a steady rate until stopped. A request that fails because the service is
+    unavailable is repeated with the same key."""
 
-    def __init__(self, client, name, asks=False):
-        """`name` begins its keys: alerts of two callers never share one. Who `asks` wants to know all the time what
-        became of the newest alert, too."""
+    def __init__(self, client, name, reads=False):
+        """`name` is the prefix of the keys and must be unique. With `reads`, the status of the newest alert is read all
+        the time, too."""
         self._client = client
         self._name = name
         self._stop = threading.Event()
-        self._pause = threading.Event()  # never set: a caller waits a little before it asks again
-        self._work = queue.Queue(maxsize=CALLERS)
+        self._pause = threading.Event()  # never set: for a pause before a retry
+        self._numbers = queue.Queue(maxsize=SENDERS)
         self.accepted = {}  # key -> alert id; each key is written by one thread
-        self._newest = None  # the answer that came last
-        self.asked = 0  # and answered
-        self.repeated = 0
-        self.unexplained = []  # errors to try again after, without a word of ours on when
+        self._newest = None  # the last EnqueueResponse
+        self.reads = 0  # that succeeded
+        self.retries = 0
+        self.without_retry_delay = []  # messages of errors to retry that carried no RetryInfo
         self.refused = collections.Counter()
-        self._threads = [threading.Thread(target=self._give_out), *(
-            threading.Thread(target=self._call) for _ in range(CALLERS)), *(
-            threading.Thread(target=self._ask) for _ in range(ASKERS if asks else 0))]
+        self._threads = [threading.Thread(target=self._distribute), *(
+            threading.Thread(target=self._send) for _ in range(SENDERS)), *(
+            threading.Thread(target=self._read) for _ in range(READERS if reads else 0))]
 
     def __enter__(self):
         for thread in self._threads:
@@ -49,39 +50,40 @@ class SteadyCaller:
         for thread in self._threads:
             thread.join()
 
-    # A caller that is held up by a dead service drops behind the rate and does not catch up.
-    def _give_out(self):
+    # When the service is down the senders fall behind the rate, and do not catch up later.
+    def _distribute(self):
         for number in itertools.count():
             if self._stop.wait(1 / PER_SECOND):
                 break
-            self._work.put(number)
-        for _ in range(CALLERS):
-            self._work.put(None)
+            self._numbers.put(number)
+        for _ in range(SENDERS):
+            self._numbers.put(None)
 
-    def _call(self):
-        for number in iter(self._work.get, None):
+    def _send(self):
+        for number in iter(self._numbers.get, None):
             key = f"{self._name}-{number}"
             request = api.request(f"+1514{3_000_000 + number}", f"Notice {number}.", idempotency_key=key)
-            if answer := self._answer(lambda: self._client.enqueue(request, CALL_SECONDS)):
-                self.accepted[key] = answer.alert_id
-                self._newest = answer
+            if response := self._with_retries(lambda: self._client.enqueue(request, REQUEST_SECONDS)):
+                self.accepted[key] = response.alert_id
+                self._newest = response
 
-    def _ask(self):
+    def _read(self):
         while not self._stop.wait(1 / PER_SECOND):
             if newest := self._newest:
-                if self._answer(lambda: self._client.get(newest.alert_id, newest.position, FOLD_SECONDS)):
-                    self.asked += 1
+                if self._with_retries(
+                        lambda: self._client.get(newest.alert_id, newest.consistency_token, WAIT_SECONDS)):
+                    self.reads += 1
 
-    def _answer(self, call):
-        """The call's answer, asked for until it comes; None when it is refused."""
+    def _with_retries(self, send):
+        """The response; None if the request is refused."""
         while True:
             try:
-                return call()
+                return send()
             except grpc.RpcError as error:
-                if error.code() not in AGAIN:
+                if error.code() not in RETRIED:
                     self.refused[str(error.code())] += 1
                     return None
-                self.repeated += 1
+                self.retries += 1
                 if api.Details.of(error).retry_seconds is None:
-                    self.unexplained.append(str(error.details()))
+                    self.without_retry_delay.append(str(error.details()))
                 self._pause.wait(PAUSE_SECONDS)

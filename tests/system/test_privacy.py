@@ -1,4 +1,4 @@
-"""Numbers and texts stand in the clear nowhere but at Twilio. P1, P3."""
+"""Numbers and texts are never stored in the clear. P1, P3."""
 
 import base64
 import os
@@ -10,11 +10,11 @@ import grpc
 import pytest
 import redis
 
-import ledger
+import consistency_check
 import poll
 import stack as stacks
 
-# Each number is of people in the tests only; its digits are searched for, with and without what stands before.
+# The tests search for the digits of these numbers, with and without the prefix.
 DELIVERED, REFUSED, REPLIED, MALFORMED = "+15145557101", "+15145557102", "+15145557103", "+151455571045145557104"
 TEXT = "Zinnoberrot pergola 7Q2: see you at twelve."
 REPLY = "Quittengelee nebelkrähe 9K4"
@@ -22,7 +22,7 @@ SERVICES = ["ingress", "sms-worker", "voice-worker", "audit"]
 
 
 def spellings():
-    """Each secret as it could stand somewhere: as it is, URL-encoded, in hex, in base64."""
+    """Each secret in its encodings: in the clear, URL-encoded, in hex, in base64."""
     found = {}
     for secret in (DELIVERED, REFUSED, REPLIED, MALFORMED):
         digits = secret[-10:].encode()
@@ -36,7 +36,7 @@ def spellings():
 
 
 def _base64(raw, secret):
-    """Its middle in each of the three places it can have in a longer text."""
+    """The inner part at each of the three alignments that it can have in a longer text."""
     return {base64.b64encode(b"\0" * shift + raw)[4:-4]: secret for shift in range(3)}
 
 
@@ -45,25 +45,25 @@ def leaks(where, content):
 
 
 def stored(path):
-    """What a file holds; nothing of those that are only holes, as Kafka's indexes of 10 MiB are."""
+    """The content of a file; empty for sparse files without data, such as Kafka's indexes of 10 MiB."""
     try:
         if not os.path.isfile(path) or os.stat(path).st_blocks == 0:
             return b""
         with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError:
-        return b""  # a store put it away meanwhile
+        return b""  # a store has removed it
 
 
 @pytest.fixture(scope="module")
 def stack():
-    with stacks.Stack({"TOCSIN_DOUBT_LIMIT": "3s"}) as started:
+    with stacks.Stack({"TOCSIN_IN_DOUBT_TIMEOUT": "3s"}) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def used(stack, client):
-    """The stack after alerts that were delivered, refused, malformed and answered."""
+    """The stack after alerts that were delivered, refused, malformed and replied to."""
     simulator = stack.simulator()
     simulator.faults(outcomes={REFUSED: {"status": "undelivered", "code": 30005}})
     client.until_state(client.send(DELIVERED, text=TEXT), "DELIVERED")
@@ -79,7 +79,7 @@ def used(stack, client):
     inbound = stack.env["TOCSIN_PUBLIC_BASE_URL"] + "/twilio/sms/inbound"
     assert simulator.inbound(REPLIED, REPLY, inbound)["status"] == 200
     assert simulator.inbound(REPLIED, "STOP", inbound)["status"] == 200
-    poll.until("the audit has folded the replies", lambda: _webhooks_from(stack, REPLIED[-4:]) == 2)
+    poll.until("audit has stored the replies", lambda: _webhooks_from(stack, REPLIED[-4:]) == 2)
     return stack
 
 
@@ -89,20 +89,20 @@ def _webhooks_from(stack, last_four):
         return cursor.fetchone()[0]
 
 
-def test_the_search_finds_what_it_looks_for():
+def test_the_search_finds_planted_secrets():
     planted = [DELIVERED, urllib.parse.quote(DELIVERED), DELIVERED[1:], TEXT, urllib.parse.quote(REPLY),
                base64.b64encode(f"xx{TEXT}".encode()).decode(), DELIVERED.encode().hex()]
     assert all(leaks("planted", f"log {text} end".encode()) for text in planted)
     assert not leaks("innocent", b"*******7101 at twelve")
 
 
-def test_the_message_did_reach_twilio(used):
+def test_the_message_reached_twilio(used):
     messages = used.simulator().messages()
     assert (DELIVERED, TEXT) in {(message["to"], message["body"]) for message in messages}
 
 
 @pytest.mark.parametrize("folder", ["log", "kafka", "postgres", "redis", "spool", "run"])
-def test_no_file_of_the_stack_holds_a_number_or_a_text(used, folder):
+def test_no_file_of_the_stack_contains_a_number_or_a_text(used, folder):
     found, read = [], 0
     for parent, _, names in os.walk(used.state / folder, followlinks=True):
         for name in names:
@@ -113,18 +113,18 @@ def test_no_file_of_the_stack_holds_a_number_or_a_text(used, folder):
     assert read > 0 or folder == "spool"
 
 
-def test_no_record_of_any_topic_holds_a_number_or_a_text(used):  # also where the files are compressed
-    topics = [*ledger.LANES, *ledger.DELAYS, ledger.DEAD, ledger.EVENTS, ledger.WEBHOOKS,
-              f"{ledger.PREFIX}.consents", f"{ledger.PREFIX}.registry"]
-    records = list(ledger.read_topics(used.env["TOCSIN_KAFKA_BOOTSTRAP"], topics))
+def test_no_record_of_any_topic_contains_a_number_or_a_text(used):  # the files may be compressed
+    topics = [*consistency_check.LANES, *consistency_check.DELAYS, consistency_check.DEAD, consistency_check.EVENTS,
+              consistency_check.WEBHOOKS, *(f"{consistency_check.PREFIX}.{name}" for name in ("consents", "registry"))]
+    records = list(consistency_check.read_topics(used.env["TOCSIN_KAFKA_BOOTSTRAP"], topics))
     assert len(records) > 10
     for topic, headers, key, value in records:
-        content = b"\n".join([key or b"", value or b"", *(name.encode() + b"=" + (held or b"")
-                                                         for name, held in headers.items())])
+        content = b"\n".join([key or b"", value or b"", *(name.encode() + b"=" + (header or b"")
+                                                         for name, header in headers.items())])
         assert not leaks(topic, content)
 
 
-def test_no_key_of_redis_holds_a_number_or_a_text(used):
+def test_no_key_of_redis_contains_a_number_or_a_text(used):
     store = redis.Redis.from_url(used.env["TOCSIN_REDIS_URL"])
     keys = list(store.scan_iter(count=1000))
     assert keys
@@ -133,12 +133,12 @@ def test_no_key_of_redis_holds_a_number_or_a_text(used):
                b"stream": store.xrange}
     for key in keys:
         kind = store.type(key)
-        if kind != b"none":  # it expired meanwhile
+        if kind != b"none":  # it has expired
             assert not leaks(repr(key), key + _flat(readers[kind](key)))
 
 
 def _flat(value):
-    """Every byte of a value of Redis, however it is nested."""
+    """All bytes of a nested value of Redis."""
     if isinstance(value, dict):
         return b"\n".join(_flat(item) for pair in value.items() for item in pair)
     if isinstance(value, (list, tuple, set)):
@@ -146,20 +146,20 @@ def _flat(value):
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def test_no_dump_of_the_database_holds_a_number_or_a_text(used):
+def test_no_database_dump_contains_a_number_or_a_text(used):
     dump = subprocess.run(["pg_dump", used.env["TOCSIN_POSTGRES_URL"]], capture_output=True, timeout=120, check=True)
     assert b"tocsin.alerts" in dump.stdout
     assert not leaks("pg_dump", dump.stdout)
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_metric_holds_a_number_or_a_text(used, service):  # O1
+def test_no_metric_contains_a_number_or_a_text(used, service):  # O1
     metrics = used.metrics(service)
     assert "tocsin_" in metrics
     assert not leaks(service, metrics.encode())
 
 
-def test_no_secret_of_the_installation_stands_in_a_log(used):  # P7
+def test_no_log_contains_a_secret_of_the_installation(used):  # P7
     secrets = [path.read_bytes() for path in (used.state / "secrets").iterdir()
                if path.name in ("twilio-auth-token", "api-key", "postgres-password")]
     assert len(secrets) == 3
@@ -167,9 +167,9 @@ def test_no_secret_of_the_installation_stands_in_a_log(used):  # P7
         assert not [log.name for secret in secrets if secret in log.read_bytes()]
 
 
-def test_no_secret_stands_on_a_command_line(used):  # P7
+def test_no_command_line_contains_a_secret(used):  # P7
     secrets = [path.read_bytes() for path in (used.state / "secrets").iterdir()
-               if path.name != "account-sid"]  # a name, not a secret; it lies there beside its token
+               if path.name != "account-sid"]  # not a secret; it is stored beside its token
     for name in stacks.BIN.glob("tocsin*"):
         for pid in subprocess.run(["pgrep", "-f", str(name)], capture_output=True, text=True,
                                   check=False).stdout.split():

@@ -12,7 +12,13 @@ namespace tocsin::cli {
 namespace {
 
 constexpr size_t kBlock = 64 << 10;
-constexpr int kGrpcUnavailable = 14;  // grpc::StatusCode, named here so that this needs no gRPC
+constexpr int kGrpcUnavailable = 14;  // grpc::StatusCode, named here to avoid the dependency
+
+void PrintError(const Error& error) {
+  std::cerr << "tocsin: " << (error.field.empty() ? "" : error.field + ": ")
+            << (error.message.empty() ? "no details" : error.message) << " ("
+            << TraitsOf(error.code).name << ")\n";
+}
 
 }  // namespace
 
@@ -26,7 +32,7 @@ int CheckConfig() {
     const char* path = std::getenv(name);
     if (path == nullptr) continue;
     if (const auto read = ReadSecretFile(path); !read) {
-      std::cerr << "tocsin: " << name << ": the file it names " << read.error().message << '\n';
+      std::cerr << "tocsin: " << name << ": file " << read.error().message << '\n';
       code = kWrongUse;
     }
   }
@@ -34,25 +40,28 @@ int CheckConfig() {
     const char* address = std::getenv(name);
     if (address == nullptr || std::string_view(address).find(':') != std::string_view::npos)
       continue;
-    std::cerr << "tocsin: " << name << " is not host:port\n";
+    std::cerr << "tocsin: " << name << ": is not host:port\n";
     code = kWrongUse;
   }
-  if (code == kDone) std::cout << "the settings can be used\n";
+  if (code == kDone) std::cout << "configuration OK\n";
   return code;
 }
 
 int Report(const Error& error) {
-  const ErrorTraits traits = TraitsOf(error.code);
-  std::cerr << "tocsin: " << (error.field.empty() ? "" : error.field + ": ") << error.message
-            << " (" << traits.name << ")\n";
+  PrintError(error);
   if (error.code == ErrorCode::kInvalidConfig) return kWrongUse;
-  return traits.grpc_status == kGrpcUnavailable ? kUnreachable : kRefused;
+  return TraitsOf(error.code).grpc_status == kGrpcUnavailable ? kUnreachable : kRefused;
+}
+
+int ReportMisuse(const Error& error) {
+  PrintError(error);
+  return kWrongUse;
 }
 
 Result<std::string> ReadFile(const std::string& path, size_t limit) {
   std::error_code ignored;
   if (path != "-" && std::filesystem::is_directory(path, ignored))
-    return Fail(ErrorCode::kInvalidConfig, "cannot be read: is a directory", path);
+    return Fail(ErrorCode::kInvalidArgument, "cannot be read: is a directory", path);
   std::ifstream file;
   if (path != "-") file.open(path, std::ios::binary);
   std::istream& in = path == "-" ? std::cin : file;
@@ -61,12 +70,11 @@ Result<std::string> ReadFile(const std::string& path, size_t limit) {
   while (in.read(block.data(), block.size()) || in.gcount() > 0) {
     text.append(block.data(), static_cast<size_t>(in.gcount()));
     if (text.size() > limit)
-      return Fail(ErrorCode::kInvalidConfig,
+      return Fail(ErrorCode::kInvalidArgument,
                   "is larger than " + std::to_string(limit >> 20) + " MiB", path);
   }
-  // Only the end of a file that was opened and read is one: a device, or a folder behind stdin, may
-  // fail on the way.
-  if (!in.eof() || in.bad()) return Fail(ErrorCode::kInvalidConfig, "cannot be read", path);
+  // Without the end-of-file flag the file was not opened, or reading failed: a directory as stdin.
+  if (!in.eof() || in.bad()) return Fail(ErrorCode::kInvalidArgument, "cannot be read", path);
   return text;
 }
 
@@ -79,7 +87,7 @@ Result<std::string> ReadTextFile(const std::string& path) {
 
 Result<Secret> ReadSecretFile(const std::string& path) {
   TOCSIN_TRY(std::string text, ReadTextFile(path));
-  if (text.empty()) return Fail(ErrorCode::kInvalidConfig, "is empty", path);
+  if (text.empty()) return Fail(ErrorCode::kInvalidArgument, "is empty", path);
   return Secret(std::move(text));
 }
 

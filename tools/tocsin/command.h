@@ -1,4 +1,4 @@
-// What the commands of `tocsin` share: options, output, exit codes.
+// What the commands of `tocsin` share: common options, output, exit codes.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -12,48 +12,50 @@
 namespace tocsin::cli {
 
 constexpr int kDone = 0;
-constexpr int kRefused = 1;  // refused or failed
-constexpr int kWrongUse = 2;
-constexpr int kUnreachable = 3;
+constexpr int kRefused = 1;      // refused or failed
+constexpr int kWrongUse = 2;     // usage error
+constexpr int kUnreachable = 3;  // the service is unreachable or unavailable
 
-// Options every command takes. Filled by CLI11 before a command runs.
+// Options of every command. CLI11 sets them before a command runs.
 struct Common {
   bool json = false;  // --output json
 };
 
-// A command that was chosen on the command line; its value is the exit code.
+// Runs a command and returns the exit code.
 using Action = std::function<int(const Common&)>;
 
-// Each adds its verb to `app` and sets `action` when it is the one that was asked for.
+// Each adds its verbs to `app`. A verb on the command line sets `action`.
 void AddSend(CLI::App& app, Action& action);
-void AddStatus(CLI::App& app, Action& action);
-void AddMarks(CLI::App& app, Action& action);  // cancel, ack
+void AddGet(CLI::App& app, Action& action);
+void AddCancel(CLI::App& app, Action& action);  // cancel, ack
 void AddList(CLI::App& app, Action& action);
 void AddWatch(CLI::App& app, Action& action);
 void AddBulk(CLI::App& app, Action& action);
 void AddDlq(CLI::App& app, Action& action);
-void AddReport(CLI::App& app, Action& action);
 void AddCompletion(CLI::App& app, Action& action);
 void AddWebhook(CLI::App& app, Action& action);
 void AddKeyring(CLI::App& app, Action& action);
-void AddErrors(CLI::App& app, Action& action);
+void AddErrorCodes(CLI::App& app, Action& action);
 
-// Reports, on stderr, which of the environment's files and addresses cannot be used; kDone when all
-// can.
+// Validates the files and addresses that environment variables name, and prints the errors on
+// stderr.
 int CheckConfig();
 
-// Data goes to stdout, words to stderr.
+// Data goes to stdout, messages to stderr.
 void PrintJson(const nlohmann::json& json);
 
-// "what happened: why (REASON)" on stderr; the exit code that fits it.
+// Prints "tocsin: field: message (REASON)" on stderr. Returns the exit code.
 int Report(const Error& error);
+
+// The same for an error of the command line or of a file that it names. Returns kWrongUse.
+int ReportMisuse(const Error& error);
 
 constexpr size_t kMaxFile = 1 << 20;
 
-// The file's content, byte for byte; `-` is stdin. kInvalidConfig beyond `limit` bytes.
+// The content of the file; `-` is stdin. Fails with kInvalidArgument above `limit` bytes.
 Result<std::string> ReadFile(const std::string& path, size_t limit = kMaxFile);
 
-// Without its last line break, which an editor put there.
+// The same without one trailing line break.
 Result<std::string> ReadTextFile(const std::string& path);
 Result<Secret> ReadSecretFile(const std::string& path);
 

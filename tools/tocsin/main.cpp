@@ -1,37 +1,39 @@
-// The `tocsin` command line. Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 unreachable.
+// The `tocsin` command line. Exit codes: 0 done, 1 refused or failed, 2 usage error, 3 unreachable
+// or unavailable.
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
 #include <typeinfo>
 
 #include "tools/tocsin/command.h"
+#include "tools/tocsin/options.h"
 
 namespace tocsin::cli {
 namespace {
 
 int Run(int argc, char** argv) {
-  CLI::App app(
-      "Carries alerts to people: send them, learn what became of them, test the webhooks.");
-  app.set_version_flag("--version", TOCSIN_VERSION);
+  CLI::App app("Sends alerts by SMS and voice, reports their status, and tests Twilio webhooks.");
+  app.set_help_flag("-h,--help", "print this help and exit");
+  app.set_version_flag("--version", TOCSIN_VERSION, "print the version and exit");
   app.require_subcommand(0, 1);
   app.fallthrough();
-  std::string output = "table";
-  app.add_option("--output", output, "json or table")->check(CLI::IsMember({"json", "table"}));
+  Common common;
+  AddChoice(app, "--output", common.json, {{"json", true}, {"table", false}},
+            "output format; default table");
   bool check = false;
   app.add_flag("--check-config", check,
-               "check what the environment says of keys and addresses, and leave");
+               "validate the files and addresses of the environment and exit");
   Action action;
   AddSend(app, action);
-  AddStatus(app, action);
-  AddMarks(app, action);
   AddBulk(app, action);
+  AddGet(app, action);
   AddList(app, action);
   AddWatch(app, action);
+  AddCancel(app, action);
   AddDlq(app, action);
-  AddReport(app, action);
   AddWebhook(app, action);
   AddKeyring(app, action);
-  AddErrors(app, action);
+  AddErrorCodes(app, action);
   AddCompletion(app, action);
   try {
     app.parse(argc, argv);
@@ -43,7 +45,7 @@ int Run(int argc, char** argv) {
     std::cerr << app.help();
     return kWrongUse;
   }
-  return action(Common{.json = output == "json"});
+  return action(common);
 }
 
 }  // namespace
@@ -53,9 +55,8 @@ int main(int argc, char** argv) {
   try {
     return tocsin::cli::Run(argc, argv);
   } catch (const std::exception& error) {
-    // Its type only: what it says may repeat what was read, a number or a text.
-    std::cerr << "tocsin: failed in a way nobody foresaw: " << typeid(error).name()
-              << " (INTERNAL)\n";
+    // Only the type: what() may contain a phone number or a text.
+    std::cerr << "tocsin: internal error: " << typeid(error).name() << " (INTERNAL)\n";
     return tocsin::cli::kRefused;
   }
 }

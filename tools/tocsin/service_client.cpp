@@ -1,25 +1,24 @@
 #include "tools/tocsin/service_client.h"
 
-#include <chrono>
+#include <sstream>
 #include <thread>
 
 #include "google/rpc/error_details.pb.h"
+#include "tools/tocsin/options.h"
 
 namespace tocsin::cli {
 namespace {
 
-constexpr std::chrono::milliseconds kDefaultRetry{500};
-constexpr int kPingMs = 20'000;  // finds a silent connection dead; the services take one every 10 s
+using std::chrono::system_clock;
 
-// Without details it was gRPC itself that failed.
-Error ToError(const grpc::Status& status) {
-  google::rpc::Status details;
-  if (!status.error_details().empty() && details.ParseFromString(status.error_details()))
-    return cli::ToError(details);
-  const bool unreachable = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                           status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
-  return {.code = unreachable ? ErrorCode::kOverloaded : ErrorCode::kInternal,
-          .message = status.error_message()};
+constexpr std::chrono::milliseconds kDefaultRetryDelay{500};
+constexpr int kKeepaliveMs = 20'000;  // the services allow a ping every 10 s
+
+// 1500 ms -> "1.5 s"
+std::string SecondsOf(std::chrono::milliseconds duration) {
+  std::ostringstream text;
+  text << std::chrono::duration<double>(duration).count() << " s";
+  return text.str();
 }
 
 }  // namespace
@@ -31,6 +30,7 @@ Error ToError(const google::rpc::Status& status) {
     google::rpc::RetryInfo retry;
     if (detail.UnpackTo(&info)) {
       error.code = ErrorCodeNamed(info.reason()).value_or(error.code);
+      if (error.message.empty()) error.message = info.reason();
       if (const auto it = info.metadata().find("field"); it != info.metadata().end())
         error.field = it->second;
       if (const auto it = info.metadata().find("alertId"); it != info.metadata().end())
@@ -43,29 +43,32 @@ Error ToError(const google::rpc::Status& status) {
   return error;
 }
 
-void ServiceOptions::AddTo(CLI::App& command, const std::string& address_variable,
-                           const std::string& meaning) {
-  command.add_option("--address", address, "host:port of the service")
-      ->envname(address_variable)
-      ->required();
-  command.add_option("--api-key-file", api_key_file, "file that holds the API key")
+void ServiceOptions::AddTo(CLI::App& command, const std::string& variable,
+                           const std::string& timeout_help) {
+  address_variable = variable;
+  command.add_option("--address", address, "address of the service")
+      ->envname(variable)
+      ->type_name("HOST:PORT");
+  command.add_option("--api-key-file", api_key_file, "file with the API key")
       ->envname("TOCSIN_API_KEY_FILE")
-      ->required();
-  command.add_option("--timeout", timeout_seconds, meaning)
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
+      ->type_name(kFile);
+  AddSeconds(command, "--timeout", timeout_seconds, 0.1, 3600, timeout_help);
 }
 
-Result<ServiceClient> ServiceClient::Connect(const ServiceOptions& options) {
-  if (options.address.empty()) return Fail(ErrorCode::kInvalidConfig, "is required", "--address");
+Result<ServiceClient> ServiceClient::Create(const ServiceOptions& options) {
+  if (options.address.empty())
+    return Fail(ErrorCode::kInvalidArgument, "is required; or set " + options.address_variable,
+                "--address");
   if (options.api_key_file.empty())
-    return Fail(ErrorCode::kInvalidConfig, "is required", "--api-key-file");
+    return Fail(ErrorCode::kInvalidArgument, "is required; or set TOCSIN_API_KEY_FILE",
+                "--api-key-file");
   ServiceClient client;
+  client.address_ = options.address;
   TOCSIN_TRY(client.api_key_, ReadSecretFile(options.api_key_file));
   grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingMs);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // a watch may hear nothing for hours
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // a watch may be silent for hours
   client.channel_ =
       grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
   client.timeout_ = std::chrono::milliseconds(static_cast<long>(options.timeout_seconds * 1000));
@@ -76,42 +79,72 @@ void ServiceClient::Authorize(grpc::ClientContext& context) const {
   context.AddMetadata("authorization", "Bearer " + api_key_.Reveal());
 }
 
-Result<void> ServiceClient::Call(
-    const std::function<grpc::Status(grpc::ClientContext&)>& call) const {
-  const auto deadline = std::chrono::system_clock::now() + timeout_;
+Error ServiceClient::Unreachable(const std::string& why) const {
+  return {.code = ErrorCode::kUnreachable,
+          .message = address_ + " is unreachable" + (why.empty() ? "" : ": " + why)};
+}
+
+// A status without details is from gRPC itself, not from the service.
+Error ServiceClient::ToError(const grpc::Status& status) const {
+  google::rpc::Status details;
+  if (!status.error_details().empty() && details.ParseFromString(status.error_details()))
+    return cli::ToError(details);
+  const auto error = [&](ErrorCode code, const std::string& text) {
+    const std::string& message = status.error_message();
+    return Error{.code = code, .message = message.empty() ? address_ + ": " + text : message};
+  };
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE: return Unreachable(status.error_message());
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return Unreachable("no response within " + SecondsOf(timeout_));
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return error(ErrorCode::kUnauthenticated, "unauthenticated");
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return error(ErrorCode::kPermissionDenied, "permission denied");
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return {.code = ErrorCode::kUnimplemented,
+              .message = address_ + " does not serve this method; check the address"};
+    default:
+      return error(ErrorCode::kInternal,
+                   "gRPC status " + std::to_string(static_cast<int>(status.error_code())));
+  }
+}
+
+Status ServiceClient::Call(const std::function<grpc::Status(grpc::ClientContext&)>& request) const {
+  const auto deadline = system_clock::now() + timeout_;
   while (true) {
     grpc::ClientContext context;
     context.set_deadline(deadline);
     Authorize(context);
-    const grpc::Status status = call(context);
+    const grpc::Status status = request(context);
     if (status.ok()) return {};
     const Error error = ToError(status);
-    const auto wait = error.retry_after.value_or(kDefaultRetry);
-    const bool again = status.error_code() == grpc::StatusCode::UNAVAILABLE &&
-                       std::chrono::system_clock::now() + wait < deadline;
-    if (!again) return Fail(error);
-    std::this_thread::sleep_for(wait);
+    const auto delay = error.retry_after.value_or(kDefaultRetryDelay);
+    const bool retry = status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+                       system_clock::now() + delay < deadline;
+    if (!retry) return Fail(error);
+    std::this_thread::sleep_for(delay);
   }
 }
 
-Result<void> ServiceClient::Follow(
-    const std::function<grpc::Status(grpc::ClientContext&, const Heard&)>& read) const {
-  auto limit = std::chrono::system_clock::now() + timeout_;
-  while (channel_->WaitForConnected(limit)) {
+Status ServiceClient::Follow(
+    const std::function<grpc::Status(grpc::ClientContext&, const OnResponse&)>& read) const {
+  auto deadline = system_clock::now() + timeout_;
+  while (channel_->WaitForConnected(deadline)) {
     grpc::ClientContext context;
     Authorize(context);
-    bool heard = false;
-    const grpc::Status status = read(context, [&heard] { heard = true; });
+    bool responded = false;
+    const grpc::Status status = read(context, [&responded] { responded = true; });
     if (status.ok()) return {};
-    if (heard) limit = std::chrono::system_clock::now() + timeout_;
+    if (responded) deadline = system_clock::now() + timeout_;
     const Error error = ToError(status);
-    const auto wait = error.retry_after.value_or(kDefaultRetry);
+    const auto delay = error.retry_after.value_or(kDefaultRetryDelay);
     if (status.error_code() != grpc::StatusCode::UNAVAILABLE ||
-        std::chrono::system_clock::now() + wait >= limit)
+        system_clock::now() + delay >= deadline)
       return Fail(error);
-    std::this_thread::sleep_for(wait);
+    std::this_thread::sleep_for(delay);
   }
-  return Fail(ErrorCode::kOverloaded, "the service cannot be reached");
+  return Fail(Unreachable("no connection within " + SecondsOf(timeout_)));
 }
 
 }  // namespace tocsin::cli

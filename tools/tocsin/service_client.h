@@ -3,6 +3,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,41 +13,49 @@
 
 namespace tocsin::cli {
 
-// Options of a command that calls a service, with their environment names.
+// Options of a command that sends requests to a service.
 struct ServiceOptions {
   std::string address;
   std::string api_key_file;
   double timeout_seconds = 15;
+  std::string address_variable = {};
 
-  // `address_variable` such as TOCSIN_INGRESS_GRPC; `meaning` is that of --timeout.
-  void AddTo(CLI::App& command, const std::string& address_variable,
-             const std::string& meaning = "seconds for each call, its repetitions included");
+  // `variable` holds the address: TOCSIN_INGRESS_GRPC or TOCSIN_AUDIT_GRPC. `timeout_help`
+  // describes --timeout.
+  void AddTo(CLI::App& command, const std::string& variable,
+             const std::string& timeout_help = "timeout of each request, including retries");
 };
 
-// What a service says of a refusal: the details of google.rpc.
+// The error in the details of a google.rpc.Status.
 Error ToError(const google::rpc::Status& status);
 
-// One service, with the API key ready. Blocking.
+// Sends requests to one service with the API key. Blocking.
 class ServiceClient {
  public:
-  static Result<ServiceClient> Connect(const ServiceOptions& options);
+  // Fails with kInvalidArgument if an option is missing or the key cannot be read. Does not
+  // connect.
+  static Result<ServiceClient> Create(const ServiceOptions& options);
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
-  // Calls until it succeeds, is refused for good, or the time is over; a refusal that names a wait
-  // is tried again after it. `call` gets a fresh context each time.
-  Result<void> Call(const std::function<grpc::Status(grpc::ClientContext&)>& call) const;
+  // Repeats `request` until it succeeds, fails with an error that is not UNAVAILABLE, or the
+  // timeout is over. Waits between attempts as the error asks. `request` gets a new context each
+  // time.
+  Status Call(const std::function<grpc::Status(grpc::ClientContext&)>& request) const;
 
-  // Reads a stream that lasts as long as it lasts. `read` gets a fresh context each time and tells
-  // how the stream ended; it calls `heard` for each answer. A stream that breaks is opened again,
-  // until the service has been away for the time of --timeout.
-  using Heard = std::function<void()>;
-  Result<void> Follow(
-      const std::function<grpc::Status(grpc::ClientContext&, const Heard& heard)>& read) const;
+  // Reads a stream of any duration. `read` gets a new context each time, calls `on_response` for
+  // each response and returns the status of the stream. Reopens a stream that ends with
+  // UNAVAILABLE, until there was no response for the timeout.
+  using OnResponse = std::function<void()>;
+  Status Follow(
+      const std::function<grpc::Status(grpc::ClientContext&, const OnResponse&)>& read) const;
 
  private:
   void Authorize(grpc::ClientContext& context) const;
+  Error ToError(const grpc::Status& status) const;
+  Error Unreachable(const std::string& why) const;
 
+  std::string address_;
   std::shared_ptr<grpc::Channel> channel_;
   Secret api_key_;
   std::chrono::milliseconds timeout_{};

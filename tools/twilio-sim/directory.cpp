@@ -8,8 +8,8 @@
 namespace tocsin::sim {
 namespace {
 
-std::string Pair(const std::string& person, const std::string& sender) {
-  return person + '|' + sender;
+std::string Pair(const std::string& recipient, const std::string& sender) {
+  return recipient + '|' + sender;
 }
 
 template <typename List, typename Item>
@@ -20,7 +20,7 @@ bool Contains(const List& list, const Item& item) {
 }  // namespace
 
 Directory::Directory(std::vector<Account> accounts) : accounts_(std::move(accounts)) {
-  Own(std::string(kAlwaysOwned));
+  AddSenderToAll(std::string(kSharedTestNumber));
 }
 
 std::optional<size_t> Directory::AccountOf(std::string_view sid) const {
@@ -38,23 +38,23 @@ bool Directory::Authenticates(size_t account, std::string_view password) const {
   return primary || secondary;
 }
 
-void Directory::Own(const std::string& sender) {
-  for (size_t i = 0; i < accounts_.size(); ++i) OwnBy(sender, i);
+void Directory::AddSenderToAll(const std::string& sender) {
+  for (size_t i = 0; i < accounts_.size(); ++i) AddSender(sender, i);
 }
 
-void Directory::OwnBy(const std::string& sender, size_t account) {
+void Directory::AddSender(const std::string& sender, size_t account) {
   std::vector<size_t>& owners = owners_[sender];
   if (!Contains(owners, account)) owners.push_back(account);
 }
 
-Directory::Ownership Directory::OwnerOf(const std::string& sender, size_t account) const {
+Directory::Ownership Directory::OwnershipOf(const std::string& sender, size_t account) const {
   const auto found = owners_.find(sender);
-  if (found == owners_.end()) return Ownership::kNobodys;
-  return Contains(found->second, account) ? Ownership::kOurs : Ownership::kAnotherAccounts;
+  if (found == owners_.end()) return Ownership::kUnknown;
+  return Contains(found->second, account) ? Ownership::kOwn : Ownership::kOtherAccount;
 }
 
 void Directory::AddService(MessagingService service) {
-  for (const std::string& sender : service.pool) OwnBy(sender, service.account);
+  for (const std::string& sender : service.pool) AddSender(sender, service.account);
   for (MessagingService& known : services_) {
     if (known.sid == service.sid) {
       known = std::move(service);
@@ -84,7 +84,7 @@ std::string Directory::SmsUrlOf(const std::string& sender) const {
   return found == sms_urls_.end() ? "" : found->second;
 }
 
-std::vector<std::string> Directory::SendersBeside(const std::string& sender) const {
+std::vector<std::string> Directory::SendersSharingOptOut(const std::string& sender) const {
   std::vector<std::string> senders = {sender};
   for (const MessagingService& service : services_) {
     if (Contains(service.pool, sender)) senders.push_back(service.sid);
@@ -92,16 +92,18 @@ std::vector<std::string> Directory::SendersBeside(const std::string& sender) con
   return senders;
 }
 
-void Directory::Block(const std::string& person, const std::string& sender) {
-  for (const std::string& blocked : SendersBeside(sender)) blocked_.insert(Pair(person, blocked));
+void Directory::Block(const std::string& recipient, const std::string& sender) {
+  for (const std::string& blocked : SendersSharingOptOut(sender))
+    blocked_.insert(Pair(recipient, blocked));
 }
 
-void Directory::Unblock(const std::string& person, const std::string& sender) {
-  for (const std::string& blocked : SendersBeside(sender)) blocked_.erase(Pair(person, blocked));
+void Directory::Unblock(const std::string& recipient, const std::string& sender) {
+  for (const std::string& blocked : SendersSharingOptOut(sender))
+    blocked_.erase(Pair(recipient, blocked));
 }
 
-bool Directory::Blocked(const std::string& person, const std::string& sender) const {
-  return !blocked_.empty() && blocked_.contains(Pair(person, sender));
+bool Directory::Blocked(const std::string& recipient, const std::string& sender) const {
+  return !blocked_.empty() && blocked_.contains(Pair(recipient, sender));
 }
 
 }  // namespace tocsin::sim

@@ -35,14 +35,14 @@ Result<CreateFaults> ReadCreate(const nlohmann::json& json) {
   double sum = 0;
   for (size_t i = 1; i < kFaultKinds; ++i) {
     const auto kind = static_cast<FaultKind>(i);
-    if (kind == FaultKind::kRefuse) continue;  // has no code to refuse with
+    if (kind == FaultKind::kRefuse) continue;  // needs a code
     const auto rate = reader.Number("rate_" + std::string(kNames[i]), 0, 1);
     if (!rate) continue;
     faults.rates.emplace_back(kind, *rate);
     sum += *rate;
   }
-  if (sum > 1.0 + 1e-9) reader.Complain("", "has rates that add up to more than 1");
-  TOCSIN_CHECK_OK(reader.Conclude());
+  if (sum > 1.0 + 1e-9) reader.AddError("", "has rates with a sum above 1");
+  TOCSIN_CHECK_OK(reader.Finish());
   return faults;
 }
 
@@ -56,9 +56,9 @@ Result<CallbackFaults> ReadCallback(const nlohmann::json& json) {
   faults.delay = reader.Milliseconds("delay_ms").value_or(faults.delay);
   faults.reorder_by = reader.Milliseconds("reorder_ms").value_or(faults.reorder_by);
   if (faults.missing + faults.doubled + faults.reorder > 1.0 + 1e-9) {
-    reader.Complain("", "has rates that add up to more than 1");
+    reader.AddError("", "has rates with a sum above 1");
   }
-  TOCSIN_CHECK_OK(reader.Conclude());
+  TOCSIN_CHECK_OK(reader.Finish());
   return faults;
 }
 
@@ -69,15 +69,15 @@ Result<std::deque<Fault>> ReadNext(const nlohmann::json& json) {
     JsonReader reader(item, "next[" + std::to_string(next.size()) + ']');
     Fault fault;
     const auto kind = KindNamed(reader.Text("kind").value_or(""));
-    if (!kind) reader.Complain("kind", "is not a fault");
+    if (!kind) reader.AddError("kind", "is not a fault kind");
     fault.kind = kind.value_or(FaultKind::kNone);
     const auto retry_after = reader.Integer("retry_after", 0, 86'400);
     if (retry_after) fault.retry_after = static_cast<int>(*retry_after);
     fault.code = static_cast<int>(reader.Integer("code", 10'000, 99'999).value_or(0));
     if ((fault.kind == FaultKind::kRefuse) != (fault.code != 0)) {
-      reader.Complain("code", "belongs to the kind refuse, and only to it");
+      reader.AddError("code", "is required for kind refuse and invalid for others");
     }
-    TOCSIN_CHECK_OK(reader.Conclude());
+    TOCSIN_CHECK_OK(reader.Finish());
     next.push_back(fault);
   }
   return next;
@@ -91,7 +91,7 @@ Result<void> Faults::Apply(const nlohmann::json& wanted) {
   Faults changed = *this;
   JsonReader reader(wanted, "");
   if (const auto seed = reader.Integer("seed", 0, INT64_MAX)) {
-    changed.dice_ = Dice(static_cast<std::uint64_t>(*seed));
+    changed.random_ = SeededRandom(static_cast<std::uint64_t>(*seed));
   }
   if (const auto* create = reader.Value("create")) {
     TOCSIN_TRY(changed.create_, ReadCreate(*create));
@@ -102,14 +102,14 @@ Result<void> Faults::Apply(const nlohmann::json& wanted) {
   if (const auto* list = reader.Value("list")) {
     JsonReader list_reader(*list, "list");
     changed.list_lag_ = list_reader.Milliseconds("lag_ms").value_or(std::chrono::milliseconds(0));
-    TOCSIN_CHECK_OK(list_reader.Conclude());
+    TOCSIN_CHECK_OK(list_reader.Finish());
   }
   if (const auto* next = reader.Value("next")) {
     TOCSIN_TRY(const std::deque<Fault> more, ReadNext(*next));
     changed.next_.insert(changed.next_.end(), more.begin(), more.end());
-    if (changed.next_.size() > kMaxOneShots) reader.Complain("next", "is too long");
+    if (changed.next_.size() > kMaxOneShots) reader.AddError("next", "is too long");
   }
-  TOCSIN_CHECK_OK(reader.Conclude());
+  TOCSIN_CHECK_OK(reader.Finish());
   *this = std::move(changed);
   return {};
 }
@@ -130,22 +130,22 @@ Fault Faults::Draw(std::uint64_t request_number) {
     return fault;
   }
   if (create_.rates.empty() && callback_.early == 0) return {};
-  double rest = dice_.Unit(Purpose::kCreateFault, request_number);
+  double remaining = random_.Unit(Purpose::kCreateFault, request_number);
   for (const auto& [kind, rate] : create_.rates) {
-    if (rest < rate) return {.kind = kind};
-    rest -= rate;
+    if (remaining < rate) return {.kind = kind};
+    remaining -= rate;
   }
-  if (rest < callback_.early) return {.kind = FaultKind::kEarly};
+  if (remaining < callback_.early) return {.kind = FaultKind::kEarly};
   return {};
 }
 
 CallbackFault Faults::ForCallback(std::uint64_t message_number, std::uint64_t step) const {
-  double rest = dice_.Unit(Purpose::kCallbackFault, message_number, step);
-  if (rest < callback_.missing) return CallbackFault::kMissing;
-  rest -= callback_.missing;
-  if (rest < callback_.doubled) return CallbackFault::kDoubled;
-  rest -= callback_.doubled;
-  return rest < callback_.reorder ? CallbackFault::kReordered : CallbackFault::kNone;
+  double remaining = random_.Unit(Purpose::kCallbackFault, message_number, step);
+  if (remaining < callback_.missing) return CallbackFault::kMissing;
+  remaining -= callback_.missing;
+  if (remaining < callback_.doubled) return CallbackFault::kDoubled;
+  remaining -= callback_.doubled;
+  return remaining < callback_.reorder ? CallbackFault::kReordered : CallbackFault::kNone;
 }
 
 }  // namespace tocsin::sim

@@ -1,5 +1,5 @@
-// What goes wrong on purpose: by rate, drawn from the seed and the request's number, or once, in a
-// list that the next requests use up.
+// Injected faults: by rate, selected by the seed and the number of the request, or once, in a list
+// that the next requests consume.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/base/result.h"
-#include "tools/twilio-sim/dice.h"
+#include "tools/twilio-sim/random.h"
 
 namespace tocsin::sim {
 
@@ -22,18 +22,18 @@ enum class FaultKind {
   kTooMany,           // 429, 20429; not accepted
   kError500,          // 500, 20500; not accepted
   kError500After,     // the same, but accepted
-  kHtml503,           // a proxy's page; not accepted
-  kHtml502After,      // a proxy's page, but accepted
+  kHtml503,           // a proxy's error page; not accepted
+  kHtml502After,      // a proxy's error page, but accepted
   kResetBefore,       // TCP reset; not accepted
   kResetAfter,        // TCP reset; accepted
-  kTimeoutBefore,     // no answer, reset after hold_ms; not accepted
-  kTimeoutAfter,      // no answer, reset after hold_ms; accepted
-  kCloseReused,       // a kept connection is closed without an answer; not accepted
+  kTimeoutBefore,     // no response, reset after hold_ms; not accepted
+  kTimeoutAfter,      // no response, reset after hold_ms; accepted
+  kCloseReused,       // a reused connection is closed without a response; not accepted
   kCloseReusedAfter,  // the same, but accepted
-  kSlow,              // answered as usual, slow_ms later
-  kSlowBytes,         // answered as usual, but in pieces over slow_ms
-  kEarly,             // answered as usual, but only after early_ms: the callbacks come first
-  kRefuse,            // refused with the code given; once only
+  kSlow,              // normal response, slow_ms later
+  kSlowBytes,         // normal response, sent in pieces over slow_ms
+  kEarly,             // normal response after early_ms: callbacks arrive before it
+  kRefuse,            // refused with a given code; only in the list
 };
 inline constexpr size_t kFaultKinds = 16;
 
@@ -46,11 +46,11 @@ struct Fault {
 };
 
 struct CreateFaults {
-  std::chrono::milliseconds latency{0};  // of every answer
+  std::chrono::milliseconds latency{0};  // of every response
   std::chrono::milliseconds slow{3000};
   std::chrono::milliseconds early{300};
   std::chrono::milliseconds hold{60000};
-  size_t max_in_flight = 0;  // beyond it 429; 0: no limit
+  size_t max_in_flight = 0;  // above: 429; 0: no limit
   std::vector<std::pair<FaultKind, double>> rates;
 };
 
@@ -58,9 +58,9 @@ struct CallbackFaults {
   double missing = 0;
   double doubled = 0;
   double reorder = 0;
-  double early = 0;  // the create answer is held back: a share of what the create rates leave over
+  double early = 0;                           // kEarly for create requests without another fault
   std::chrono::milliseconds delay{0};         // of every callback
-  std::chrono::milliseconds reorder_by{500};  // how much later a reordered one is sent
+  std::chrono::milliseconds reorder_by{500};  // additional delay of a reordered callback
 };
 
 enum class CallbackFault { kNone, kMissing, kDoubled, kReordered };
@@ -69,16 +69,16 @@ constexpr size_t kMaxOneShots = 100'000;
 
 class Faults {
  public:
-  explicit Faults(std::uint64_t seed) : dice_(seed) {}
+  explicit Faults(std::uint64_t seed) : random_(seed) {}
 
-  // Takes the members "seed", "create", "callback", "list" and "next" of a control request: a
-  // section that is there replaces the former one, "next" is appended. Fails with kInvalidArgument,
-  // naming the member; then nothing has changed.
+  // Applies the members "seed", "create", "callback", "list" and "next" of a control request. A
+  // given section replaces the previous one; "next" is appended. Fails with kInvalidArgument,
+  // naming the member, and changes nothing.
   Result<void> Apply(const nlohmann::json& wanted);
   void Clear(std::uint64_t seed);
 
-  // The fault of a create attempt. Uses up a one-shot fault, if there is any. The close of a kept
-  // connection leaves one alone that is not `reused`.
+  // The fault of a create attempt. Consumes the next one-shot fault if there is one. kCloseReused
+  // and kCloseReusedAfter have no effect unless `reused`.
   Fault ForCreate(std::uint64_t request_number, bool reused);
   CallbackFault ForCallback(std::uint64_t message_number, std::uint64_t step) const;
 
@@ -90,7 +90,7 @@ class Faults {
  private:
   Fault Draw(std::uint64_t request_number);
 
-  Dice dice_;
+  SeededRandom random_;
   CreateFaults create_;
   CallbackFaults callback_;
   std::chrono::milliseconds list_lag_{0};

@@ -13,16 +13,16 @@ int main(int argc, char** argv) {
   const auto options = sim::ParseOptions(argc, argv, exit_code);
   if (!options) return exit_code;
   if (options->check_config) {
-    std::cout << "configuration ok\n";
+    std::cout << "configuration OK\n";
     return 0;
   }
 
-  // Before any thread: all of them inherit the mask, and the signals are waited for below.
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  // Before any thread starts, because threads inherit the mask.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   curl_global_init(CURL_GLOBAL_DEFAULT);
 
@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   std::cout << "listening on port " << (*server)->port() << ", seed " << options->settings.seed
             << std::endl;
   int signal_number = 0;
-  sigwait(&ends, &signal_number);
+  sigwait(&stop_signals, &signal_number);
   server->reset();
   return 0;
 }

@@ -14,14 +14,14 @@ namespace tocsin::sim {
 namespace {
 
 constexpr const char* kFooter =
-    "To numbers with a meaning beside Twilio's own magic numbers (+15005550001..9):\n"
+    "To numbers with a fixed outcome, in addition to Twilio's magic numbers (+15005550001..9):\n"
     "  +15005553XYZ  undelivered, code 30XYZ      +15005554XYZ  failed, code 30XYZ\n"
-    "  +15005555XYZ  sent, no receipt             +15005557XYZ  first 30XYZ, then delivered\n"
-    "Calls: +1500555610K presses K; ...6200 machine; ...6300 by hand; ...6486 busy, 6487 no "
+    "  +15005555XYZ  sent, no report              +15005557XYZ  first 30XYZ, then delivered\n"
+    "Calls: +1500555610K presses K; ...6200 machine; ...6300 manual; ...6486 busy, 6487 no "
     "answer.\n"
-    "Control on loopback under /sim/: see docs/simulator.md.";
+    "Control API on loopback: /sim/, see docs/simulator.md.";
 
-struct Raw {
+struct RawOptions {
   std::vector<std::string> accounts;
   std::vector<std::string> token_files;
   std::vector<std::string> numbers;
@@ -34,8 +34,8 @@ struct Raw {
   size_t keep_calls = kDefaultKeptCalls;
 };
 
-// A seed nobody chose differs from run to run: SIDs must not repeat over restarts by accident.
-std::uint64_t AnySeed() {
+// The default seed is random, so that SIDs of two runs never collide.
+std::uint64_t RandomSeed() {
   const std::string bytes = RandomBytes(sizeof(std::uint64_t));
   std::uint64_t seed = 0;
   std::memcpy(&seed, bytes.data(), sizeof seed);
@@ -99,17 +99,17 @@ Result<void> AddService(Settings& settings, std::string text) {
   return {};
 }
 
-Pace Scaled(double scale) {
-  Pace pace;
+Timing ScaledTiming(double scale) {
+  Timing timing;
   for (std::chrono::milliseconds* step :
-       {&pace.accepted, &pace.queued, &pace.sending, &pace.sent, &pace.billed}) {
+       {&timing.accepted, &timing.queued, &timing.sending, &timing.sent, &timing.billed}) {
     *step = std::chrono::milliseconds(
         static_cast<std::int64_t>(static_cast<double>(step->count()) / scale));
   }
-  return pace;
+  return timing;
 }
 
-Result<Settings> ToSettings(const Raw& raw) {
+Result<Settings> ToSettings(const RawOptions& raw) {
   Settings settings;
   if (raw.accounts.size() != raw.token_files.size()) {
     return Fail(ErrorCode::kInvalidConfig, "each --account needs its --auth-token-file, in order");
@@ -120,12 +120,12 @@ Result<Settings> ToSettings(const Raw& raw) {
   }
   for (const std::string& number : raw.numbers) TOCSIN_CHECK_OK(AddNumber(settings, number));
   for (const std::string& service : raw.services) TOCSIN_CHECK_OK(AddService(settings, service));
-  settings.seed = raw.seed < 0 ? AnySeed() : static_cast<std::uint64_t>(raw.seed);
-  settings.pace = Scaled(raw.time_scale);
-  settings.pace.call_second = std::chrono::milliseconds(raw.call_second);
+  settings.seed = raw.seed < 0 ? RandomSeed() : static_cast<std::uint64_t>(raw.seed);
+  settings.timing = ScaledTiming(raw.time_scale);
+  settings.timing.call_second = std::chrono::milliseconds(raw.call_second);
   settings.keep = raw.keep;
   settings.keep_calls = raw.keep_calls;
-  settings.twilios_limits = raw.limits == "twilio";
+  settings.twilio_limits = raw.limits == "twilio";
   return settings;
 }
 
@@ -133,61 +133,59 @@ Result<Settings> ToSettings(const Raw& raw) {
 
 std::optional<Options> ParseOptions(int argc, const char* const* argv, int& exit_code) {
   Options options;
-  Raw raw;
-  CLI::App app("A stand-in for Twilio's 2010-04-01 REST API (Messages, Calls)",
-               "tocsin-twilio-sim");
-  app.add_option("--listen", options.listen, "HOST:PORT; port 0 takes a free one, which is printed")
+  RawOptions raw;
+  CLI::App app("Simulator of Twilio's 2010-04-01 REST API (Messages, Calls)", "tocsin-twilio-sim");
+  app.add_option("--listen", options.listen, "HOST:PORT; port 0: a free port, which is printed")
       ->capture_default_str();
-  app.add_option("--account", raw.accounts, "Account SID; may be repeated")->required();
+  app.add_option("--account", raw.accounts, "Account SID; can be repeated")->required();
   app.add_option(
          "--auth-token-file", raw.token_files,
-         "File with the account's auth token, a second line may hold a secondary token; one "
-         "for each account, same order")
+         "File with the auth token of the account; an optional second line has the secondary "
+         "token. One per --account, in the same order")
       ->required();
   app.add_option("--number", raw.numbers,
-                 "[ACxx:]SENDER owned by that account or by all; may be repeated");
-  app.add_option("--messaging-service", raw.services, "[ACxx:]MGxx=SENDER,SENDER; may be repeated");
-  app.add_option("--seed", raw.seed, "Repeats a run: SIDs, delays, faults; default: random")
+                 "[ACxx:]SENDER of that account or of all; can be repeated");
+  app.add_option("--messaging-service", raw.services, "[ACxx:]MGxx=SENDER,SENDER; can be repeated");
+  app.add_option("--seed", raw.seed, "Seed of SIDs, delays and faults; default: random")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--time-scale", raw.time_scale, "How many times faster than usual messages move")
+  app.add_option("--time-scale", raw.time_scale, "Speed-up factor of status changes of messages")
       ->check(CLI::Range(0.001, 1000.0))
       ->capture_default_str();
   app.add_option("--call-second", raw.call_second,
-                 "Milliseconds that a second on the telephone lasts: ringing, speech, pauses")
+                 "Duration of one second of a call (ringing, speech, pauses), in milliseconds")
       ->check(CLI::Range(1, 60'000))
       ->capture_default_str();
   app.add_option("--limits", raw.limits,
-                 "none, or twilio: segments a second of a sender, calls a second of an account")
+                 "none, or twilio: Twilio's rate limits of senders and accounts")
       ->check(CLI::IsMember({"none", "twilio"}))
       ->capture_default_str();
-  app.add_option(
-      "--sms-url", options.settings.sms_url,
-      "Where inbound messages are posted, unless their sender has an address of its own");
+  app.add_option("--sms-url", options.settings.sms_url,
+                 "URL for inbound messages, unless their sender has its own URL");
   app.add_option("--keep", raw.keep,
-                 "Messages kept, and attempts at them as many; the oldest are dropped")
+                 "Maximum of messages, and of create attempts; the oldest are dropped")
       ->check(CLI::Range(size_t{1}, size_t{100'000'000}))
       ->capture_default_str();
-  app.add_option("--keep-calls", raw.keep_calls, "The same of calls")
+  app.add_option("--keep-calls", raw.keep_calls, "The same for calls")
       ->check(CLI::Range(size_t{1}, size_t{10'000'000}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Threads of the HTTP server")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   app.add_flag("--callbacks-anywhere", options.settings.callbacks_anywhere,
-               "Send callbacks to any host, not only to loopback");
-  app.add_flag("--check-config", options.check_config, "Check the settings and leave");
+               "Send webhooks to any host, not only to loopback");
+  app.add_flag("--check-config", options.check_config, "Validate the configuration and exit");
   app.set_version_flag("--version", "tocsin-twilio-sim " TOCSIN_VERSION);
   app.footer(kFooter);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& fault) {
-    exit_code = app.exit(fault, std::cout, std::cerr) == 0 ? 0 : kExitWrongUse;
+  } catch (const CLI::ParseError& error) {
+    exit_code = app.exit(error, std::cout, std::cerr) == 0 ? 0 : kExitUsage;
     return std::nullopt;
   }
   auto settings = ToSettings(raw);
   if (!settings) {
     std::cerr << settings.error().message << '\n';
-    exit_code = kExitWrongUse;
+    exit_code = kExitUsage;
     return std::nullopt;
   }
   settings->sms_url = options.settings.sms_url;

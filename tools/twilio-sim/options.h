@@ -16,9 +16,10 @@ struct Options {
 };
 
 constexpr int kExitFailed = 1;
-constexpr int kExitWrongUse = 2;
+constexpr int kExitUsage = 2;
 
-// Prints help, the version, or what is wrong; then there is nothing to run and `exit_code` is set.
+// Nothing if there is nothing to run: it has printed help, the version or an error, and has set
+// `exit_code`.
 std::optional<Options> ParseOptions(int argc, const char* const* argv, int& exit_code);
 
 }  // namespace tocsin::sim

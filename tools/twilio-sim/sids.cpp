@@ -21,11 +21,11 @@ std::uint64_t ReadHex(std::string_view digits) {
   return value;
 }
 
-std::uint64_t High(const Dice& dice, std::uint64_t number) {
-  return Mix(number ^ dice.Key(Purpose::kSidHigh));
+std::uint64_t High(const SeededRandom& random, std::uint64_t number) {
+  return Mix(number ^ random.Key(Purpose::kSidHigh));
 }
-std::uint64_t Low(const Dice& dice, std::uint64_t high) {
-  return Mix(high ^ dice.Key(Purpose::kSidLow));
+std::uint64_t Low(const SeededRandom& random, std::uint64_t high) {
+  return Mix(high ^ random.Key(Purpose::kSidLow));
 }
 
 }  // namespace
@@ -42,19 +42,19 @@ std::string Hex16(std::uint64_t value) {
   return text;
 }
 
-std::string SidOf(const Dice& dice, std::string_view prefix, std::uint64_t number) {
-  const std::uint64_t high = High(dice, number);
+std::string SidOf(const SeededRandom& random, std::string_view prefix, std::uint64_t number) {
+  const std::uint64_t high = High(random, number);
   std::string sid(prefix);
   sid += Hex16(high);
-  sid += Hex16(Low(dice, high));
+  sid += Hex16(Low(random, high));
   return sid;
 }
 
-std::optional<std::uint64_t> NumberOf(const Dice& dice, std::string_view sid) {
+std::optional<std::uint64_t> NumberOf(const SeededRandom& random, std::string_view sid) {
   if (!IsSid(sid, sid.substr(0, kPrefixLength))) return std::nullopt;
   const std::uint64_t high = ReadHex(sid.substr(kPrefixLength, kHalf));
-  if (ReadHex(sid.substr(kPrefixLength + kHalf)) != Low(dice, high)) return std::nullopt;
-  return Unmix(high) ^ dice.Key(Purpose::kSidHigh);
+  if (ReadHex(sid.substr(kPrefixLength + kHalf)) != Low(random, high)) return std::nullopt;
+  return Unmix(high) ^ random.Key(Purpose::kSidHigh);
 }
 
 }  // namespace tocsin::sim

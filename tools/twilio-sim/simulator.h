@@ -5,18 +5,18 @@
 #include <memory>
 
 #include "common/http/server.h"
-#include "tools/twilio-sim/callbacks.h"
-#include "tools/twilio-sim/control_api.h"
-#include "tools/twilio-sim/delayed_replies.h"
-#include "tools/twilio-sim/pump.h"
-#include "tools/twilio-sim/rest_api.h"
+#include "tools/twilio-sim/api/delayed_responses.h"
+#include "tools/twilio-sim/api/rest_api.h"
+#include "tools/twilio-sim/control/control_api.h"
+#include "tools/twilio-sim/scheduler.h"
 #include "tools/twilio-sim/state.h"
-#include "tools/twilio-sim/voice/exchange.h"
-#include "tools/twilio-sim/webhooks.h"
+#include "tools/twilio-sim/voice/call_engine.h"
+#include "tools/twilio-sim/webhooks/webhook_sender.h"
+#include "tools/twilio-sim/webhooks/webhooks.h"
 
 namespace tocsin::sim {
 
-// Outlives the server whose handler it is.
+// Outlives the server.
 class Simulator {
  public:
   explicit Simulator(const Settings& settings);
@@ -28,22 +28,21 @@ class Simulator {
   void HandleRest(const http::Request& request, std::shared_ptr<http::Responder> responder,
                   WallTime now);
 
-  // Each uses those before it.
+  // Each uses the ones above.
   State state_;
-  Callbacks callbacks_;
+  WebhookSender webhook_sender_;
   Webhooks webhooks_;
-  Exchange exchange_;
+  CallEngine engine_;
   RestApi rest_;
   ControlApi control_;
   std::atomic<std::uint64_t> in_flight_ = 0;
   std::atomic<std::uint64_t> requests_ = 0;
-  const Dice request_ids_;
-  DelayedReplies delayed_;
-  Pump pump_;
+  const SeededRandom request_ids_;
+  DelayedResponses delayed_;
+  Scheduler scheduler_;
 };
 
-// The bounds of the simulator's server: a client that gets no answer on purpose may wait for an
-// hour.
+// Options of the simulator's server. A client may wait up to one hour for an injected timeout.
 http::ServerOptions ServerOptionsFor(const std::string& address, int threads);
 
 }  // namespace tocsin::sim

@@ -1,21 +1,40 @@
--- Marks an alert as cancelled or acknowledged; no further try of it begins.
---   KEYS[3] alert   ARGV[3] client  [4] 'cancelled' or 'acknowledged'  [5] when and by whom
--- Answers what the mark says now (the first one's), whether it is ours, whether a POST may be under way, and
--- the name and receipt of each try that has its outcome.
+-- Marks an alert as cancelled or acknowledged: attempts that have not started are not made.
+--   KEYS[3] alert  [4] marker of restored acceptances  [5] marker of restored claims
+--   ARGV[3] client  [4] 'cancelled' or 'acknowledged'  [5] when and by whom
+--   [6] value of the markers in this epoch and this process of Redis
+-- Returns when and by whom the mark was set first, whether this call set it, whether a POST may be in
+-- progress, whether an attempt was delivered, whether the alert was acknowledged no later than cancelled, and
+-- "<step>.<attempt>" and result of each attempt with a result.
 local alert = KEYS[3]
-if redis.call('HGET', alert, 'client') ~= ARGV[3] then
-  return {'unknown', 0}
+local owner = redis.call('HMGET', alert, 'client_id', 'nonce')
+if not owner[1] and redis.call('GET', KEYS[4]) ~= ARGV[6] then
+  return {'restoring', 0}
+elseif owner[1] ~= ARGV[3] then
+  return {'unknown_alert', 0}
 end
-local first = redis.call('HSETNX', alert, ARGV[4], ARGV[5])
-local sending, receipts = '0', {}
+-- A restored alert (without a nonce) may have attempts that are not restored yet.
+if not owner[2] and redis.call('GET', KEYS[5]) ~= ARGV[6] then
+  return {'restoring', 0}
+end
+local newly_marked = redis.call('HSETNX', alert, ARGV[4], ARGV[5])
+local sending, delivered, acknowledged, results = '0', '0', '0', {}
 local known = redis.call('HGETALL', alert)
 for i = 1, #known, 2 do
-  local try, field = known[i]:match('^(%d+%.%d+)%.(%a+)$')
+  local attempt, field = known[i]:match('^(%d+%.%d+)%.(%a+)$')
   if field == 'state' and known[i + 1] == 'sending' then
     sending = '1'
-  elseif field == 'receipt' then
-    receipts[#receipts + 1] = try
-    receipts[#receipts + 1] = known[i + 1]
+  elseif field == 'delivered' then
+    delivered = '1'
+  elseif field == 'result' then
+    results[#results + 1] = attempt
+    results[#results + 1] = known[i + 1]
   end
 end
-return {'marked', promise(), redis.call('HGET', alert, ARGV[4]), first, sending, unpack(receipts)}
+local marks = redis.call('HMGET', alert, ARGV[4], 'cancelled', 'acknowledged')
+local function time_of(mark)  -- of "<time> <method> <actor>"
+  return tonumber(string.match(mark, '^%d+') or 0)
+end
+if marks[2] and marks[3] and time_of(marks[3]) <= time_of(marks[2]) then
+  acknowledged = '1'
+end
+return {'marked', count_write(), marks[1], newly_marked, sending, delivered, acknowledged, unpack(results)}

@@ -1,36 +1,46 @@
--- Stands before every script.
---   KEYS[1] epoch    ARGV[1] the epoch the caller began with
---   KEYS[2] tide     ARGV[2] the caller's process
--- A Redis that was flushed, restored or exchanged has another epoch or none. What it does not know proves
--- nothing, so nothing is answered.
+-- Precedes every script.
+--   KEYS[1] epoch          ARGV[1] epoch of the caller
+--   KEYS[2] write counts   ARGV[2] process of the caller
+-- A Redis that was flushed, restored or replaced has another epoch or none. An attempt that it does not know
+-- may have been claimed, so it returns no result.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-  return {'epoch', 0}
+  return {'epoch_changed', 0}
 end
 
--- Redis's own time judges leases and turns: the clocks of the replicas may differ.
+-- Leases and rates use the clock of Redis: the clocks of the replicas may differ.
 local function now_us()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
 end
 
--- Counts what was promised to this process. After a restart of Redis a lower count than the one promised
--- last shows that the end of its append-only file was lost.
-local function promise()
+-- Counts the writes that were confirmed to this process. If the count is lower after a restart of Redis, the
+-- end of the append-only file was lost.
+local function count_write()
   return redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
 end
 
--- Lengthens a key's life and never shortens it: claims must outlive every record of their alert.
-local function live_until(key, at_ms)
+-- Extends the life of a key, never shortens it: claims must exist longer than the records of their alert.
+local function expire_after(key, at_ms)
   if redis.call('PEXPIREAT', key, at_ms, 'GT') == 0 then
     redis.call('PEXPIREAT', key, at_ms, 'NX')
   end
 end
 
--- Enters a try that the carrier has among those whose end and price are still to be told, to be looked at
--- after `wait` us. Once both were told it stays out.
-local function enter_open(set, alert, try, name, wait)
-  local told = redis.call('HMGET', alert, try .. '.ended', try .. '.priced')
-  if not (told[1] and told[2]) then
-    redis.call('ZADD', set, 'NX', now_us() + wait, name)
+-- Adds an accepted attempt to the unreconciled ones, unless its final status and its price are known. Its
+-- first lookup is due after `delay` us.
+local function add_unreconciled(set, alert, attempt, name, delay)
+  local known = redis.call('HMGET', alert, attempt .. '.ended', attempt .. '.priced')
+  if not (known[1] and known[2]) then
+    redis.call('ZADD', set, 'NX', now_us() + delay, name)
+  end
+end
+
+-- Notes the end of an attempt: '0' not yet, '1' it has its final status, 'delivered' that status is DELIVERED.
+local function set_end(alert, attempt, ended)
+  if ended ~= '0' then
+    redis.call('HSET', alert, attempt .. '.ended', '1')
+  end
+  if ended == 'delivered' then
+    redis.call('HSET', alert, attempt .. '.delivered', '1')
   end
 end

@@ -1,10 +1,11 @@
--- Gives a try back whose POST certainly did not begin.
---   KEYS[3] alert   ARGV[3] "<step>.<try>"  [4] fence
--- The fence stays and goes on rising: a holder of before can never pass for the next one.
-local alert, try = KEYS[3], ARGV[3]
-local known = redis.call('HMGET', alert, try .. '.state', try .. '.fence')
+-- Releases the claim on an attempt whose POST certainly did not start.
+--   KEYS[3] alert   ARGV[3] "<step>.<attempt>"  [4] fence
+-- The fence is kept and increases with the next claim: a former holder is never taken for the next one.
+local alert, attempt = KEYS[3], ARGV[3]
+local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.fence')
 if known[1] ~= 'sending' or known[2] ~= ARGV[4] then
-  return {'stale', 0}
+  return {'not_held', 0}
 end
-redis.call('HDEL', alert, try .. '.state', try .. '.owner', try .. '.lease_us', try .. '.began_us')
-return {'released', promise()}
+redis.call('HDEL', alert, attempt .. '.state', attempt .. '.owner', attempt .. '.lease_end_us',
+           attempt .. '.begin_us')
+return {'released', count_write()}

@@ -1,41 +1,41 @@
--- Tells what the log knows of a try.
---   KEYS[3] alert  [4] SID (used when it is not '')  [5] open tries
---   ARGV[3] "<step>.<try>"  [4] receipt, '' while only its begin is known  [5] what it proves  [6] the try's
---   full name  [7] lease, us of UTC, '0' when it tells no begin  [8] began, us of UTC  [9] life, ms  [10] SID
---   or ''  [11] proof of a list  [12] '1' when its end is told  [13] '1' when its price is  [14] wait before an
---   open try is looked at, us  [15] client or ''
-local alert, try, proof = KEYS[3], ARGV[3], tonumber(ARGV[5])
-local known = redis.call('HMGET', alert, try .. '.state', try .. '.proof', try .. '.lease_us', try .. '.began_us')
+-- Restores what the log contains about an attempt.
+--   KEYS[3] alert  [4] SID (unused if it is '')  [5] unreconciled attempts
+--   ARGV[3] "<step>.<attempt>"  [4] result, '' if only its start is known  [5] its proof  [6] name of the
+--   attempt  [7] end of the lease, us of UTC; '0' if it contains no start  [8] start, us of UTC  [9] life, ms
+--   [10] SID or ''  [11] proof of a list  [12] its end (set_end)  [13] '1' if its price is known
+--   [14] delay of the first lookup of an unreconciled attempt, us  [15] client or ''
+local alert, attempt, proof = KEYS[3], ARGV[3], tonumber(ARGV[5])
+local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.proof', attempt .. '.lease_end_us',
+                         attempt .. '.begin_us')
 local state = known[1]
 
--- Who may ask for it, cancel and acknowledge it.
+-- Only this client may cancel and acknowledge the alert.
 if ARGV[15] ~= '' then
-  redis.call('HSETNX', alert, 'client', ARGV[15])
+  redis.call('HSETNX', alert, 'client_id', ARGV[15])
 end
 
-for i, field in ipairs({'.ended', '.priced'}) do
-  if ARGV[11 + i] == '1' then
-    redis.call('HSET', alert, try .. field, '1')
-  end
+set_end(alert, attempt, ARGV[12])
+if ARGV[13] == '1' then
+  redis.call('HSET', alert, attempt .. '.priced', '1')
 end
 if ARGV[4] == '' then
   if ARGV[7] == '0' then
-    -- Nothing of how it began or came out.
+    -- Neither a start nor a result.
   elseif not state then
-    redis.call('HSET', alert, 'taken', '1', try .. '.state', 'sending', try .. '.lease_us', ARGV[7],
-               try .. '.began_us', ARGV[8])
-    redis.call('HSETNX', alert, try .. '.fence', 1)
+    redis.call('HSET', alert, 'claimed', '1', attempt .. '.state', 'sending', attempt .. '.lease_end_us', ARGV[7],
+               attempt .. '.begin_us', ARGV[8])
+    redis.call('HSETNX', alert, attempt .. '.fence', 1)
   elseif state == 'sending' then
-    -- Of all who may have made its POST, the last lease and the first begin.
-    redis.call('HSET', alert, try .. '.lease_us', math.max(tonumber(known[3]), tonumber(ARGV[7])),
-               try .. '.began_us', math.min(tonumber(known[4]), tonumber(ARGV[8])))
+    -- Several processes may have started it: the last lease and the first start.
+    redis.call('HSET', alert, attempt .. '.lease_end_us', math.max(tonumber(known[3]), tonumber(ARGV[7])),
+               attempt .. '.begin_us', math.min(tonumber(known[4]), tonumber(ARGV[8])))
   end
 else
-  -- What is certain stays; of the rest, what proves more.
-  local stands = state == 'done' and tonumber(known[2]) or -1
-  if stands < 0 or (stands > 0 and proof > stands) then
-    redis.call('HSET', alert, 'taken', '1', try .. '.state', 'done', try .. '.receipt', ARGV[4],
-               try .. '.proof', ARGV[5])
+  -- A certain result (0) is never replaced, others are by stronger proof.
+  local stored = state == 'done' and tonumber(known[2]) or -1
+  if stored < 0 or (stored > 0 and proof > stored) then
+    redis.call('HSET', alert, 'claimed', '1', attempt .. '.state', 'done', attempt .. '.result', ARGV[4],
+               attempt .. '.proof', ARGV[5])
   end
   if ARGV[10] ~= '' then
     if ARGV[5] == ARGV[11] then
@@ -43,11 +43,11 @@ else
     else
       redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[9])
     end
-    enter_open(KEYS[5], alert, try, ARGV[6], ARGV[14])
+    add_unreconciled(KEYS[5], alert, attempt, ARGV[6], ARGV[14])
   end
 end
-local told = redis.call('HMGET', alert, try .. '.ended', try .. '.priced')
-if told[1] and told[2] then
+local reconciled = redis.call('HMGET', alert, attempt .. '.ended', attempt .. '.priced')
+if reconciled[1] and reconciled[2] then
   redis.call('ZREM', KEYS[5], ARGV[6])
 end
 redis.call('PEXPIRE', alert, ARGV[9], 'NX')

@@ -22,38 +22,36 @@ struct Bad {
   const char* text;
 };
 
-class Base64Refuses : public testing::TestWithParam<Bad> {};
-TEST_P(Base64Refuses, WhatIsNotTheOneFormOfItsBytes) {
-  EXPECT_FALSE(Base64Decode(GetParam().text));
-}
-INSTANTIATE_TEST_SUITE_P(Rows, Base64Refuses,
+class Base64Test : public testing::TestWithParam<Bad> {};
+TEST_P(Base64Test, RefusesANonCanonicalForm) { EXPECT_FALSE(Base64Decode(GetParam().text)); }
+INSTANTIATE_TEST_SUITE_P(Rows, Base64Test,
                          testing::Values(Bad{"length", "QUJ"}, Bad{"stray_bits", "QUJ="},
                                          Bad{"inner_padding", "Q=JD"}, Bad{"url_alphabet", "-_-_"},
                                          Bad{"blank", "QU D"}, Bad{"padding_only", "===="}),
                          [](const auto& row) { return row.param.name; });
 
-TEST(EncodingTest, RefusesHexOfOddLengthAndOtherLetters) {
+TEST(EncodingTest, RefusesHexOfOddLengthOrWithInvalidDigits) {
   EXPECT_FALSE(HexDecode("abc"));
   EXPECT_FALSE(HexDecode("zz"));
 }
 
-TEST(EncodingTest, DecodesAFormInItsOrderWithRepeatsAndEmptyValues) {  // W1
+TEST(EncodingTest, DecodesAFormInOrderWithRepeatedNamesAndEmptyValues) {  // W1
   EXPECT_THAT(
       *FormDecode("b=1&a=&b=1+2&c=%C3%A9&d", 10),
       ElementsAre(Pair("b", "1"), Pair("a", ""), Pair("b", "1 2"), Pair("c", "é"), Pair("d", "")));
 }
 
-TEST(EncodingTest, RefusesAFormThatCanBeReadInTwoWays) {  // P8
+TEST(EncodingTest, RefusesAnAmbiguousForm) {  // P8
   for (const char* body : {"a=%", "a=%4", "a=%zz", "%=1"})
     EXPECT_FALSE(FormDecode(body, 10)) << body;
   EXPECT_EQ(FormDecode("a=1&b=2&c=3", 2).error().code, ErrorCode::kTooManyItems);
 }
 
-TEST(EncodingTest, DecodesTheEscapeAtTheVeryEnd) {
+TEST(EncodingTest, DecodesAnEscapeAtTheEnd) {
   EXPECT_THAT(*FormDecode("a=%41", 10), ElementsAre(Pair("a", "A")));
 }
 
-TEST(EncodingTest, EncodesAFormSoThatItDecodesToTheSame) {
+TEST(EncodingTest, FormEncodingRoundTrips) {
   const FormFields fields{{"To", "+15145550123"}, {"Body", "é & = % 🔔\n"}, {"Empty", ""}};
   EXPECT_EQ(*FormDecode(FormEncode(fields), 10), fields);
 }

@@ -11,7 +11,7 @@
 namespace tocsin {
 namespace {
 
-TEST(ErrorTest, EveryReasonHasANameOfItsOwnThatLeadsBackToIt) {
+TEST(ErrorTest, EveryCodeHasAUniqueNameThatMapsBackToIt) {
   std::set<std::string_view> names;
   for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
     const auto code = static_cast<ErrorCode>(i);
@@ -33,13 +33,13 @@ Result<int> Quarter(int number) {
   return Half(half);
 }
 
-TEST(ResultTest, GivesTheFirstErrorOnwards) {
+TEST(ResultTest, MacroReturnsTheFirstError) {
   EXPECT_EQ(Quarter(8), 2);
   EXPECT_EQ(Quarter(7).error().field, "number");
   EXPECT_EQ(Quarter(6).error().code, ErrorCode::kInvalidArgument);
 }
 
-TEST(SecretTest, ShowsItsLengthAndNothingElseWhenPrinted) {  // P3
+TEST(SecretTest, PrintsItsLengthOnly) {  // P3
   std::ostringstream out;
   out << Secret("hunter2") << ' ' << Pii("+15145550123");
   EXPECT_EQ(out.str(), "[7 hidden] [12 hidden]");

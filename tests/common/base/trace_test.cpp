@@ -11,15 +11,15 @@ using testing::MatchesRegex;
 #define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"
 #define SPAN "00f067aa0ba902b7"
 
-class BrokenTraceparentTest : public testing::TestWithParam<std::string> {};
+class InvalidTraceparentTest : public testing::TestWithParam<std::string> {};
 
-TEST_P(BrokenTraceparentTest, IsRefusedAndANewTraceBegins) {  // O3
+TEST_P(InvalidTraceparentTest, IsRefusedAndANewTraceIsStarted) {  // O3
   EXPECT_FALSE(TraceContext::Parse(GetParam()));
   EXPECT_NE(TraceContext::Continue(GetParam()).trace_id(), TRACE);
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Headers, BrokenTraceparentTest,
+    Headers, InvalidTraceparentTest,
     testing::Values(
         "", "00", "00-" TRACE "-" SPAN, "00-" TRACE "-" SPAN "-", "00-" TRACE "-" SPAN "-0",
         "00-" TRACE "-" SPAN "-01-", "00-" TRACE "-" SPAN "-01-extra", "00-" TRACE "-" SPAN "-012",
@@ -35,9 +35,9 @@ struct GoodCase {
   bool sampled;
 };
 
-class GoodTraceparentTest : public testing::TestWithParam<GoodCase> {};
+class ValidTraceparentTest : public testing::TestWithParam<GoodCase> {};
 
-TEST_P(GoodTraceparentTest, GivesItsParts) {
+TEST_P(ValidTraceparentTest, IsParsed) {
   const auto trace = TraceContext::Parse(GetParam().header);
   ASSERT_TRUE(trace);
   EXPECT_EQ(trace->trace_id(), TRACE);
@@ -45,7 +45,7 @@ TEST_P(GoodTraceparentTest, GivesItsParts) {
   EXPECT_EQ(trace->sampled(), GetParam().sampled);
 }
 
-INSTANTIATE_TEST_SUITE_P(Headers, GoodTraceparentTest,
+INSTANTIATE_TEST_SUITE_P(Headers, ValidTraceparentTest,
                          testing::Values(GoodCase{"00-" TRACE "-" SPAN "-01", true},
                                          GoodCase{"00-" TRACE "-" SPAN "-00", false},
                                          GoodCase{"00-" TRACE "-" SPAN "-02", false},
@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(Headers, GoodTraceparentTest,
                                          GoodCase{"cc-" TRACE "-" SPAN "-01", true},
                                          GoodCase{"cc-" TRACE "-" SPAN "-01-what", true}));
 
-TEST(TraceContextTest, AChildKeepsTheTraceAndHasASpanOfItsOwn) {
+TEST(TraceContextTest, AChildHasTheSameTraceIdAndItsOwnSpanId) {
   const auto parent = TraceContext::Parse("00-" TRACE "-" SPAN "-00");
   const TraceContext child = parent->Child();
   EXPECT_EQ(child.trace_id(), TRACE);
@@ -64,7 +64,7 @@ TEST(TraceContextTest, AChildKeepsTheTraceAndHasASpanOfItsOwn) {
   EXPECT_EQ(TraceContext::Continue("00-" TRACE "-" SPAN "-01").trace_id(), TRACE);
 }
 
-TEST(TraceContextTest, ANewOneIsLawfulSampledAndUnlikeAnyOther) {
+TEST(TraceContextTest, ANewTraceIsValidSampledAndUnique) {
   const TraceContext one = TraceContext::New(), two = TraceContext::New();
   EXPECT_THAT(one.Text(), MatchesRegex("00-[0-9a-f]{32}-[0-9a-f]{16}-01"));
   EXPECT_EQ(TraceContext::Parse(one.Text())->Text(), one.Text());

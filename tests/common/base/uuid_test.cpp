@@ -8,7 +8,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::sys_time;
 
-TEST(UuidTest, HoldsItsTimeInFront) {
+TEST(UuidTest, StartsWithItsTime) {
   const sys_time<milliseconds> time(milliseconds(1'767'225'600'123));
   const std::string v7 = MakeUuidV7(time, "0123456789");
   EXPECT_TRUE(IsUuid(v7));
@@ -19,7 +19,7 @@ TEST(UuidTest, HoldsItsTimeInFront) {
   EXPECT_EQ(TimeOfUuid(v8), time);
 }
 
-TEST(UuidTest, NamesTheSameThingTheSameWay) {
+TEST(UuidTest, Version5IsDeterministic) {
   EXPECT_EQ(MakeUuidV5("a.1.1|SENT"), MakeUuidV5("a.1.1|SENT"));
   EXPECT_NE(MakeUuidV5("a.1.1|SENT"), MakeUuidV5("a.1.2|SENT"));
   EXPECT_EQ(TimeOfUuid(MakeUuidV5("x")), std::nullopt);

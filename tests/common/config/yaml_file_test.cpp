@@ -14,42 +14,42 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-auto FaultAt(int line, const std::string& key, const std::string& reason) {
-  return AllOf(Field(&YamlFault::line, line), Field(&YamlFault::key, key),
-               Field(&YamlFault::reason, HasSubstr(reason)));
+auto ErrorAt(int line, const std::string& key, const std::string& reason) {
+  return AllOf(Field(&YamlError::line, line), Field(&YamlError::key, key),
+               Field(&YamlError::reason, HasSubstr(reason)));
 }
 
-TEST(YamlFileTest, BrokenYamlIsOneFaultWithItsLine) {
+TEST(YamlFileTest, InvalidYamlIsOneErrorWithItsLine) {
   const YamlFile file = ParseYaml("kafka_bootstrap: a:9092\nkafka: [unfinished\n");
   EXPECT_THAT(file.values, IsEmpty());
-  ASSERT_THAT(file.faults, SizeIs(1));
-  EXPECT_GE(file.faults[0].line, 2);
-  EXPECT_THAT(file.faults[0].reason, HasSubstr("is not YAML"));
+  ASSERT_THAT(file.errors, SizeIs(1));
+  EXPECT_GE(file.errors[0].line, 2);
+  EXPECT_THAT(file.errors[0].reason, HasSubstr("is not YAML"));
 }
 
-TEST(YamlFileTest, DuplicateKeysAreFaultsInAnyFormOfWriting) {
+TEST(YamlFileTest, DuplicateKeysAreErrorsNestedOrFlat) {
   const YamlFile file = ParseYaml(
       "kafka:\n  bootstrap: one\nlog_level: info\nlog_level: warn\nkafka_bootstrap: two\n");
-  EXPECT_THAT(file.faults, ElementsAre(FaultAt(4, "log_level", "first in line 3"),
-                                       FaultAt(5, "kafka_bootstrap", "first in line 2")));
+  EXPECT_THAT(file.errors, ElementsAre(ErrorAt(4, "log_level", "first in line 3"),
+                                       ErrorAt(5, "kafka_bootstrap", "first in line 2")));
 }
 
-TEST(YamlFileTest, WhatIsNoSettingIsAFaultWithItsLine) {
+TEST(YamlFileTest, InvalidEntriesAreErrorsWithTheirLines) {
   const YamlFile file = ParseYaml("empty:\nUpper: x\n'a b': x\nlist: [{a: 1}]\n? [x]\n: y\n");
-  EXPECT_THAT(file.faults, Contains(FaultAt(1, "empty", "no value")));
-  EXPECT_THAT(file.faults, Contains(FaultAt(2, "Upper", "not a name")));
-  EXPECT_THAT(file.faults, Contains(FaultAt(3, "a b", "not a name")));
-  EXPECT_THAT(file.faults, Contains(FaultAt(4, "list", "no plain values")));
-  EXPECT_THAT(file.faults, Contains(FaultAt(5, "(not a word)", "not a name")));
+  EXPECT_THAT(file.errors, Contains(ErrorAt(1, "empty", "no value")));
+  EXPECT_THAT(file.errors, Contains(ErrorAt(2, "Upper", "not the name")));
+  EXPECT_THAT(file.errors, Contains(ErrorAt(3, "a b", "not the name")));
+  EXPECT_THAT(file.errors, Contains(ErrorAt(4, "list", "not plain")));
+  EXPECT_THAT(file.errors, Contains(ErrorAt(5, "(not a string)", "not the name")));
 }
 
-TEST(YamlFileTest, AListAtTheTopAndASecondDocumentAreRefused) {
-  EXPECT_THAT(ParseYaml("- a\n- b\n").faults, ElementsAre(FaultAt(1, "", "not a table")));
-  EXPECT_THAT(ParseYaml("a: 1\n---\nb: 2\n").faults, ElementsAre(FaultAt(3, "", "more than one")));
+TEST(YamlFileTest, RefusesAListAtTheTopAndASecondDocument) {
+  EXPECT_THAT(ParseYaml("- a\n- b\n").errors, ElementsAre(ErrorAt(1, "", "not a map")));
+  EXPECT_THAT(ParseYaml("a: 1\n---\nb: 2\n").errors, ElementsAre(ErrorAt(3, "", "more than one")));
 }
 
-TEST(YamlFileTest, AliasesThatUnfoldWithoutEndAreCutOff) {
-  EXPECT_FALSE(ParseYaml("a: &a\n  b: *a\n").faults.empty());
+TEST(YamlFileTest, LimitsTheExpansionOfAliases) {
+  EXPECT_FALSE(ParseYaml("a: &a\n  b: *a\n").errors.empty());
   std::string bomb = "a0: &a0 {x: 1}\n";
   for (int i = 1; i < 6; ++i) {
     const std::string below = "*a" + std::to_string(i - 1);
@@ -58,23 +58,23 @@ TEST(YamlFileTest, AliasesThatUnfoldWithoutEndAreCutOff) {
     bomb += "z9: " + below + " }\n";
   }
   const YamlFile file = ParseYaml(bomb);
-  EXPECT_LE(file.values.size() + file.faults.size(), kFileSettingLimit + 1);
-  EXPECT_THAT(file.faults, Contains(Field(&YamlFault::reason, HasSubstr("holds more than"))));
+  EXPECT_LE(file.values.size() + file.errors.size(), kFileSettingLimit + 1);
+  EXPECT_THAT(file.errors, Contains(Field(&YamlError::reason, HasSubstr("has more than"))));
 }
 
-TEST(YamlFileTest, DeepNestingNeverBreaksTheReader) {
-  EXPECT_FALSE(ParseYaml("a: " + std::string(100'000, '[')).faults.empty());
-  EXPECT_FALSE(ParseYaml("a: {b: {c: {d: {e: {f: {g: {h: 1}}}}}}}").faults.empty());
+TEST(YamlFileTest, RefusesDeepNesting) {
+  EXPECT_FALSE(ParseYaml("a: " + std::string(100'000, '[')).errors.empty());
+  EXPECT_FALSE(ParseYaml("a: {b: {c: {d: {e: {f: {g: {h: 1}}}}}}}").errors.empty());
 }
 
-TEST(YamlFileTest, SectionsAndListsAreFlattened) {  // O4
+TEST(YamlFileTest, FlattensSectionsAndLists) {  // O4
   const YamlFile file = ParseYaml("# ours\nkafka:\n  bootstrap: [a:1, b:2]\nlog_level: debug\n");
-  EXPECT_THAT(file.faults, IsEmpty());
+  EXPECT_THAT(file.errors, IsEmpty());
   EXPECT_EQ(file.values.at("kafka_bootstrap").text, "a:1,b:2");
   EXPECT_EQ(file.values.at("kafka_bootstrap").line, 3);
   EXPECT_EQ(file.values.at("log_level").text, "debug");
-  EXPECT_THAT(ParseYaml("# only a comment\n").faults, IsEmpty());
-  EXPECT_THAT(ParseYaml("").faults, IsEmpty());
+  EXPECT_THAT(ParseYaml("# only a comment\n").errors, IsEmpty());
+  EXPECT_THAT(ParseYaml("").errors, IsEmpty());
 }
 
 }  // namespace

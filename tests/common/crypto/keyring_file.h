@@ -1,4 +1,4 @@
-// A keyring file with known keys, in a folder of its own that goes with it.
+// A keyring file with known keys, and a temporary folder.
 #pragma once
 
 #include <stdlib.h>

@@ -31,7 +31,7 @@ class KeyringTest : public testing::Test {
   const std::string path = folder.File("keyring.json");
 };
 
-TEST_F(KeyringTest, GivesBackWhatWasSaved) {
+TEST_F(KeyringTest, LoadsWhatItSaved) {
   const Keyring made = Keyring::Generate(kNow);
   ASSERT_TRUE(made.Save(path));
   const auto loaded = Keyring::Load(path);
@@ -42,7 +42,7 @@ TEST_F(KeyringTest, GivesBackWhatWasSaved) {
   EXPECT_EQ(loaded->List().front().created, std::chrono::floor<std::chrono::seconds>(kNow));
 }
 
-TEST_F(KeyringTest, SharesNoKeyBetweenPurposesOrKeyrings) {
+TEST_F(KeyringTest, GeneratesDifferentKeysForEachPurposeAndKeyring) {
   const Keyring one = Keyring::Generate(kNow);
   const Keyring two = Keyring::Generate(kNow);
   EXPECT_NE(one.Alias(), two.Alias());
@@ -54,14 +54,14 @@ TEST_F(KeyringTest, SharesNoKeyBetweenPurposesOrKeyrings) {
 }
 
 TEST_F(KeyringTest, NeverOverwritesAFile) {
-  WriteFile(path, "something dear");
+  WriteFile(path, "other data");
   const auto saved = Keyring::Generate(kNow).Save(path);
   ASSERT_FALSE(saved);
   EXPECT_THAT(saved.error().message, HasSubstr("never overwritten"));
-  EXPECT_EQ(Read(path), "something dear");
+  EXPECT_EQ(Read(path), "other data");
 }
 
-TEST_F(KeyringTest, WritesForItsOwnerAlone) {
+TEST_F(KeyringTest, WritesAFileThatOnlyItsOwnerCanRead) {
   ::umask(0);
   ASSERT_TRUE(Keyring::Generate(kNow).Save(path));
   struct stat status {};
@@ -70,8 +70,7 @@ TEST_F(KeyringTest, WritesForItsOwnerAlone) {
   ::umask(022);
 }
 
-// P7: secrets are read from files that nobody else can read.
-TEST_F(KeyringTest, RefusesAFileThatOthersCanRead) {
+TEST_F(KeyringTest, RefusesAFileThatOthersCanAccess) {
   for (const mode_t mode : {0640, 0604, 0660, 0601}) {
     WriteFile(path, KnownKeyring(), mode);
     const auto loaded = Keyring::Load(path);
@@ -81,7 +80,7 @@ TEST_F(KeyringTest, RefusesAFileThatOthersCanRead) {
   }
 }
 
-TEST_F(KeyringTest, SaysHowToMakeAFileThatIsMissing) {
+TEST_F(KeyringTest, NamesTheCommandThatCreatesAMissingFile) {
   const auto loaded = Keyring::Load(path);
   ASSERT_FALSE(loaded);
   EXPECT_THAT(loaded.error().message, HasSubstr("tocsin keyring init"));
@@ -97,15 +96,15 @@ TEST_F(KeyringTest, RefusesAFolderAndAHugeFile) {
 
 struct BadFile {
   const char* name;
-  std::function<void(json&)> spoil;
+  std::function<void(json&)> change;
   const char* message;
 };
 
 class BadKeyringTest : public KeyringTest, public testing::WithParamInterface<BadFile> {};
 
-TEST_P(BadKeyringTest, IsRefusedWithTheFaultAndWithoutAKey) {
+TEST_P(BadKeyringTest, IsRefusedWithTheErrorAndWithoutAKey) {
   json file = json::parse(KnownKeyring());
-  GetParam().spoil(file);
+  GetParam().change(file);
   WriteFile(path, file.dump());
   const auto loaded = Keyring::Load(path);
   ASSERT_FALSE(loaded);
@@ -117,7 +116,7 @@ TEST_P(BadKeyringTest, IsRefusedWithTheFaultAndWithoutAKey) {
 const json kSecond = json::parse(KnownKeyring())["keys"]["kek"][0];
 
 INSTANTIATE_TEST_SUITE_P(
-    Faults, BadKeyringTest,
+    Malformed, BadKeyringTest,
     testing::Values(
         BadFile{"AnArray", [](json& f) { f = json::array(); }, "is not a keyring"},
         BadFile{"NoKeys", [](json& f) { f.erase("keys"); }, "is not a keyring"},
@@ -128,15 +127,15 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"EmptyList", [](json& f) { f["keys"]["kek"].clear(); }, "no key for `kek`"},
         BadFile{"VersionZero", [](json& f) { f["keys"]["kek"][0]["version"] = 0; }, "`version`"},
         BadFile{"VersionText", [](json& f) { f["keys"]["kek"][0]["version"] = "1"; }, "`version`"},
-        BadFile{"VersionTwice", [](json& f) { f["keys"]["kek"].push_back(kSecond); }, "must rise"},
+        BadFile{"VersionTwice", [](json& f) { f["keys"]["kek"].push_back(kSecond); },
+                "ascending order"},
         BadFile{"EntryNoObject", [](json& f) { f["keys"]["kek"][0] = 7; }, "`version`"},
         BadFile{"NoTime", [](json& f) { f["keys"]["kek"][0].erase("created"); }, "`created`"},
         BadFile{"ShortKey", [](json& f) { f["keys"]["kek"][0]["key"] = "S0tL"; }, "32 bytes"},
         BadFile{"NoBase64", [](json& f) { f["keys"]["kek"][0]["key"] = "!"; }, "32 bytes"}),
     [](const auto& row) { return row.param.name; });
 
-// P4: rotation.
-TEST_F(KeyringTest, RotatesKeysThatCanBeRotated) {
+TEST_F(KeyringTest, RotatesTheKeyEncryptionKey) {
   Keyring keyring = Keyring::Generate(kNow);
   ASSERT_TRUE(keyring.Save(path));
   ASSERT_TRUE(keyring.Rotate(KeyPurpose::kKek, kNow));
@@ -151,12 +150,12 @@ TEST_F(KeyringTest, RotatesKeysThatCanBeRotated) {
   EXPECT_TRUE(loaded->List()[1].active);
 }
 
-TEST_F(KeyringTest, DoesNotRotateWhatIsLookedUpByItsNewestVersionOnly) {
+TEST_F(KeyringTest, RefusesToRotateTokenAndDigestKeys) {
   Keyring keyring = Keyring::Generate(kNow);
   for (const KeyPurpose purpose : {KeyPurpose::kToken, KeyPurpose::kDigest}) {
     const auto rotated = keyring.Rotate(purpose, kNow);
     ASSERT_FALSE(rotated);
-    EXPECT_EQ(rotated.error().code, ErrorCode::kNotBuilt);
+    EXPECT_EQ(rotated.error().code, ErrorCode::kUnimplemented);
   }
 }
 

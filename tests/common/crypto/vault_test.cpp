@@ -21,7 +21,7 @@ constexpr WallTime kNow = FromUnixMicros(1'790'000'000'000'000);
 constexpr SealContext kContext{.client_id = "hospital",
                                .record_id = "01990000-aaaa-7bbb-8ccc-dddddddddddd",
                                .field = "content"};
-constexpr std::string_view kPlain = "Fire on floor 3: +15145550123, leave by stairs";
+constexpr std::string_view kPlaintext = "Fire on floor 3: +15145550123, leave by stairs";
 
 class VaultTest : public testing::Test {
  protected:
@@ -36,7 +36,7 @@ KeyringVault KnownVault() {
 }
 
 template <typename T>
-void ExpectFault(const Result<T>& result, ErrorCode code) {
+void ExpectError(const Result<T>& result, ErrorCode code) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, code) << result.error().message;
   EXPECT_THAT(result.error().message, Not(HasSubstr("Fire")));
@@ -44,7 +44,7 @@ void ExpectFault(const Result<T>& result, ErrorCode code) {
 
 TEST_F(VaultTest, OpensWhatItSealed) {
   for (const std::string& plain :
-       {std::string(), std::string(kPlain), std::string(kMaxPlain, 'x')}) {
+       {std::string(), std::string(kPlaintext), std::string(kMaxPlaintext, 'x')}) {
     const auto value = vault.Seal(kContext, plain);
     ASSERT_TRUE(value);
     const auto opened = vault.Open(kContext, value->key, value->sealed);
@@ -53,19 +53,18 @@ TEST_F(VaultTest, OpensWhatItSealed) {
   }
 }
 
-TEST_F(VaultTest, RefusesMoreThanItsBound) {
-  ExpectFault(vault.Seal(kContext, std::string(kMaxPlain + 1, 'x')), ErrorCode::kTextTooLong);
+TEST_F(VaultTest, RefusesPlaintextThatIsTooLong) {
+  ExpectError(vault.Seal(kContext, std::string(kMaxPlaintext + 1, 'x')), ErrorCode::kTextTooLong);
 }
 
-// P1: nothing of the plain form can be read, and no two values look alike.
-TEST_F(VaultTest, ShowsNothingOfThePlainForm) {
-  const auto one = vault.Seal(kContext, kPlain);
-  const auto two = vault.Seal(kContext, kPlain);
+TEST_F(VaultTest, ShowsNothingOfThePlaintext) {
+  const auto one = vault.Seal(kContext, kPlaintext);
+  const auto two = vault.Seal(kContext, kPlaintext);
   auto key = one->key;
   key.clear_kek_alias();  // its random digits may be some of the number
   const std::string bytes = one->sealed.SerializeAsString() + key.SerializeAsString();
-  for (size_t at = 0; at + 4 <= kPlain.size(); ++at)
-    EXPECT_THAT(bytes, Not(HasSubstr(std::string(kPlain.substr(at, 4)))));
+  for (size_t at = 0; at + 4 <= kPlaintext.size(); ++at)
+    EXPECT_THAT(bytes, Not(HasSubstr(std::string(kPlaintext.substr(at, 4)))));
   EXPECT_NE(one->sealed.dek_id(), two->sealed.dek_id());
   EXPECT_NE(one->sealed.nonce(), two->sealed.nonce());
   EXPECT_NE(one->sealed.ciphertext(), two->sealed.ciphertext());
@@ -79,12 +78,12 @@ struct Swap {
 
 class SwapTest : public VaultTest, public testing::WithParamInterface<Swap> {};
 
-TEST_P(SwapTest, AValueThatWasMovedOrMixedIsCorrupt) {
-  auto value = vault.Seal(kContext, kPlain);
-  const auto other = vault.Seal(kContext, kPlain);
+TEST_P(SwapTest, ReportsAMovedOrMixedValueAsCorrupted) {
+  auto value = vault.Seal(kContext, kPlaintext);
+  const auto other = vault.Seal(kContext, kPlaintext);
   SealContext context = kContext;
   GetParam().swap(context, *value, *other);
-  ExpectFault(vault.Open(context, value->key, value->sealed), ErrorCode::kCorrupt);
+  ExpectError(vault.Open(context, value->key, value->sealed), ErrorCode::kDataCorrupted);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -93,16 +92,15 @@ INSTANTIATE_TEST_SUITE_P(
         Swap{"Client", [](auto& c, auto&, auto&) { c.client_id = "school"; }},
         Swap{"Record", [](auto& c, auto&, auto&) { c.record_id = "another"; }},
         Swap{"Field", [](auto& c, auto&, auto&) { c.field = "form"; }},
-        Swap{"BorderOfParts",
+        Swap{"FieldBoundary",
              [](auto& c, auto&, auto&) {
                c.client_id = "hospital0";
                c.record_id = c.record_id.substr(1);
              }},
         Swap{"Schema", [](auto&, auto& v, auto&) { v.sealed.set_schema(2); }},
         Swap{"DataKey", [](auto&, auto& v, auto& o) { v.key = o.key; }},
-        Swap{"DataKeyUnderItsOldName",
-             [](auto&, auto& v, auto& o) { v.key.set_wrapped(o.key.wrapped()); }},
-        Swap{"NamesOfTheDataKey",
+        Swap{"WrappedDataKey", [](auto&, auto& v, auto& o) { v.key.set_wrapped(o.key.wrapped()); }},
+        Swap{"DataKeyIds",
              [](auto&, auto& v, auto& o) {
                v.key.set_dek_id(o.key.dek_id());
                v.sealed.set_dek_id(o.key.dek_id());
@@ -111,18 +109,18 @@ INSTANTIATE_TEST_SUITE_P(
         Swap{"ShortNonce", [](auto&, auto& v, auto&) { v.sealed.mutable_nonce()->pop_back(); }},
         Swap{"Ciphertext",
              [](auto&, auto& v, auto& o) { v.sealed.set_ciphertext(o.sealed.ciphertext()); }},
-        Swap{"CutOff", [](auto&, auto& v, auto&) { v.sealed.mutable_ciphertext()->pop_back(); }},
+        Swap{"Truncated", [](auto&, auto& v, auto&) { v.sealed.mutable_ciphertext()->pop_back(); }},
         Swap{"Longer", [](auto&, auto& v, auto&) { v.sealed.mutable_ciphertext()->push_back(0); }},
         Swap{"NoTag", [](auto&, auto& v, auto&) { v.sealed.set_ciphertext("short"); }},
         Swap{"Huge", [](auto&, auto& v,
-                        auto&) { v.sealed.set_ciphertext(std::string(kMaxPlain + 17, 'x')); }},
+                        auto&) { v.sealed.set_ciphertext(std::string(kMaxPlaintext + 17, 'x')); }},
         Swap{"ShortKey", [](auto&, auto& v, auto&) { v.key.mutable_wrapped()->pop_back(); }},
         Swap{"NoKey", [](auto&, auto& v, auto&) { v.key.clear_wrapped(); }}),
     [](const auto& row) { return row.param.name; });
 
-TEST_F(VaultTest, FindsEveryFlippedBit) {
+TEST_F(VaultTest, DetectsEveryFlippedBit) {
   std::mt19937 random(20'261'121);
-  const auto value = vault.Seal(kContext, kPlain);
+  const auto value = vault.Seal(kContext, kPlaintext);
   const auto flip = [&](std::string* bytes) {
     const size_t bit = random() % (bytes->size() * 8);
     (*bytes)[bit / 8] = static_cast<char>((*bytes)[bit / 8] ^ (1 << bit % 8));
@@ -136,49 +134,48 @@ TEST_F(VaultTest, FindsEveryFlippedBit) {
       case 3: flip(changed.key.mutable_wrapped()); break;
       case 4: flip(changed.key.mutable_dek_id()); break;
     }
-    ExpectFault(vault.Open(kContext, changed.key, changed.sealed), ErrorCode::kCorrupt);
+    ExpectError(vault.Open(kContext, changed.key, changed.sealed), ErrorCode::kDataCorrupted);
   }
 }
 
-// P4: rotation by version, without a gap.
-TEST_F(VaultTest, OpensWhatAnOlderKeySealedAndSealsUnderTheNewest) {
-  const auto old_value = vault.Seal(kContext, kPlain);
+TEST_F(VaultTest, OpensValuesOfOlderKeysAndSealsUnderTheNewest) {
+  const auto old_value = vault.Seal(kContext, kPlaintext);
   ASSERT_TRUE(keyring.Rotate(KeyPurpose::kKek, kNow));
   KeyringVault rotated(keyring);
-  EXPECT_EQ(rotated.Open(kContext, old_value->key, old_value->sealed)->Reveal(), kPlain);
-  const auto new_value = rotated.Seal(kContext, kPlain);
+  EXPECT_EQ(rotated.Open(kContext, old_value->key, old_value->sealed)->Reveal(), kPlaintext);
+  const auto new_value = rotated.Seal(kContext, kPlaintext);
   EXPECT_EQ(new_value->key.kek_version(), 2U);
-  ExpectFault(vault.Open(kContext, new_value->key, new_value->sealed), ErrorCode::kNotFound);
+  ExpectError(vault.Open(kContext, new_value->key, new_value->sealed), ErrorCode::kNotFound);
 }
 
-TEST_F(VaultTest, RewrapsADataKeyWithoutTouchingWhatItSealed) {
-  const auto value = vault.Seal(kContext, kPlain);
+TEST_F(VaultTest, RewrapsADataKeyWithoutChangingTheSealedValue) {
+  const auto value = vault.Seal(kContext, kPlaintext);
   ASSERT_TRUE(keyring.Rotate(KeyPurpose::kKek, kNow));
   KeyringVault rotated(keyring);
   const auto rewrapped = rotated.Rewrap(value->key);
   ASSERT_TRUE(rewrapped);
   EXPECT_EQ(rewrapped->kek_version(), 2U);
-  EXPECT_EQ(rotated.Open(kContext, *rewrapped, value->sealed)->Reveal(), kPlain);
-  v1::WrappedKey claimed = value->key;
+  EXPECT_EQ(rotated.Open(kContext, *rewrapped, value->sealed)->Reveal(), kPlaintext);
+  records::v1::WrappedKey claimed = value->key;
   claimed.set_kek_version(2);
-  ExpectFault(rotated.Open(kContext, claimed, value->sealed), ErrorCode::kCorrupt);
+  ExpectError(rotated.Open(kContext, claimed, value->sealed), ErrorCode::kDataCorrupted);
 }
 
-TEST_F(VaultTest, FindsNoKeyInAnotherKeyring) {
-  const auto value = vault.Seal(kContext, kPlain);
-  KeyringVault stranger(Keyring::Generate(kNow));
-  ExpectFault(stranger.Open(kContext, value->key, value->sealed), ErrorCode::kNotFound);
+TEST_F(VaultTest, DoesNotFindTheKeyInAnotherKeyring) {
+  const auto value = vault.Seal(kContext, kPlaintext);
+  KeyringVault other(Keyring::Generate(kNow));
+  ExpectError(other.Open(kContext, value->key, value->sealed), ErrorCode::kNotFound);
 }
 
-// P2: keyed tokens. The expected values were computed with Python's hmac.
+// The expected values were computed with Python's hmac.
 TEST(KnownVault, TokensAndDigestsAreHmacSha256UnderTheirOwnKeys) {
   KeyringVault vault = KnownVault();
-  const auto recipient = vault.Refer(*Phone::Parse("+15145550123"));
+  const auto recipient = vault.MakeRecipientRef(*Phone::Parse("+15145550123"));
   EXPECT_EQ(HexEncode(recipient.token()),
             "1bd4f1e8f108ace063f8279fe02840a6f77923befe2e49c70b7e07cac5ad5c57");
   EXPECT_EQ(recipient.token_version(), 1U);
   EXPECT_EQ(recipient.last_four(), "0123");
-  EXPECT_EQ(recipient.country(), "CA");
+  EXPECT_EQ(recipient.region_code(), "CA");
   EXPECT_EQ(HexEncode(vault.DigestRequest("request")),
             "025bed5e34b00f1e80e1d68d43d5e9705f09c46ce06712bcc5d1f5c2811e15db");
   EXPECT_EQ(HexEncode(vault.DigestBody("text")),
@@ -188,23 +185,23 @@ TEST(KnownVault, TokensAndDigestsAreHmacSha256UnderTheirOwnKeys) {
   EXPECT_EQ(version, 1U);
 }
 
-TEST_F(VaultTest, ABodyThatIsANumberHasNotTheTokenOfTheNumber) {
-  EXPECT_NE(vault.DigestBody("+15145550123"), vault.Refer(*Phone::Parse("+15145550123")).token());
+TEST_F(VaultTest, DigestOfABodyThatIsANumberIsNotTheTokenOfTheNumber) {
+  EXPECT_NE(vault.DigestBody("+15145550123"),
+            vault.MakeRecipientRef(*Phone::Parse("+15145550123")).token());
 }
 
-// W5: the callback's token, also over a rotation.
-TEST_F(VaultTest, ChecksACallbackAgainstTheVersionItNames) {
+TEST_F(VaultTest, ChecksACallbackUnderTheKeyVersionThatItNames) {
   std::uint32_t version = 0;
-  const std::string mac = vault.SignCallback("try", version);
+  const std::string mac = vault.SignCallback("attempt", version);
   ASSERT_THAT(mac, SizeIs(16));
   ASSERT_TRUE(keyring.Rotate(KeyPurpose::kCallback, kNow));
   KeyringVault rotated(keyring);
-  EXPECT_TRUE(rotated.CheckCallback("try", version, mac));
-  EXPECT_FALSE(rotated.CheckCallback("try", 2, mac));
-  EXPECT_FALSE(rotated.CheckCallback("try", 3, mac));
-  EXPECT_FALSE(rotated.CheckCallback("Try", version, mac));
-  EXPECT_FALSE(rotated.CheckCallback("try", version, mac.substr(1)));
-  EXPECT_FALSE(rotated.CheckCallback("try", version, ""));
+  EXPECT_TRUE(rotated.CheckCallback("attempt", version, mac));
+  EXPECT_FALSE(rotated.CheckCallback("attempt", 2, mac));
+  EXPECT_FALSE(rotated.CheckCallback("attempt", 3, mac));
+  EXPECT_FALSE(rotated.CheckCallback("Attempt", version, mac));
+  EXPECT_FALSE(rotated.CheckCallback("attempt", version, mac.substr(1)));
+  EXPECT_FALSE(rotated.CheckCallback("attempt", version, ""));
 }
 
 }  // namespace

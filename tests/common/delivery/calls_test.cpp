@@ -1,5 +1,5 @@
-// Calls, as a worker places them again when they reached nobody, and settles their doubts: V3, R4.
-#include "common/delivery/callback_desk.h"
+// Calls: retries of calls that reached nobody, and resolution of calls in doubt. V3, R4
+#include "common/delivery/callback_handler.h"
 #include "tests/common/delivery/delivery_fixture.h"
 #include "tests/fakes/record_history.h"
 
@@ -22,188 +22,198 @@ class CallsTest : public DeliveryFixture {
     }
     registry.Swap(Built(content));
   }
-  v1::WorkRecord ACall() {
-    v1::WorkRecord work = AWork();
+  records::v1::WorkRecord ACall() {
+    records::v1::WorkRecord work = AWork();
     work.set_channel(v1::CHANNEL_VOICE);
-    work.mutable_budget()->set_calls(1);
+    work.mutable_retry_budget()->set_calls_placed(1);
     return work;
   }
-  static std::string SidOf(const v1::WorkRecord& work) { return "CA" + TryText(work.try_()); }
-  Result<Passage> Place(const v1::WorkRecord& work) {
-    carrier.answer = FakeCarrier::Accepted(SidOf(work));
+  static std::string SidOf(const records::v1::WorkRecord& work) {
+    return "CA" + AttemptText(work.attempt());
+  }
+  Result<DeliveryResult> Place(const records::v1::WorkRecord& work) {
+    provider.result = FakeProvider::Accepted(SidOf(work));
     return calls.Deliver(RecordOf(work));
   }
-  // What Twilio says of the call that was placed for `work`.
-  Result<Passage> Hear(const v1::WorkRecord& work, const char* word, const char* taker = "") {
-    v1::WebhookRecord callback;
-    callback.set_kind(v1::WEBHOOK_KIND_VOICE_STATUS);
-    callback.set_received_time_us(ToUnixMicros(clock.Now()));
-    *callback.mutable_try_() = work.try_();
-    callback.mutable_work()->set_topic(topics.Lane(v1::CHANNEL_VOICE, v1::ALERT_CLASS_NORMAL));
+  // A status callback of the call placed for `work`.
+  Result<DeliveryResult> CallBack(
+      const records::v1::WorkRecord& work, v1::AttemptStatus status,
+      records::v1::AnsweredBy answered_by = records::v1::ANSWERED_BY_UNSPECIFIED) {
+    records::v1::WebhookRecord callback;
+    callback.set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
+    callback.set_receive_time_us(ToUnixMicros(clock.Now()));
+    *callback.mutable_attempt() = work.attempt();
+    callback.mutable_work()->set_topic(topics.Lane(v1::CHANNEL_VOICE, v1::PRIORITY_NORMAL));
     callback.set_token_time_us(ToUnixMicros(clock.Now()));
     callback.set_provider_sid(SidOf(work));
-    callback.set_provider_status(word);
-    callback.set_answered_by(taker);
+    callback.set_status(status);
+    if (status == v1::ATTEMPT_STATUS_FAILED)
+      callback.set_error_class(records::v1::PROVIDER_ERROR_CLASS_UNKNOWN);
+    callback.set_answered_by(answered_by);
     IncomingRecord record;
-    record.key = work.try_().alert_id();
+    record.key = work.attempt().alert_id();
     record.value = callback.SerializeAsString();
-    return desk.Take(record);
+    return callback_handler.Handle(record);
   }
-  // Places the call and lets it end so; gives the next one when it is due.
-  v1::WorkRecord Again(const v1::WorkRecord& work, const char* word, const char* taker = "") {
-    EXPECT_EQ(Place(work), Passage::kSent);
-    EXPECT_EQ(Hear(work, word, taker), Passage::kNoted);
-    const v1::WorkRecord next = Waiting().back();
+  // Places the call, which ends with `status`. Returns the next call at its due time.
+  records::v1::WorkRecord PlaceAndRetry(
+      const records::v1::WorkRecord& work, v1::AttemptStatus status,
+      records::v1::AnsweredBy answered_by = records::v1::ANSWERED_BY_UNSPECIFIED) {
+    EXPECT_EQ(Place(work), DeliveryResult::kSent);
+    EXPECT_EQ(CallBack(work, status, answered_by), DeliveryResult::kCallbackHandled);
+    const records::v1::WorkRecord next = Waiting().back();
     clock.Set(FromUnixMicros(next.due_time_us()));
     return next;
   }
-  // A call that was perhaps placed; gives its first look.
-  v1::WorkRecord Doubt(const v1::WorkRecord& work) {
-    carrier.answer = FakeCarrier::Of(v1::RECEIPT_OUTCOME_IN_DOUBT);
-    EXPECT_EQ(calls.Deliver(RecordOf(work)), Passage::kInDoubt);
+  // A call in doubt. Returns its first lookup.
+  records::v1::WorkRecord MakeInDoubt(const records::v1::WorkRecord& work) {
+    provider.result = FakeProvider::Of(records::v1::ATTEMPT_OUTCOME_IN_DOUBT);
+    EXPECT_EQ(calls.Deliver(RecordOf(work)), DeliveryResult::kInDoubt);
     return Waiting().back();
   }
-  // Another alert, and text, for the same person.
-  v1::WorkRecord Another() {
-    v1::WorkRecord work = ACall();
-    work.mutable_try_()->set_alert_id(NewAlertId(clock.Now(), "another id"));
+  // Another alert with another text to the same recipient.
+  records::v1::WorkRecord Another() {
+    records::v1::WorkRecord work = ACall();
+    work.mutable_attempt()->set_alert_id(NewAlertId(clock.Now(), "another id"));
     work.set_body_digest("another text");
-    v1::Content content;
-    content.set_to(kNumber);
-    content.set_text("another text");
-    const auto sealed =
-        vault.Seal({"demo", work.try_().alert_id(), "content"}, content.SerializeAsString());
-    *work.mutable_content() = sealed->sealed;
-    *work.mutable_key() = sealed->key;
+    Seal(work, "another text");
     return work;
   }
-  v1::TryChanged Last() const { return Events().back().try_changed(); }
+  records::v1::AttemptChanged Last() const { return Events().back().attempt_changed(); }
 
   FakeRecordHistory history;
-  DeliveryPipeline calls{
-      v1::CHANNEL_VOICE,
-      {clock, registry, consents, claims, pacer, vault, carrier, list, log, log_history, topics},
-      {.owner = "test", .retry = {}}};
-  CallbackDesk desk{v1::CHANNEL_VOICE, {clock, claims, log, history, topics}, {}};
+  DeliveryPipeline calls{v1::CHANNEL_VOICE,
+                         {clock, registry, consents, claims, pacer, vault, provider, list, log,
+                          log_history, topics, probe},
+                         {.owner = "test", .retry = {}}};
+  CallbackHandler callback_handler{v1::CHANNEL_VOICE, {clock, claims, log, history, topics}, {}};
 };
 
-TEST_F(CallsTest, EachWaitIsThatOfItsOutcome) {
-  v1::WorkRecord work = ACall();
-  std::vector<std::int64_t> waited;
-  for (const auto& [word, taker] : {std::pair("busy", ""), std::pair("no-answer", ""),
-                                    std::pair("failed", ""), std::pair("completed", "fax")}) {
+TEST_F(CallsTest, UsesTheRetryDelayOfEachOutcome) {
+  records::v1::WorkRecord work = ACall();
+  std::vector<std::int64_t> delays;
+  for (const auto& [status, answered_by] :
+       {std::pair(v1::ATTEMPT_STATUS_BUSY, records::v1::ANSWERED_BY_UNSPECIFIED),
+        std::pair(v1::ATTEMPT_STATUS_NO_ANSWER, records::v1::ANSWERED_BY_UNSPECIFIED),
+        std::pair(v1::ATTEMPT_STATUS_FAILED, records::v1::ANSWERED_BY_UNSPECIFIED),
+        std::pair(v1::ATTEMPT_STATUS_DELIVERED, records::v1::ANSWERED_BY_MACHINE)}) {
     const WallTime ended = clock.Now();
-    work = Again(work, word, taker);
-    waited.push_back((work.due_time_us() - ToUnixMicros(ended)) / 60'000'000);
+    work = PlaceAndRetry(work, status, answered_by);
+    delays.push_back((work.due_time_us() - ToUnixMicros(ended)) / 60'000'000);
   }
-  EXPECT_THAT(waited, ElementsAre(2, 5, 5, 10));
-  EXPECT_EQ(work.try_().try_(), 5u);
-  EXPECT_EQ(work.budget().calls(), 5u);
+  EXPECT_THAT(delays, ElementsAre(2, 5, 5, 10));
+  EXPECT_EQ(work.attempt().attempt(), 5);
+  EXPECT_EQ(work.retry_budget().calls_placed(), 5);
 }
 
-TEST_F(CallsTest, TheLastCallLeavesADeadLetter) {
-  v1::WorkRecord work = ACall();
-  for (int i = 1; i < 6; ++i) work = Again(work, "busy");
+TEST_F(CallsTest, DeadLettersAfterTheLastCall) {
+  records::v1::WorkRecord work = ACall();
+  for (int i = 1; i < 6; ++i) work = PlaceAndRetry(work, v1::ATTEMPT_STATUS_BUSY);
   const size_t waiting = Waiting().size();
-  Again(work, "busy");
+  PlaceAndRetry(work, v1::ATTEMPT_STATUS_BUSY);
   EXPECT_THAT(Waiting(), SizeIs(waiting));
-  EXPECT_THAT(carrier.sent, SizeIs(6));
+  EXPECT_THAT(provider.sent, SizeIs(6));
   EXPECT_TRUE(Last().last());
   EXPECT_EQ(Last().reason(), "RETRIES_EXHAUSTED");
-  EXPECT_THAT(log.On<v1::DeadRecord>(topics.Dead(v1::CHANNEL_VOICE)), SizeIs(1));
+  EXPECT_THAT(log.On<records::v1::DeadLetterRecord>(topics.Dead(v1::CHANNEL_VOICE)), SizeIs(1));
 }
 
-TEST_F(CallsTest, NoneIsPlannedAfterTheHorizonAndNonePlacedAfterIt) {  // A5
-  v1::WorkRecord work = ACall();
-  work.set_not_after_us(ToUnixMicros(clock.Now() + minutes(3)));
-  work = Again(work, "busy");
-  clock.Set(FromUnixMicros(work.not_after_us()));
-  EXPECT_EQ(Place(work), Passage::kEnded);
-  EXPECT_EQ(Last().status(), v1::TRY_STATUS_EXPIRED);
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+TEST_F(CallsTest, PlacesNoCallAfterTheExpireTime) {  // A5
+  records::v1::WorkRecord work = ACall();
+  work.set_expire_time_us(ToUnixMicros(clock.Now() + minutes(3)));
+  work = PlaceAndRetry(work, v1::ATTEMPT_STATUS_BUSY);
+  clock.Set(FromUnixMicros(work.expire_time_us()));
+  EXPECT_EQ(Place(work), DeliveryResult::kNotAttempted);
+  EXPECT_EQ(Last().status(), v1::ATTEMPT_STATUS_EXPIRED);
+  EXPECT_THAT(provider.sent, SizeIs(1));
 
-  v1::WorkRecord brief = ACall();
-  brief.set_not_after_us(ToUnixMicros(clock.Now() + minutes(1)));
-  EXPECT_EQ(Place(brief), Passage::kSent);
-  EXPECT_EQ(Hear(brief, "busy"), Passage::kNoted);
+  records::v1::WorkRecord brief = ACall();
+  brief.set_expire_time_us(ToUnixMicros(clock.Now() + minutes(1)));
+  EXPECT_EQ(Place(brief), DeliveryResult::kSent);
+  EXPECT_EQ(CallBack(brief, v1::ATTEMPT_STATUS_BUSY), DeliveryResult::kCallbackHandled);
   EXPECT_EQ(Last().reason(), "EXPIRED");
 }
 
-TEST_F(CallsTest, WhoTookNoticeOrCancelledIsNotCalledAgain) {  // V3, V4
+TEST_F(CallsTest, DoesNotCallAgainAfterAnAcknowledgementOrACancel) {  // V3, V4
   for (const char* mark : {"ACKNOWLEDGED", "CANCELLED"}) {
-    const v1::WorkRecord work = ACall();
-    const v1::WorkRecord next = Again(work, "no-answer");
-    const size_t placed = carrier.sent.size();
-    claims.Mark(work.try_().alert_id(), mark);  // after the next call was planned
-    EXPECT_EQ(Place(next), Passage::kEnded);
-    EXPECT_EQ(Last().status(), v1::TRY_STATUS_CANCELLED);
+    const records::v1::WorkRecord work = ACall();
+    const records::v1::WorkRecord next = PlaceAndRetry(work, v1::ATTEMPT_STATUS_NO_ANSWER);
+    const size_t placed = provider.sent.size();
+    claims.Mark(work.attempt().alert_id(), mark);  // after the next call was scheduled
+    EXPECT_EQ(Place(next), DeliveryResult::kNotAttempted);
+    EXPECT_EQ(Last().status(), v1::ATTEMPT_STATUS_CANCELLED);
     EXPECT_EQ(Last().reason(), mark);
-    EXPECT_THAT(carrier.sent, SizeIs(placed));
+    EXPECT_THAT(provider.sent, SizeIs(placed));
   }
 }
 
-TEST_F(CallsTest, WhoOptedOutByAKeyIsNotCalledAgain) {  // S4
-  const v1::WorkRecord next = Again(ACall(), "completed", "machine_start");
-  v1::ConsentRecord consent;
+TEST_F(CallsTest, DoesNotCallAgainAfterAnOptOut) {  // S4
+  const records::v1::WorkRecord next =
+      PlaceAndRetry(ACall(), v1::ATTEMPT_STATUS_DELIVERED, records::v1::ANSWERED_BY_MACHINE);
+  records::v1::ConsentRecord consent;
   *consent.mutable_recipient() = next.recipient();
-  consent.set_state(v1::CONSENT_STATE_OPTED_OUT);
-  consent.set_observed_time_us(ToUnixMicros(clock.Now()));
+  consent.set_state(records::v1::CONSENT_STATE_OPTED_OUT);
+  consent.set_observe_time_us(ToUnixMicros(clock.Now()));
   consents.Apply(consent);
-  EXPECT_EQ(Place(next), Passage::kEnded);
-  EXPECT_EQ(Last().status(), v1::TRY_STATUS_SUPPRESSED);
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+  EXPECT_EQ(Place(next), DeliveryResult::kNotAttempted);
+  EXPECT_EQ(Last().status(), v1::ATTEMPT_STATUS_SUPPRESSED);
+  EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
-TEST_F(CallsTest, ACallbackThatComesTwicePlacesOneCall) {  // W5
-  const v1::WorkRecord work = ACall();
-  v1::WorkRecord next = Again(work, "busy");
-  EXPECT_EQ(Hear(work, "busy"), Passage::kNoted);
-  const std::vector<v1::WorkRecord> planned = Waiting();
-  ASSERT_THAT(planned, SizeIs(2));
-  EXPECT_EQ(planned[0].try_().try_(), planned[1].try_().try_());
-  clock.Set(FromUnixMicros(planned[1].due_time_us()));
-  EXPECT_EQ(Place(planned[0]), Passage::kSent);
-  EXPECT_EQ(Place(planned[1]), Passage::kSent);  // settled again, not placed
-  EXPECT_THAT(carrier.sent, SizeIs(2));
+TEST_F(CallsTest, PlacesOneCallForARepeatedCallback) {  // W5
+  const records::v1::WorkRecord work = ACall();
+  records::v1::WorkRecord next = PlaceAndRetry(work, v1::ATTEMPT_STATUS_BUSY);
+  EXPECT_EQ(CallBack(work, v1::ATTEMPT_STATUS_BUSY), DeliveryResult::kCallbackHandled);
+  const std::vector<records::v1::WorkRecord> scheduled = Waiting();
+  ASSERT_THAT(scheduled, SizeIs(2));
+  EXPECT_EQ(scheduled[0].attempt().attempt(), scheduled[1].attempt().attempt());
+  clock.Set(FromUnixMicros(scheduled[1].due_time_us()));
+  EXPECT_EQ(Place(scheduled[0]), DeliveryResult::kSent);
+  EXPECT_EQ(Place(scheduled[1]), DeliveryResult::kSent);  // the stored result is published again
+  EXPECT_THAT(provider.sent, SizeIs(2));
 }
 
-TEST_F(CallsTest, WhoAnsweredIsNotCalledAgain) {
-  const v1::WorkRecord work = ACall();
-  ASSERT_EQ(Place(work), Passage::kSent);
-  for (const char* word : {"ringing", "in-progress", "completed"})
-    EXPECT_EQ(Hear(work, word, "human"), Passage::kNoted);
+TEST_F(CallsTest, DoesNotCallAgainAfterAnAnswer) {
+  const records::v1::WorkRecord work = ACall();
+  ASSERT_EQ(Place(work), DeliveryResult::kSent);
+  for (const v1::AttemptStatus status :
+       {v1::ATTEMPT_STATUS_RINGING, v1::ATTEMPT_STATUS_ANSWERED_HUMAN,
+        v1::ATTEMPT_STATUS_DELIVERED})
+    EXPECT_EQ(CallBack(work, status, records::v1::ANSWERED_BY_HUMAN),
+              DeliveryResult::kCallbackHandled);
   EXPECT_THAT(Waiting(), IsEmpty());
 }
 
-TEST_F(CallsTest, ADoubtIsSettledByTheListWithoutACallMore) {
-  const v1::WorkRecord look = Doubt(ACall());
-  EXPECT_EQ(calls.Deliver(RecordOf(look)), Passage::kLooksAgain);
+TEST_F(CallsTest, ResolvesFromTheListWithoutAnotherCall) {
+  const records::v1::WorkRecord lookup = MakeInDoubt(ACall());
+  EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kLookupPending);
   list.AddCall(kNumber, "CA1", clock.Now());
-  EXPECT_EQ(calls.Deliver(RecordOf(look)), Passage::kSettledByList);
+  EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kResolvedByList);
   EXPECT_EQ(Last().provider_sid(), "CA1");
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+  EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
-TEST_F(CallsTest, DoubtsOfOnePersonShareOutTheListByCountWhateverTheySay) {
-  const v1::WorkRecord one = Doubt(ACall());
-  const v1::WorkRecord two = Doubt(Another());
+TEST_F(CallsTest, DistributesListedCallsToOneRecipientByCount) {
+  const records::v1::WorkRecord one = MakeInDoubt(ACall());
+  const records::v1::WorkRecord two = MakeInDoubt(Another());
   list.AddCall(kNumber, "CA1", clock.Now());
-  EXPECT_EQ(calls.Deliver(RecordOf(one)), Passage::kLooksAgain);  // whose it is, nobody can tell
+  EXPECT_EQ(calls.Deliver(RecordOf(one)),
+            DeliveryResult::kLookupPending);  // may belong to either
   list.AddCall(kNumber, "CA2", clock.Now());
-  EXPECT_EQ(calls.Deliver(RecordOf(one)), Passage::kSettledByList);
-  EXPECT_EQ(calls.Deliver(RecordOf(two)), Passage::kSettledByList);
+  EXPECT_EQ(calls.Deliver(RecordOf(one)), DeliveryResult::kResolvedByList);
+  EXPECT_EQ(calls.Deliver(RecordOf(two)), DeliveryResult::kResolvedByList);
   const auto events = Events();
-  EXPECT_NE(events[events.size() - 2].try_changed().provider_sid(), Last().provider_sid());
+  EXPECT_NE(events[events.size() - 2].attempt_changed().provider_sid(), Last().provider_sid());
 }
 
-TEST_F(CallsTest, ACallThatAnotherTryOwnsProvesNothing) {
-  const v1::WorkRecord first = Another();
-  ASSERT_EQ(Place(first), Passage::kSent);
+TEST_F(CallsTest, IgnoresAListedCallOfAnotherAttempt) {
+  const records::v1::WorkRecord first = Another();
+  ASSERT_EQ(Place(first), DeliveryResult::kSent);
   list.AddCall(kNumber, SidOf(first), clock.Now());
-  const v1::WorkRecord look = Doubt(ACall());
-  EXPECT_EQ(calls.Deliver(RecordOf(look)), Passage::kLooksAgain);
+  const records::v1::WorkRecord lookup = MakeInDoubt(ACall());
+  EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kLookupPending);
   clock.Advance(std::chrono::seconds(75));
-  EXPECT_EQ(calls.Deliver(RecordOf(look)), Passage::kSettledByPolicy);
+  EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kResolvedByPolicy);
 }
 
 }  // namespace

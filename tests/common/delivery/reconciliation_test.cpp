@@ -1,8 +1,8 @@
-// Reconciliation with the carrier's books: S3, R1, R2.
+// Reconciliation with the provider's records. S3, R1, R2
 #include "common/delivery/reconciliation.h"
 
 #include "tests/common/delivery/delivery_fixture.h"
-#include "tests/fakes/carrier_books.h"
+#include "tests/fakes/provider_lookup.h"
 #include "tests/fakes/record_history.h"
 
 namespace tocsin {
@@ -19,224 +19,214 @@ constexpr const char* kSid = "SM0000000000000000000000000000000a";
 
 class ReconciliationTest : public DeliveryFixture {
  protected:
-  // Twilio took it, and no callback comes.
-  v1::WorkRecord Sent(const std::string& sid = kSid) {
-    carrier.answer = FakeCarrier::Accepted(sid);
-    v1::WorkRecord work = AWork();
-    work.mutable_try_()->set_alert_id(NewAlertId(clock.Now(), sid.substr(sid.size() - 10)));
-    work.clear_key();
-    v1::Content content;
-    content.set_to(kNumber);
-    content.set_text(kText);
-    const auto sealed =
-        vault.Seal({"demo", work.try_().alert_id(), "content"}, content.SerializeAsString());
-    *work.mutable_content() = sealed->sealed;
-    *work.mutable_key() = sealed->key;
-    EXPECT_EQ(Deliver(work), Passage::kSent);
+  // An accepted attempt without callbacks.
+  records::v1::WorkRecord Sent(const std::string& sid = kSid) {
+    provider.result = FakeProvider::Accepted(sid);
+    records::v1::WorkRecord work = AWork();
+    work.mutable_attempt()->set_alert_id(NewAlertId(clock.Now(), sid.substr(sid.size() - 10)));
+    Seal(work);
+    EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
     return work;
   }
-  void Write(const char* status, int code = 0, std::optional<std::int64_t> micros = std::nullopt) {
-    BookEntry entry{.status = status,
-                    .code = code,
-                    .segments = 1,
-                    .price = {},
-                    .answered_by = {},
-                    .duration_seconds = -1,
-                    .updated = std::chrono::floor<seconds>(clock.Now())};
-    if (micros) {
-      entry.price.emplace();
-      entry.price->set_micros(*micros);
-      entry.price->set_currency("USD");
+  ProviderRecord ARecord(v1::AttemptStatus status) {
+    ProviderRecord record;
+    record.status = status;
+    record.segment_count = 1;
+    record.updated = std::chrono::floor<seconds>(clock.Now());
+    return record;
+  }
+  void SetRecord(v1::AttemptStatus status, std::optional<std::int64_t> price_micros = {}) {
+    ProviderRecord record = ARecord(status);
+    if (price_micros) {
+      record.price.emplace();
+      record.price->set_micros(*price_micros);
+      record.price->set_currency_code("USD");
     }
-    books.entries[kSid] = entry;
+    provider_lookup.records[kSid] = record;
   }
   size_t Run() {
-    const auto run = reconciliation.Run([this](Micros pause) {
-      paused += pause;
+    const auto run = reconciliation.Run([this](Micros time) {
+      slept += time;
       return true;
     });
     EXPECT_TRUE(run) << run.error().message;
     return run.value_or(0);
   }
-  v1::Event Last() const { return Events().back(); }
+  records::v1::Event Last() const { return Events().back(); }
 
-  FakeCarrierBooks books;
+  FakeProviderLookup provider_lookup;
   FakeRecordHistory history;
-  CallbackDesk desk{v1::CHANNEL_SMS, {clock, claims, log, history, topics}, {}};
-  std::vector<Finding> findings;
-  Micros paused{};
+  CallbackHandler callback_handler{v1::CHANNEL_SMS, {clock, claims, log, history, topics}, {}};
+  Micros slept{};
   Reconciliation reconciliation{
       v1::CHANNEL_SMS,
-      {clock, registry, claims, books, desk, log, topics},
-      {},
-      {.found = [this](Finding finding) { findings.push_back(finding); }}};
+      {clock, registry, claims, provider_lookup, callback_handler, log, topics, probe},
+      {}};
 };
 
-TEST_F(ReconciliationTest, AsksNobodyBeforeCallbacksHadTheirTime) {
+TEST_F(ReconciliationTest, FetchesNothingBeforeTheInitialDelay) {
   Sent();
   clock.Advance(minutes(10) - seconds(1));
   EXPECT_EQ(Run(), 0u);
-  EXPECT_THAT(books.asked, IsEmpty());
+  EXPECT_THAT(provider_lookup.requested, IsEmpty());
 }
 
-TEST_F(ReconciliationTest, TellsTheEndThatNoCallbackTold) {
-  const v1::WorkRecord work = Sent();
-  Write("delivered");
+TEST_F(ReconciliationTest, PublishesAFinalStatusWithoutACallback) {
+  const records::v1::WorkRecord work = Sent();
+  SetRecord(v1::ATTEMPT_STATUS_DELIVERED);
   clock.Advance(minutes(10));
   EXPECT_EQ(Run(), 1u);
-  EXPECT_EQ(Last().try_changed().status(), v1::TRY_STATUS_DELIVERED);
-  EXPECT_EQ(Last().try_changed().provider_sid(), kSid);
-  EXPECT_EQ(Last().try_().alert_id(), work.try_().alert_id());
+  EXPECT_EQ(Last().attempt_changed().status(), v1::ATTEMPT_STATUS_DELIVERED);
+  EXPECT_EQ(Last().attempt_changed().provider_sid(), kSid);
+  EXPECT_EQ(Last().attempt().alert_id(), work.attempt().alert_id());
   EXPECT_EQ(Last().client_id(), "demo");
-  EXPECT_NE(Last().try_changed().remark().find("books"), std::string::npos);
-  EXPECT_THAT(findings, ElementsAre(Finding::kEnd));
+  EXPECT_NE(Last().attempt_changed().note().find("no callback arrived"), std::string::npos);
+  EXPECT_THAT(probe.Findings(), ElementsAre(Finding::kEnd));
 }
 
-TEST_F(ReconciliationTest, TellsThePriceOnceAndThenAsksNoMore) {  // L3
+TEST_F(ReconciliationTest, PublishesThePriceOnceAndFetchesNoMore) {  // L3
   Sent();
-  Write("delivered", 0, 7'500);
+  SetRecord(v1::ATTEMPT_STATUS_DELIVERED, 7'500);
   clock.Advance(minutes(10));
   Run();
   const size_t events = Events().size();
-  EXPECT_EQ(Events()[events - 2].try_priced().price().micros(), 7'500);
-  EXPECT_EQ(Events()[events - 2].try_priced().segments(), 1u);
+  EXPECT_EQ(Events()[events - 2].attempt_priced().price().micros(), 7'500);
+  EXPECT_EQ(Events()[events - 2].attempt_priced().segment_count(), 1);
   clock.Advance(hours(24));
   EXPECT_EQ(Run(), 0u);
   EXPECT_THAT(Events(), SizeIs(events));
 }
 
-TEST_F(ReconciliationTest, TellsOnlyThePriceWhenACallbackToldTheEnd) {
-  const v1::WorkRecord work = Sent();
-  v1::Receipt told = FakeCarrier::Accepted(kSid);
-  told.set_settled_by("callback");
-  told.set_status(v1::TRY_STATUS_DELIVERED);
-  ASSERT_TRUE(claims.Keep(work.try_(), 0, told));
+TEST_F(ReconciliationTest, PublishesOnlyThePriceAfterACallbackWithTheFinalStatus) {
+  const records::v1::WorkRecord work = Sent();
+  records::v1::AttemptResult callback = FakeProvider::Accepted(kSid);
+  callback.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
+  callback.set_status(v1::ATTEMPT_STATUS_DELIVERED);
+  ASSERT_TRUE(claims.SaveResult(work.attempt(), kNoFence, callback));
   const size_t events = Events().size();
-  Write("delivered", 0, 7'500);
+  SetRecord(v1::ATTEMPT_STATUS_DELIVERED, 7'500);
   clock.Advance(minutes(10));
   Run();
   ASSERT_THAT(Events(), SizeIs(events + 1));
-  EXPECT_TRUE(Last().has_try_priced());
-  EXPECT_THAT(findings, ElementsAre(Finding::kPrice));
+  EXPECT_TRUE(Last().has_attempt_priced());
+  EXPECT_THAT(probe.Findings(), ElementsAre(Finding::kPrice));
 }
 
-TEST_F(ReconciliationTest, LooksAgainAtGrowingDistancesWhileNothingIsKnown) {
+TEST_F(ReconciliationTest, FetchesAtGrowingIntervalsWhileNothingIsKnown) {
   Sent();
-  Write("sent");
+  SetRecord(v1::ATTEMPT_STATUS_SENT);
   std::vector<std::int64_t> minutes_after;
-  const WallTime began = clock.Now();
-  while (findings.empty() || findings.back() == Finding::kNothing) {
+  const WallTime begin = clock.Now();
+  while (probe.Findings().empty() || probe.Findings().back() == Finding::kNothing) {
     clock.Advance(minutes(1));
     if (Run() > 0)
-      minutes_after.push_back(std::chrono::floor<minutes>(clock.Now() - began).count());
+      minutes_after.push_back(std::chrono::floor<minutes>(clock.Now() - begin).count());
   }
-  // A validity of ten hours and an hour of grace.
+  // A validity of ten hours and a grace period of one hour.
   EXPECT_THAT(minutes_after, ElementsAre(10, 20, 40, 80, 160, 320, 640, 660));
-  EXPECT_EQ(Last().try_changed().status(), v1::TRY_STATUS_SENT_UNCONFIRMED);
-  EXPECT_EQ(Last().time_us(), ToUnixMicros(began + hours(11)));
+  EXPECT_EQ(Last().attempt_changed().status(), v1::ATTEMPT_STATUS_SENT_UNCONFIRMED);
+  EXPECT_EQ(Last().time_us(), ToUnixMicros(begin + hours(11)));
 }
 
-TEST_F(ReconciliationTest, EndsUnconfirmedWhatTwilioDoesNotKnow) {
-  v1::WorkRecord work = Sent();
+TEST_F(ReconciliationTest, EndsUnconfirmedWhenTheProviderDoesNotKnowTheSid) {
+  records::v1::WorkRecord work = Sent();
   clock.Advance(hours(11));
   Run();
-  EXPECT_EQ(Last().try_changed().status(), v1::TRY_STATUS_SENT_UNCONFIRMED);
-  EXPECT_THAT(findings, ElementsAre(Finding::kUnconfirmed));
+  EXPECT_EQ(Last().attempt_changed().status(), v1::ATTEMPT_STATUS_SENT_UNCONFIRMED);
+  EXPECT_THAT(probe.Findings(), ElementsAre(Finding::kUnconfirmed));
 }
 
-TEST_F(ReconciliationTest, TriesAgainWhatCouldNotBeDeliveredAsItsCallbackWouldHave) {  // R2
-  const v1::WorkRecord work = Sent();
-  Write("undelivered", 30003);
+TEST_F(ReconciliationTest, RetriesAFailedDeliveryAsItsCallbackWould) {  // R2
+  const records::v1::WorkRecord work = Sent();
+  SetRecord(v1::ATTEMPT_STATUS_UNDELIVERED);
+  provider_lookup.records[kSid].error_class = records::v1::PROVIDER_ERROR_CLASS_TRANSIENT_DELIVERY;
   clock.Advance(minutes(10));
   Run();
   ASSERT_FALSE(log.Records().empty());
-  EXPECT_EQ(Last().try_changed().status(), v1::TRY_STATUS_UNDELIVERED);
-  EXPECT_EQ(Last().try_changed().next_try(), 2u);
-  const auto lane = log.On<v1::WorkRecord>(topics.Lane(v1::CHANNEL_SMS, v1::ALERT_CLASS_NORMAL));
-  ASSERT_THAT(lane, SizeIs(1));  // the wait after the failure is over by now
-  EXPECT_EQ(lane[0].try_().try_(), 2u);
-  EXPECT_EQ(lane[0].try_().alert_id(), work.try_().alert_id());
+  EXPECT_EQ(Last().attempt_changed().status(), v1::ATTEMPT_STATUS_UNDELIVERED);
+  EXPECT_EQ(Last().attempt_changed().next_attempt(), 2);
+  const auto lane =
+      log.On<records::v1::WorkRecord>(topics.Lane(v1::CHANNEL_SMS, v1::PRIORITY_NORMAL));
+  ASSERT_THAT(lane, SizeIs(1));  // the retry delay is over
+  EXPECT_EQ(lane[0].attempt().attempt(), 2);
+  EXPECT_EQ(lane[0].attempt().alert_id(), work.attempt().alert_id());
 }
 
-TEST_F(ReconciliationTest, PublishesTheSameBytesWhenItDiedBeforeItNotedThem) {  // R1
+TEST_F(ReconciliationTest, PublishesIdenticalBytesForARepeatedLookup) {  // R1
   Sent();
-  Write("delivered", 0, 7'500);
+  SetRecord(v1::ATTEMPT_STATUS_DELIVERED, 7'500);
   clock.Advance(minutes(10));
-  const auto due = claims.Due(v1::CHANNEL_SMS, clock.Now(), 10);
+  const auto due = claims.FindDue(v1::CHANNEL_SMS, clock.Now(), 10);
   ASSERT_TRUE(due);
-  const auto first = Reconcile(v1::CHANNEL_SMS, due->due[0], books.entries[kSid], {}, clock.Now());
+  const auto first =
+      Reconcile(v1::CHANNEL_SMS, due->due[0], provider_lookup.records[kSid], {}, clock.Now());
   clock.Advance(minutes(5));
-  const auto again = Reconcile(v1::CHANNEL_SMS, due->due[0], books.entries[kSid], {}, clock.Now());
+  const auto again =
+      Reconcile(v1::CHANNEL_SMS, due->due[0], provider_lookup.records[kSid], {}, clock.Now());
   ASSERT_THAT(first.events, SizeIs(2));
   for (size_t i = 0; i < first.events.size(); ++i)
     EXPECT_EQ(first.events[i].SerializeAsString(), again.events[i].SerializeAsString());
 }
 
-TEST_F(ReconciliationTest, GivesAPriceUpThatNeverComes) {
+TEST_F(ReconciliationTest, GivesUpOnAMissingPrice) {
   Sent();
-  Write("delivered");
+  SetRecord(v1::ATTEMPT_STATUS_DELIVERED);
   for (int hour = 0; hour < 60; ++hour) {
     clock.Advance(hours(1));
     Run();
   }
-  EXPECT_EQ(findings.back(), Finding::kGivenUp);
-  EXPECT_TRUE(claims.Due(v1::CHANNEL_SMS, clock.Now() + hours(24), 10)->due.empty());
+  EXPECT_EQ(probe.Findings().back(), Finding::kGivenUp);
+  EXPECT_TRUE(claims.FindDue(v1::CHANNEL_SMS, clock.Now() + hours(24), 10)->due.empty());
 }
 
-TEST_F(ReconciliationTest, LeavesTheRestOfARunWhenTwilioDoesNotAnswer) {
+TEST_F(ReconciliationTest, EndsARunWhenTheProviderDoesNotRespond) {
   for (const char last : {'a', 'b', 'c', 'd'})
     Sent("SM0000000000000000000000000000000" + std::string(1, last));
-  books.unreadable = true;
+  provider_lookup.unavailable = true;
   clock.Advance(minutes(10));
   EXPECT_EQ(reconciliation.Run([](Micros) { return true; }).error().code,
             ErrorCode::kTwilioApiError);
-  EXPECT_THAT(books.asked, SizeIs(kFailuresInARow));
-  books.unreadable = false;
+  EXPECT_THAT(provider_lookup.requested, SizeIs(kMaxFailuresInARow));
+  provider_lookup.unavailable = false;
   EXPECT_EQ(Run(), 1u);
   clock.Advance(kAfterFailure);
-  EXPECT_EQ(Run(), kFailuresInARow);
+  EXPECT_EQ(Run(), kMaxFailuresInARow);
 }
 
-TEST_F(ReconciliationTest, AnAccountThatDoesNotAnswerHoldsUpNoOther) {  // S3
-  const std::string closed = "SM0000000000000000000000000000000a";
-  const std::string open = "SM0000000000000000000000000000000b";
-  Sent(closed);
-  Sent(open);
-  books.unreadable_sids.insert(closed);
-  books.entries[open] = {.status = "delivered",
-                         .code = 0,
-                         .segments = 1,
-                         .price = {},
-                         .answered_by = {},
-                         .duration_seconds = -1,
-                         .updated = std::chrono::floor<seconds>(clock.Now())};
+TEST_F(ReconciliationTest, AnUnreachableAccountDoesNotDelayOthers) {  // S3
+  const std::string unreachable = "SM0000000000000000000000000000000a";
+  const std::string reachable = "SM0000000000000000000000000000000b";
+  Sent(unreachable);
+  Sent(reachable);
+  provider_lookup.unavailable_sids.insert(unreachable);
+  provider_lookup.records[reachable] = ARecord(v1::ATTEMPT_STATUS_DELIVERED);
   clock.Advance(minutes(10));
   EXPECT_EQ(Run(), 2u);
-  EXPECT_EQ(Last().try_changed().provider_sid(), open);
-  EXPECT_EQ(Last().try_changed().status(), v1::TRY_STATUS_DELIVERED);
+  EXPECT_EQ(Last().attempt_changed().provider_sid(), reachable);
+  EXPECT_EQ(Last().attempt_changed().status(), v1::ATTEMPT_STATUS_DELIVERED);
 }
 
-TEST_F(ReconciliationTest, KeepsToItsRateAndToTheLengthOfARun) {
-  for (size_t i = 0; i <= kTriesPerRun; ++i) {
+TEST_F(ReconciliationTest, LimitsTheRateAndTheLengthOfARun) {
+  for (size_t i = 0; i <= kAttemptsPerRun; ++i) {
     const std::string number = std::to_string(1000 + i);
     Sent("SM" + std::string(32 - number.size(), '0') + number);
     clock.Advance(std::chrono::milliseconds(20));  // the sender's rate
   }
   clock.Advance(minutes(10));
-  EXPECT_EQ(Run(), kTriesPerRun);
-  EXPECT_EQ(paused, (kTriesPerRun - 1) * std::chrono::milliseconds(100));
+  EXPECT_EQ(Run(), kAttemptsPerRun);
+  EXPECT_EQ(slept, (kAttemptsPerRun - 1) * std::chrono::milliseconds(100));
   EXPECT_EQ(Run(), 1u);
 }
 
-TEST_F(ReconciliationTest, NotesNothingThatIsNotOnDisk) {  // R1
+TEST_F(ReconciliationTest, SavesNoLookupBeforeItsEventsAreOnDisk) {  // R1
   Sent();
-  Write("delivered", 0, 7'500);
+  SetRecord(v1::ATTEMPT_STATUS_DELIVERED, 7'500);
   clock.Advance(minutes(10));
-  log.EndWith(PublishOutcome::kNotPersisted);
+  log.SetOutcome(PublishOutcome::kNotPersisted);
   EXPECT_FALSE(reconciliation.Run([](Micros) { return true; }));
-  log.EndWith(PublishOutcome::kPersisted);
+  log.SetOutcome(PublishOutcome::kPersisted);
   EXPECT_EQ(Run(), 1u);
-  EXPECT_THAT(findings, ElementsAre(Finding::kEnd));
+  EXPECT_THAT(probe.Findings(), ElementsAre(Finding::kEnd));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Emergencies while the claim store is away: R6, R1, V7.
-#include "common/delivery/callback_desk.h"
-#include "common/domain/log_claim.h"
+// Emergencies while the claim store is down. R6, R1, V7
+#include "common/delivery/callback_handler.h"
+#include "common/domain/delivery/log_claim.h"
 #include "tests/common/delivery/delivery_fixture.h"
 
 namespace tocsin {
@@ -17,330 +17,328 @@ class WithoutStoreTest : public DeliveryFixture {
  protected:
   WithoutStoreTest() {
     claims.SetDown(true);
-    carrier.answer = FakeCarrier::Accepted(kSid);
+    provider.result = FakeProvider::Accepted(kSid);
     EXPECT_FALSE(Deliver(Emergency()));
-    clock.Advance(kStoreAway);
+    clock.Advance(kStoreDownAfter);
   }
-  v1::WorkRecord Emergency() {
-    v1::WorkRecord work = AWork();
-    work.set_class_(v1::ALERT_CLASS_EMERGENCY);
+  records::v1::WorkRecord Emergency() {
+    records::v1::WorkRecord work = AWork();
+    work.set_priority(v1::PRIORITY_EMERGENCY);
     return work;
   }
-  void Publish(const v1::Event& event) {
-    log.Publish({topics.Events(), event.try_().alert_id(), event.SerializeAsString(), {}},
+  void Publish(const records::v1::Event& event) {
+    log.Publish({topics.Events(), event.attempt().alert_id(), event.SerializeAsString(), {}},
                 [](const PublishReport&) {});
   }
-  // As another worker says it.
-  v1::Event Begin(const v1::WorkRecord& work, std::string_view remark = {}) {
+  // The start of the attempt by another worker.
+  records::v1::Event Start(const records::v1::WorkRecord& work, std::string_view note = {}) {
     const std::int64_t now = ToUnixMicros(clock.Now());
-    v1::Event event =
-        TryStarted(work, now, now + Micros(seconds(35)).count(), "main", kTestAccount);
-    event.mutable_try_changed()->set_remark(std::string(remark));
+    records::v1::Event event =
+        AttemptStarted(work, now, now + Micros(seconds(35)).count(), "main", kTestAccount);
+    event.mutable_attempt_changed()->set_note(std::string(note));
     Publish(event);
     return event;
   }
-  void BeginByLog(const v1::WorkRecord& work) { Begin(work, kBegunByLog); }
-  // What the facts tell the store, in their order.
-  void FollowEvents() {
-    for (const v1::Event& event : Events()) {
+  void StartByLog(const records::v1::WorkRecord& work) { Start(work, kStartedByLog); }
+  // Syncs the store with all events so far.
+  void HandleEvents() {
+    for (const records::v1::Event& event : Events()) {
       IncomingRecord record;
       record.position.set_topic(topics.Events());
       record.value = event.SerializeAsString();
-      if (!desk.Wants(record)) continue;
-      EXPECT_TRUE(desk.Take(record));
+      if (!callback_handler.Wants(record)) continue;
+      EXPECT_TRUE(callback_handler.Handle(record));
     }
   }
 
-  CallbackDesk desk{v1::CHANNEL_SMS, {clock, claims, log, log_history, topics}, {}};
+  CallbackHandler callback_handler{v1::CHANNEL_SMS, {clock, claims, log, log_history, topics}, {}};
 };
 
-TEST_F(WithoutStoreTest, SendsAnEmergencyAndSaysHow) {
-  EXPECT_EQ(Deliver(Emergency()), Passage::kSent);
-  EXPECT_THAT(carrier.sent, SizeIs(1));
-  EXPECT_THAT(Statuses(), ElementsAre(v1::TRY_STATUS_SENDING, v1::TRY_STATUS_SENT));
-  EXPECT_EQ(Events()[0].try_changed().remark(), kBegunByLog);
+TEST_F(WithoutStoreTest, SendsAnEmergencyAndNotesHow) {
+  EXPECT_EQ(Deliver(Emergency()), DeliveryResult::kSent);
+  EXPECT_THAT(provider.sent, SizeIs(1));
+  EXPECT_THAT(Statuses(), ElementsAre(v1::ATTEMPT_STATUS_SENDING, v1::ATTEMPT_STATUS_SENT));
+  EXPECT_EQ(Events()[0].attempt_changed().note(), kStartedByLog);
 }
 
-TEST_F(WithoutStoreTest, AsksTheStoreForAWhileBeforeItGoesByTheLog) {
+TEST_F(WithoutStoreTest, UsesTheLogOnlyAfterTheStoreHasFailedForAWhile) {
   claims.SetDown(false);
-  EXPECT_EQ(Deliver(Emergency()), Passage::kSent);
+  EXPECT_EQ(Deliver(Emergency()), DeliveryResult::kSent);
   claims.SetDown(true);
-  v1::WorkRecord next = Emergency();
-  next.mutable_try_()->set_try_(2);
+  records::v1::WorkRecord next = Emergency();
+  next.mutable_attempt()->set_attempt(2);
   EXPECT_EQ(Deliver(next).error().code, ErrorCode::kRedisUnavailable);
-  clock.Advance(kStoreAway - Micros(1));
+  clock.Advance(kStoreDownAfter - Micros(1));
   EXPECT_EQ(Deliver(next).error().code, ErrorCode::kRedisUnavailable);
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+  EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
-TEST_F(WithoutStoreTest, LetsEveryOtherClassWait) {
-  for (const v1::AlertClass alert_class :
-       {v1::ALERT_CLASS_HIGH, v1::ALERT_CLASS_NORMAL, v1::ALERT_CLASS_BULK}) {
-    v1::WorkRecord work = AWork();
-    work.set_class_(alert_class);
+TEST_F(WithoutStoreTest, BlocksOtherPriorities) {
+  for (const v1::Priority priority : {v1::PRIORITY_HIGH, v1::PRIORITY_NORMAL, v1::PRIORITY_BULK}) {
+    records::v1::WorkRecord work = AWork();
+    work.set_priority(priority);
     EXPECT_EQ(Deliver(work).error().code, ErrorCode::kRedisUnavailable);
   }
-  EXPECT_THAT(carrier.sent, IsEmpty());
+  EXPECT_THAT(provider.sent, IsEmpty());
   EXPECT_THAT(Events(), IsEmpty());
 }
 
-TEST_F(WithoutStoreTest, KeepsNoSenderForWhatCannotGoWithoutTheStore) {
-  v1::WorkRecord work = Emergency();
-  work.set_kind(v1::WORK_KIND_SETTLE);
-  EXPECT_EQ(Deliver(work), Passage::kWaits);
+TEST_F(WithoutStoreTest, ReschedulesEmergenciesThatNeedTheStore) {
+  records::v1::WorkRecord work = Emergency();
+  work.set_kind(records::v1::WORK_KIND_RESOLVE);
+  EXPECT_EQ(Deliver(work), DeliveryResult::kRescheduled);
   work = Emergency();
-  work.set_not_after_us(ToUnixMicros(clock.Now()));
-  EXPECT_EQ(Deliver(work), Passage::kWaits);
+  work.set_expire_time_us(ToUnixMicros(clock.Now()));
+  EXPECT_EQ(Deliver(work), DeliveryResult::kRescheduled);
   EXPECT_THAT(Events(), IsEmpty());
 }
 
-TEST_F(WithoutStoreTest, SendsOnceHoweverOftenTheRecordComes) {  // R4
-  const v1::WorkRecord work = Emergency();
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(Deliver(work), Passage::kSent);
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+TEST_F(WithoutStoreTest, PostsOnceForARepeatedRecord) {  // R4
+  const records::v1::WorkRecord work = Emergency();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
+  EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
-TEST_F(WithoutStoreTest, LeavesATryToWhoeverBeganItFirst) {
-  const v1::WorkRecord work = Emergency();
-  const v1::Event other = Begin(work);
+TEST_F(WithoutStoreTest, LeavesTheAttemptToTheFirstStart) {
+  const records::v1::WorkRecord work = Emergency();
+  const records::v1::Event other = Start(work);
   clock.Advance(seconds(5));
-  EXPECT_EQ(Deliver(work), Passage::kWaits);
+  EXPECT_EQ(Deliver(work), DeliveryResult::kRescheduled);
   ASSERT_THAT(Waiting(), SizeIs(1));
-  EXPECT_EQ(Waiting()[0].due_time_us(), other.try_changed().lease_until_us());
-  EXPECT_THAT(carrier.sent, IsEmpty());
+  EXPECT_EQ(Waiting()[0].due_time_us(), other.attempt_changed().lease_expire_time_us());
+  EXPECT_THAT(provider.sent, IsEmpty());
 }
 
-TEST_F(WithoutStoreTest, DoubtsWhatWasBegunAndNeverTold) {  // R4
-  const v1::WorkRecord work = Emergency();
-  Begin(work);
+TEST_F(WithoutStoreTest, IsInDoubtAfterAStartWithoutAResult) {  // R4
+  const records::v1::WorkRecord work = Emergency();
+  Start(work);
   clock.Advance(std::chrono::milliseconds(35'100));
-  EXPECT_EQ(Deliver(work), Passage::kInDoubt);
-  EXPECT_THAT(carrier.sent, IsEmpty());
+  EXPECT_EQ(Deliver(work), DeliveryResult::kInDoubt);
+  EXPECT_THAT(provider.sent, IsEmpty());
   ASSERT_THAT(Waiting(), SizeIs(1));
-  EXPECT_EQ(Waiting()[0].kind(), v1::WORK_KIND_SETTLE);
+  EXPECT_EQ(Waiting()[0].kind(), records::v1::WORK_KIND_RESOLVE);
 }
 
-TEST_F(WithoutStoreTest, SendsNothingThatWasCancelledOrAcknowledged) {
+TEST_F(WithoutStoreTest, DoesNotSendACancelledOrAcknowledgedAlert) {
   for (const bool acknowledged : {false, true}) {
-    v1::WorkRecord work = Emergency();
-    work.mutable_try_()->set_alert_id(
+    records::v1::WorkRecord work = Emergency();
+    work.mutable_attempt()->set_alert_id(
         NewAlertId(clock.Now(), acknowledged ? "acknowledge" : "cancel id.."));
-    v1::Event mark;
-    mark.mutable_try_()->set_alert_id(work.try_().alert_id());
+    records::v1::Event mark;
+    mark.mutable_attempt()->set_alert_id(work.attempt().alert_id());
     if (acknowledged)
-      mark.mutable_acknowledged()->set_by("api");
+      mark.mutable_acknowledged()->set_method(records::v1::ACKNOWLEDGEMENT_METHOD_API);
     else
-      mark.mutable_cancel_requested()->set_outcome("CANCELLED");
+      mark.mutable_cancel_requested()->set_outcome(v1::CANCEL_OUTCOME_CANCELLED);
     Publish(mark);
-    const auto sealed =
-        vault.Open({"demo", AWork().try_().alert_id(), "content"}, {}, work.content());
-    work.clear_key();
-    *work.mutable_content() =
-        vault.Seal({"demo", work.try_().alert_id(), "content"}, sealed->Reveal())->sealed;
-    EXPECT_EQ(Deliver(work), Passage::kEnded);
-    EXPECT_EQ(Events().back().try_changed().status(), v1::TRY_STATUS_CANCELLED);
-    EXPECT_EQ(Events().back().try_changed().reason(), acknowledged ? "ACKNOWLEDGED" : "CANCELLED");
+    Seal(work);
+    EXPECT_EQ(Deliver(work), DeliveryResult::kNotAttempted);
+    EXPECT_EQ(Events().back().attempt_changed().status(), v1::ATTEMPT_STATUS_CANCELLED);
+    EXPECT_EQ(Events().back().attempt_changed().reason(),
+              acknowledged ? "ACKNOWLEDGED" : "CANCELLED");
   }
-  EXPECT_THAT(carrier.sent, IsEmpty());
+  EXPECT_THAT(provider.sent, IsEmpty());
 }
 
-TEST_F(WithoutStoreTest, SendsNothingWhenTheLogCannotBeRead) {
-  log_history.unreadable = true;
+TEST_F(WithoutStoreTest, DoesNotSendWhileTheLogIsUnavailable) {
+  log_history.unavailable = true;
   EXPECT_FALSE(Deliver(Emergency()));
-  log_history.unreadable = false;
-  log.EndWith(PublishOutcome::kUnknown);
+  log_history.unavailable = false;
+  log.SetOutcome(PublishOutcome::kUnknown);
   EXPECT_FALSE(Deliver(Emergency()));
-  EXPECT_THAT(carrier.sent, IsEmpty());
+  EXPECT_THAT(provider.sent, IsEmpty());
 }
 
-// R6: its own begin, of which it knows that no POST followed, stands in nobody's way.
-TEST_F(WithoutStoreTest, ABeginThatWasGivenBackDoesNotHoldUpItsOwnTry) {
-  const v1::WorkRecord work = Emergency();
-  log_history.unreadable = true;
+// No POST followed that start. R6
+TEST_F(WithoutStoreTest, IgnoresItsOwnAbortedStart) {
+  const records::v1::WorkRecord work = Emergency();
+  log_history.unavailable = true;
   EXPECT_FALSE(Deliver(work));
-  log_history.unreadable = false;
+  log_history.unavailable = false;
   clock.Advance(seconds(1));
-  EXPECT_EQ(Deliver(work), Passage::kSent);
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+  EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
+  EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
-TEST_F(WithoutStoreTest, AsksASilentStoreOnceASecond) {  // R6
-  v1::WorkRecord work = Emergency();
-  claims.calls = 0;
-  for (std::uint32_t i = 1; i <= 10; ++i) {
-    work.mutable_try_()->set_try_(i);
-    carrier.answer = FakeCarrier::Accepted("SM" + std::to_string(i));
-    EXPECT_EQ(Deliver(work), Passage::kSent);
+TEST_F(WithoutStoreTest, RequestsADownStoreOncePerSecond) {  // R6
+  records::v1::WorkRecord work = Emergency();
+  claims.requests = 0;
+  for (std::int32_t i = 1; i <= 10; ++i) {
+    work.mutable_attempt()->set_attempt(i);
+    provider.result = FakeProvider::Accepted("SM" + std::to_string(i));
+    EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
   }
-  EXPECT_EQ(claims.calls, 1);
+  EXPECT_EQ(claims.requests, 1);
 }
 
-TEST_F(WithoutStoreTest, ARepeatedCallOfMinutesLaterIsTheSameTry) {  // A1
-  v1::WorkRecord work = Emergency();
-  work.set_first_published_us(ToUnixMicros(clock.Now()));
-  ASSERT_EQ(Deliver(work), Passage::kSent);
+TEST_F(WithoutStoreTest, SendsOnceForARequestRepeatedMinutesLater) {  // A1
+  records::v1::WorkRecord work = Emergency();
+  work.set_first_publish_time_us(ToUnixMicros(clock.Now()));
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
   clock.Advance(std::chrono::minutes(10));
-  work.set_first_published_us(ToUnixMicros(clock.Now()));
-  EXPECT_EQ(Deliver(work), Passage::kSent);
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+  work.set_first_publish_time_us(ToUnixMicros(clock.Now()));
+  EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
+  EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
-TEST_F(WithoutStoreTest, GoesOnWithoutAReadingWhenTheStoreIsTrusted) {
+TEST_F(WithoutStoreTest, ProceedsWithoutTheLogWhenTheStoreIsTrusted) {
   claims.SetDown(false);
-  v1::WorkRecord work = Emergency();
-  ASSERT_EQ(Deliver(work), Passage::kSent);
-  clock.Advance(kStoreTrusted);
-  work.mutable_try_()->set_try_(2);
-  carrier.answer = FakeCarrier::Accepted("SM0000000000000000000000000000000b");
-  log_history.unreadable = true;
+  records::v1::WorkRecord work = Emergency();
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
+  clock.Advance(kStoreTrustedAfter);
+  work.mutable_attempt()->set_attempt(2);
+  provider.result = FakeProvider::Accepted("SM0000000000000000000000000000000b");
+  log_history.unavailable = true;
   IncomingRecord record = RecordOf(work);
-  record.inherited = true;
-  EXPECT_EQ(pipeline.Deliver(record), Passage::kSent);
+  record.predates_assignment = true;
+  EXPECT_EQ(pipeline.Deliver(record), DeliveryResult::kSent);
 }
 
-TEST_F(WithoutStoreTest, TheDoubtOfATryReachesBackToWhoBeganFirst) {  // R4
-  const v1::WorkRecord work = Emergency();
-  const std::int64_t began = ToUnixMicros(clock.Now());
-  BeginByLog(work);
+TEST_F(WithoutStoreTest, IsInDoubtSinceTheFirstStart) {  // R4
+  const records::v1::WorkRecord work = Emergency();
+  const std::int64_t begin = ToUnixMicros(clock.Now());
+  StartByLog(work);
   clock.Advance(seconds(20));
   claims.SetDown(false);
-  EXPECT_EQ(Deliver(work), Passage::kWaits);  // the store granted it to us
+  EXPECT_EQ(Deliver(work), DeliveryResult::kRescheduled);  // the store granted it to this worker
   clock.Advance(seconds(36));
-  EXPECT_EQ(Deliver(work), Passage::kInDoubt);
-  const std::string lane = topics.Lane(v1::CHANNEL_SMS, v1::ALERT_CLASS_EMERGENCY);
-  const auto looks = log.On<v1::WorkRecord>(lane);  // the time of the first look is over already
-  ASSERT_THAT(looks, SizeIs(1));
-  EXPECT_EQ(looks[0].doubt().post_began_us(), began);
+  EXPECT_EQ(Deliver(work), DeliveryResult::kInDoubt);
+  const std::string lane = topics.Lane(v1::CHANNEL_SMS, v1::PRIORITY_EMERGENCY);
+  const auto lookups = log.On<records::v1::WorkRecord>(lane);  // the first lookup is due already
+  ASSERT_THAT(lookups, SizeIs(1));
+  EXPECT_EQ(lookups[0].in_doubt().post_time_us(), begin);
 }
 
-TEST_F(WithoutStoreTest, AFailureThatACallbackTellsIsFollowedByANextTry) {  // V3, R6
-  const v1::WorkRecord work = Emergency();
-  ASSERT_EQ(Deliver(work), Passage::kSent);
-  v1::WebhookRecord callback;
-  callback.set_kind(v1::WEBHOOK_KIND_SMS_STATUS);
+TEST_F(WithoutStoreTest, RetriesAfterACallbackWithAFailure) {  // V3, R6
+  const records::v1::WorkRecord work = Emergency();
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
+  records::v1::WebhookRecord callback;
+  callback.set_kind(records::v1::WEBHOOK_KIND_SMS_STATUS);
   callback.set_webhook_id("undelivered");
   callback.set_provider_sid(kSid);
-  callback.set_provider_status("undelivered");
-  callback.set_provider_code(30003);
-  callback.set_received_time_us(ToUnixMicros(clock.Now()));
+  callback.set_status(v1::ATTEMPT_STATUS_UNDELIVERED);
+  callback.set_error_class(records::v1::PROVIDER_ERROR_CLASS_TRANSIENT_DELIVERY);
+  callback.set_receive_time_us(ToUnixMicros(clock.Now()));
   callback.set_token_time_us(ToUnixMicros(clock.Now()));
-  *callback.mutable_try_() = work.try_();
+  *callback.mutable_attempt() = work.attempt();
   *callback.mutable_work() = RecordOf(work).position;
   log_history.older.records.push_back(RecordOf(work));
   IncomingRecord record;
   record.position.set_topic(topics.Webhooks());
   record.value = callback.SerializeAsString();
   const size_t before = Waiting().size();
-  for (int i = 0; i < 3; ++i) EXPECT_FALSE(desk.Take(record));  // it is held for the store
+  for (int i = 0; i < 3; ++i)
+    EXPECT_FALSE(callback_handler.Handle(record));  // repeated until the store responds
   ASSERT_THAT(Waiting(), SizeIs(before + 1));
-  EXPECT_EQ(Waiting().back().try_().try_(), 2u);
+  EXPECT_EQ(Waiting().back().attempt().attempt(), 2);
 }
 
-TEST_F(WithoutStoreTest, TellsTheStoreOfMarksAndWhoseAlertItIs) {  // V4
-  v1::Event pressed;
-  pressed.mutable_try_()->set_alert_id(AWork().try_().alert_id());
-  pressed.mutable_acknowledged()->set_by("key");
-  Publish(pressed);
+TEST_F(WithoutStoreTest, SyncsMarksAndClientsToTheStore) {  // V4
+  records::v1::Event acknowledged;
+  acknowledged.mutable_attempt()->set_alert_id(AWork().attempt().alert_id());
+  acknowledged.mutable_acknowledged()->set_method(records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  Publish(acknowledged);
   claims.SetDown(false);
-  FollowEvents();
-  EXPECT_EQ(Deliver(AWork()), Passage::kEnded);
-  EXPECT_EQ(Events().back().try_changed().reason(), "ACKNOWLEDGED");
+  HandleEvents();
+  EXPECT_EQ(Deliver(AWork()), DeliveryResult::kNotAttempted);
+  EXPECT_EQ(Events().back().attempt_changed().reason(), "ACKNOWLEDGED");
 }
 
-TEST_F(WithoutStoreTest, TellsTheStoreWhatWasSentWithoutIt) {  // R1, R4
-  const v1::WorkRecord work = Emergency();
-  ASSERT_EQ(Deliver(work), Passage::kSent);
+TEST_F(WithoutStoreTest, SyncsResultsToTheStore) {  // R1, R4
+  const records::v1::WorkRecord work = Emergency();
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
   claims.SetDown(false);
-  FollowEvents();
-  EXPECT_EQ(Deliver(work), Passage::kSent);
-  EXPECT_THAT(carrier.sent, SizeIs(1));
-  v1::Receipt again = FakeCarrier::Accepted(kSid);
-  v1::TryName other = work.try_();
-  other.set_try_(2);
-  EXPECT_FALSE(claims.Keep(other, 0, again));  // the SID belongs to the try
+  HandleEvents();
+  EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
+  EXPECT_THAT(provider.sent, SizeIs(1));
+  records::v1::AttemptResult again = FakeProvider::Accepted(kSid);
+  v1::AttemptRef other = work.attempt();
+  other.set_attempt(2);
+  EXPECT_FALSE(claims.SaveResult(other, kNoFence, again));  // the SID belongs to the first attempt
 }
 
-TEST_F(WithoutStoreTest, TellsTheStoreWhatWasBegunWithoutItAndNeverTold) {  // R4
-  const v1::WorkRecord work = Emergency();
-  BeginByLog(work);
+TEST_F(WithoutStoreTest, SyncsStartsWithoutResultsToTheStore) {  // R4
+  const records::v1::WorkRecord work = Emergency();
+  StartByLog(work);
   claims.SetDown(false);
-  FollowEvents();
-  EXPECT_EQ(Deliver(work), Passage::kWaits);
+  HandleEvents();
+  EXPECT_EQ(Deliver(work), DeliveryResult::kRescheduled);
   clock.Advance(std::chrono::milliseconds(35'100));
-  EXPECT_EQ(Deliver(work), Passage::kInDoubt);
-  EXPECT_THAT(carrier.sent, IsEmpty());
+  EXPECT_EQ(Deliver(work), DeliveryResult::kInDoubt);
+  EXPECT_THAT(provider.sent, IsEmpty());
 }
 
-TEST_F(WithoutStoreTest, AsksTheLogUntilTheStoreAnsweredForAWhile) {  // R4
-  const v1::WorkRecord work = Emergency();
-  BeginByLog(work);
-  claims.SetDown(false);  // and nobody has told it
-  EXPECT_EQ(Deliver(work), Passage::kWaits);
+TEST_F(WithoutStoreTest, ReadsTheLogUntilTheStoreIsTrusted) {  // R4
+  const records::v1::WorkRecord work = Emergency();
+  StartByLog(work);
+  claims.SetDown(false);  // and not synced
+  EXPECT_EQ(Deliver(work), DeliveryResult::kRescheduled);
   clock.Advance(std::chrono::milliseconds(35'100));
-  EXPECT_EQ(Deliver(work), Passage::kInDoubt);
-  EXPECT_THAT(carrier.sent, IsEmpty());
+  EXPECT_EQ(Deliver(work), DeliveryResult::kInDoubt);
+  EXPECT_THAT(provider.sent, IsEmpty());
 }
 
-TEST_F(WithoutStoreTest, AsksTheLogForWhatAnotherWorkerMayHaveBegun) {  // R4
+TEST_F(WithoutStoreTest, ReadsTheLogForRecordsOfAnotherWorker) {  // R4
   claims.SetDown(false);
-  v1::WorkRecord work = Emergency();
-  ASSERT_EQ(Deliver(work), Passage::kSent);
-  clock.Advance(kStoreTrusted);
-  work.mutable_try_()->set_try_(2);
-  BeginByLog(work);
+  records::v1::WorkRecord work = Emergency();
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
+  clock.Advance(kStoreTrustedAfter);
+  work.mutable_attempt()->set_attempt(2);
+  StartByLog(work);
   IncomingRecord record = RecordOf(work);
-  record.inherited = true;
-  EXPECT_EQ(pipeline.Deliver(record), Passage::kWaits);
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+  record.predates_assignment = true;
+  EXPECT_EQ(pipeline.Deliver(record), DeliveryResult::kRescheduled);
+  EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
-TEST_F(WithoutStoreTest, ReadsNoLogWhileTheStoreIsTrusted) {
+TEST_F(WithoutStoreTest, DoesNotReadTheLogWhileTheStoreIsTrusted) {
   claims.SetDown(false);
-  v1::WorkRecord work = Emergency();
-  ASSERT_EQ(Deliver(work), Passage::kSent);
-  clock.Advance(kStoreTrusted);
-  log_history.unreadable = true;
-  work.mutable_try_()->set_try_(2);
-  EXPECT_EQ(Deliver(work), Passage::kSent);
+  records::v1::WorkRecord work = Emergency();
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
+  clock.Advance(kStoreTrustedAfter);
+  log_history.unavailable = true;
+  work.mutable_attempt()->set_attempt(2);
+  EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
 }
 
-TEST_F(WithoutStoreTest, GoesByTheLogWhileTheStoreRestoresItsMemory) {  // R1
+TEST_F(WithoutStoreTest, UsesTheLogWhileTheStoreIsBeingRestored) {  // R1
   claims.SetDown(false);
-  claims.known_since = WallTime::max();
-  const v1::WorkRecord work = Emergency();
-  Begin(work);  // the store granted it, and has forgotten that
-  EXPECT_EQ(Deliver(work), Passage::kWaits);
-  v1::WorkRecord other = work;
-  other.mutable_try_()->set_try_(2);
-  EXPECT_EQ(Deliver(other), Passage::kSent);
-  other.set_not_after_us(ToUnixMicros(clock.Now()));
-  EXPECT_EQ(Deliver(other), Passage::kWaits);  // an end goes by the store
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+  claims.complete_since = WallTime::max();
+  const records::v1::WorkRecord work = Emergency();
+  Start(work);  // granted by the store before it lost its data
+  EXPECT_EQ(Deliver(work), DeliveryResult::kRescheduled);
+  records::v1::WorkRecord other = work;
+  other.mutable_attempt()->set_attempt(2);
+  EXPECT_EQ(Deliver(other), DeliveryResult::kSent);
+  other.set_expire_time_us(ToUnixMicros(clock.Now()));
+  EXPECT_EQ(Deliver(other), DeliveryResult::kRescheduled);  // an end without a POST needs the store
+  EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
-TEST_F(WithoutStoreTest, KeepsTheOutcomeInTheLogBeforeWhatFollowsFromIt) {  // R1
-  const v1::WorkRecord work = Emergency();
-  carrier.answer = FakeCarrier::Of(v1::RECEIPT_OUTCOME_RATE_LIMITED, 20429);
-  EXPECT_EQ(Deliver(work), Passage::kFailed);
+TEST_F(WithoutStoreTest, PublishesTheResultBeforeItsFollowUp) {  // R1
+  const records::v1::WorkRecord work = Emergency();
+  provider.result = FakeProvider::Of(records::v1::ATTEMPT_OUTCOME_RATE_LIMITED);
+  provider.result.set_reason("RATE_LIMIT_EXCEEDED");
+  EXPECT_EQ(Deliver(work), DeliveryResult::kFailed);
   std::vector<std::string> order;
   for (const OutgoingRecord& record : log.Records()) order.push_back(record.topic);
   ASSERT_GE(order.size(), 3u);
   EXPECT_EQ(order[1], topics.Events());
   EXPECT_TRUE(topics.TierOf(order[2]));
-  const v1::Event told = Events()[1];
-  const v1::WorkRecord next = Waiting().back();
-  EXPECT_EQ(Deliver(work), Passage::kFailed);  // the same again, to the byte
+  const records::v1::Event event = Events()[1];
+  const records::v1::WorkRecord next = Waiting().back();
+  EXPECT_EQ(Deliver(work), DeliveryResult::kFailed);  // identical bytes
   EXPECT_EQ(Waiting().back().SerializeAsString(), next.SerializeAsString());
-  EXPECT_EQ(Events().back().SerializeAsString(), told.SerializeAsString());
-  EXPECT_THAT(carrier.sent, SizeIs(1));
+  EXPECT_EQ(Events().back().SerializeAsString(), event.SerializeAsString());
+  EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
-TEST_F(WithoutStoreTest, TellsTheStoreNothingOfABeginThatTheStoreGranted) {
-  const v1::WorkRecord work = Emergency();
-  Begin(work);
+TEST_F(WithoutStoreTest, DoesNotSyncAStartThatTheStoreGranted) {
+  const records::v1::WorkRecord work = Emergency();
+  Start(work);
   claims.SetDown(false);
-  FollowEvents();
-  EXPECT_EQ(Deliver(work), Passage::kSent);  // it had been given back
+  HandleEvents();
+  EXPECT_EQ(Deliver(work), DeliveryResult::kSent);  // the claim had been released
 }
 
 }  // namespace

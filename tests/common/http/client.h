@@ -1,4 +1,4 @@
-// A client that can misbehave: it sends the bytes it is given over a loopback socket.
+// A client that sends raw bytes over a loopback socket.
 #pragma once
 
 #include <arpa/inet.h>
@@ -18,9 +18,9 @@
 
 namespace tocsin::http {
 
-struct Reply {
+struct ClientResponse {
   int status = 0;
-  std::string head;
+  std::string header;  // status line and header section
   std::string body;
 };
 
@@ -28,11 +28,10 @@ class Client {
  public:
   explicit Client(uint16_t port, int receive_buffer = 0)
       : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const timeval patience{.tv_sec = 20,
-                           .tv_usec = 0};  // only a broken server makes a test wait so long
+    const timeval timeout{.tv_sec = 20, .tv_usec = 0};  // reached only if the server is broken
     const int on = 1;
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (receive_buffer > 0) {
       ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
@@ -60,38 +59,40 @@ class Client {
     return true;
   }
 
-  // The next answer, or nothing if the connection ended before it was whole.
-  std::optional<Reply> Read(bool bodiless = false) {
+  // The next response, or nothing if the connection was closed before it was complete. `no_body`: a
+  // response to HEAD or an interim response.
+  std::optional<ClientResponse> Read(bool no_body = false) {
     size_t end = 0;
     while ((end = received_.find("\r\n\r\n")) == std::string::npos) {
       if (!ReadMore()) return std::nullopt;
     }
-    Reply reply{.status = std::atoi(received_.c_str() + std::string_view("HTTP/1.1 ").size()),
-                .head = received_.substr(0, end + 4),
-                .body = {}};
-    const size_t at = reply.head.find("Content-Length: ");
+    ClientResponse response{
+        .status = std::atoi(received_.c_str() + std::string_view("HTTP/1.1 ").size()),
+        .header = received_.substr(0, end + 4),
+        .body = {}};
+    const size_t at = response.header.find("Content-Length: ");
     const size_t length =
-        bodiless || at == std::string::npos
+        no_body || at == std::string::npos
             ? 0
-            : static_cast<size_t>(std::atoll(reply.head.c_str() + at +
+            : static_cast<size_t>(std::atoll(response.header.c_str() + at +
                                              std::string_view("Content-Length: ").size()));
     while (received_.size() < end + 4 + length) {
       if (!ReadMore()) return std::nullopt;
     }
-    reply.body = received_.substr(end + 4, length);
+    response.body = received_.substr(end + 4, length);
     received_.erase(0, end + 4 + length);
-    return reply;
+    return response;
   }
 
-  // Everything until the server closes, which it must.
+  // Everything until the server closes the connection.
   std::string ReadToEnd() {
     while (ReadMore()) {
     }
     return std::exchange(received_, {});
   }
 
-  // True once the server has closed, false if it went on talking.
-  bool SeesTheEnd() { return received_.empty() && !ReadMore() && ended_; }
+  // True once the server has closed the connection, false if it sends more.
+  bool SeesClose() { return received_.empty() && !ReadMore() && closed_; }
 
   void FinishSending() { ::shutdown(socket_, SHUT_WR); }
 
@@ -106,13 +107,13 @@ class Client {
     std::array<char, 64 * 1024> buffer;
     const ssize_t got = ::recv(socket_, buffer.data(), buffer.size(), 0);
     if (got > 0) received_.append(buffer.data(), static_cast<size_t>(got));
-    if (got == 0 || (got < 0 && errno == ECONNRESET)) ended_ = true;
+    if (got == 0 || (got < 0 && errno == ECONNRESET)) closed_ = true;
     return got > 0;
   }
 
   int socket_;
   bool connected_ = false;
-  bool ended_ = false;
+  bool closed_ = false;
   std::string received_;
 };
 

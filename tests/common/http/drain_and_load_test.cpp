@@ -21,46 +21,46 @@ using testing::HasSubstr;
 
 class DrainAndLoadTest : public ServerTest {};
 
-// Draining (O8)
+// Draining
 
-TEST_F(DrainAndLoadTest, DrainsByFinishingWhatHasBegunAndClosingTheRest) {
+TEST_F(DrainAndLoadTest, CompletesStartedRequestsAndClosesIdleConnections) {
   Start({.threads = 1});
   Client idle(server->port());
   idle.Send(Get("/x"));
   EXPECT_EQ(idle.Read()->status, 200);
   Client busy(server->port());
   busy.Send(Get("/hold"));
-  Responder held = desk.Await("/hold");
+  Responder held = test_handler.Await("/hold");
   Client halfway(server->port());
   halfway.Send(
       "POST /half HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
   EXPECT_EQ(halfway.Read(true)->status, 100);
 
   bool drained = false;
-  std::thread drainer([&] { drained = server->Drain(steady_clock::now() + kPatience); });
-  EXPECT_TRUE(idle.SeesTheEnd());
+  std::thread drainer([&] { drained = server->Drain(steady_clock::now() + kTimeout); });
+  EXPECT_TRUE(idle.SeesClose());
   EXPECT_FALSE(Client(server->port()).Connected());
   halfway.Send("abc");
   const auto half = halfway.Read();
   EXPECT_EQ(half->body, "/half|abc");
-  EXPECT_THAT(half->head, HasSubstr("Connection: close"));
+  EXPECT_THAT(half->header, HasSubstr("Connection: close"));
   held.Send(Ok("finished"));
-  const auto reply = busy.Read();
-  EXPECT_EQ(reply->body, "finished");
-  EXPECT_THAT(reply->head, HasSubstr("Connection: close"));
-  EXPECT_TRUE(busy.SeesTheEnd());
-  EXPECT_TRUE(halfway.SeesTheEnd());
+  const auto response = busy.Read();
+  EXPECT_EQ(response->body, "finished");
+  EXPECT_THAT(response->header, HasSubstr("Connection: close"));
+  EXPECT_TRUE(busy.SeesClose());
+  EXPECT_TRUE(halfway.SeesClose());
   busy.Reset();
   halfway.Reset();
   drainer.join();
   EXPECT_TRUE(drained);
 }
 
-TEST_F(DrainAndLoadTest, GivesUpDrainingAtTheDeadline) {
+TEST_F(DrainAndLoadTest, StopsDrainingAtTheDeadline) {
   Start();
   Client client(server->port());
   client.Send(Get("/hold"));
-  Responder held = desk.Await("/hold");
+  Responder held = test_handler.Await("/hold");
   EXPECT_FALSE(server->Drain(steady_clock::now() + milliseconds(30)));
   EXPECT_EQ(server->counts().in_flight, 1U);
 }
@@ -72,26 +72,26 @@ TEST_F(DrainAndLoadTest, ServesTenThousandRequestsOverAFewConnections) {
   constexpr int kClients = 8;
   constexpr int kRequests = 1250;
   std::vector<std::thread> clients;
-  std::atomic<int> good = 0;
+  std::atomic<int> correct = 0;
   for (int c = 0; c < kClients; ++c) {
     clients.emplace_back([&, c] {
       Client client(server->port());
       for (int i = 0; i < kRequests; ++i) {
         const std::string target = "/" + std::to_string(c) + "/" + std::to_string(i);
         if (!client.Send(Get(target))) return;
-        const auto reply = client.Read();
-        if (reply && reply->body == target + "|") ++good;
+        const auto response = client.Read();
+        if (response && response->body == target + "|") ++correct;
       }
     });
   }
   for (std::thread& client : clients) client.join();
-  EXPECT_EQ(good, kClients * kRequests);
+  EXPECT_EQ(correct, kClients * kRequests);
   const Counts counts = server->counts();
-  EXPECT_EQ(counts.answers[2], static_cast<uint64_t>(kClients * kRequests));
+  EXPECT_EQ(counts.responses[2], static_cast<uint64_t>(kClients * kRequests));
   EXPECT_EQ(counts.accepted, static_cast<uint64_t>(kClients));
 }
 
-TEST_F(DrainAndLoadTest, MixesUpNothingWhenAnswersComeFromOtherThreadsAndClientsReset) {
+TEST_F(DrainAndLoadTest, SendsEachResponseToItsClientWhenOtherThreadsRespondAndClientsReset) {
   std::vector<std::thread> pool;
   std::mutex mutex;
   std::condition_variable changed;
@@ -127,14 +127,14 @@ TEST_F(DrainAndLoadTest, MixesUpNothingWhenAnswersComeFromOtherThreadsAndClients
         client.Send(Get(target));
         if (i % 2 == 0) {
           client.Reset();
-        } else if (const auto reply = client.Read(); !reply || reply->body != target) {
+        } else if (const auto response = client.Read(); !response || response->body != target) {
           ++wrong;
         }
       }
     });
   }
   for (std::thread& client : clients) client.join();
-  ASSERT_TRUE(EventuallyNobodyIsConnected());  // so no request is still on its way to the queue
+  ASSERT_TRUE(EventuallyAllClosed());  // so no request reaches the queue any more
   {
     const std::lock_guard lock(mutex);
     over = true;
@@ -143,7 +143,7 @@ TEST_F(DrainAndLoadTest, MixesUpNothingWhenAnswersComeFromOtherThreadsAndClients
   for (std::thread& worker : pool) worker.join();
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(server->counts().in_flight, 0U);
-  server.reset();  // before what its handler refers to
+  server.reset();  // before the objects that its handler refers to
 }
 
 }  // namespace

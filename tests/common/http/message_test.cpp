@@ -11,25 +11,25 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-TEST(RequestTest, FindsAHeaderWhateverItsCase) {
+TEST(RequestTest, FindsAHeaderIgnoringCase) {
   const Request request{.headers = {{"X-Twilio-Signature", "abc"}}};
   EXPECT_EQ(request.Find("x-twilio-signature"), "abc");
   EXPECT_EQ(request.Find("x-twilio"), std::nullopt);
 }
 
-TEST(RequestTest, FindsNothingWhereAHeaderCameTwice) {  // W1: no guessing which one was signed
+TEST(RequestTest, FindsNothingForARepeatedHeader) {
   const Request request{.headers = {{"A", "1"}, {"a", "1"}}};
   EXPECT_EQ(request.Find("A"), std::nullopt);
 }
 
-TEST(RequestTest, SplitsTheTargetAtTheFirstQuestionMarkAndDecodesNothing) {
+TEST(RequestTest, SplitsTheTargetAtTheFirstQuestionMarkWithoutDecoding) {
   const Request request{.target = "/a%20b?c=%64?e"};
   EXPECT_EQ(request.Path(), "/a%20b");
   EXPECT_EQ(request.Query(), "c=%64?e");
   EXPECT_EQ(Request{.target = "/a"}.Query(), "");
 }
 
-TEST(SerializeTest, NeverLetsAnAnswerBreakOutOfItsHeaders) {
+TEST(SerializeTest, Sends500ForInvalidHeaders) {
   for (const Header& header :
        {Header{"X", "a\r\nSet-Cookie: b"}, Header{"X: y\r\nZ", "a"}, Header{"", "a"},
         Header{"X", std::string("a\0b", 3)}, Header{"Content-Length", "3"},
@@ -45,7 +45,7 @@ TEST(SerializeTest, NeverLetsAnAnswerBreakOutOfItsHeaders) {
   EXPECT_THAT(Serialize(interim, {}), StartsWith("HTTP/1.1 500 "));
 }
 
-TEST(SerializeTest, WritesTheAnswer) {
+TEST(SerializeTest, WritesTheResponse) {
   Response response{.status = 201,
                     .content_type = "application/json",
                     .body = "{}",
@@ -56,7 +56,7 @@ TEST(SerializeTest, WritesTheAnswer) {
   EXPECT_THAT(Serialize(response, {.close = true}), HasSubstr("\r\nConnection: close\r\n"));
 }
 
-TEST(SerializeTest, SendsNoBodyWhereNoneMayBe) {
+TEST(SerializeTest, OmitsTheBodyForHeadAndNoContent) {
   Response head{.body = "abc"};
   EXPECT_EQ(Serialize(head, {.omit_body = true}), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n");
   Response no_content{.status = 204, .body = "abc"};

@@ -1,4 +1,4 @@
-// A server on loopback whose handler answers at once, or when the test says so.
+// A server on loopback whose handler responds at once, or on the command of the test.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@
 
 namespace tocsin::http {
 
-inline constexpr std::chrono::seconds kPatience{20};
+inline constexpr std::chrono::seconds kTimeout{20};
 
 inline std::string Get(const std::string& target, const std::string& headers = "") {
   return "GET " + target + " HTTP/1.1\r\nHost: a\r\n" + headers + "\r\n";
@@ -29,11 +29,11 @@ inline Response Ok(std::string body) {
   return {.content_type = "text/plain", .body = std::move(body)};
 }
 
-// Keeps the responders of requests for "/hold…" until the test answers them; everything else is
-// answered at once with its target and body.
-class Desk {
+// Keeps the responders of requests for "/hold…" until the test responds; responds to all others at
+// once with their target and body.
+class TestHandler {
  public:
-  void Take(Request request, Responder responder) {
+  void Handle(Request request, Responder responder) {
     if (!request.target.starts_with("/hold")) {
       return responder.Send(Ok(request.target + "|" + request.body));
     }
@@ -42,10 +42,10 @@ class Desk {
     changed_.notify_all();
   }
 
-  // Blocks until the request is here.
+  // Blocks until the request was received.
   Responder Await(const std::string& target) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, kPatience, [&] { return held_.contains(target); })) {
+    if (!changed_.wait_for(lock, kTimeout, [&] { return held_.contains(target); })) {
       throw std::runtime_error("no request for " + target);
     }
     return std::move(held_.extract(target).mapped());
@@ -61,28 +61,28 @@ class ServerTest : public testing::Test {
  protected:
   void Start(ServerOptions options = {.threads = 1}) {
     auto started = Server::Start(std::move(options), [this](Request request, Responder responder) {
-      desk.Take(std::move(request), std::move(responder));
+      test_handler.Handle(std::move(request), std::move(responder));
     });
     ASSERT_TRUE(started) << started.error().message;
     server = *std::move(started);
   }
 
   bool Eventually(const std::function<bool(const Counts&)>& holds) const {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kTimeout;
     while (!holds(server->counts())) {
       if (std::chrono::steady_clock::now() > deadline) return false;
       std::this_thread::yield();
     }
     return true;
   }
-  bool EventuallyNobodyIsConnected() const {
+  bool EventuallyAllClosed() const {
     return Eventually([](const Counts& counts) { return counts.connections == 0; });
   }
   uint64_t Rejected(Rejection reason) const {
     return server->counts().rejected[static_cast<size_t>(reason)];
   }
 
-  Desk desk;
+  TestHandler test_handler;
   std::unique_ptr<Server> server;
 };
 

@@ -17,7 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
-TEST_F(ServerTest, RefusesToStartOnAnAddressThatIsNone) {
+TEST_F(ServerTest, RefusesAnInvalidAddress) {
   const Handler handler = [](const Request&, const Responder&) {};
   for (const char* address : {"", "localhost", "127.0.0.1:http!", "256.0.0.1:0"}) {
     const auto started = Server::Start({.address = address}, handler);
@@ -27,7 +27,7 @@ TEST_F(ServerTest, RefusesToStartOnAnAddressThatIsNone) {
   EXPECT_FALSE(Server::Start({.threads = 0}, handler));
 }
 
-TEST_F(ServerTest, SaysWhichPortIsTaken) {
+TEST_F(ServerTest, NamesAnAddressThatIsInUse) {
   Start();
   const std::string address = "127.0.0.1:" + std::to_string(server->port());
   const auto second = Server::Start({.address = address}, [](const Request&, const Responder&) {});
@@ -35,61 +35,61 @@ TEST_F(ServerTest, SaysWhichPortIsTaken) {
   EXPECT_THAT(second.error().message, HasSubstr(address));
 }
 
-TEST_F(ServerTest, AnswersPipelinedRequestsInTheirOrder) {
+TEST_F(ServerTest, RespondsToPipelinedRequestsInOrder) {
   Start();
   Client client(server->port());
   client.Send(Get("/hold1") + Get("/2") + Get("/hold3") + Get("/4"));
-  desk.Await("/hold1").Send(Ok("1"));
+  test_handler.Await("/hold1").Send(Ok("1"));
   EXPECT_EQ(client.Read()->body, "1");
   EXPECT_EQ(client.Read()->body, "/2|");
-  desk.Await("/hold3").Send(Ok("3"));
+  test_handler.Await("/hold3").Send(Ok("3"));
   EXPECT_EQ(client.Read()->body, "3");
   EXPECT_EQ(client.Read()->body, "/4|");
 }
 
-TEST_F(ServerTest, StopsReadingFromAClientThatPipelinesWithoutEnd) {
+TEST_F(ServerTest, StopsReadingFromAClientThatPipelinesEndlessly) {
   Start();
   const std::string next = Get("/next");
   std::string flood;
   while (flood.size() < 1024 * 1024) flood += next;
   Client client(server->port());
   client.Send(Get("/hold"));
-  Responder held = desk.Await("/hold");
-  std::thread sender([&] { client.Send(flood); });  // blocks: nobody takes a megabyte
-  std::thread answerer([&] { held.Send(Ok("first")); });
+  Responder held = test_handler.Await("/hold");
+  std::thread sender([&] { client.Send(flood); });  // blocks: the server does not buffer a megabyte
+  std::thread responder([&] { held.Send(Ok("first")); });
   const size_t requests = flood.size() / next.size();
   EXPECT_EQ(client.Read()->body, "first");
   for (size_t i = 0; i < requests; ++i) ASSERT_EQ(client.Read()->body, "/next|");
   sender.join();
-  answerer.join();
+  responder.join();
 }
 
-TEST_F(ServerTest, ClosesAfterTheAnswerWhenTheClientSaysSoOrSpeaksHttp10) {
+TEST_F(ServerTest, ClosesAfterTheResponseForConnectionCloseAndHttp10) {
   Start();
   for (const std::string& request :
        {Get("/x", "Connection: close\r\n"), std::string("GET /x HTTP/1.0\r\n\r\n"),
         std::string("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")}) {
     Client client(server->port());
     client.Send(request + Get("/never"));
-    const auto reply = client.Read();
-    ASSERT_TRUE(reply);
-    EXPECT_THAT(reply->head, HasSubstr("Connection: close"));
-    EXPECT_TRUE(client.SeesTheEnd());
+    const auto response = client.Read();
+    ASSERT_TRUE(response);
+    EXPECT_THAT(response->header, HasSubstr("Connection: close"));
+    EXPECT_TRUE(client.SeesClose());
   }
 }
 
-TEST_F(ServerTest, AnswersAClientThatHasFinishedSending) {
+TEST_F(ServerTest, RespondsToAClientThatShutDownItsSendingSide) {
   Start();
   Client client(server->port());
   client.Send(Get("/hold") + Get("/2"));
   client.FinishSending();
-  desk.Await("/hold").Send(Ok("1"));
+  test_handler.Await("/hold").Send(Ok("1"));
   EXPECT_EQ(client.Read()->body, "1");
   EXPECT_EQ(client.Read()->body, "/2|");
-  EXPECT_TRUE(client.SeesTheEnd());
+  EXPECT_TRUE(client.SeesClose());
 }
 
-TEST_F(ServerTest, InvitesTheBodyOfAClientThatAsksFirst) {
+TEST_F(ServerTest, SendsContinueToAClientThatExpectsIt) {
   Start();
   Client client(server->port());
   client.Send("POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
@@ -98,15 +98,15 @@ TEST_F(ServerTest, InvitesTheBodyOfAClientThatAsksFirst) {
   EXPECT_EQ(client.Read()->body, "/x|abc");
 }
 
-TEST_F(ServerTest, RefusesATooLargeBodyBeforeItIsSent) {
+TEST_F(ServerTest, RejectsABodyThatIsTooLargeBeforeItIsSent) {
   Start({.threads = 1, .max_body = 10});
   Client client(server->port());
   client.Send("POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n");
   EXPECT_EQ(client.Read()->status, 413);
-  EXPECT_TRUE(client.SeesTheEnd());
+  EXPECT_TRUE(client.SeesClose());
 }
 
-TEST_F(ServerTest, ShowsTheRefusalToAClientThatKeepsSending) {
+TEST_F(ServerTest, DeliversTheErrorToAClientThatKeepsSending) {
   Start();
   Client client(server->port());
   client.Send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 60000000\r\n\r\n");
@@ -114,7 +114,7 @@ TEST_F(ServerTest, ShowsTheRefusalToAClientThatKeepsSending) {
   EXPECT_EQ(client.Read()->status, 413);
 }
 
-TEST_F(ServerTest, TakesARequestThatComesByteByByte) {
+TEST_F(ServerTest, AcceptsARequestSentByteByByte) {
   Start();
   Client client(server->port());
   const std::string request =
@@ -123,15 +123,38 @@ TEST_F(ServerTest, TakesARequestThatComesByteByByte) {
   EXPECT_EQ(client.Read()->body, "/x|abc");
 }
 
-TEST_F(ServerTest, SendsNoBodyInAnswerToHead) {
-  Start();
-  Client client(server->port());
-  client.Send("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n" + Get("/y"));
-  EXPECT_THAT(client.Read(true)->head, HasSubstr("Content-Length: 3"));
-  EXPECT_EQ(client.Read()->body, "/y|");
+// RFC 9110, 9.3.2.
+TEST_F(ServerTest, RespondsToHeadAsToGetWithoutTheBody) {
+  auto started = Server::Start({.threads = 1}, [](const Request& request, Responder responder) {
+    responder.Send(request.method == "GET" ? Ok(request.target) : Response{.status = 405});
+  });
+  ASSERT_TRUE(started);
+  Client client((*started)->port());
+  client.Send(Get("/x") + "HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n" + Get("/y"));
+  const auto get = client.Read();
+  const auto head = client.Read(/*no_body=*/true);
+  EXPECT_EQ(head->status, 200);
+  EXPECT_EQ(head->header, get->header);
+  EXPECT_EQ(client.Read()->body, "/y");
 }
 
-TEST_F(ServerTest, TellsTheHandlerWhoAsks) {
+// RFC 9112, 2.2: not the start of a request, so neither 400 nor 408 follows.
+TEST_F(ServerTest, ClosesSilentlyAfterNothingButEmptyLines) {
+  Start({.threads = 1, .idle_timeout = milliseconds(40)});
+  for (const char* empty_lines : {"\r\n", "\r\n\r\n\r", "\r"}) {
+    Client idle(server->port());
+    idle.Send(Get("/x") + empty_lines);
+    EXPECT_EQ(idle.Read()->body, "/x|");
+    EXPECT_TRUE(idle.SeesClose()) << "idle";
+    Client finished(server->port());
+    finished.Send(empty_lines);
+    finished.FinishSending();
+    EXPECT_TRUE(finished.SeesClose()) << "finished";
+  }
+  EXPECT_EQ(Rejected(Rejection::kMalformed) + Rejected(Rejection::kRequestTimeout), 0U);
+}
+
+TEST_F(ServerTest, PassesThePeerAddressToTheHandler) {
   auto started = Server::Start({.threads = 1}, [](const Request& request, Responder responder) {
     responder.Send(Ok(request.peer_address));
   });
@@ -141,60 +164,60 @@ TEST_F(ServerTest, TellsTheHandlerWhoAsks) {
   EXPECT_EQ(client.Read()->body, "127.0.0.1");
 }
 
-// Answers
+// Responses
 
-TEST_F(ServerTest, Answers500ForAResponderThatIsDropped) {
+TEST_F(ServerTest, Sends500ForADestroyedResponder) {
   Start();
   Client client(server->port());
   client.Send(Get("/hold") + Get("/x"));
-  { const Responder dropped = desk.Await("/hold"); }
+  { const Responder destroyed = test_handler.Await("/hold"); }
   EXPECT_EQ(client.Read()->status, 500);
   EXPECT_EQ(client.Read()->status, 200);
   EXPECT_EQ(server->counts().in_flight, 0U);
 }
 
-TEST_F(ServerTest, Answers500WhenTheHandlerThrows) {
+TEST_F(ServerTest, Sends500WhenTheHandlerThrows) {
   auto started = Server::Start({.threads = 1}, [](const Request&, const Responder&) {
-    throw std::runtime_error("with a secret in its text");
+    throw std::runtime_error("contains a secret");
   });
   ASSERT_TRUE(started);
   Client client((*started)->port());
   client.Send(Get("/"));
-  const auto reply = client.Read();
-  EXPECT_EQ(reply->status, 500);
-  EXPECT_EQ(reply->body, "");
+  const auto response = client.Read();
+  EXPECT_EQ(response->status, 500);
+  EXPECT_EQ(response->body, "");
 }
 
-TEST_F(ServerTest, ResetsTheConnectionWhenTheAnswerSaysSo) {  // Q2
+TEST_F(ServerTest, ResetsTheConnectionForDeliveryReset) {
   Start();
   Client client(server->port());
   client.Send(Get("/hold") + Get("/x"));
-  desk.Await("/hold").Send({.body = "not sent", .delivery = Delivery::kReset});
-  EXPECT_TRUE(client.SeesTheEnd());
-  EXPECT_TRUE(EventuallyNobodyIsConnected());
+  test_handler.Await("/hold").Send({.body = "not sent", .delivery = Delivery::kReset});
+  EXPECT_TRUE(client.SeesClose());
+  EXPECT_TRUE(EventuallyAllClosed());
 }
 
-TEST_F(ServerTest, ClosesTheConnectionWithoutAnAnswerWhenTheAnswerSaysSo) {  // Q2
+TEST_F(ServerTest, ClosesTheConnectionForDeliveryClose) {
   Start();
   Client client(server->port());
   client.Send(Get("/hold"));
-  desk.Await("/hold").Send({.body = "not sent", .delivery = Delivery::kClose});
+  test_handler.Await("/hold").Send({.body = "not sent", .delivery = Delivery::kClose});
   EXPECT_EQ(client.ReadToEnd(), "");
-  EXPECT_TRUE(EventuallyNobodyIsConnected());
+  EXPECT_TRUE(EventuallyAllClosed());
 }
 
-TEST_F(ServerTest, AnAnswerThatLeavesInPiecesIsWholeAndTheNextOneFollows) {  // Q2
+TEST_F(ServerTest, SendsASlowResponseCompletelyBeforeTheNextOne) {
   Start({.threads = 1, .write_timeout = milliseconds(40)});
   Client client(server->port());
   const std::string body(1000, 'x');
   client.Send(Get("/hold") + Get("/x"));
-  desk.Await("/hold").Send(
-      {.body = body, .delivery = Delivery::kSlow, .spread = milliseconds(200)});
+  test_handler.Await("/hold").Send(
+      {.body = body, .delivery = Delivery::kSlow, .send_duration = milliseconds(200)});
   EXPECT_EQ(client.Read()->body, body);
   EXPECT_EQ(client.Read()->body, "/x|");
 }
 
-TEST_F(ServerTest, TellsWhetherAConnectionHasCarriedARequestBefore) {
+TEST_F(ServerTest, MarksRequestsOnAReusedConnection) {
   auto started = Server::Start({.threads = 1}, [](const Request& request, Responder responder) {
     responder.Send(Ok(request.reused ? "reused" : "fresh"));
   });
@@ -205,65 +228,64 @@ TEST_F(ServerTest, TellsWhetherAConnectionHasCarriedARequestBefore) {
   EXPECT_EQ(client.Read()->body, "reused");
 }
 
-TEST_F(ServerTest, CountsOnlyTheFirstAnswer) {
+TEST_F(ServerTest, SendsOnlyTheFirstResponse) {
   Start();
   Client client(server->port());
   client.Send(Get("/hold") + Get("/x"));
-  Responder responder = desk.Await("/hold");
+  Responder responder = test_handler.Await("/hold");
   responder.Send(Ok("first"));
   responder.Send(Ok("second"));
   EXPECT_EQ(client.Read()->body, "first");
   EXPECT_EQ(client.Read()->body, "/x|");
 }
 
-TEST_F(ServerTest, Answers503ForAnApplicationThatDoesNotAnswer) {
-  Start({.threads = 1, .answer_timeout = milliseconds(40)});
+TEST_F(ServerTest, Sends503WhenTheHandlerDoesNotRespond) {
+  Start({.threads = 1, .response_timeout = milliseconds(40)});
   Client client(server->port());
   client.Send(Get("/hold"));
-  Responder late = desk.Await("/hold");
+  Responder late = test_handler.Await("/hold");
   EXPECT_EQ(client.Read()->status, 503);
-  EXPECT_TRUE(client.SeesTheEnd());
+  EXPECT_TRUE(client.SeesClose());
   late.Send(Ok("too late"));
-  EXPECT_TRUE(Eventually([](const Counts& counts) { return counts.late_answers == 1; }));
+  EXPECT_TRUE(Eventually([](const Counts& counts) { return counts.late_responses == 1; }));
 }
 
-TEST_F(ServerTest, NeverGivesAnAnswerToTheNextOwnerOfTheDescriptor) {
+TEST_F(ServerTest, NeverSendsAResponseToTheNextConnectionOnTheSameDescriptor) {
   Start();
-  std::vector<Responder> orphans;
+  std::vector<Responder> late;
   for (int i = 0; i < 5; ++i) {
     Client gone(server->port());
     gone.Send(Get("/hold"));
-    orphans.push_back(desk.Await("/hold"));
+    late.push_back(test_handler.Await("/hold"));
     gone.Reset();
-    ASSERT_TRUE(EventuallyNobodyIsConnected());
-    // The kernel hands out the lowest free number: this one has the descriptor of the one that is
-    // gone.
-    Client heir(server->port());
-    heir.Send(Get("/hold/mine"));
-    Responder mine = desk.Await("/hold/mine");
-    std::thread([&] { orphans.back().Send(Ok("not yours")); }).join();
+    ASSERT_TRUE(EventuallyAllClosed());
+    // The kernel assigns the lowest free number, so this connection gets the same descriptor.
+    Client successor(server->port());
+    successor.Send(Get("/hold/mine"));
+    Responder mine = test_handler.Await("/hold/mine");
+    std::thread([&] { late.back().Send(Ok("not yours")); }).join();
     std::thread([&] { mine.Send(Ok("yours")); }).join();
-    EXPECT_EQ(heir.Read()->body, "yours");
-    heir.Reset();
-    ASSERT_TRUE(EventuallyNobodyIsConnected());
+    EXPECT_EQ(successor.Read()->body, "yours");
+    successor.Reset();
+    ASSERT_TRUE(EventuallyAllClosed());
   }
-  EXPECT_EQ(server->counts().late_answers, 5U);
+  EXPECT_EQ(server->counts().late_responses, 5U);
   EXPECT_EQ(server->counts().in_flight, 0U);
 }
 
-TEST_F(ServerTest, LetsAResponderOutliveTheServer) {
+TEST_F(ServerTest, AllowsUseOfAResponderAfterTheServerIsDestroyed) {
   Start();
   Client client(server->port());
   client.Send(Get("/hold/1") + Get("/hold/2"));
-  Responder answered = desk.Await("/hold/1");
+  Responder remaining = test_handler.Await("/hold/1");
   server.reset();
-  EXPECT_TRUE(client.SeesTheEnd());
-  answered.Send(Ok("nobody hears this"));
+  EXPECT_TRUE(client.SeesClose());
+  remaining.Send(Ok("discarded"));
 }
 
 // Bounds
 
-TEST_F(ServerTest, TurnsAwayConnectionsBeyondTheLimitAndRecovers) {
+TEST_F(ServerTest, RejectsConnectionsBeyondTheLimitAndRecovers) {
   Start({.threads = 1, .max_connections = 2});
   Client first(server->port());
   Client second(server->port());
@@ -273,8 +295,8 @@ TEST_F(ServerTest, TurnsAwayConnectionsBeyondTheLimitAndRecovers) {
   }
   Client third(server->port());
   EXPECT_EQ(third.Read()->status, 503);
-  EXPECT_TRUE(third.SeesTheEnd());
-  EXPECT_EQ(Rejected(Rejection::kTooManyClients), 1U);
+  EXPECT_TRUE(third.SeesClose());
+  EXPECT_EQ(Rejected(Rejection::kTooManyConnections), 1U);
   first.Reset();
   ASSERT_TRUE(Eventually([](const Counts& counts) { return counts.connections == 1; }));
   Client fourth(server->port());
@@ -282,16 +304,16 @@ TEST_F(ServerTest, TurnsAwayConnectionsBeyondTheLimitAndRecovers) {
   EXPECT_EQ(fourth.Read()->status, 200);
 }
 
-TEST_F(ServerTest, Answers503BeyondTheRequestsInFlightAndKeepsTheConnection) {
+TEST_F(ServerTest, Sends503BeyondTheLimitOfRequestsInFlightAndKeepsTheConnection) {
   Start({.threads = 1, .max_in_flight = 1});
   Client holder(server->port());
   holder.Send(Get("/hold"));
-  Responder held = desk.Await("/hold");
+  Responder held = test_handler.Await("/hold");
   Client client(server->port());
   client.Send(Get("/x"));
-  const auto busy = client.Read();
-  EXPECT_EQ(busy->status, 503);
-  EXPECT_THAT(busy->head, HasSubstr("Retry-After: 1"));
+  const auto rejected = client.Read();
+  EXPECT_EQ(rejected->status, 503);
+  EXPECT_THAT(rejected->header, HasSubstr("Retry-After: 1"));
   held.Send(Ok("done"));
   EXPECT_EQ(holder.Read()->body, "done");
   client.Send(Get("/x"));

@@ -1,4 +1,4 @@
-// The real Kafka that integration tests run on: TOCSIN_KAFKA_BOOTSTRAP, as scripts/test sets it.
+// The Kafka cluster of integration tests: TOCSIN_KAFKA_BOOTSTRAP, as scripts/test sets it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,16 +16,16 @@
 
 namespace tocsin::kafka {
 
-constexpr std::chrono::seconds kAdminLimit{30};
+constexpr std::chrono::seconds kAdminTimeout{30};
 
-// Every test works under a prefix of its own, so runs do not meet.
+// Each test uses a topic prefix of its own, so that concurrent runs do not interfere.
 class ClusterTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const char* const bootstrap = std::getenv("TOCSIN_KAFKA_BOOTSTRAP");
-    ASSERT_NE(bootstrap, nullptr) << "TOCSIN_KAFKA_BOOTSTRAP names no broker";
-    settings_.bootstrap = bootstrap;
-    settings_.prefix = "test-" + UniquePart();
+    ASSERT_NE(bootstrap, nullptr) << "TOCSIN_KAFKA_BOOTSTRAP is not set";
+    settings_.bootstrap_servers = bootstrap;
+    settings_.prefix = "test-" + UniqueSuffix();
   }
 
   std::string Name(const std::string& name) const { return settings_.prefix + "." + name; }
@@ -33,17 +33,17 @@ class ClusterTest : public ::testing::Test {
   std::string CreateTopic(const std::string& name, int partitions, bool compacted = false) {
     auto admin = Admin::Create(settings_);
     EXPECT_TRUE(admin);
-    const Status made = admin->EnsureTopics({{.name = Name(name),
-                                              .partitions = partitions,
-                                              .compacted = compacted,
-                                              .retention = std::chrono::hours(24),
-                                              .log_append_time = false}},
-                                            kAdminLimit);
-    EXPECT_TRUE(made) << made.error().message;
+    const Status created = admin->EnsureTopics({{.name = Name(name),
+                                                 .partitions = partitions,
+                                                 .compacted = compacted,
+                                                 .retention = std::chrono::hours(24),
+                                                 .log_append_time = false}},
+                                               kAdminTimeout);
+    EXPECT_TRUE(created) << created.error().message;
     return Name(name);
   }
 
-  // Publishes the numbers `from` … `to` - 1, value and key alike.
+  // Publishes the numbers `from` … `to` - 1, each as key and value.
   void PublishNumbers(const std::string& topic, int from, int to) {
     if (!producer_) {
       auto producer = Producer::Create(settings_, kWorkerProfile);
@@ -62,7 +62,7 @@ class ClusterTest : public ::testing::Test {
   std::unique_ptr<Producer> producer_;
 
  private:
-  static std::string UniquePart() {
+  static std::string UniqueSuffix() {
     static std::atomic<int> count{0};
     const auto now = std::chrono::system_clock::now().time_since_epoch().count();
     return std::to_string(now) + "-" + std::to_string(++count);

@@ -1,4 +1,4 @@
-// Waiting for what other threads bring about, without a sleep that guesses.
+// Waiting for effects of other threads, without fixed sleeps.
 #pragma once
 
 #include <chrono>
@@ -9,9 +9,9 @@
 
 namespace tocsin::kafka {
 
-constexpr std::chrono::seconds kPatience{60};  // only reached when a test fails
+constexpr std::chrono::seconds kWaitTimeout{60};  // reached only when a test fails
 
-// A value that threads change and a test waits for.
+// A value that several threads change and a test waits for.
 template <typename T>
 class Watched {
  public:
@@ -24,7 +24,7 @@ class Watched {
   template <typename Condition>
   bool Wait(Condition condition) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return condition(std::as_const(value_)); });
+    return changed_.wait_for(lock, kWaitTimeout, [&] { return condition(std::as_const(value_)); });
   }
   T Get() {
     const std::lock_guard lock(mutex_);
@@ -37,11 +37,11 @@ class Watched {
   T value_{};
 };
 
-// Asks again until `condition` holds; for state that tells nobody when it changes.
+// Polls until `condition` holds, for state without a notification.
 inline bool Eventually(const std::function<bool()>& condition) {
   std::mutex mutex;
   std::condition_variable never;
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kWaitTimeout;
   while (std::chrono::steady_clock::now() < deadline) {
     if (condition()) return true;
     std::unique_lock lock(mutex);

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <map>
 
 #include "common/kafka/group_consumer.h"
 #include "common/kafka/producer.h"
@@ -11,13 +10,6 @@
 
 namespace tocsin::kafka {
 namespace {
-
-using std::chrono::seconds;
-
-struct Taken {
-  IncomingRecord record;
-  Done done;
-};
 
 class GroupConsumerMockTest : public ::testing::Test {
  protected:
@@ -39,17 +31,17 @@ class GroupConsumerMockTest : public ::testing::Test {
     GroupOptions options;
     options.group = "group";
     options.topics = {"lane"};
-    options.high_water = 8;
-    options.low_water = 2;
+    options.pause_at = 8;
+    options.resume_at = 2;
     auto consumer = GroupConsumer::Start(
-        cluster_.Settings(), options, [this](IncomingRecord&& record, Done done) {
+        cluster_.Settings(), options, [this](IncomingRecord&& record, Completion complete) {
           if (room_ == 0) {
             ++refusals_;
             return false;
           }
           --room_;
           values_.Edit([&](auto& values) { values.push_back(record.value); });
-          done();
+          complete();
           return true;
         });
     EXPECT_TRUE(consumer);
@@ -72,12 +64,12 @@ class GroupConsumerMockTest : public ::testing::Test {
   Watched<std::vector<std::string>> values_;
 };
 
-TEST_F(GroupConsumerMockTest, OffersARefusedRecordAgainAndLosesNoneBehindIt) {
+TEST_F(GroupConsumerMockTest, RetriesRefusedRecordsInOrderWithoutLoss) {
   room_ = 5;
   const auto consumer = Start();
   Publish(500);
   ASSERT_TRUE(WaitValues(5));
-  for (const int more : {3, 20, 100, 372}) {  // through many pauses and resumptions
+  for (const int more : {3, 20, 100, 372}) {  // pauses and resumes the partition many times
     const int seen = refusals_;
     ASSERT_TRUE(Eventually([&] { return refusals_ > seen; }));
     room_ += more;
@@ -86,37 +78,37 @@ TEST_F(GroupConsumerMockTest, OffersARefusedRecordAgainAndLosesNoneBehindIt) {
   ExpectAllOnceInOrder(500);
 }
 
-TEST_F(GroupConsumerMockTest, HandsOutNothingWhilePaused) {
+TEST_F(GroupConsumerMockTest, KeepsRecordsWhileTheHandlerRefusesThem) {
   const auto consumer = Start();
   Publish(10);
   ASSERT_TRUE(WaitValues(10));
-  consumer->PauseAll();
+  room_ = 0;
   Publish(30);
+  ASSERT_TRUE(Eventually([&] { return refusals_ > 0; }));
   EXPECT_EQ(values_.Get().size(), 10U);
-  consumer->ResumeAll();
+  room_ = 1'000'000;
   ASSERT_TRUE(WaitValues(40));
   ExpectAllOnceInOrder(40);
 }
 
-TEST_F(GroupConsumerMockTest, PausesAndResumesOftenWithoutALossOrARepetition) {
+TEST_F(GroupConsumerMockTest, PausesAndResumesRepeatedlyWithoutLossOrRepetition) {
   const auto consumer = Start();
   for (int round = 0; round < 20; ++round) {
     Publish(50);
-    consumer->PauseAll();
+    room_ = 0;
     Publish(50);
-    consumer->ResumeAll();
+    room_ = 1'000'000;
   }
   ASSERT_TRUE(WaitValues(2'000));
   ExpectAllOnceInOrder(2'000);
 }
 
-TEST_F(GroupConsumerMockTest, StopsInBoundedTimeWhenTheBrokerIsGone) {
+TEST_F(GroupConsumerMockTest, StopsInBoundedTimeWithoutABroker) {
   const auto consumer = Start();
   Publish(1);
   ASSERT_TRUE(WaitValues(1));
   cluster_.Down();
-  consumer
-      ->Stop();  // false if librdkafka's close waits for the broker; a test that hangs is killed
+  consumer->Stop();  // false if librdkafka's close waits for the broker
   cluster_.Up();
   Publish(1);
   EXPECT_TRUE(Eventually([&] { return consumer->Stop(); }));

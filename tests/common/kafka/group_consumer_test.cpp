@@ -23,17 +23,17 @@ class GroupConsumerTest : public ClusterTest {
     options.commit_interval = std::chrono::milliseconds(100);
     return options;
   }
-  std::unique_ptr<GroupConsumer> Start(const GroupOptions& options, GroupConsumer::Take take,
+  std::unique_ptr<GroupConsumer> Start(const GroupOptions& options, GroupConsumer::Handler handler,
                                        Hooks hooks = {}) {
-    auto consumer = GroupConsumer::Start(settings_, options, std::move(take), std::move(hooks));
+    auto consumer = GroupConsumer::Start(settings_, options, std::move(handler), std::move(hooks));
     EXPECT_TRUE(consumer);
     return std::move(*consumer);
   }
-  // Counts what it takes and finishes it at once.
-  GroupConsumer::Take Count() {
-    return [this](IncomingRecord&& record, Done done) {
+  // A handler that counts records and completes them immediately.
+  GroupConsumer::Handler Count() {
+    return [this](IncomingRecord&& record, Completion complete) {
       seen_.Edit([&](auto& seen) { ++seen[record.value]; });
-      done();
+      complete();
       return true;
     };
   }
@@ -41,11 +41,11 @@ class GroupConsumerTest : public ClusterTest {
     return seen_.Wait([&](const auto& seen) { return seen.size() >= count; });
   }
 
-  // With a time stamp of its own.
+  // With its own timestamp.
   void PublishAt(const std::string& topic, const std::string& value,
                  std::chrono::system_clock::time_point time) {
     rd_kafka_conf_t* const conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", settings_.bootstrap.c_str(), nullptr, 0);
+    rd_kafka_conf_set(conf, "bootstrap.servers", settings_.bootstrap_servers.c_str(), nullptr, 0);
     rd_kafka_t* const client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
     const auto since = std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch();
     EXPECT_EQ(rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic.c_str()),
@@ -57,21 +57,21 @@ class GroupConsumerTest : public ClusterTest {
     rd_kafka_destroy(client);
   }
 
-  // As retention does.
+  // As Kafka does after the retention time.
   void DeleteRecordsBefore(const std::string& topic, std::int32_t partition, std::int64_t offset) {
     rd_kafka_conf_t* const conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", settings_.bootstrap.c_str(), nullptr, 0);
+    rd_kafka_conf_set(conf, "bootstrap.servers", settings_.bootstrap_servers.c_str(), nullptr, 0);
     rd_kafka_t* const client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
     rd_kafka_topic_partition_list_t* const list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = offset;
     rd_kafka_DeleteRecords_t* deletion = rd_kafka_DeleteRecords_new(list);
-    rd_kafka_queue_t* const answers = rd_kafka_queue_new(client);
-    rd_kafka_DeleteRecords(client, &deletion, 1, nullptr, answers);
-    rd_kafka_event_t* const answer = rd_kafka_queue_poll(answers, 30'000);
-    ASSERT_NE(answer, nullptr);
-    EXPECT_EQ(rd_kafka_event_error(answer), RD_KAFKA_RESP_ERR_NO_ERROR);
-    rd_kafka_event_destroy(answer);
-    rd_kafka_queue_destroy(answers);
+    rd_kafka_queue_t* const queue = rd_kafka_queue_new(client);
+    rd_kafka_DeleteRecords(client, &deletion, 1, nullptr, queue);
+    rd_kafka_event_t* const response = rd_kafka_queue_poll(queue, 30'000);
+    ASSERT_NE(response, nullptr);
+    EXPECT_EQ(rd_kafka_event_error(response), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_event_destroy(response);
+    rd_kafka_queue_destroy(queue);
     rd_kafka_DeleteRecords_destroy(deletion);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(client);
@@ -81,19 +81,19 @@ class GroupConsumerTest : public ClusterTest {
 };
 
 // R1
-TEST_F(GroupConsumerTest, ReadsAgainFromTheFirstUnfinishedRecordAfterARestart) {
+TEST_F(GroupConsumerTest, ReadsFromTheFirstUncompletedRecordAfterARestart) {
   const std::string topic = CreateTopic("lane", 1);
   PublishNumbers(topic, 0, 10);
   {
-    Watched<std::map<std::string, Done>> open;
-    const auto consumer = Start(Options(topic), [&](IncomingRecord&& record, Done done) {
-      open.Edit([&](auto& all) { all.emplace(record.value, std::move(done)); });
+    Watched<std::map<std::string, Completion>> open;
+    const auto consumer = Start(Options(topic), [&](IncomingRecord&& record, Completion complete) {
+      open.Edit([&](auto& all) { all.emplace(record.value, std::move(complete)); });
       return true;
     });
     ASSERT_TRUE(open.Wait([](const auto& all) { return all.size() == 10; }));
-    open.Edit([](auto& all) {  // all but 4, backwards; 4 is dropped
-      for (auto done = all.rbegin(); done != all.rend(); ++done)
-        if (done->first != "4") done->second();
+    open.Edit([](auto& all) {  // all but 4, in reverse order
+      for (auto complete = all.rbegin(); complete != all.rend(); ++complete)
+        if (complete->first != "4") complete->second();
       all.clear();
     });
     EXPECT_TRUE(consumer->Stop());
@@ -107,22 +107,22 @@ TEST_F(GroupConsumerTest, ReadsAgainFromTheFirstUnfinishedRecordAfterARestart) {
   EXPECT_FALSE(seen.contains("3"));
 }
 
-TEST_F(GroupConsumerTest, SaysWhichRecordsWereThereBeforeIt) {  // R6
+TEST_F(GroupConsumerTest, MarksRecordsOlderThanItsAssignment) {  // R6
   const std::string topic = CreateTopic("lane", 1);
   PublishNumbers(topic, 0, 1);
   PublishAt(topic, "later", std::chrono::system_clock::now() + std::chrono::minutes(1));
-  Watched<std::map<std::string, bool>> inherited;
-  const auto consumer = Start(Options(topic), [&](IncomingRecord&& record, Done done) {
-    inherited.Edit([&](auto& all) { all[record.value] = record.inherited; });
-    done();
+  Watched<std::map<std::string, bool>> predating;
+  const auto consumer = Start(Options(topic), [&](IncomingRecord&& record, Completion complete) {
+    predating.Edit([&](auto& all) { all[record.value] = record.predates_assignment; });
+    complete();
     return true;
   });
-  ASSERT_TRUE(inherited.Wait([](const auto& all) { return all.size() == 2; }));
-  EXPECT_TRUE(inherited.Get()["0"]);
-  EXPECT_FALSE(inherited.Get()["later"]);
+  ASSERT_TRUE(predating.Wait([](const auto& all) { return all.size() == 2; }));
+  EXPECT_TRUE(predating.Get()["0"]);
+  EXPECT_FALSE(predating.Get()["later"]);
 }
 
-TEST_F(GroupConsumerTest, StopsWhenTheLogNoLongerHasItsPosition) {
+TEST_F(GroupConsumerTest, StopsWhenItsCommittedOffsetIsOutOfRange) {
   const std::string topic = CreateTopic("lane", 1);
   PublishNumbers(topic, 0, 5);
   {
@@ -134,22 +134,22 @@ TEST_F(GroupConsumerTest, StopsWhenTheLogNoLongerHasItsPosition) {
   DeleteRecordsBefore(topic, 0, 8);
   Watched<std::vector<Error>> failures;
   Hooks hooks;
-  hooks.failed = [&](const Error& error) {
+  hooks.fatal = [&](const Error& error) {
     failures.Edit([&](auto& all) { all.push_back(error); });
   };
   const auto consumer = Start(Options(topic), Count(), hooks);
   ASSERT_TRUE(failures.Wait([](const auto& all) { return !all.empty(); }));
-  EXPECT_EQ(failures.Get()[0].code, ErrorCode::kCorrupt);
+  EXPECT_EQ(failures.Get()[0].code, ErrorCode::kDataCorrupted);
   EXPECT_NE(failures.Get()[0].message.find(topic + "[0]"), std::string::npos);
-  EXPECT_EQ(seen_.Get().size(), 5U);  // 8 and 9 were not taken for the next ones
+  EXPECT_EQ(seen_.Get().size(), 5U);  // did not skip to 8
 }
 
-TEST_F(GroupConsumerTest, AnotherWithTheSameInstanceStopsTheFirst) {
+TEST_F(GroupConsumerTest, AMemberWithTheSameInstanceIdFencesTheFirst) {
   const std::string topic = CreateTopic("lane", 1);
-  settings_.instance = "worker-1";
+  settings_.group_instance_id = "worker-1";
   Watched<std::vector<Error>> failures;
   Hooks hooks;
-  hooks.failed = [&](const Error& error) {
+  hooks.fatal = [&](const Error& error) {
     failures.Edit([&](auto& all) { all.push_back(error); });
   };
   const auto first = Start(Options(topic), Count(), hooks);
@@ -161,17 +161,17 @@ TEST_F(GroupConsumerTest, AnotherWithTheSameInstanceStopsTheFirst) {
   EXPECT_TRUE(WaitSeen(2));
 }
 
-// R1: kill -9 of a member with a fixed name; the same name comes back to its partitions.
-TEST_F(GroupConsumerTest, AKilledMembersWorkComesAgainUnderItsName) {
+// R1: after SIGKILL a static member gets its partitions back.
+TEST_F(GroupConsumerTest, AStaticMemberRereadsUncompletedRecordsAfterSigkill) {
   const std::string topic = CreateTopic("lane", 4);
-  settings_.instance = "worker-1";
+  settings_.group_instance_id = "worker-1";
   int ready[2];
   ASSERT_EQ(pipe(ready), 0);
-  const pid_t child = fork();  // before any client of this process runs a thread
+  const pid_t child = fork();  // before this process has threads
   ASSERT_GE(child, 0);
   if (child == 0) {
-    const auto consumer = Start(Options(topic), [&](IncomingRecord&&, Done done) {
-      new Done(std::move(done));  // never finished, never dropped
+    const auto consumer = Start(Options(topic), [&](IncomingRecord&&, Completion complete) {
+      new Completion(std::move(complete));  // neither completed nor destroyed
       return write(ready[1], "x", 1) == 1;
     });
     pause();
@@ -188,7 +188,7 @@ TEST_F(GroupConsumerTest, AKilledMembersWorkComesAgainUnderItsName) {
   ASSERT_TRUE(WaitSeen(20));
 }
 
-TEST_F(GroupConsumerTest, TwoMembersShareWithoutALoss) {
+TEST_F(GroupConsumerTest, TwoMembersShareATopicWithoutLoss) {
   const std::string topic = CreateTopic("lane", 6);
   auto first = Start(Options(topic), Count());
   PublishNumbers(topic, 0, 1'000);
@@ -202,64 +202,64 @@ TEST_F(GroupConsumerTest, TwoMembersShareWithoutALoss) {
   const auto seen = seen_.Get();
   int times = 0;
   for (const auto& [value, count] : seen) times += count;
-  EXPECT_EQ(times, 4'000) << "finished at once, drained and committed: nothing comes twice";
+  EXPECT_EQ(times, 4'000)
+      << "every record was completed and committed before its partition was revoked";
 }
 
-// A rebalance gives what is in flight its time, and what is late for it moves nothing.
-TEST_F(GroupConsumerTest, ADoneThatComesLateMovesNothing) {
+TEST_F(GroupConsumerTest, ACompletionAfterTheRebalanceHasNoEffect) {
   const std::string topic = CreateTopic("lane", 2);
   GroupOptions options = Options(topic);
-  options.drain = std::chrono::milliseconds(50);
-  Watched<std::vector<Done>> open;
-  auto first = Start(options, [&](IncomingRecord&&, Done done) {
-    open.Edit([&](auto& all) { all.push_back(std::move(done)); });
+  options.drain_timeout = std::chrono::milliseconds(50);
+  Watched<std::vector<Completion>> open;
+  auto first = Start(options, [&](IncomingRecord&&, Completion complete) {
+    open.Edit([&](auto& all) { all.push_back(std::move(complete)); });
     return true;
   });
   PublishNumbers(topic, 0, 10);
   ASSERT_TRUE(open.Wait([](const auto& all) { return all.size() == 10; }));
   EXPECT_TRUE(first->Stop());
   open.Edit([](auto& all) {
-    for (Done& done : all) {
-      EXPECT_TRUE(done.Lost());
-      done();
+    for (Completion& complete : all) {
+      EXPECT_TRUE(complete.Lost());
+      complete();
     }
   });
   const auto second = Start(options, Count());
   EXPECT_TRUE(WaitSeen(10));
 }
 
-TEST_F(GroupConsumerTest, ShowsLagInFlightAndTheOldestOpenRecord) {
+TEST_F(GroupConsumerTest, ReportsLagRecordsInFlightAndTheOldestUncompletedRecord) {
   const std::string topic = CreateTopic("lane", 1);
-  Watched<std::vector<Done>> open;
-  const auto consumer = Start(Options(topic), [&](IncomingRecord&&, Done done) {
-    open.Edit([&](auto& all) { all.push_back(std::move(done)); });
+  Watched<std::vector<Completion>> open;
+  const auto consumer = Start(Options(topic), [&](IncomingRecord&&, Completion complete) {
+    open.Edit([&](auto& all) { all.push_back(std::move(complete)); });
     return true;
   });
   PublishNumbers(topic, 0, 3);
   ASSERT_TRUE(Eventually([&] {
     const auto gauges = consumer->Gauges();
     return gauges.size() == 1 && gauges[0].in_flight == 3 && gauges[0].lag == 3 &&
-           gauges[0].oldest_open.has_value();
+           gauges[0].oldest_uncompleted.has_value();
   }));
-  EXPECT_TRUE(consumer->Owns(topic, 0));
-  EXPECT_FALSE(consumer->Owns(topic, 1));
+  EXPECT_TRUE(consumer->IsAssigned(topic, 0));
+  EXPECT_FALSE(consumer->IsAssigned(topic, 1));
   open.Edit([](auto& all) {
-    for (Done& done : all) done();
+    for (Completion& complete : all) complete();
   });
   EXPECT_TRUE(Eventually([&] { return consumer->Gauges()[0].lag == 0; }));
 }
 
-TEST_F(GroupConsumerTest, LosesNothingThroughManyPausesOfFullLanes) {
+TEST_F(GroupConsumerTest, LosesNoRecordsThroughManyPauses) {
   const std::string topic = CreateTopic("lane", 3);
   GroupOptions options = Options(topic);
-  options.high_water = 32;
-  options.low_water = 16;
-  options.offer_again = std::chrono::milliseconds(1);
+  options.pause_at = 32;
+  options.resume_at = 16;
+  options.retry_interval = std::chrono::milliseconds(1);
   std::minstd_rand random(7);  // polling thread only
-  const auto consumer = Start(options, [&](IncomingRecord&& record, Done done) {
+  const auto consumer = Start(options, [&](IncomingRecord&& record, Completion complete) {
     if (random() % 4 != 0) return false;
     seen_.Edit([&](auto& seen) { ++seen[record.value]; });
-    done();
+    complete();
     return true;
   });
   PublishNumbers(topic, 0, 3'000);

@@ -19,14 +19,14 @@ class LogReaderTest : public ClusterTest {
   std::set<std::string> Read(const std::string& topic, WallTime from) {
     LogReader reader(settings_, {});
     std::set<std::string> read;
-    const Status whole = reader.Read(
+    const Status status = reader.Read(
         {topic}, from, [&](const IncomingRecord& record) { read.insert(record.value); }, {});
-    EXPECT_TRUE(whole) << whole.error().message;
+    EXPECT_TRUE(status) << status.error().message;
     return read;
   }
 };
 
-TEST_F(LogReaderTest, ReadsEveryPartitionToItsEnd) {  // R1
+TEST_F(LogReaderTest, ReadsAllPartitionsToTheirEnd) {  // R1
   const std::string topic = CreateTopic("past", 3);
   EXPECT_THAT(Read(topic, WallTime()), IsEmpty());
   PublishNumbers(topic, 0, 200);
@@ -36,7 +36,7 @@ TEST_F(LogReaderTest, ReadsEveryPartitionToItsEnd) {  // R1
   EXPECT_THAT(Read(topic, later), IsEmpty());
 }
 
-TEST_F(LogReaderTest, EndsWhenItIsStopped) {
+TEST_F(LogReaderTest, EndsWhenAStopIsRequested) {
   const std::string topic = CreateTopic("stopped", 1);
   PublishNumbers(topic, 0, 50);
   LogReader reader(settings_, {});
@@ -52,20 +52,20 @@ TEST_F(LogReaderTest, EndsWhenItIsStopped) {
   EXPECT_EQ(read, 1);
 }
 
-TEST_F(LogReaderTest, ReadsAPartitionUpToARecord) {  // R6
+TEST_F(LogReaderTest, ReadsAPartitionUpToAGivenRecord) {  // R6
   const std::string topic = CreateTopic("upto", 2);
   PublishNumbers(topic, 0, 40);
-  v1::Position last;
+  records::v1::Position last;
   last.set_topic(topic);
   last.set_partition(1);
   last.set_offset(3);
   LogReader reader(settings_, {});
   std::vector<std::int64_t> read;
-  const Status whole = reader.ReadTo(last, WallTime(), Soon(), [&](const IncomingRecord& record) {
+  const Status status = reader.ReadTo(last, WallTime(), Soon(), [&](const IncomingRecord& record) {
     EXPECT_EQ(record.position.partition(), 1);
     read.push_back(record.position.offset());
   });
-  EXPECT_TRUE(whole) << whole.error().message;
+  EXPECT_TRUE(status) << status.error().message;
   EXPECT_THAT(read, testing::ElementsAre(0, 1, 2, 3));
 }
 
@@ -73,12 +73,13 @@ TEST_F(LogReaderTest, ReadsThePartitionOfAKey) {  // R1
   const std::string topic = CreateTopic("keyed", 3);
   PublishNumbers(topic, 0, 60);
   LogReader reader(settings_, {});
-  std::map<std::string, std::int32_t> places;
+  std::map<std::string, std::int32_t> partitions;
   ASSERT_TRUE(reader.Read(
       {topic}, WallTime(),
-      [&](const IncomingRecord& record) { places[record.key] = record.position.partition(); }, {}));
-  ASSERT_FALSE(places.empty());
-  for (const auto& [key, partition] : places) {
+      [&](const IncomingRecord& record) { partitions[record.key] = record.position.partition(); },
+      {}));
+  ASSERT_FALSE(partitions.empty());
+  for (const auto& [key, partition] : partitions) {
     bool found = false;
     ASSERT_TRUE(reader.ReadKey(topic, key, WallTime(), Soon(), [&](const IncomingRecord& record) {
       EXPECT_EQ(record.position.partition(), partition);
@@ -90,11 +91,11 @@ TEST_F(LogReaderTest, ReadsThePartitionOfAKey) {  // R1
   EXPECT_FALSE(reader.ReadKey(topic, "any", WallTime(), SteadyTime(), [](const auto&) {}));
 }
 
-TEST_F(LogReaderTest, GivesTheRecordAtAPosition) {
+TEST_F(LogReaderTest, ReturnsTheRecordAtAPosition) {
   const std::string topic = CreateTopic("one", 1);
   PublishNumbers(topic, 0, 5);
   LogReader reader(settings_, {});
-  v1::Position position;
+  records::v1::Position position;
   position.set_topic(topic);
   position.set_offset(3);
   const auto found = reader.At(position);

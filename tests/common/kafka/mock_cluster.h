@@ -1,10 +1,11 @@
-// librdkafka's mock broker in this process. It drops acknowledged records beyond 5 MiB a partition
-// and knows no admin requests: for faults of adapters only, never for promises.
+// librdkafka's mock broker, in this process. It drops acknowledged records beyond 5 MiB per
+// partition and supports no admin requests: only for fault injection.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
+#include <cstdint>
 #include <string>
 
 #include "common/kafka/settings.h"
@@ -25,7 +26,7 @@ class MockCluster {
 
   KafkaSettings Settings() const {
     KafkaSettings settings;
-    settings.bootstrap = rd_kafka_mock_cluster_bootstraps(cluster_);
+    settings.bootstrap_servers = rd_kafka_mock_cluster_bootstraps(cluster_);
     return settings;
   }
   void CreateTopic(const std::string& name, int partitions) {
@@ -33,6 +34,19 @@ class MockCluster {
   }
   void Down() { rd_kafka_mock_broker_set_down(cluster_, 1); }
   void Up() { rd_kafka_mock_broker_set_up(cluster_, 1); }
+  // The next request for a producer id fails, which is fatal for an idempotent producer.
+  void FailNextInitProducerId() {
+    constexpr std::int16_t kInitProducerId = 22;  // API key
+    rd_kafka_mock_push_request_errors(cluster_, kInitProducerId, 1,
+                                      RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+  }
+  // The next Produce request fails as if the broker had lost the producer's sequence numbers:
+  // fatal, and the records may have been written.
+  void FailNextProduce() {
+    constexpr std::int16_t kProduce = 0;  // API key
+    rd_kafka_mock_push_request_errors(cluster_, kProduce, 1,
+                                      RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+  }
   void SetRoundTrip(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, 1, ms); }
 
  private:

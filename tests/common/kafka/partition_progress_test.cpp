@@ -13,55 +13,55 @@ std::shared_ptr<PartitionProgress> WithRecords(std::int64_t count) {
   return progress;
 }
 
-TEST(DoneTest, DroppedUnfinishedItLeavesTheOffsetUncommitted) {
+TEST(CompletionTest, ADestroyedCompletionLeavesItsOffsetUncommitted) {
   const auto progress = WithRecords(2);
-  Done(progress, 1)();
-  { const Done dropped(progress, 0); }
-  EXPECT_EQ(progress->Prefix(), 0);
+  Completion(progress, 1)();
+  { const Completion abandoned(progress, 0); }
+  EXPECT_EQ(progress->CommitOffset(), 0);
   EXPECT_EQ(progress->InFlight(), 0U);
 }
 
-TEST(DoneTest, CountsOnceHoweverOftenItIsCalled) {
+TEST(CompletionTest, CompletesItsRecordOnce) {
   const auto progress = WithRecords(2);
-  Done done(progress, 0);
-  const Done other(progress, 1);
-  done();
-  done();
-  EXPECT_EQ(progress->Prefix(), 1);
+  Completion complete(progress, 0);
+  const Completion other(progress, 1);
+  complete();
+  complete();
+  EXPECT_EQ(progress->CommitOffset(), 1);
   EXPECT_EQ(progress->InFlight(), 1U);
 }
 
-TEST(DoneTest, MovesWithItsDuty) {
+TEST(CompletionTest, AMovedCompletionCompletesItsRecord) {
   const auto progress = WithRecords(1);
-  Done first(progress, 0);
-  Done second = std::move(first);
+  Completion first(progress, 0);
+  Completion second = std::move(first);
   EXPECT_EQ(progress->InFlight(), 1U);
   second();
-  EXPECT_EQ(progress->Prefix(), 1);
+  EXPECT_EQ(progress->CommitOffset(), 1);
 }
 
-TEST(DoneTest, AssignedOverItDropsWhatItHeld) {
+TEST(CompletionTest, AssignmentAbandonsTheFormerRecord) {
   const auto progress = WithRecords(2);
-  Done done(progress, 0);
-  done = Done(progress, 1);
+  Completion complete(progress, 0);
+  complete = Completion(progress, 1);
   EXPECT_EQ(progress->InFlight(), 1U);
-  done();
-  EXPECT_EQ(progress->Prefix(), 0);
+  complete();
+  EXPECT_EQ(progress->CommitOffset(), 0);
 }
 
-TEST(DoneTest, SaysThatItsPartitionIsLost) {
+TEST(CompletionTest, ReportsThatItsPartitionIsLost) {
   const auto progress = WithRecords(1);
-  const Done done(progress, 0);
-  EXPECT_FALSE(done.Lost());
-  progress->Lose();
-  EXPECT_TRUE(done.Lost());
+  const Completion complete(progress, 0);
+  EXPECT_FALSE(complete.Lost());
+  progress->MarkLost();
+  EXPECT_TRUE(complete.Lost());
 }
 
-TEST(PartitionProgressTest, IsNotIdleWhileARecordIsInFlight) {
+TEST(PartitionProgressTest, IsIdleWhenNoRecordIsInFlight) {
   const auto progress = WithRecords(1);
-  Done done(progress, 0);
+  Completion complete(progress, 0);
   EXPECT_FALSE(progress->WaitIdle(std::chrono::steady_clock::now()));
-  done();
+  complete();
   EXPECT_TRUE(progress->WaitIdle(std::chrono::steady_clock::now()));
 }
 

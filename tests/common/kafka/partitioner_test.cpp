@@ -7,7 +7,7 @@ namespace {
 
 class PartitionerTest : public ClusterTest {};
 
-TEST_F(PartitionerTest, SaysWhereTheProducerPutsARecord) {
+TEST_F(PartitionerTest, AgreesWithTheProducer) {
   const std::string topic = CreateTopic("keys", 12);
   auto producer = Producer::Create(settings_, kWorkerProfile);
   ASSERT_TRUE(producer);

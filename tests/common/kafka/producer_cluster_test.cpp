@@ -10,17 +10,17 @@ using ::testing::HasSubstr;
 
 class ProducerClusterTest : public ClusterTest {};
 
-TEST_F(ProducerClusterTest, WarmNamesATopicThatDoesNotExist) {
+TEST_F(ProducerClusterTest, FetchMetadataNamesAMissingTopic) {
   const std::string topic = CreateTopic("lane", 1);
   auto producer = Producer::Create(settings_, kIngressProfile);
   ASSERT_TRUE(producer);
-  EXPECT_TRUE((*producer)->Warm({topic}, kAdminLimit));
-  const Status missing = (*producer)->Warm({topic, Name("missing")}, kAdminLimit);
+  EXPECT_TRUE((*producer)->FetchMetadata({topic}, kAdminTimeout));
+  const Status missing = (*producer)->FetchMetadata({topic, Name("missing")}, kAdminTimeout);
   ASSERT_FALSE(missing);
   EXPECT_THAT(missing.error().message, HasSubstr(Name("missing")));
 }
 
-TEST_F(ProducerClusterTest, PersistsManyRecordsInTheOrderOfTheirKey) {
+TEST_F(ProducerClusterTest, KeepsTheOrderOfRecordsWithTheSameKey) {
   const std::string topic = CreateTopic("lane", 4);
   auto producer = Producer::Create(settings_, kIngressProfile);
   ASSERT_TRUE(producer);
@@ -29,7 +29,7 @@ TEST_F(ProducerClusterTest, PersistsManyRecordsInTheOrderOfTheirKey) {
     records.push_back({.topic = topic,
                        .key = std::to_string(i % 7),
                        .value = std::string(300, 'x'),
-                       .headers = {{"schema", "tocsin.v1.Work"}}});
+                       .headers = {{"schema", "tocsin.records.v1.WorkRecord"}}});
   const auto positions = (*producer)->PublishAndWait(std::move(records));
   ASSERT_TRUE(positions) << positions.error().message;
   for (size_t i = 7; i < positions->size(); ++i) {

@@ -24,7 +24,12 @@ class ProducerTest : public ::testing::Test {
   ProducerTest() { cluster_.CreateTopic("alerts", kPartitions); }
 
   std::unique_ptr<Producer> Make(ProducerProfile profile) {
-    auto producer = Producer::Create(cluster_.Settings(), profile);
+    Hooks hooks;
+    hooks.log = [this](int, std::string_view line) {
+      if (line == "fatal producer error; replacing the producer")
+        replacements_.Edit([](int& count) { ++count; });
+    };
+    auto producer = Producer::Create(cluster_.Settings(), profile, std::move(hooks));
     EXPECT_TRUE(producer);
     return std::move(*producer);
   }
@@ -40,20 +45,21 @@ class ProducerTest : public ::testing::Test {
 
   MockCluster cluster_;
   Watched<std::vector<PublishReport>> reports_;
+  Watched<int> replacements_;  // of a librdkafka producer that failed
 };
 
-TEST_F(ProducerTest, SaysNotPersistedWhenTheBrokerIsAwayForTheDeliveryTimeOut) {
+TEST_F(ProducerTest, ReportsNotPersistedWhenTheBrokerIsDownForTheDeliveryTimeout) {
   cluster_.Down();
   const auto producer = Make({.delivery_timeout = milliseconds(300)});
   Publish(*producer, "a", "1");
   ASSERT_TRUE(WaitReports(1));
   EXPECT_EQ(reports_.Get()[0].outcome, PublishOutcome::kNotPersisted);
-  EXPECT_FALSE(reports_.Get()[0].why.empty());
+  EXPECT_FALSE(reports_.Get()[0].error.empty());
 }
 
-TEST_F(ProducerTest, SaysUnknownWhenARequestWasSentAndNeverAnswered) {
+TEST_F(ProducerTest, ReportsUnknownWhenARequestGetsNoResponse) {
   const auto producer = Make({.delivery_timeout = milliseconds(1500)});
-  ASSERT_TRUE(producer->Warm({"alerts"}, seconds(10)));
+  ASSERT_TRUE(producer->FetchMetadata({"alerts"}, seconds(10)));
   Publish(*producer, "a", "1");
   ASSERT_TRUE(WaitReports(1));
   cluster_.SetRoundTrip(10'000);
@@ -63,17 +69,17 @@ TEST_F(ProducerTest, SaysUnknownWhenARequestWasSentAndNeverAnswered) {
   cluster_.SetRoundTrip(0);
 }
 
-TEST_F(ProducerTest, RefusesAtOnceWhenItsQueueIsFull) {
+TEST_F(ProducerTest, RefusesRecordsImmediatelyWhenItsQueueIsFull) {
   cluster_.Down();
   const auto producer = Make({.delivery_timeout = milliseconds(500), .max_records = 3});
   for (int i = 0; i < 3; ++i) Publish(*producer, "a", "1");
   EXPECT_TRUE(reports_.Get().empty());
-  Publish(*producer, "a", "one too many");
-  ASSERT_EQ(reports_.Get().size(), 1U);  // before the call returned
+  Publish(*producer, "a", "beyond max_records");
+  ASSERT_EQ(reports_.Get().size(), 1U);  // before Publish() returned
   EXPECT_EQ(reports_.Get()[0].outcome, PublishOutcome::kNotPersisted);
 }
 
-TEST_F(ProducerTest, RefusesARecordThatIsTooLarge) {
+TEST_F(ProducerTest, RefusesARecordAboveTheSizeLimit) {
   const auto producer = Make({});
   Publish(*producer, "a", std::string(2'000'000, 'x'));
   ASSERT_EQ(reports_.Get().size(), 1U);
@@ -91,38 +97,53 @@ TEST_F(ProducerTest, ReportsThePositionOfAPersistedRecord) {
   EXPECT_EQ(report.position.partition(), PartitionFor("a key", kPartitions));
 }
 
-TEST_F(ProducerTest, PublishesEverythingThroughAFatalErrorOnceAndInOrder) {
+TEST_F(ProducerTest, PublishesRecordsOnceAndInOrderAcrossAFatalError) {
+  cluster_.Down();
   const auto producer = Make({.delivery_timeout = seconds(20)});
-  ASSERT_TRUE(producer->Warm({"alerts"}, seconds(10)));
-  Publish(*producer, "a", "first");
-  ASSERT_TRUE(WaitReports(1));
-  cluster_.Down();  // what follows stays in the queue
   for (int i = 0; i < 50; ++i) Publish(*producer, "a", std::to_string(i));
-  rd_kafka_test_fatal_error(producer->Native(), RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
-                            "planted");
-  for (int i = 50; i < 100; ++i) Publish(*producer, "a", std::to_string(i));
+  cluster_.FailNextInitProducerId();
   cluster_.Up();
-  ASSERT_TRUE(WaitReports(101));
-  EXPECT_EQ(producer->Rebuilds(), 1U);
-  EXPECT_TRUE(producer->Flush(seconds(10)));  // nothing is open
+  ASSERT_TRUE(replacements_.Wait([](int count) { return count == 1; }));
+  for (int i = 50; i < 100; ++i) Publish(*producer, "a", std::to_string(i));
+  ASSERT_TRUE(WaitReports(100));
+  EXPECT_TRUE(producer->Flush(seconds(10)));  // no record is in flight
   const auto reports = reports_.Get();
-  ASSERT_EQ(reports.size(), 101U);
+  ASSERT_EQ(reports.size(), 100U);
   EXPECT_THAT(reports, Each(Field(&PublishReport::outcome, PublishOutcome::kPersisted)));
   for (size_t i = 0; i < reports.size(); ++i)
     EXPECT_EQ(reports[i].position.offset(), static_cast<std::int64_t>(i));
+  EXPECT_EQ(replacements_.Get(), 1);
 }
 
-TEST_F(ProducerTest, RefusesWhatARebuildCannotHold) {
+TEST_F(ProducerTest, ReportsUnknownForRecordsInFlightDuringAFatalError) {
+  const auto producer = Make({.delivery_timeout = seconds(20)});
+  Publish(*producer, "a", "first");
+  ASSERT_TRUE(WaitReports(1));
+  cluster_.FailNextProduce();
+  Publish(*producer, "a", "second");
+  ASSERT_TRUE(WaitReports(2));
+  EXPECT_EQ(reports_.Get()[1].outcome, PublishOutcome::kUnknown);
+  for (int i = 0; i < 50; ++i) Publish(*producer, "a", std::to_string(i));
+  ASSERT_TRUE(WaitReports(52));
+  const auto reports = reports_.Get();
+  for (size_t i = 2; i < reports.size(); ++i) {
+    EXPECT_EQ(reports[i].outcome, PublishOutcome::kPersisted);
+    EXPECT_EQ(reports[i].position.offset(), static_cast<std::int64_t>(i - 1));
+  }
+  EXPECT_EQ(replacements_.Get(), 1);
+}
+
+TEST_F(ProducerTest, RefusesRecordsBeyondItsLimitWhileItIsReplaced) {
+  cluster_.FailNextInitProducerId();
   const auto producer = Make({.delivery_timeout = milliseconds(800), .max_records = 2});
+  ASSERT_TRUE(replacements_.Wait([](int count) { return count == 1; }));
   cluster_.Down();
-  rd_kafka_test_fatal_error(producer->Native(), RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
-                            "planted");
   for (int i = 0; i < 20; ++i) Publish(*producer, "a", "x");
   ASSERT_TRUE(WaitReports(20));
   EXPECT_THAT(reports_.Get(), Each(Field(&PublishReport::outcome, PublishOutcome::kNotPersisted)));
 }
 
-TEST_F(ProducerTest, ReportsEveryRecordBeforeItIsGone) {
+TEST_F(ProducerTest, ReportsEveryRecordBeforeItIsDestroyed) {
   cluster_.Down();
   {
     const auto producer = Make({.delivery_timeout = milliseconds(200)});
@@ -131,7 +152,7 @@ TEST_F(ProducerTest, ReportsEveryRecordBeforeItIsGone) {
   EXPECT_EQ(reports_.Get().size(), 10U);
 }
 
-TEST_F(ProducerTest, FlushSaysThatRecordsHaveNoReport) {
+TEST_F(ProducerTest, FlushFailsWhileRecordsHaveNoReport) {
   cluster_.Down();
   const auto producer = Make({.delivery_timeout = milliseconds(500)});
   Publish(*producer, "a", "x");
@@ -139,13 +160,13 @@ TEST_F(ProducerTest, FlushSaysThatRecordsHaveNoReport) {
   EXPECT_TRUE(producer->Flush(seconds(30)));
 }
 
-TEST_F(ProducerTest, WarmSaysThatNobodyAnswers) {
+TEST_F(ProducerTest, FetchMetadataFailsWithoutABroker) {
   cluster_.Down();
   const auto producer = Make({});
-  EXPECT_FALSE(producer->Warm({"alerts"}, milliseconds(100)));
+  EXPECT_FALSE(producer->FetchMetadata({"alerts"}, milliseconds(100)));
 }
 
-TEST_F(ProducerTest, AReportMayPublish) {
+TEST_F(ProducerTest, AReportCallbackMayPublish) {
   const auto producer = Make({});
   producer->Publish({.topic = "alerts", .key = "a", .value = "1", .headers = {}},
                     [&](const PublishReport&) { Publish(*producer, "a", "2"); });

@@ -9,14 +9,14 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-KafkaSettings Good() {
+KafkaSettings ValidSettings() {
   KafkaSettings settings;
-  settings.bootstrap = "127.0.0.1:1";
+  settings.bootstrap_servers = "127.0.0.1:1";
   return settings;
 }
 
-TEST(KafkaSettingsTest, NamesASettingThatIsNoneOfSecurity) {
-  KafkaSettings settings = Good();
+TEST(KafkaSettingsTest, NamesAPropertyThatIsNotASecurityProperty) {
+  KafkaSettings settings = ValidSettings();
   settings.security["acks"] = Secret("0");
   const Status status = Validate(settings);
   ASSERT_FALSE(status);
@@ -24,8 +24,8 @@ TEST(KafkaSettingsTest, NamesASettingThatIsNoneOfSecurity) {
   EXPECT_EQ(status.error().field, "acks");
 }
 
-TEST(KafkaSettingsTest, DoesNotRepeatAValueThatMayBeASecret) {
-  KafkaSettings settings = Good();
+TEST(KafkaSettingsTest, ErrorsDoNotContainValues) {
+  KafkaSettings settings = ValidSettings();
   settings.security["security.protocol"] = Secret("planted-secret");
   const Status status = Validate(settings);
   ASSERT_FALSE(status);
@@ -33,10 +33,10 @@ TEST(KafkaSettingsTest, DoesNotRepeatAValueThatMayBeASecret) {
   EXPECT_THAT(status.error().message, Not(HasSubstr("planted-secret")));
 }
 
-TEST(KafkaSettingsTest, AsksForABroker) { EXPECT_FALSE(Validate(KafkaSettings{})); }
+TEST(KafkaSettingsTest, RequiresABroker) { EXPECT_FALSE(Validate(KafkaSettings{})); }
 
-TEST(KafkaSettingsTest, TakesSecurityAsItIs) {
-  KafkaSettings settings = Good();
+TEST(KafkaSettingsTest, AcceptsSecurityProperties) {
+  KafkaSettings settings = ValidSettings();
   settings.security["security.protocol"] = Secret("ssl");
   EXPECT_TRUE(Validate(settings));
 }

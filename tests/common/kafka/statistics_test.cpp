@@ -5,21 +5,21 @@
 namespace tocsin::kafka {
 namespace {
 
-TEST(StatisticsTest, IsNothingWhenItIsNotJson) {
+TEST(StatisticsTest, ReturnsNothingForTextThatIsNotAJsonObject) {
   EXPECT_FALSE(ParseStatistics(""));
   EXPECT_FALSE(ParseStatistics("{"));
   EXPECT_FALSE(ParseStatistics("[1]"));
 }
 
-TEST(StatisticsTest, LeavesOutWhatAClientDoesNotHave) {
+TEST(StatisticsTest, KeepsDefaultsOfMissingMembers) {
   const auto statistics = ParseStatistics(R"({"client_id": 7, "brokers": [], "topics": null})");
   ASSERT_TRUE(statistics);
-  EXPECT_EQ(statistics->client, "");
+  EXPECT_EQ(statistics->client_id, "");
   EXPECT_EQ(statistics->queued, 0);
   EXPECT_TRUE(statistics->partitions.empty());
 }
 
-TEST(StatisticsTest, SumsErrorsAndTakesTheWorstLatencyOfTheBrokers) {
+TEST(StatisticsTest, SumsErrorsAndTakesTheMaximumLatencyOfTheBrokers) {
   const auto statistics = ParseStatistics(R"({
     "client_id": "ingress", "msg_cnt": 5, "msg_max": 20000, "replyq": 2,
     "brokers": {
@@ -31,7 +31,7 @@ TEST(StatisticsTest, SumsErrorsAndTakesTheWorstLatencyOfTheBrokers) {
     "cgrp": {"rebalance_cnt": 6, "assignment_size": 12, "join_state": "steady"},
     "eos": {"idemp_state": "Assigned"}})");
   ASSERT_TRUE(statistics);
-  EXPECT_EQ(statistics->client, "ingress");
+  EXPECT_EQ(statistics->client_id, "ingress");
   EXPECT_EQ(statistics->queued, 5);
   EXPECT_EQ(statistics->queue_limit, 20'000);
   EXPECT_EQ(statistics->reply_queue, 2);
@@ -45,7 +45,7 @@ TEST(StatisticsTest, SumsErrorsAndTakesTheWorstLatencyOfTheBrokers) {
   EXPECT_EQ(statistics->partitions[0].fetch_queue, 3);
   EXPECT_EQ(statistics->partitions[0].in_flight, 1);
   EXPECT_EQ(statistics->rebalances, 6);
-  EXPECT_EQ(statistics->assigned, 12);
+  EXPECT_EQ(statistics->assigned_partitions, 12);
   EXPECT_EQ(statistics->join_state, "steady");
   EXPECT_EQ(statistics->idempotence_state, "Assigned");
 }

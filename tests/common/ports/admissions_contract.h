@@ -1,7 +1,10 @@
-// What every Admissions must do. A world makes one:
+// The contract of Admissions. A world provides the port and what the port cannot do:
 //   Admissions& admissions();
-//   void Taken(const std::string& alert_id);  // a worker has claimed a try of it
-//   void LoseMemory();
+//   void SetClaimed(const std::string& alert_id);  // a worker has claimed an attempt of it
+//   void SetDelivered(const std::string& alert_id);  // a callback reported the delivery of one
+//   void LoseData();
+//   AcceptanceRestorer& restorer();
+//   void StartRestoring();  // the data is lost, and a new epoch adopted
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,9 +12,11 @@
 #include <future>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/base/digest.h"
 #include "common/base/uuid.h"
+#include "common/ports/acceptance_restorer.h"
 #include "common/ports/admissions.h"
 #include "common/ports/clock.h"
 
@@ -26,19 +31,19 @@ class AdmissionsContract : public ::testing::Test {
             .idempotency_digest = key,
             .request_digest = std::string(32, 'r'),
             .nonce = RandomBytes(16),
-            .accepted = SystemClock().Now(),
-            .not_after = SystemClock().Now() + std::chrono::hours(1)};
+            .create_time = SystemClock().Now(),
+            .expire_time = SystemClock().Now() + std::chrono::hours(1)};
   }
   static std::string AKey() { return RandomBytes(32); }
-  static v1::Position APosition() {
-    v1::Position position;
+  static records::v1::Position APosition() {
+    records::v1::Position position;
     position.set_topic("tocsin.sms.normal");
     position.set_partition(7);
     position.set_offset(123'456'789'012);
     return position;
   }
 
-  Result<Admission> Ask(AdmitRequest request) {
+  Result<Admission> RequestAdmission(AdmitRequest request) {
     std::promise<Result<Admission>> promise;
     world.admissions().Admit(std::move(request), [&promise](Result<Admission> admission) {
       promise.set_value(std::move(admission));
@@ -46,7 +51,7 @@ class AdmissionsContract : public ::testing::Test {
     return promise.get_future().get();
   }
   Admission Admit(const AdmitRequest& request) {
-    auto admission = Ask(request);
+    auto admission = RequestAdmission(request);
     EXPECT_TRUE(admission) << admission.error().message;
     return admission ? *admission : Admission();
   }
@@ -54,21 +59,50 @@ class AdmissionsContract : public ::testing::Test {
     return {.alert_id = request.alert_id,
             .client_id = request.client_id,
             .mark = MarkRequest::Mark::kCancelled,
-            .time = request.accepted,
-            .by = {}};
+            .time = request.create_time};
   }
-  Result<Marked> Mark(MarkRequest request) {
-    std::promise<Result<Marked>> promise;
-    world.admissions().Mark(std::move(request), [&promise](Result<Marked> marked) {
+  Result<MarkResult> Mark(MarkRequest request) {
+    std::promise<Result<MarkResult>> promise;
+    world.admissions().Mark(std::move(request), [&promise](Result<MarkResult> marked) {
       promise.set_value(std::move(marked));
     });
     return promise.get_future().get();
   }
-  // The same request again, by another call: with an id, a nonce and a time of its own.
+  // The same request again: with another id, nonce and time.
   AdmitRequest Repeated(const AdmitRequest& request) {
     AdmitRequest repeated = ARequest(request.idempotency_digest);
     repeated.request_digest = request.request_digest;
     return repeated;
+  }
+
+  // The record in the lane that accepted the request.
+  static AcceptedAlert Accepted(const AdmitRequest& request) {
+    return {.alert_id = request.alert_id,
+            .client_id = request.client_id,
+            .idempotency_digest = request.idempotency_digest,
+            .request_digest = request.request_digest,
+            .create_time = request.create_time,
+            .expire_time = request.expire_time,
+            .position = APosition()};
+  }
+  void Restore(const std::vector<AcceptedAlert>& alerts) {
+    const auto epoch = world.restorer().AdoptEpoch();
+    ASSERT_TRUE(epoch) << epoch.error().message;
+    ASSERT_TRUE(world.restorer().Restore(*epoch, alerts));
+  }
+  void MarkRestored() {
+    const auto epoch = world.restorer().AdoptEpoch();
+    ASSERT_TRUE(epoch) << epoch.error().message;
+    EXPECT_FALSE(epoch->restored);
+    ASSERT_TRUE(world.restorer().MarkRestored(*epoch));
+    EXPECT_TRUE(world.restorer().AdoptEpoch()->restored);
+  }
+  template <typename T>
+  static void ExpectUnavailable(const Result<T>& result) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::kRedisUnavailable);
+    EXPECT_NE(result.error().message.find("being restored"), std::string::npos);
+    EXPECT_EQ(result.error().retry_after, std::chrono::milliseconds(1000));
   }
 
   World world;
@@ -81,23 +115,23 @@ TYPED_TEST_P(AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew) {
   const Admission admission = this->Admit(request);
   EXPECT_EQ(admission.state, Admission::State::kNew);
   EXPECT_EQ(admission.alert_id, request.alert_id);
-  EXPECT_EQ(admission.accepted, request.accepted);
+  EXPECT_EQ(admission.create_time, request.create_time);
 }
 
 // A3
-TYPED_TEST_P(AdmissionsContract, RepeatsTheFirstAnswerForTheSameRequestUnderTheSameKey) {
+TYPED_TEST_P(AdmissionsContract, ReplaysTheSameRequestWithTheSameKey) {
   const AdmitRequest first = this->ARequest(this->AKey());
   EXPECT_EQ(this->Admit(first).state, Admission::State::kNew);
   this->world.admissions().Confirm(first.alert_id, this->APosition(), [] {});
   Admission replay = this->Admit(this->Repeated(first));
   EXPECT_EQ(replay.state, Admission::State::kReplay);
   EXPECT_EQ(replay.alert_id, first.alert_id);
-  EXPECT_EQ(replay.accepted, first.accepted);
+  EXPECT_EQ(replay.create_time, first.create_time);
   EXPECT_EQ(replay.position.SerializeAsString(), this->APosition().SerializeAsString());
 }
 
 // A3
-TYPED_TEST_P(AdmissionsContract, FindsAnotherRequestUnderTheSameKeyInConflict) {
+TYPED_TEST_P(AdmissionsContract, ReportsAConflictForAnotherRequestWithTheSameKey) {
   for (const bool confirmed : {false, true}) {
     const AdmitRequest first = this->ARequest(this->AKey());
     this->Admit(first);
@@ -108,16 +142,16 @@ TYPED_TEST_P(AdmissionsContract, FindsAnotherRequestUnderTheSameKeyInConflict) {
   }
 }
 
-TYPED_TEST_P(AdmissionsContract, PublishesAgainUnderTheFirstIdWhatNeverSaidHowItEnded) {
+TYPED_TEST_P(AdmissionsContract, RepublishesUnderTheFirstIdAnUnconfirmedRequest) {
   const AdmitRequest first = this->ARequest(this->AKey());
   this->Admit(first);
   const Admission again = this->Admit(this->Repeated(first));
-  EXPECT_EQ(again.state, Admission::State::kAgain);
+  EXPECT_EQ(again.state, Admission::State::kRepublish);
   EXPECT_EQ(again.alert_id, first.alert_id);
-  EXPECT_EQ(again.accepted, first.accepted);
+  EXPECT_EQ(again.create_time, first.create_time);
 }
 
-TYPED_TEST_P(AdmissionsContract, ForgetsAWithdrawnAlertAndItsKey) {
+TYPED_TEST_P(AdmissionsContract, DeletesAWithdrawnAlertAndItsKey) {
   const AdmitRequest first = this->ARequest(this->AKey());
   this->Admit(first);
   this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, first.nonce);
@@ -127,31 +161,31 @@ TYPED_TEST_P(AdmissionsContract, ForgetsAWithdrawnAlertAndItsKey) {
   EXPECT_EQ(admission.alert_id, later.alert_id);
 }
 
-TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalByAnotherNonce) {
+TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalWithAnotherNonce) {
   const AdmitRequest first = this->ARequest(this->AKey());
   this->Admit(first);
   this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, "other");
-  EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kAgain);
+  EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kRepublish);
 }
 
-// The first call's record may be in the log although the second call's is not.
-TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalByACallThatFoundTheAlertBegun) {
+// The first request's record may be in the log although the second request's is not.
+TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalByARepeatedRequest) {
   const AdmitRequest first = this->ARequest(this->AKey());
   this->Admit(first);
   const AdmitRequest second = this->Repeated(first);
   this->Admit(second);
   this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, second.nonce);
   const Admission third = this->Admit(this->Repeated(first));
-  EXPECT_EQ(third.state, Admission::State::kAgain);
+  EXPECT_EQ(third.state, Admission::State::kRepublish);
   EXPECT_EQ(third.alert_id, first.alert_id);
 }
 
-TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalOfAnAlertThatAWorkerHasSeen) {
+TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterAWorkerClaimedTheAlert) {
   const AdmitRequest first = this->ARequest(this->AKey());
   this->Admit(first);
-  this->world.Taken(first.alert_id);
+  this->world.SetClaimed(first.alert_id);
   this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, first.nonce);
-  EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kAgain);
+  EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kRepublish);
 }
 
 TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterTheConfirmation) {
@@ -162,55 +196,103 @@ TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterTheConfirmation) {
   EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kReplay);
 }
 
-// A2: the first mark stands, and says who set it.
-TYPED_TEST_P(AdmissionsContract, TellsWhatIsKnownOfAKeyAndAdmitsNothing) {
+TYPED_TEST_P(AdmissionsContract, ReportsAKnownKeyWithoutAdmitting) {
   AdmitRequest asked = this->ARequest(this->AKey());
   asked.only_if_known = true;
-  EXPECT_EQ(this->Admit(asked).state, Admission::State::kUnknown);
-  EXPECT_EQ(this->Admit(asked).state, Admission::State::kUnknown);
+  EXPECT_EQ(this->Admit(asked).state, Admission::State::kUnknownKey);
+  EXPECT_EQ(this->Admit(asked).state, Admission::State::kUnknownKey);
   AdmitRequest first = asked;
   first.only_if_known = false;
   EXPECT_EQ(this->Admit(first).state, Admission::State::kNew);
-  EXPECT_EQ(this->Admit(asked).state, Admission::State::kAgain);
+  EXPECT_EQ(this->Admit(asked).state, Admission::State::kRepublish);
   this->world.admissions().Confirm(first.alert_id, this->APosition(), [] {});
   Admission known = this->Admit(asked);
-  for (int i = 0; i < 100 && known.state == Admission::State::kAgain; ++i)
-    known = this->Admit(asked);  // a confirmation may be overtaken
+  for (int i = 0; i < 100 && known.state == Admission::State::kRepublish; ++i)
+    known = this->Admit(asked);  // a confirmation may be overtaken by an admission
   EXPECT_EQ(known.state, Admission::State::kReplay);
   EXPECT_EQ(known.alert_id, first.alert_id);
 }
 
-TYPED_TEST_P(AdmissionsContract, MarksAnAlertOnceAndRepeatsTheFirstMark) {
+TYPED_TEST_P(AdmissionsContract, MarksAnAlertOnceAndReturnsTheFirstMark) {  // A2
   const AdmitRequest request = this->ARequest();
   this->Admit(request);
-  const auto by = [&](const char* who) {
+  const auto acknowledge = [&](const std::string& actor_id, std::chrono::seconds after,
+                               records::v1::AcknowledgementMethod method) {
     return this->Mark({.alert_id = request.alert_id,
                        .client_id = request.client_id,
                        .mark = MarkRequest::Mark::kAcknowledged,
-                       .time = request.accepted + std::chrono::seconds(*who),
-                       .by = who});
+                       .time = request.create_time + after,
+                       .method = method,
+                       .actor_id = actor_id});
   };
-  for (const auto& [who, first] : {std::pair("Ann of the night shift", true), {"Bob", false}}) {
-    const auto marked = by(who);
-    ASSERT_TRUE(marked) << marked.error().message;
-    EXPECT_EQ(marked->first, first);
-    EXPECT_EQ(marked->by, "Ann of the night shift");
-    EXPECT_EQ(marked->time, request.accepted + std::chrono::seconds('A'));
-    EXPECT_FALSE(marked->posting);
-    EXPECT_TRUE(marked->receipts.empty());
+  const MarkResult first = *acknowledge("Ann of the night shift", std::chrono::seconds(1),
+                                        records::v1::ACKNOWLEDGEMENT_METHOD_API);
+  const MarkResult second =
+      *acknowledge("", std::chrono::seconds(2), records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  EXPECT_TRUE(first.newly_marked);
+  EXPECT_FALSE(second.newly_marked);
+  for (const MarkResult& result : {first, second}) {
+    EXPECT_EQ(result.actor_id, "Ann of the night shift");
+    EXPECT_EQ(result.method, records::v1::ACKNOWLEDGEMENT_METHOD_API);
+    EXPECT_EQ(result.time, request.create_time + std::chrono::seconds(1));
+    EXPECT_FALSE(result.post_in_progress);
+    EXPECT_TRUE(result.results.empty());
   }
 }
 
-TYPED_TEST_P(AdmissionsContract, TellsACancelOfATryWhosePostMayBeUnderWay) {
+TYPED_TEST_P(AdmissionsContract, ReturnsTheMethodOfAKeyPress) {  // A2
   const AdmitRequest request = this->ARequest();
   this->Admit(request);
-  this->world.Taken(request.alert_id);
-  const auto marked = this->Mark(this->ACancel(request));
+  MarkRequest mark = this->ACancel(request);
+  mark.mark = MarkRequest::Mark::kAcknowledged;
+  mark.method = records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS;
+  const auto marked = this->Mark(mark);
   ASSERT_TRUE(marked) << marked.error().message;
-  EXPECT_TRUE(marked->posting);
+  EXPECT_EQ(marked->method, records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  EXPECT_EQ(marked->actor_id, "");
 }
 
-TYPED_TEST_P(AdmissionsContract, MarksNoAlertOfAnotherClientAndNoneThatIsUnknown) {
+TYPED_TEST_P(AdmissionsContract, ReportsToACancelThatAPostMayBeInProgress) {
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  this->world.SetClaimed(request.alert_id);
+  const auto marked = this->Mark(this->ACancel(request));
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_TRUE(marked->post_in_progress);
+}
+
+TYPED_TEST_P(AdmissionsContract, ReportsToACancelThatTheAlertWasDelivered) {  // A2
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  EXPECT_FALSE(this->Mark(this->ACancel(request))->delivered);
+  this->world.SetDelivered(request.alert_id);
+  const auto marked = this->Mark(this->ACancel(request));
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_TRUE(marked->delivered);
+}
+
+TYPED_TEST_P(AdmissionsContract, ReportsToACancelThatTheAlertWasAcknowledgedBefore) {  // A2
+  const auto set = [this](const AdmitRequest& request, MarkRequest::Mark kind, int seconds) {
+    MarkRequest mark = this->ACancel(request);
+    mark.mark = kind;
+    mark.time = request.create_time + std::chrono::seconds(seconds);
+    mark.method = records::v1::ACKNOWLEDGEMENT_METHOD_API;
+    mark.actor_id = "ann";
+    return *this->Mark(mark);
+  };
+  using enum MarkRequest::Mark;
+  const AdmitRequest acknowledged = this->ARequest(), cancelled = this->ARequest();
+  this->Admit(acknowledged);
+  EXPECT_FALSE(set(acknowledged, kAcknowledged, 1).acknowledged_before);
+  EXPECT_TRUE(set(acknowledged, kCancelled, 2).acknowledged_before);
+  EXPECT_TRUE(set(acknowledged, kCancelled, 3).acknowledged_before);
+  this->Admit(cancelled);
+  EXPECT_FALSE(set(cancelled, kCancelled, 1).acknowledged_before);
+  EXPECT_FALSE(set(cancelled, kAcknowledged, 2).acknowledged_before);
+  EXPECT_FALSE(set(cancelled, kCancelled, 3).acknowledged_before);
+}
+
+TYPED_TEST_P(AdmissionsContract, MarksNoAlertOfAnotherClientAndNoUnknownAlert) {
   const AdmitRequest request = this->ARequest();
   this->Admit(request);
   MarkRequest foreign = this->ACancel(request);
@@ -222,24 +304,105 @@ TYPED_TEST_P(AdmissionsContract, MarksNoAlertOfAnotherClientAndNoneThatIsUnknown
   }
 }
 
-TYPED_TEST_P(AdmissionsContract, AdmitsNothingOnceItsMemoryIsLost) {
+TYPED_TEST_P(AdmissionsContract, AdmitsNothingAfterTheStoreLostItsData) {
   this->Admit(this->ARequest());
-  this->world.LoseMemory();
+  this->world.LoseData();
   for (const std::string& key : {std::string(), this->AKey()}) {
-    const auto admission = this->Ask(this->ARequest(key));
+    const auto admission = this->RequestAdmission(this->ARequest(key));
     ASSERT_FALSE(admission);
     EXPECT_EQ(admission.error().code, ErrorCode::kRedisUnavailable);
   }
 }
 
+TYPED_TEST_P(AdmissionsContract, RefusesKeysUntilAcceptancesAreRestored) {  // A3
+  this->Admit(this->ARequest());
+  this->world.StartRestoring();
+  this->ExpectUnavailable(this->RequestAdmission(this->ARequest(this->AKey())));
+  EXPECT_EQ(this->Admit(this->ARequest()).state, Admission::State::kNew);  // without a key
+  this->MarkRestored();
+  EXPECT_EQ(this->Admit(this->ARequest(this->AKey())).state, Admission::State::kNew);
+}
+
+TYPED_TEST_P(AdmissionsContract, ReportsNoAlertAsUnknownUntilAcceptancesAreRestored) {  // A2
+  const AdmitRequest before = this->ARequest();
+  this->Admit(before);
+  this->world.StartRestoring();
+  const AdmitRequest lost = this->ARequest();
+  this->ExpectUnavailable(this->Mark(this->ACancel(lost)));
+  this->MarkRestored();
+  const auto marked = this->Mark(this->ACancel(lost));
+  ASSERT_FALSE(marked);
+  EXPECT_EQ(marked.error().code, ErrorCode::kNotFound);
+}
+
+TYPED_TEST_P(AdmissionsContract, MarksARestoredAlertOfItsClientOnly) {  // A2
+  this->Admit(this->ARequest());
+  this->world.StartRestoring();
+  const AdmitRequest lost = this->ARequest();
+  this->Restore({this->Accepted(lost)});
+  MarkRequest foreign = this->ACancel(lost);
+  foreign.client_id = "another";
+  EXPECT_EQ(this->Mark(foreign).error().code, ErrorCode::kNotFound);
+  const auto marked = this->Mark(this->ACancel(lost));
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_TRUE(marked->newly_marked);
+}
+
+TYPED_TEST_P(AdmissionsContract, RemembersTheKeysOfRestoredAlerts) {  // A3
+  this->Admit(this->ARequest());
+  this->world.StartRestoring();
+  const AdmitRequest lost = this->ARequest(this->AKey());
+  this->Restore({this->Accepted(lost)});
+  this->Restore({this->Accepted(lost)});  // by another process
+  this->MarkRestored();
+  const Admission replay = this->Admit(this->Repeated(lost));
+  EXPECT_EQ(replay.state, Admission::State::kReplay);
+  EXPECT_EQ(replay.alert_id, lost.alert_id);
+  EXPECT_EQ(replay.create_time, lost.create_time);
+  EXPECT_EQ(replay.position.SerializeAsString(), this->APosition().SerializeAsString());
+  AdmitRequest other = this->Repeated(lost);
+  other.request_digest = std::string(32, 'o');
+  const Admission conflict = this->Admit(other);
+  EXPECT_EQ(conflict.state, Admission::State::kConflict);
+  EXPECT_EQ(conflict.alert_id, lost.alert_id);
+}
+
+TYPED_TEST_P(AdmissionsContract, RestoresAKeyToItsFirstAlertInAnyOrder) {  // A3
+  this->Admit(this->ARequest());
+  for (const bool reverse : {false, true}) {
+    this->world.StartRestoring();
+    const AdmitRequest first = this->ARequest(this->AKey());
+    AdmitRequest second = this->Repeated(first);
+    second.create_time = first.create_time + std::chrono::seconds(1);
+    std::vector<AcceptedAlert> alerts{this->Accepted(first), this->Accepted(second)};
+    if (reverse) std::swap(alerts[0], alerts[1]);
+    this->Restore(alerts);
+    this->MarkRestored();
+    EXPECT_EQ(this->Admit(this->Repeated(first)).alert_id, first.alert_id);
+  }
+}
+
+TYPED_TEST_P(AdmissionsContract, ARestoreKeepsTheKeyOfAnAlertAdmittedSince) {  // A3, R6
+  const AdmitRequest admitted = this->ARequest(this->AKey());
+  this->Admit(admitted);
+  AdmitRequest earlier = this->Repeated(admitted);
+  earlier.create_time = admitted.create_time - std::chrono::seconds(1);
+  this->Restore({this->Accepted(earlier)});
+  EXPECT_EQ(this->Admit(this->Repeated(admitted)).alert_id, admitted.alert_id);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(
-    AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew,
-    RepeatsTheFirstAnswerForTheSameRequestUnderTheSameKey, TellsWhatIsKnownOfAKeyAndAdmitsNothing,
-    FindsAnotherRequestUnderTheSameKeyInConflict,
-    PublishesAgainUnderTheFirstIdWhatNeverSaidHowItEnded, ForgetsAWithdrawnAlertAndItsKey,
-    IgnoresAWithdrawalByAnotherNonce, IgnoresAWithdrawalByACallThatFoundTheAlertBegun,
-    IgnoresAWithdrawalOfAnAlertThatAWorkerHasSeen, IgnoresAWithdrawalAfterTheConfirmation,
-    MarksAnAlertOnceAndRepeatsTheFirstMark, TellsACancelOfATryWhosePostMayBeUnderWay,
-    MarksNoAlertOfAnotherClientAndNoneThatIsUnknown, AdmitsNothingOnceItsMemoryIsLost);
+    AdmissionsContract, RefusesKeysUntilAcceptancesAreRestored,
+    ReportsNoAlertAsUnknownUntilAcceptancesAreRestored, MarksARestoredAlertOfItsClientOnly,
+    RemembersTheKeysOfRestoredAlerts, RestoresAKeyToItsFirstAlertInAnyOrder,
+    ARestoreKeepsTheKeyOfAnAlertAdmittedSince, AdmitsAnAlertWithoutAKeyAsNew,
+    ReplaysTheSameRequestWithTheSameKey, ReportsAKnownKeyWithoutAdmitting,
+    ReportsAConflictForAnotherRequestWithTheSameKey, RepublishesUnderTheFirstIdAnUnconfirmedRequest,
+    DeletesAWithdrawnAlertAndItsKey, IgnoresAWithdrawalWithAnotherNonce,
+    IgnoresAWithdrawalByARepeatedRequest, IgnoresAWithdrawalAfterAWorkerClaimedTheAlert,
+    IgnoresAWithdrawalAfterTheConfirmation, MarksAnAlertOnceAndReturnsTheFirstMark,
+    ReturnsTheMethodOfAKeyPress, ReportsToACancelThatAPostMayBeInProgress,
+    ReportsToACancelThatTheAlertWasDelivered, ReportsToACancelThatTheAlertWasAcknowledgedBefore,
+    MarksNoAlertOfAnotherClientAndNoUnknownAlert, AdmitsNothingAfterTheStoreLostItsData);
 
 }  // namespace tocsin

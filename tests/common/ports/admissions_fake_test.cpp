@@ -7,8 +7,11 @@ namespace {
 class FakeWorld {
  public:
   Admissions& admissions() { return admissions_; }
-  void Taken(const std::string& alert_id) { admissions_.SetTaken(alert_id); }
-  void LoseMemory() { admissions_.LoseMemory(); }
+  void SetClaimed(const std::string& alert_id) { admissions_.SetClaimed(alert_id); }
+  void SetDelivered(const std::string& alert_id) { admissions_.SetDelivered(alert_id); }
+  void LoseData() { admissions_.LoseData(); }
+  AcceptanceRestorer& restorer() { return admissions_; }
+  void StartRestoring() { admissions_.StartRestoring(); }
 
  private:
   FakeAdmissions admissions_;

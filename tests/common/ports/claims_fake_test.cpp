@@ -1,5 +1,5 @@
 #include "tests/common/ports/claims_contract.h"
-#include "tests/common/ports/open_tries_contract.h"
+#include "tests/common/ports/unreconciled_attempts_contract.h"
 #include "tests/fakes/claims.h"
 #include "tests/fakes/manual_clock.h"
 
@@ -9,14 +9,14 @@ namespace {
 class FakeWorld {
  public:
   Claims& claims() { return claims_; }
-  OpenTries& open_tries() { return claims_; }
+  UnreconciledAttempts& unreconciled_attempts() { return claims_; }
   void Mark(const std::string& alert_id, const std::string& reason) {
     claims_.Mark(alert_id, reason);
   }
-  void LoseMemory() { claims_.LoseMemory(); }
-  void Pass(Micros lease, const std::function<bool()>& over) {
+  void LoseData() { claims_.LoseData(); }
+  void WaitForLease(Micros lease, const std::function<bool()>& lapsed) {
     clock_.Advance(lease);
-    EXPECT_TRUE(over());
+    EXPECT_TRUE(lapsed());
   }
 
  private:
@@ -25,7 +25,7 @@ class FakeWorld {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, ClaimsContract, FakeWorld);
-INSTANTIATE_TYPED_TEST_SUITE_P(Fake, OpenTriesContract, FakeWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, UnreconciledAttemptsContract, FakeWorld);
 
 }  // namespace
 }  // namespace tocsin

@@ -1,5 +1,6 @@
-// What every Pacer must do. A world makes one: `Pacer& pacer(); WallTime Now();` (the store's time,
-// roughly).
+// The contract of Pacer. A world provides the port and the store's time, roughly:
+//   Pacer& pacer();
+//   WallTime Now();
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,77 +23,77 @@ class PacerContract : public ::testing::Test {
  protected:
   static constexpr Micros kFar = std::chrono::hours(24);
 
-  WallTime Turn(double rate, unsigned segments = 1) {
-    auto turn = world.pacer().TakeTurn(sender, rate, segments, world.Now() + kFar);
-    EXPECT_TRUE(turn) << turn.error().message;
-    return turn ? *turn : WallTime();
+  WallTime Reserve(double rate, std::int32_t units = 1) {
+    auto time = world.pacer().Reserve(key, rate, units, world.Now() + kFar);
+    EXPECT_TRUE(time) << time.error().message;
+    return time ? *time : WallTime();
   }
 
   World world;
-  const std::string sender = HexEncode(RandomBytes(8));
+  const std::string key = HexEncode(RandomBytes(8));
 };
 
 TYPED_TEST_SUITE_P(PacerContract);
 
-TYPED_TEST_P(PacerContract, GivesTheFirstTurnAtOnceHoweverSlowTheRate) {
-  const WallTime turn = this->Turn(0.01);
-  EXPECT_LE(turn, this->world.Now());
+TYPED_TEST_P(PacerContract, ReservesTheFirstTimeAtOnceAtAnyRate) {
+  const WallTime time = this->Reserve(0.01);
+  EXPECT_LE(time, this->world.Now());
 }
 
-TYPED_TEST_P(PacerContract, SpacesSlowTurnsByTheirInterval) {
-  const WallTime first = this->Turn(0.1);
-  EXPECT_EQ(this->Turn(0.1) - first, std::chrono::seconds(10));
+TYPED_TEST_P(PacerContract, SpacesReservationsByTheInterval) {
+  const WallTime first = this->Reserve(0.1);
+  EXPECT_EQ(this->Reserve(0.1) - first, std::chrono::seconds(10));
 }
 
-TYPED_TEST_P(PacerContract, CountsSegments) {
-  const WallTime first = this->Turn(1, 5);
-  EXPECT_EQ(this->Turn(1, 5) - first, std::chrono::seconds(5));
+TYPED_TEST_P(PacerContract, CountsUnits) {
+  const WallTime first = this->Reserve(1, 5);
+  EXPECT_EQ(this->Reserve(1, 5) - first, std::chrono::seconds(5));
 }
 
-// Over any window W no more than rate x (W + burst); the burst is a second or the longest turn.
+// In any window W at most rate x (W + burst); the burst is a second or the longest interval.
 TYPED_TEST_P(PacerContract, NeverExceedsTheRateOverAnyWindow) {
   const unsigned seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
   const double rate = std::uniform_real_distribution<>(0.5, 50)(random);
-  std::vector<std::pair<WallTime, unsigned>> turns;
+  std::vector<std::pair<WallTime, std::int32_t>> reserved;
   for (int i = 0; i < 200; ++i) {
-    const unsigned segments = std::uniform_int_distribution<unsigned>(1, 6)(random);
-    turns.emplace_back(this->Turn(rate, segments), segments);
+    const std::int32_t units = std::uniform_int_distribution<std::int32_t>(1, 6)(random);
+    reserved.emplace_back(this->Reserve(rate, units), units);
   }
   const double burst = std::max(1.0, 6 / rate);
-  for (size_t from = 0; from < turns.size(); ++from) {
+  for (size_t from = 0; from < reserved.size(); ++from) {
     double units = 0;
-    for (size_t to = from; to < turns.size(); ++to) {
-      units += turns[to].second;
-      const std::chrono::duration<double> window = turns[to].first - turns[from].first;
-      ASSERT_GE(window.count(), 0) << "turns are given in order";
+    for (size_t to = from; to < reserved.size(); ++to) {
+      units += reserved[to].second;
+      const std::chrono::duration<double> window = reserved[to].first - reserved[from].first;
+      ASSERT_GE(window.count(), 0) << "times are in order";
       ASSERT_LE(units, rate * (window.count() + burst) + 1e-3) << from << "…" << to;
     }
   }
 }
 
-TYPED_TEST_P(PacerContract, TakesNothingWhenTheTurnIsTooLate) {
-  this->Turn(0.001);
+TYPED_TEST_P(PacerContract, ReservesNothingAfterTheLatestTime) {
+  this->Reserve(0.001);
   const WallTime latest = this->world.Now();
-  const auto late = this->world.pacer().TakeTurn(this->sender, 0.001, 1, latest);
+  const auto late = this->world.pacer().Reserve(this->key, 0.001, 1, latest);
   ASSERT_TRUE(late);
   EXPECT_GT(*late, latest);
-  EXPECT_EQ(this->Turn(0.001), *late);
+  EXPECT_EQ(this->Reserve(0.001), *late);
 }
 
-TYPED_TEST_P(PacerContract, RefusesARateThatIsNone) {
+TYPED_TEST_P(PacerContract, RefusesAnInvalidRate) {
   for (const double rate : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
-    const auto turn =
-        this->world.pacer().TakeTurn(this->sender, rate, 1, this->world.Now() + this->kFar);
-    ASSERT_FALSE(turn) << rate;
-    EXPECT_EQ(turn.error().code, ErrorCode::kInvalidArgument);
+    const auto time =
+        this->world.pacer().Reserve(this->key, rate, 1, this->world.Now() + this->kFar);
+    ASSERT_FALSE(time) << rate;
+    EXPECT_EQ(time.error().code, ErrorCode::kInvalidArgument);
   }
 }
 
-REGISTER_TYPED_TEST_SUITE_P(PacerContract, GivesTheFirstTurnAtOnceHoweverSlowTheRate,
-                            SpacesSlowTurnsByTheirInterval, CountsSegments,
-                            NeverExceedsTheRateOverAnyWindow, TakesNothingWhenTheTurnIsTooLate,
-                            RefusesARateThatIsNone);
+REGISTER_TYPED_TEST_SUITE_P(PacerContract, ReservesTheFirstTimeAtOnceAtAnyRate,
+                            SpacesReservationsByTheInterval, CountsUnits,
+                            NeverExceedsTheRateOverAnyWindow, ReservesNothingAfterTheLatestTime,
+                            RefusesAnInvalidRate);
 
 }  // namespace tocsin

@@ -15,26 +15,27 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-Options Real() {
+Options TestDatabase() {
   const char* url = std::getenv("TOCSIN_POSTGRES_URL");
   if (url == nullptr) ADD_FAILURE() << "TOCSIN_POSTGRES_URL is not set";
   return {.url = Secret(url == nullptr ? "" : url), .application = "session_test"};
 }
 
-Options Nowhere() {
+Options UnreachableDatabase() {
   return {.url = Secret("postgresql://u:hidden-word@127.0.0.1:1/none"),
           .application = "session_test"};
 }
 
-Status Ask(Session& session, const std::string& sql, const std::vector<Value>& parameters = {}) {
+Status RunStatement(Session& session, const std::string& sql,
+                    const std::vector<Value>& parameters = {}) {
   return session.Run([&](Transaction& transaction) -> Status {
     TOCSIN_CHECK_OK(transaction.Query(sql, parameters));
     return {};
   });
 }
 
-TEST(RowArrays, KeepTextWithQuotesAndBackslashesAsItIs) {
-  Session session(Real());
+TEST(RowArraysTest, PreservesQuotesAndBackslashes) {
+  Session session(TestDatabase());
   const std::vector<std::string> texts{"", "a\"b", "c\\d", "{x,y}", "NULL", "päck 日本"};
   RowArrays rows(2, texts.size());
   for (const std::string& text : texts) rows.Add(text).AddHex(text);
@@ -55,30 +56,30 @@ TEST(RowArrays, KeepTextWithQuotesAndBackslashesAsItIs) {
   }));
 }
 
-constexpr char kTemporary[] =
+constexpr char kCreateTable[] =
     "CREATE TEMPORARY TABLE copied (n integer, a text, b bytea, c boolean, d text)"
     " ON COMMIT DELETE ROWS";
 
-// Of the rows of `copied`.
-Status Copied(Session& session, const std::function<void(CopyRows&)>& add,
-              const std::function<void(const Rows&)>& look) {
+// Copies rows into the table and calls `check` with its content.
+Status CopyAndRead(Session& session, const std::function<void(CopyRows&)>& add,
+                   const std::function<void(const Rows&)>& check) {
   return session.Run([&](Transaction& transaction) -> Status {
     TOCSIN_CHECK_OK(transaction.Copy("copied (n, a, b, c, d)", add));
     TOCSIN_TRY(const Rows rows, transaction.Query("SELECT * FROM copied ORDER BY n"));
-    look(rows);
+    check(rows);
     return {};
   });
 }
 
-TEST(CopyRows, KeepEveryCharacterAndByteAsItIs) {
-  Options options = Real();
-  options.at_connect = kTemporary;
+TEST(CopyRowsTest, PreservesAllCharactersAndBytes) {
+  Options options = TestDatabase();
+  options.on_connect = kCreateTable;
   Session session(options);
   std::string bytes;
   for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
   const std::vector<std::string> texts{"",     "\\N",       "\\.",   "a\tb\nc\rd",
                                        "c\\d", "päck 日本", "\x7f\b"};
-  ASSERT_TRUE(Copied(
+  ASSERT_TRUE(CopyAndRead(
       session,
       [&](CopyRows& rows) {
         for (size_t i = 0; i < texts.size(); ++i)
@@ -100,34 +101,34 @@ TEST(CopyRows, KeepEveryCharacterAndByteAsItIs) {
       }));
 }
 
-TEST(CopyRows, WhatDoesNotFitIsAFaultOfTheDataAndNothingOfItStays) {
-  Options options = Real();
-  options.at_connect = kTemporary;
+TEST(CopyRowsTest, StoresNothingIfARowIsRejected) {
+  Options options = TestDatabase();
+  options.on_connect = kCreateTable;
   Session session(options);
-  const Status refused = Copied(
+  const Status rejected = CopyAndRead(
       session,
       [](CopyRows& rows) {
-        rows.Add(1).Add("fits").AddNull().AddNull().AddNull().EndRow();
+        rows.Add(1).Add("valid").AddNull().AddNull().AddNull().EndRow();
         rows.Add("hidden-word").AddNull().AddNull().AddNull().AddNull().EndRow();
       },
-      [](const Rows&) { ADD_FAILURE() << "was taken"; });
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kCorrupt);
-  EXPECT_THAT(refused.error().message, Not(HasSubstr("hidden-word")));
-  ASSERT_TRUE(Copied(
+      [](const Rows&) { ADD_FAILURE() << "row accepted"; });
+  ASSERT_FALSE(rejected);
+  EXPECT_EQ(rejected.error().code, ErrorCode::kDataCorrupted);
+  EXPECT_THAT(rejected.error().message, Not(HasSubstr("hidden-word")));
+  ASSERT_TRUE(CopyAndRead(
       session, [](CopyRows&) {}, [](const Rows& rows) { EXPECT_EQ(rows.size(), 0U); }));
 }
 
-TEST(Session, SaysThatThereIsNoConnectionAndHidesTheUrl) {
-  Session session(Nowhere());
-  const Status status = Ask(session, "SELECT 1");
+TEST(SessionTest, ReportsAMissingConnectionWithoutTheUrl) {
+  Session session(UnreachableDatabase());
+  const Status status = RunStatement(session, "SELECT 1");
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kPostgresUnavailable);
   EXPECT_THAT(status.error().message, Not(HasSubstr("hidden-word")));
 }
 
-TEST(Session, NamesTheConstraintAndNoValue) {
-  Session session(Real());
+TEST(SessionTest, NamesTheViolatedConstraintWithoutValues) {
+  Session session(TestDatabase());
   const Status status = session.Run([](Transaction& transaction) -> Status {
     TOCSIN_CHECK_OK(transaction.Query(
         "CREATE TEMP TABLE t (n text CONSTRAINT only_short CHECK (length(n) < 3)) ON COMMIT DROP"));
@@ -135,60 +136,60 @@ TEST(Session, NamesTheConstraintAndNoValue) {
     return {};
   });
   ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(status.error().code, ErrorCode::kDataCorrupted);
   EXPECT_THAT(status.error().message, HasSubstr("only_short"));
   EXPECT_THAT(status.error().message, Not(HasSubstr("5550001111")));
 }
 
-TEST(Session, ConnectsAgainAfterItsConnectionWasCut) {
-  Session session(Real());
-  const Status cut = Ask(session, "SELECT pg_terminate_backend(pg_backend_pid())");
-  ASSERT_FALSE(cut);
-  EXPECT_EQ(cut.error().code, ErrorCode::kPostgresUnavailable);
-  EXPECT_TRUE(Ask(session, "SELECT 1"));
+TEST(SessionTest, ReconnectsAfterItsConnectionWasTerminated) {
+  Session session(TestDatabase());
+  const Status terminated = RunStatement(session, "SELECT pg_terminate_backend(pg_backend_pid())");
+  ASSERT_FALSE(terminated);
+  EXPECT_EQ(terminated.error().code, ErrorCode::kPostgresUnavailable);
+  EXPECT_TRUE(RunStatement(session, "SELECT 1"));
 }
 
-TEST(Session, GivesUpAStatementThatTakesTooLong) {
-  Options options = Real();
-  options.statement_limit = std::chrono::milliseconds(50);
+TEST(SessionTest, CancelsAStatementAfterTheTimeout) {
+  Options options = TestDatabase();
+  options.statement_timeout = std::chrono::milliseconds(50);
   Session session(options);
-  const Status status = Ask(session, "SELECT pg_sleep(60)");
+  const Status status = RunStatement(session, "SELECT pg_sleep(60)");
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kPostgresUnavailable);
 }
 
-TEST(Session, StoresNothingOfWorkThatFailed) {
-  Session session(Real());
-  ASSERT_TRUE(Ask(session, "CREATE TEMP TABLE kept (n integer)"));
+TEST(SessionTest, RollsBackWhenTheBodyFails) {
+  Session session(TestDatabase());
+  ASSERT_TRUE(RunStatement(session, "CREATE TEMP TABLE stored (n integer)"));
   const Status status = session.Run([](Transaction& transaction) -> Status {
-    TOCSIN_CHECK_OK(transaction.Query("INSERT INTO kept VALUES (1)"));
-    return Fail(ErrorCode::kOutcomeUnknown, "a reason of the caller's");
+    TOCSIN_CHECK_OK(transaction.Query("INSERT INTO stored VALUES (1)"));
+    return Fail(ErrorCode::kOutcomeUnknown, "error of the caller");
   });
   EXPECT_EQ(status.error().code, ErrorCode::kOutcomeUnknown);
   ASSERT_TRUE(session.Run([](Transaction& transaction) -> Status {
-    TOCSIN_TRY(const Rows rows, transaction.Query("SELECT count(*) FROM kept"));
+    TOCSIN_TRY(const Rows rows, transaction.Query("SELECT count(*) FROM stored"));
     EXPECT_EQ(rows.Integer(0, 0), 0);
     return {};
   }));
 }
 
-TEST(ReaderPool, RefusesWhatItCannotHoldAndCallsWhatWaitsWhenItCloses) {
-  ReaderPool pool(Nowhere(), 1, 1);
-  std::promise<void> begun;
-  std::promise<void> go_on;
+TEST(ReaderPoolTest, RefusesJobsWhenFullAndRunsQueuedJobsWithoutASessionWhenClosed) {
+  ReaderPool pool(UnreachableDatabase(), 1, 1);
+  std::promise<void> started;
+  std::promise<void> proceed;
   ASSERT_TRUE(pool.Submit([&](Session*) {
-    begun.set_value();
-    go_on.get_future().wait();
+    started.set_value();
+    proceed.get_future().wait();
   }));
-  begun.get_future().wait();
-  bool called_without_session = false;
-  EXPECT_TRUE(pool.Submit([&](Session* session) { called_without_session = session == nullptr; }));
+  started.get_future().wait();
+  bool ran_without_session = false;
+  EXPECT_TRUE(pool.Submit([&](Session* session) { ran_without_session = session == nullptr; }));
   EXPECT_FALSE(pool.Submit([](Session*) {}));
   std::thread closing([&] { pool.Close(); });
   while (pool.waiting() != 0) std::this_thread::yield();
-  go_on.set_value();
+  proceed.set_value();
   closing.join();
-  EXPECT_TRUE(called_without_session);
+  EXPECT_TRUE(ran_without_session);
   EXPECT_FALSE(pool.Submit([](Session*) {}));
 }
 

@@ -9,12 +9,16 @@
 #include "common/base/digest.h"
 #include "common/base/uuid.h"
 #include "common/ports/clock.h"
+#include "common/redis/acceptance_store_restorer.h"
+#include "common/redis/claim_store.h"
+#include "common/redis/claim_store_restorer.h"
 #include "tests/common/redis/private_redis.h"
 
 namespace tocsin::redis {
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};
+// The request timeout, with a margin for a busy machine.
+constexpr std::chrono::seconds kTimeoutWithMargin{5};
 
 AdmitRequest ARequest(const std::string& key = {}) {
   return {.alert_id = MakeUuidV5(RandomBytes(16)),
@@ -22,14 +26,22 @@ AdmitRequest ARequest(const std::string& key = {}) {
           .idempotency_digest = key,
           .request_digest = std::string(32, 'r'),
           .nonce = RandomBytes(16),
-          .accepted = SystemClock().Now(),
-          .not_after = SystemClock().Now() + std::chrono::hours(1)};
+          .create_time = SystemClock().Now(),
+          .expire_time = SystemClock().Now() + std::chrono::hours(1)};
 }
 
-// Admits `count` alerts at once and counts the answers by what they say.
-struct Tally {
-  explicit Tally(std::ptrdiff_t count) : left(count) {}
-  std::function<void(Result<Admission>)> Counter() {
+// Without this, keys are refused.
+void MarkRestored(Server& server) {
+  AcceptanceStoreRestorer restorer(server);
+  const auto epoch = restorer.AdoptEpoch();
+  ASSERT_TRUE(epoch) << epoch.error().message;
+  ASSERT_TRUE(restorer.MarkRestored(*epoch));
+}
+
+// Counts the results of `count` admissions.
+struct ResultCounter {
+  explicit ResultCounter(std::ptrdiff_t count) : remaining(count) {}
+  std::function<void(Result<Admission>)> Callback() {
     return [this](const Result<Admission>& admission) {
       if (admission)
         ++admitted;
@@ -37,122 +49,264 @@ struct Tally {
         ++overloaded;
       else
         ++unavailable;
-      left.count_down();
+      remaining.count_down();
     };
   }
-  std::latch left;
+  std::latch remaining;
   std::atomic<int> admitted = 0;
   std::atomic<int> overloaded = 0;
   std::atomic<int> unavailable = 0;
 };
 
-TEST(AdmissionQueueTest, AnswersEveryRequestOfACrowdOnce) {
+TEST(AdmissionQueueTest, CompletesEachOfManyConcurrentRequestsOnce) {
   PrivateRedis redis;
-  Server server(redis.Use());
+  Server server(redis.ServerSettings());
+  MarkRestored(server);
   AdmissionQueue queue(server);
-  constexpr int kCrowd = 2'000;
-  Tally tally(kCrowd);
-  for (int i = 0; i < kCrowd; ++i)
-    queue.Admit(ARequest(i % 2 == 0 ? std::string() : RandomBytes(32)), tally.Counter());
-  tally.left.wait();
-  EXPECT_EQ(tally.admitted, kCrowd);
+  constexpr int kRequests = 2'000;
+  ResultCounter results(kRequests);
+  for (int i = 0; i < kRequests; ++i)
+    queue.Admit(ARequest(i % 2 == 0 ? std::string() : RandomBytes(32)), results.Callback());
+  results.remaining.wait();
+  EXPECT_EQ(results.admitted, kRequests);
 }
 
-TEST(AdmissionQueueTest, LearnsItsScriptsAgainAfterTheyWereFlushed) {
+TEST(AdmissionQueueTest, ReloadsItsScriptsAfterAScriptFlush) {
   PrivateRedis redis;
-  Server server(redis.Use());
+  Server server(redis.ServerSettings());
+  MarkRestored(server);
   AdmissionQueue queue(server);
   for (int round = 0; round < 2; ++round) {
-    Tally tally(10);
-    for (int i = 0; i < 10; ++i) queue.Admit(ARequest(RandomBytes(32)), tally.Counter());
-    tally.left.wait();
-    EXPECT_EQ(tally.admitted, 10);
-    redis.Tell({"SCRIPT", "FLUSH"});
+    ResultCounter results(10);
+    for (int i = 0; i < 10; ++i) queue.Admit(ARequest(RandomBytes(32)), results.Callback());
+    results.remaining.wait();
+    EXPECT_EQ(results.admitted, 10);
+    redis.Execute({"SCRIPT", "FLUSH"});
   }
 }
 
-TEST(AdmissionQueueTest, AnswersAllWithinTheTimeOutWhileRedisIsFrozenAndRecovers) {
+TEST(AdmissionQueueTest, FailsWithinTheTimeoutWhileRedisIsPausedAndRecovers) {
   PrivateRedis redis;
-  Server server(redis.Use());
+  Server server(redis.ServerSettings());
   AdmissionQueue queue(server);
-  constexpr int kCrowd = 3'000;  // several rounds: the later ones must not wait one time-out each
-  redis.Freeze();
-  const SteadyTime began = std::chrono::steady_clock::now();
-  Tally refused(kCrowd);
-  for (int i = 0; i < kCrowd; ++i) queue.Admit(ARequest(), refused.Counter());
-  refused.left.wait();
-  EXPECT_EQ(refused.unavailable, kCrowd);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, kPatience);
-  redis.Thaw();
-  Tally served(1);
-  queue.Admit(ARequest(), served.Counter());
-  served.left.wait();
+  constexpr int kRequests = 3'000;  // several batches, which must not wait for one timeout each
+  redis.Pause();
+  const SteadyTime start = std::chrono::steady_clock::now();
+  ResultCounter refused(kRequests);
+  for (int i = 0; i < kRequests; ++i) queue.Admit(ARequest(), refused.Callback());
+  refused.remaining.wait();
+  EXPECT_EQ(refused.unavailable, kRequests);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, kTimeoutWithMargin);
+  redis.Resume();
+  ResultCounter served(1);
+  queue.Admit(ARequest(), served.Callback());
+  served.remaining.wait();
   EXPECT_EQ(served.admitted, 1);
 }
 
-TEST(AdmissionQueueTest, AnswersUnavailableWhileRedisIsDownAndFindsItAgain) {
+TEST(AdmissionQueueTest, FailsWhileRedisIsDownAndReconnects) {
   PrivateRedis redis({"--appendfsync", "always"});
-  Server server(redis.Use());
+  Server server(redis.ServerSettings());
   AdmissionQueue queue(server);
-  const auto ask = [&queue] {
-    Tally tally(1);
-    queue.Admit(ARequest(), tally.Counter());
-    tally.left.wait();
-    return tally.admitted == 1;
+  const auto admit = [&queue] {
+    ResultCounter results(1);
+    queue.Admit(ARequest(), results.Callback());
+    results.remaining.wait();
+    return results.admitted == 1;
   };
-  EXPECT_TRUE(ask());
+  EXPECT_TRUE(admit());
   redis.Kill();
-  EXPECT_FALSE(ask());
+  EXPECT_FALSE(admit());
   redis.Start();
-  EXPECT_TRUE(ask());
+  EXPECT_TRUE(admit());
 }
 
-TEST(AdmissionQueueTest, RefusesAtItsBound) {
+TEST(AdmissionQueueTest, RefusesRequestsBeyondItsLimit) {
   PrivateRedis redis;
-  Server server(redis.Use());
-  redis.Freeze();
+  Server server(redis.ServerSettings());
+  redis.Pause();
   AdmissionQueue queue(server, 1, 4);
-  constexpr int kCrowd = 400;
-  Tally tally(kCrowd);
-  for (int i = 0; i < kCrowd; ++i) queue.Admit(ARequest(), tally.Counter());
-  EXPECT_GT(tally.overloaded, 0);
-  EXPECT_LE(queue.Waiting(), 4u);
-  tally.left.wait();
-  EXPECT_EQ(tally.overloaded + tally.unavailable, kCrowd);
+  constexpr int kRequests = 400;
+  ResultCounter results(kRequests);
+  for (int i = 0; i < kRequests; ++i) queue.Admit(ARequest(), results.Callback());
+  EXPECT_GT(results.overloaded, 0);
+  EXPECT_LE(queue.Depth(), 4u);
+  results.remaining.wait();
+  EXPECT_EQ(results.overloaded + results.unavailable, kRequests);
 }
 
-TEST(AdmissionQueueTest, AnswersWhatItTookBeforeItEnds) {
+TEST(AdmissionQueueTest, CompletesQueuedRequestsBeforeItIsDestroyed) {
   PrivateRedis redis;
-  Server server(redis.Use());
-  constexpr int kCrowd = 1'000;
-  Tally tally(kCrowd);
+  Server server(redis.ServerSettings());
+  constexpr int kRequests = 1'000;
+  ResultCounter results(kRequests);
   {
     AdmissionQueue queue(server);
-    redis.Freeze();
-    for (int i = 0; i < kCrowd; ++i) queue.Admit(ARequest(), tally.Counter());
+    redis.Pause();
+    for (int i = 0; i < kRequests; ++i) queue.Admit(ARequest(), results.Callback());
   }
-  EXPECT_TRUE(tally.left.try_wait());
+  EXPECT_EQ(results.admitted + results.unavailable, kRequests);
 }
 
-TEST(AdmissionQueueTest, GivesEveryAlertAnEndOfItsLife) {
+TEST(AdmissionQueueTest, EveryAlertExpires) {
   PrivateRedis redis;
-  Server server(redis.Use());
+  Server server(redis.ServerSettings());
+  MarkRestored(server);
   std::vector<std::string> ids;
   {
     AdmissionQueue queue(server);
     for (const std::string& key : {std::string(), RandomBytes(32)}) {
       const AdmitRequest request = ARequest(key);
       ids.push_back(request.alert_id);
-      Tally tally(1);
-      queue.Admit(request, tally.Counter());
-      tally.left.wait();
+      ResultCounter results(1);
+      queue.Admit(request, results.Callback());
+      results.remaining.wait();
     }
-    ids.push_back("gone");
+    ids.push_back("expired");
     for (const std::string& id : ids) queue.Confirm(id, {}, [] {});
   }
   const Keys keys("tocsin");
   for (const std::string& id : ids)
-    EXPECT_GT(redis.Tell({"PTTL", keys.Alert(id)}).integer, 0) << id;
+    EXPECT_GT(redis.Execute({"PTTL", keys.Alert(id)}).integer, 0) << id;
+}
+
+class RestoredAdmissionsTest : public testing::Test {
+ protected:
+  static AcceptedAlert Accepted(const AdmitRequest& request) {
+    return {.alert_id = request.alert_id,
+            .client_id = request.client_id,
+            .idempotency_digest = request.idempotency_digest,
+            .request_digest = request.request_digest,
+            .create_time = request.create_time,
+            .expire_time = request.expire_time,
+            .position = {}};
+  }
+  static ClaimRequest AClaim(const AdmitRequest& request) {
+    ClaimRequest claim;
+    claim.attempt.set_alert_id(request.alert_id);
+    claim.attempt.set_step(1);
+    claim.attempt.set_attempt(1);
+    claim.client_id = request.client_id;
+    claim.lease = std::chrono::seconds(35);
+    claim.expire_time = request.expire_time;
+    if (!request.idempotency_digest.empty()) claim.accepted = Accepted(request);
+    return claim;
+  }
+  ErrorCode CancelError(const AdmitRequest& request) {
+    std::promise<Result<MarkResult>> promise;
+    queue.Mark({.alert_id = request.alert_id, .client_id = request.client_id, .time = {}},
+               [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
+    const Result<MarkResult> marked = promise.get_future().get();
+    return marked ? ErrorCode::kInternal : marked.error().code;
+  }
+  bool CanCancel(const AdmitRequest& request) {
+    return CancelError(request) == ErrorCode::kInternal;
+  }
+  Result<Admission> Admit(const AdmitRequest& request) {
+    std::promise<Result<Admission>> promise;
+    queue.Admit(request,
+                [&](Result<Admission> admission) { promise.set_value(std::move(admission)); });
+    return promise.get_future().get();
+  }
+  StoreEpoch Restore(const AdmitRequest& request) {
+    const auto epoch = restorer.AdoptEpoch();
+    EXPECT_TRUE(epoch) << epoch.error().message;
+    EXPECT_TRUE(restorer.Restore(*epoch, std::vector{Accepted(request)}));
+    return *epoch;
+  }
+
+  PrivateRedis redis;
+  std::atomic<int> restarts = 0;
+  Server server{redis.ServerSettings(), {}, [this] { ++restarts; }};
+  AdmissionQueue queue{server, 1};
+  AcceptanceStoreRestorer restorer{server};
+  ClaimStore claims{server};
+};
+
+// Otherwise an alert that was sent before the loss would be reported as cancelled.
+TEST_F(RestoredAdmissionsTest, MarksARestoredAlertOnlyAfterItsClaimsAreRestored) {  // A2
+  const AdmitRequest lost = ARequest();
+  const StoreEpoch epoch = Restore(lost);
+  ASSERT_TRUE(restorer.MarkRestored(epoch));
+  EXPECT_EQ(CancelError(lost), ErrorCode::kRedisUnavailable);
+  const AdmitRequest admitted = ARequest();
+  ASSERT_TRUE(Admit(admitted));
+  EXPECT_TRUE(CanCancel(admitted));
+  ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(epoch));
+  EXPECT_TRUE(CanCancel(lost));
+}
+
+TEST_F(RestoredAdmissionsTest, AFlushRemovesTheMarker) {  // A3
+  const AdmitRequest lost = ARequest(RandomBytes(32));
+  const StoreEpoch epoch = Restore(lost);
+  ASSERT_TRUE(restorer.MarkRestored(epoch));
+  redis.Execute({"FLUSHALL"});
+  EXPECT_FALSE(restorer.Restore(epoch, std::vector{Accepted(lost)}));
+  const auto next = restorer.AdoptEpoch();
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_NE(next->id, epoch.id);
+  EXPECT_FALSE(next->restored);
+  EXPECT_EQ(Admit(lost).error().code, ErrorCode::kRedisUnavailable);
+}
+
+// It may have started with an old file that has the same epoch.
+TEST_F(RestoredAdmissionsTest, ARestartOfRedisRequiresANewRestore) {  // A2, A3
+  MarkRestored(server);
+  const AdmitRequest lost = ARequest();
+  EXPECT_EQ(CancelError(lost), ErrorCode::kNotFound);
+  redis.Kill();
+  redis.Start();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Admit(ARequest(RandomBytes(32))).error().code, ErrorCode::kRedisUnavailable);
+    EXPECT_EQ(CancelError(lost), ErrorCode::kRedisUnavailable);
+  }
+  EXPECT_EQ(restarts, 1);
+  EXPECT_FALSE(restorer.AdoptEpoch()->restored);
+  MarkRestored(server);
+  EXPECT_TRUE(Admit(ARequest(RandomBytes(32))));
+  EXPECT_EQ(CancelError(lost), ErrorCode::kNotFound);
+}
+
+TEST_F(RestoredAdmissionsTest, ARestartOfRedisInvalidatesARestoreInProgress) {  // A2, A3
+  const StoreEpoch epoch = Restore(ARequest());
+  redis.Kill();
+  redis.Start();
+  ASSERT_TRUE(restorer.MarkRestored(epoch));
+  EXPECT_FALSE(restorer.AdoptEpoch()->restored);
+}
+
+TEST_F(RestoredAdmissionsTest, ARestoredAlertExpires48HoursAfterItsExpireTime) {
+  const AdmitRequest lost = ARequest(RandomBytes(32));
+  Restore(lost);
+  const std::int64_t expected = ToUnixMicros(lost.expire_time + std::chrono::hours(48)) / 1000;
+  const Keys keys("tocsin");
+  for (const std::string& key :
+       {keys.Alert(lost.alert_id), keys.Idempotency(lost.idempotency_digest)})
+    EXPECT_NEAR(static_cast<double>(redis.Execute({"PEXPIRETIME", key}).integer),
+                static_cast<double>(expected), 1.0);
+}
+
+// The first request was not published, and its withdrawal was lost.
+TEST_F(RestoredAdmissionsTest, AClaimTakesTheKeyOfAnAlertThatWasNeverPublished) {  // A3, R6
+  MarkRestored(server);
+  const AdmitRequest never_published = ARequest(RandomBytes(32));
+  ASSERT_TRUE(Admit(never_published));
+  AdmitRequest emergency = ARequest(never_published.idempotency_digest);
+  emergency.request_digest = std::string(32, 'e');
+  EXPECT_EQ(claims.Claim(AClaim(emergency))->state, ClaimReply::State::kGranted);
+  EXPECT_EQ(claims.Claim(AClaim(never_published))->state, ClaimReply::State::kStopped);
+  const auto repeated = Admit(emergency);
+  ASSERT_TRUE(repeated);
+  EXPECT_EQ(repeated->state, Admission::State::kReplay);
+  EXPECT_EQ(Admit(never_published)->state, Admission::State::kConflict);
+}
+
+TEST_F(RestoredAdmissionsTest, AClaimIsRejectedIfItsKeyBelongsToARestoredAlert) {  // A3
+  const AdmitRequest lost = ARequest(RandomBytes(32));
+  Restore(lost);
+  const AdmitRequest other = ARequest(lost.idempotency_digest);
+  EXPECT_EQ(claims.Claim(AClaim(other))->state, ClaimReply::State::kStopped);
+  EXPECT_EQ(claims.Claim(AClaim(lost))->state, ClaimReply::State::kGranted);
 }
 
 }  // namespace

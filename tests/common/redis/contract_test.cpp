@@ -1,25 +1,27 @@
-// The contract suites on the Redis that TOCSIN_REDIS_URL names.
+// The contract suites of the ports, on the server in TOCSIN_REDIS_URL.
 #include <cstdlib>
 #include <stdexcept>
 
 #include "common/base/encoding.h"
+#include "common/redis/acceptance_store_restorer.h"
 #include "common/redis/admission_queue.h"
 #include "common/redis/claim_store.h"
+#include "common/redis/claim_store_restorer.h"
 #include "common/redis/gcra_pacer.h"
-#include "common/redis/open_try_store.h"
 #include "common/redis/server.h"
+#include "common/redis/unreconciled_attempt_store.h"
 #include "tests/common/ports/admissions_contract.h"
 #include "tests/common/ports/claims_contract.h"
-#include "tests/common/ports/open_tries_contract.h"
 #include "tests/common/ports/pacer_contract.h"
+#include "tests/common/ports/unreconciled_attempts_contract.h"
 
 namespace tocsin::redis {
 namespace {
 
-// Of this test alone: a prefix of its own keeps it apart from whatever else uses the server.
+// With a random prefix, which separates the test from other users of the server.
 Settings TestSettings() {
   const char* url = std::getenv("TOCSIN_REDIS_URL");
-  if (url == nullptr) throw std::runtime_error("TOCSIN_REDIS_URL must name a Redis for this test");
+  if (url == nullptr) throw std::runtime_error("TOCSIN_REDIS_URL is not set");
   auto settings = ParseUrl(url);
   if (!settings) throw std::runtime_error(settings.error().message);
   settings->prefix = "test-" + HexEncode(RandomBytes(8));
@@ -29,48 +31,69 @@ Settings TestSettings() {
 class RealWorld {
  public:
   Claims& claims() { return claims_; }
-  OpenTries& open_tries() { return open_tries_; }
+  UnreconciledAttempts& unreconciled_attempts() { return unreconciled_attempts_; }
   Pacer& pacer() { return pacer_; }
-  // One thread: between two the order of a confirmation and the next admission would be open.
+  // With one thread, because requests are executed in order only within a thread.
   Admissions& admissions() {
-    if (!admissions_) admissions_.emplace(server_, 1u);
-    return *admissions_;
+    if (admissions_) return *admissions_;
+    EXPECT_TRUE(restorer_.MarkRestored(*restorer_.AdoptEpoch()));
+    return admissions_.emplace(server_, 1u);
   }
+  AcceptanceRestorer& restorer() { return restorer_; }
   WallTime Now() const { return SystemClock().Now(); }
 
   void Mark(const std::string& alert_id, const std::string& reason) {
-    Tell({"HSET", server_.keys().Alert(alert_id),
-          reason == "CANCELLED" ? "cancelled" : "acknowledged", "1"});
+    Execute({"HSET", server_.keys().Alert(alert_id),
+             reason == "CANCELLED" ? "cancelled" : "acknowledged", "1"});
   }
-  void Taken(const std::string& alert_id) {
+  void SetClaimed(const std::string& alert_id) {
     ClaimRequest request;
-    request.name.set_alert_id(alert_id);
+    request.attempt.set_alert_id(alert_id);
     request.client_id = "client";
     request.lease = std::chrono::seconds(35);
-    request.not_after = Now() + std::chrono::hours(1);
-    EXPECT_TRUE(claims_.Take(request));
+    request.expire_time = Now() + std::chrono::hours(1);
+    EXPECT_TRUE(claims_.Claim(request));
   }
-  // As a FLUSHALL does for this prefix.
-  void LoseMemory() { Tell({"DEL", server_.keys().Epoch()}); }
+  void SetDelivered(const std::string& alert_id) {
+    SetClaimed(alert_id);
+    v1::AttemptRef attempt;
+    attempt.set_alert_id(alert_id);
+    records::v1::AttemptResult result;
+    result.set_outcome(records::v1::ATTEMPT_OUTCOME_ACCEPTED);
+    result.set_provider_sid("SM" + HexEncode(RandomBytes(16)));
+    result.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
+    result.set_status(v1::ATTEMPT_STATUS_DELIVERED);
+    EXPECT_TRUE(claims_.SaveResult(attempt, 0, result));
+  }
+  // FLUSHALL for this prefix.
+  void LoseData() { Execute({"DEL", server_.keys().Epoch()}); }
+  // The workers have restored the claims.
+  void StartRestoring() {
+    LoseData();
+    const auto epoch = restorer_.AdoptEpoch();
+    ASSERT_TRUE(epoch) << epoch.error().message;
+    ASSERT_TRUE(ClaimStoreRestorer(server_).MarkRestored(*epoch));
+  }
 
-  // Redis's clock cannot be moved: asks until it is over.
-  void Pass(Micros, const std::function<bool()>& over) {
-    const SteadyTime limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!over()) ASSERT_LT(std::chrono::steady_clock::now(), limit);
+  // The clock of Redis cannot be set: polls.
+  void WaitForLease(Micros, const std::function<bool()>& lapsed) {
+    const SteadyTime deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!lapsed()) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
   }
 
  private:
-  void Tell(std::initializer_list<std::string_view> words) {
+  void Execute(std::initializer_list<std::string_view> words) {
     const SteadyTime deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     auto connection = Connection::Open(server_.settings(), deadline);
     ASSERT_TRUE(connection) << connection.error().message;
-    ASSERT_TRUE(connection->Ask(words, deadline));
+    ASSERT_TRUE(connection->Execute(words, deadline));
   }
 
   Server server_{TestSettings()};
   ClaimStore claims_{server_};
-  OpenTryStore open_tries_{server_};
+  UnreconciledAttemptStore unreconciled_attempts_{server_};
   GcraPacer pacer_{server_};
+  AcceptanceStoreRestorer restorer_{server_};
   std::optional<AdmissionQueue> admissions_;
 };
 
@@ -79,7 +102,7 @@ class RealWorld {
 
 namespace tocsin {
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, ClaimsContract, redis::RealWorld);
-INSTANTIATE_TYPED_TEST_SUITE_P(Redis, OpenTriesContract, redis::RealWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, UnreconciledAttemptsContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, PacerContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, AdmissionsContract, redis::RealWorld);
 }  // namespace tocsin

@@ -14,22 +14,22 @@
 namespace tocsin::redis {
 namespace {
 
-constexpr std::chrono::seconds kStartLimit{30};
+constexpr std::chrono::seconds kStartTimeout{30};
 
-[[noreturn]] void GiveUp(const char* why) {
-  std::fprintf(stderr, "a private redis-server is needed: %s\n", why);
+[[noreturn]] void Abort(const char* reason) {
+  std::fprintf(stderr, "private redis-server: %s\n", reason);
   std::abort();
 }
 
-// redis-server takes no port 0; the port is free when it is looked for.
+// redis-server does not support port 0. Another process may take the port before it starts.
 std::uint16_t FreePort() {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof(address);
-  auto* any = reinterpret_cast<sockaddr*>(&address);
-  if (bind(fd, any, size) != 0 || getsockname(fd, any, &size) != 0) GiveUp("no port is free");
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (bind(fd, generic, size) != 0 || getsockname(fd, generic, &size) != 0) Abort("no free port");
   close(fd);
   return ntohs(address.sin_port);
 }
@@ -38,7 +38,7 @@ std::uint16_t FreePort() {
 
 PrivateRedis::PrivateRedis(std::vector<std::string> options) : options_(std::move(options)) {
   std::string name = std::filesystem::temp_directory_path() / "tocsin-redis-XXXXXX";
-  if (mkdtemp(name.data()) == nullptr) GiveUp("no temporary folder");
+  if (mkdtemp(name.data()) == nullptr) Abort("no temporary folder");
   folder_ = name;
   Start();
 }
@@ -49,7 +49,7 @@ PrivateRedis::~PrivateRedis() {
   std::filesystem::remove_all(folder_, ignored);
 }
 
-Settings PrivateRedis::Use() const {
+Settings PrivateRedis::ServerSettings() const {
   Settings settings;
   settings.port = port_;
   return settings;
@@ -62,29 +62,43 @@ void PrivateRedis::Kill() {
   pid_ = 0;
 }
 
-void PrivateRedis::Freeze() { kill(pid_, SIGSTOP); }
-void PrivateRedis::Thaw() { kill(pid_, SIGCONT); }
+void PrivateRedis::Pause() { kill(pid_, SIGSTOP); }
+void PrivateRedis::Resume() { kill(pid_, SIGCONT); }
 
 void PrivateRedis::Start() {
   if (port_ == 0) port_ = FreePort();
   Spawn();
-  const SteadyTime limit = std::chrono::steady_clock::now() + kStartLimit;
+  const SteadyTime deadline = std::chrono::steady_clock::now() + kStartTimeout;
   while (true) {
     const SteadyTime now = std::chrono::steady_clock::now();
-    auto connection = Connection::Open(Use(), now + std::chrono::seconds(1));
-    if (connection && connection->Ask({"EXISTS", "any"}, now + std::chrono::seconds(1))) return;
-    if (now > limit) GiveUp("it does not answer");
-    if (waitpid(pid_, nullptr, WNOHANG) == pid_) GiveUp("it ended at once");
+    auto connection = Connection::Open(ServerSettings(), now + std::chrono::seconds(1));
+    if (connection && connection->Execute({"EXISTS", "any"}, now + std::chrono::seconds(1))) return;
+    if (now > deadline) Abort("no reply");
+    if (waitpid(pid_, nullptr, WNOHANG) == pid_) Abort("exited at once");
     std::this_thread::yield();
   }
 }
 
-Reply PrivateRedis::Tell(std::initializer_list<std::string_view> words) const {
+void PrivateRedis::StartLoading() {
+  Spawn();
+  const SteadyTime deadline = std::chrono::steady_clock::now() + kStartTimeout;
+  while (true) {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (now > deadline) Abort("not loading");
+    auto connection = Connection::Open(ServerSettings(), now + std::chrono::seconds(1));
+    if (!connection) continue;
+    connection->Append({"EXISTS", "any"});
+    const auto replies = connection->Execute(now + std::chrono::seconds(1));
+    if (replies && replies->front().IsError("LOADING")) return;
+  }
+}
+
+Reply PrivateRedis::Execute(std::initializer_list<std::string_view> words) const {
   const SteadyTime deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  auto connection = Connection::Open(Use(), deadline);
-  if (!connection) GiveUp("it cannot be told anything");
-  auto reply = connection->Ask(words, deadline);
-  if (!reply) GiveUp(reply.error().message.c_str());
+  auto connection = Connection::Open(ServerSettings(), deadline);
+  if (!connection) Abort("cannot connect");
+  auto reply = connection->Execute(words, deadline);
+  if (!reply) Abort(reply.error().message.c_str());
   return *reply;
 }
 

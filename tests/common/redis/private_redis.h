@@ -1,4 +1,4 @@
-// A Redis of a test's own, for what would harm others: FLUSHALL, kill -9, a wrong configuration.
+// A Redis server for one test: FLUSHALL, kill -9 or a wrong configuration would disturb others.
 #pragma once
 
 #include <sys/types.h>
@@ -13,27 +13,27 @@
 
 namespace tocsin::redis {
 
-// Aborts the test program when redis-server cannot be started: nothing could be tested.
+// Aborts the test program if redis-server cannot be started.
 class PrivateRedis {
  public:
-  // `options` follow the right ones (appendonly yes, noeviction) on the command line and override
-  // them.
+  // `options` override the defaults (appendonly yes, noeviction).
   explicit PrivateRedis(std::vector<std::string> options = {});
   ~PrivateRedis();
   PrivateRedis(const PrivateRedis&) = delete;
   PrivateRedis& operator=(const PrivateRedis&) = delete;
 
-  Settings Use() const;
+  Settings ServerSettings() const;
 
-  void Kill();    // SIGKILL
-  void Start();   // on the same port and folder; returns when it answers
-  void Freeze();  // SIGSTOP: the connections stay, no answer comes
-  void Thaw();
+  void Kill();          // SIGKILL
+  void Start();         // on the same port and folder; returns when it accepts commands
+  void StartLoading();  // returns while it loads its data
+  void Pause();         // SIGSTOP: connections stay open, without replies
+  void Resume();        // SIGCONT
 
   const std::filesystem::path& folder() const { return folder_; }
 
-  // One command over a connection of its own.
-  Reply Tell(std::initializer_list<std::string_view> words) const;
+  // Executes a command on a new connection.
+  Reply Execute(std::initializer_list<std::string_view> words) const;
 
  private:
   void Spawn();

@@ -2,22 +2,24 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "tests/common/redis/private_redis.h"
 
 namespace tocsin::redis {
 namespace {
 
-TEST(ServerTest, AcceptsAServerThatForgetsNothing) {
+TEST(ServerTest, AcceptsADurableServer) {
   PrivateRedis redis;
-  Server server(redis.Use());
+  Server server(redis.ServerSettings());
   EXPECT_TRUE(server.CheckServer());
   EXPECT_TRUE(server.Ping());
-  EXPECT_FALSE(server.Epoch().empty());
+  EXPECT_FALSE(server.tracker().Current()->id.empty());
 }
 
-TEST(ServerTest, RefusesAServerThatForgetsAndSaysWhy) {
+TEST(ServerTest, ListsWhyAServerIsNotDurable) {
   PrivateRedis redis({"--appendonly", "no", "--maxmemory-policy", "allkeys-lru"});
-  Server server(redis.Use());
+  Server server(redis.ServerSettings());
   const Status checked = server.CheckServer();
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().code, ErrorCode::kInvalidConfig);
@@ -28,10 +30,61 @@ TEST(ServerTest, RefusesAServerThatForgetsAndSaysWhy) {
   EXPECT_EQ(pinged.error().code, ErrorCode::kRedisUnavailable);
 }
 
-TEST(ServerTest, GivesThePasswordAndSelectsTheDatabase) {
+// A server that loads its data reports `aof_enabled:0`.
+TEST(ServerTest, AServerThatLoadsItsDataIsUnavailableAndNotMisconfigured) {
+  PrivateRedis redis({"--key-load-delay", "200", "--loading-process-events-interval-bytes", "1024",
+                      "--appendfsync", "always"});
+  for (int i = 0; i < 20; ++i)
+    redis.Execute({"EVAL", "for i = 1, 500 do redis.call('SET', KEYS[1] .. i, 'value') end", "1",
+                   "key" + std::to_string(i)});
+  redis.Kill();
+  redis.StartLoading();
+  Server server(redis.ServerSettings());
+  const Status checked = server.CheckServer();
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, ErrorCode::kRedisUnavailable);
+  for (const Status& status : {checked, server.Ping()}) {
+    ASSERT_FALSE(status);
+    EXPECT_NE(status.error().message.find("LOADING"), std::string::npos) << status.error().message;
+    EXPECT_EQ(status.error().message.find("appendonly"), std::string::npos);
+  }
+}
+
+TEST(ServerTest, ABusyServerIsUnavailableAndNotMisconfigured) {
+  PrivateRedis redis({"--busy-reply-threshold", "1"});
+  Settings settings = redis.ServerSettings();
+  Server server(settings);
+  std::thread script([&] {
+    const SteadyTime deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    auto connection = Connection::Open(settings, deadline);
+    ASSERT_TRUE(connection);
+    connection->Append({"EVAL", "while true do end", "0"});
+    EXPECT_TRUE(connection->Execute(deadline));
+  });
+  Status checked;
+  while ((checked = server.CheckServer())) std::this_thread::yield();
+  EXPECT_EQ(checked.error().code, ErrorCode::kRedisUnavailable);
+  EXPECT_NE(checked.error().message.find("BUSY"), std::string::npos) << checked.error().message;
+  redis.Execute({"SCRIPT", "KILL"});
+  script.join();
+}
+
+TEST(ServerTest, APingDetectsAFlush) {
   PrivateRedis redis;
-  redis.Tell({"CONFIG", "SET", "requirepass", "right horse"});
-  Settings settings = redis.Use();
+  int losses = 0;
+  Server server(redis.ServerSettings(), [&losses] { ++losses; });
+  ASSERT_TRUE(server.Ping());
+  redis.Execute({"FLUSHALL"});
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(server.Ping());
+  EXPECT_EQ(losses, 1);
+  ASSERT_TRUE(server.AdoptEpoch());
+  EXPECT_TRUE(server.Ping());
+}
+
+TEST(ServerTest, AuthenticatesAndSelectsTheDatabase) {
+  PrivateRedis redis;
+  redis.Execute({"CONFIG", "SET", "requirepass", "right horse"});
+  Settings settings = redis.ServerSettings();
   settings.database = 5;
   EXPECT_FALSE(Server(settings).Ping());
   settings.password = Secret("wrong horse");
@@ -43,18 +96,18 @@ TEST(ServerTest, GivesThePasswordAndSelectsTheDatabase) {
   EXPECT_TRUE(server.Ping());
 }
 
-TEST(ServerTest, SharesOneEpochAmongProcesses) {
+TEST(ServerTest, ProcessesShareOneEpoch) {
   PrivateRedis redis;
-  Server first(redis.Use());
-  Server second(redis.Use());
+  Server first(redis.ServerSettings());
+  Server second(redis.ServerSettings());
   ASSERT_TRUE(first.Ping());
   ASSERT_TRUE(second.Ping());
-  EXPECT_EQ(first.Epoch(), second.Epoch());
+  EXPECT_EQ(first.tracker().Current()->id, second.tracker().Current()->id);
 }
 
-TEST(ServerTest, BoundsTheWaitForAConnectionOfThePool) {
+TEST(ServerTest, WaitsForAPooledConnectionUntilTheDeadline) {
   PrivateRedis redis;
-  Settings settings = redis.Use();
+  Settings settings = redis.ServerSettings();
   settings.pool_size = 1;
   Server server(settings);
   Pool pool(1, [&](SteadyTime deadline) { return server.Connect(deadline); });
@@ -62,13 +115,13 @@ TEST(ServerTest, BoundsTheWaitForAConnectionOfThePool) {
     return std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
   };
   {
-    auto lent = pool.Borrow(soon());
-    ASSERT_TRUE(lent);
-    const auto refused = pool.Borrow(soon());
+    auto used = pool.Acquire(soon());
+    ASSERT_TRUE(used);
+    const auto refused = pool.Acquire(soon());
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::kRedisUnavailable);
   }
-  EXPECT_TRUE(pool.Borrow(soon()));
+  EXPECT_TRUE(pool.Acquire(soon()));
 }
 
 }  // namespace

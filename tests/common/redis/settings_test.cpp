@@ -9,7 +9,7 @@
 namespace tocsin::redis {
 namespace {
 
-TEST(SettingsTest, ReadsAllPartsOfAUrl) {
+TEST(SettingsTest, ParsesAllPartsOfAUrl) {
   const auto settings = ParseUrl("redis://ops:p%40ss%2F:@redis.internal:6380/3");
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->user, "ops");
@@ -19,7 +19,7 @@ TEST(SettingsTest, ReadsAllPartsOfAUrl) {
   EXPECT_EQ(settings->database, 3);
 }
 
-TEST(SettingsTest, FillsInWhatAUrlLeavesOut) {
+TEST(SettingsTest, UsesDefaultsForMissingParts) {
   for (const char* url : {"redis://localhost", "redis://localhost/", "redis://localhost:6379/0"}) {
     const auto settings = ParseUrl(url);
     ASSERT_TRUE(settings) << url;
@@ -31,7 +31,7 @@ TEST(SettingsTest, FillsInWhatAUrlLeavesOut) {
   }
 }
 
-TEST(SettingsTest, ReadsAnIpv6Address) {
+TEST(SettingsTest, ParsesAnIpv6Address) {
   const auto settings = ParseUrl("redis://:secret@[::1]:7000/1");
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->host, "::1");
@@ -45,7 +45,7 @@ struct Malformed {
 
 class MalformedUrl : public ::testing::TestWithParam<Malformed> {};
 
-TEST_P(MalformedUrl, IsRefusedWithoutShowingThePassword) {
+TEST_P(MalformedUrl, IsRejectedWithoutShowingThePassword) {
   const auto settings = ParseUrl(GetParam().url);
   ASSERT_FALSE(settings);
   EXPECT_EQ(settings.error().code, ErrorCode::kInvalidConfig);
@@ -61,27 +61,27 @@ INSTANTIATE_TEST_SUITE_P(
                       Malformed{"NoPort", "redis://:hunter2@localhost:"},
                       Malformed{"PortZero", "redis://:hunter2@localhost:0"},
                       Malformed{"PortTooHigh", "redis://:hunter2@localhost:65536"},
-                      Malformed{"PortNoNumber", "redis://localhost:hunter2"},
-                      Malformed{"DatabaseNoNumber", "redis://:hunter2@localhost/x"},
+                      Malformed{"PortNotANumber", "redis://localhost:hunter2"},
+                      Malformed{"DatabaseNotANumber", "redis://:hunter2@localhost/x"},
                       Malformed{"NoColonBeforePassword", "redis://hunter2@localhost"},
-                      Malformed{"CutEscape", "redis://:hunter2%4@localhost"},
-                      Malformed{"BadEscape", "redis://:hunter2%zz@localhost"},
-                      Malformed{"OpenBracket", "redis://:hunter2@[::1:6379"}),
+                      Malformed{"IncompletePercentEncoding", "redis://:hunter2%4@localhost"},
+                      Malformed{"InvalidPercentEncoding", "redis://:hunter2%zz@localhost"},
+                      Malformed{"NoClosingBracket", "redis://:hunter2@[::1:6379"}),
     [](const auto& row) { return std::string(row.param.name); });
 
-TEST(ServerInfoTest, NamesEveryFaultAtOnce) {
-  const std::string faults = FaultsOf(
+TEST(ServerInfoTest, ListsAllErrors) {
+  const std::string errors = ConfigErrors(
       ParseInfo("# Server\r\nredis_version:6.2.1\r\nrun_id:a\r\nmaxmemory_policy:allkeys-lru\r\n"
                 "aof_enabled:0\r\nrole:slave\r\nmaster_replid:b\r\n"));
   for (const char* word : {"6.2.1", "master", "appendonly", "allkeys-lru", "noeviction"})
-    EXPECT_NE(faults.find(word), std::string::npos) << word << " in " << faults;
+    EXPECT_NE(errors.find(word), std::string::npos) << word << " in " << errors;
 }
 
-TEST(ServerInfoTest, FindsNoFaultInARightServer) {
+TEST(ServerInfoTest, AcceptsADurableServer) {
   const ServerInfo info = ParseInfo(
       "redis_version:7.0.15\r\nrun_id:a\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n"
       "role:master\r\nmaster_replid:b\r\n");
-  EXPECT_EQ(FaultsOf(info), "");
+  EXPECT_EQ(ConfigErrors(info), "");
   EXPECT_EQ(info.identity, "a/b");
 }
 

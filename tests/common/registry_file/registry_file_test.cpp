@@ -13,7 +13,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* kGood = R"(clients:
+constexpr const char* kValid = R"(clients:
   - id: demo
     api_keys:
       - prefix: "12345678"
@@ -26,7 +26,7 @@ senders:
     number: "+15005550006"
     account: AC1
     channels: [sms]
-    classes: [normal]
+    priorities: [normal]
 routes:
   - pattern: ".*"
     account: AC1
@@ -41,13 +41,13 @@ class RegistryFileTest : public testing::Test {
   }
   ~RegistryFileTest() override { std::filesystem::remove_all(folder_); }
 
-  // The good file with one text in place of another.
-  std::string FaultWith(const std::string& from, const std::string& to) {
-    std::string text = kGood;
+  // The error message for the valid file with `from` replaced by `to`; empty if it loads.
+  std::string ErrorWith(const std::string& from, const std::string& to) {
+    std::string text = kValid;
     text.replace(text.find(from), from.size(), to);
-    return FaultOf(text);
+    return ErrorOf(text);
   }
-  std::string FaultOf(const std::string& text) {
+  std::string ErrorOf(const std::string& text) {
     std::ofstream(path_) << text;
     const auto loaded = Load(path_);
     return loaded ? "" : loaded.error().message;
@@ -58,15 +58,15 @@ class RegistryFileTest : public testing::Test {
   std::filesystem::path path_;
 };
 
-TEST_F(RegistryFileTest, ReadsWhatIsGood) {
-  std::ofstream(path_) << kGood;
+TEST_F(RegistryFileTest, LoadsAValidFile) {
+  std::ofstream(path_) << kValid;
   const auto loaded = Load(path_);
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ((*loaded)->All().senders.at(0).id, "main");
 }
 
-TEST_F(RegistryFileTest, NamesEveryEntryThatIsAtFaultWithItsLine) {  // O4
-  const std::string fault = FaultOf(R"(clients:
+TEST_F(RegistryFileTest, NamesTheLineOfEveryInvalidEntry) {
+  const std::string error = ErrorOf(R"(clients:
   - id: demo
     keys: []
 accounts:
@@ -81,23 +81,30 @@ senders:
 routes: all
 colour: red
 )");
-  EXPECT_THAT(fault, AllOf(HasSubstr(At(3) + "unknown key `keys`"), HasSubstr(At(5)),
+  EXPECT_THAT(error, AllOf(HasSubstr(At(3) + "unknown key `keys`"), HasSubstr(At(5)),
                            HasSubstr(At(9) + "expected one of: sms, voice"),
                            HasSubstr(At(12) + "`segments_per_second` must be a number"),
                            HasSubstr(At(13) + "`routes` must be a list"),
                            HasSubstr(At(14) + "unknown key `colour`"), Not(HasSubstr("hunter2"))));
 }
 
-TEST_F(RegistryFileTest, NamesTheLineOfAnEntryThatContradictsAnother) {
-  EXPECT_THAT(FaultWith("account: AC1\n    channels", "account: AC2\n    channels"),
-              HasSubstr(At(10) + "`main`: its account is not among the accounts"));
-  EXPECT_THAT(FaultWith("pattern: \".*\"", "pattern: \"(\""), HasSubstr(At(16) + "`(`"));
+TEST_F(RegistryFileTest, NamesTheLineOfAnEntryThatDoesNotFitAnotherEntry) {
+  EXPECT_THAT(ErrorWith("account: AC1\n    channels", "account: AC2\n    channels"),
+              HasSubstr(At(10) + "`main`: unknown account"));
+  EXPECT_THAT(ErrorWith("pattern: \".*\"", "pattern: \"(\""), HasSubstr(At(16) + "`(`"));
 }
 
-TEST_F(RegistryFileTest, NamesAFileThatCannotBeReadOrIsNoYaml) {
-  EXPECT_THAT(Load(path_ / "nothing").error().message, HasSubstr("cannot be read"));
-  EXPECT_THAT(FaultOf("clients: [\n"), HasSubstr("not YAML"));
-  EXPECT_THAT(FaultOf("just a word\n"), HasSubstr(At(1) + "expected keys and values here"));
+TEST_F(RegistryFileTest, RefusesTheModeSimulationWithItsLine) {
+  for (const char* channel : {"sms", "voice"})
+    EXPECT_EQ(ErrorOf(std::string(kValid) + "channels: {" + channel + ": simulation}\n"),
+              At(18) + "channel mode `simulation` is not implemented; use `live` or `disabled`");
+}
+
+TEST_F(RegistryFileTest, NamesAFileThatCannotBeReadOrIsNotYaml) {
+  EXPECT_THAT(Load(path_ / "nothing").error().message,
+              HasSubstr("cannot be read: No such file or directory"));
+  EXPECT_THAT(ErrorOf("clients: [\n"), HasSubstr("not YAML"));
+  EXPECT_THAT(ErrorOf("just a word\n"), HasSubstr(At(1) + "expected a mapping"));
 }
 
 }  // namespace

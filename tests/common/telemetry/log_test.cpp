@@ -38,7 +38,7 @@ class LogTest : public testing::Test {
     std::fclose(file_);
   }
 
-  // Ends the session, which writes what is queued.
+  // Ends the session, which writes the queued lines.
   std::string Text() {
     session_.reset();
     std::rewind(file_);
@@ -54,21 +54,21 @@ class LogTest : public testing::Test {
     return lines;
   }
 
-  // Without the times, whose digits may be those that a test looks for.
-  std::string Told() {
-    std::string told;
+  // All lines without their times, whose digits a test could mistake for a phone number.
+  std::string TextWithoutTimes() {
+    std::string text;
     for (json& line : Lines()) {
       line.erase("timestamp");
-      told += line.dump() + '\n';
+      text += line.dump() + '\n';
     }
-    return told;
+    return text;
   }
 
   std::FILE* file_;
   std::optional<LogSession> session_;
 };
 
-TEST_F(LogTest, HostileBytesStillGiveOneValidLine) {  // P3
+TEST_F(LogTest, ArbitraryBytesGiveOneValidLine) {  // P3
   const std::string hostile = "a\"\\\n\r\t\x01\xff\xfe\xc3(\xed\xa0\x80" + std::string("\0b", 2);
   Log(Severity::kWarn, hostile, hostile, {{"text", hostile}, {std::string_view(hostile), 1}});
   const std::vector<json> lines = Lines();
@@ -77,31 +77,31 @@ TEST_F(LogTest, HostileBytesStillGiveOneValidLine) {  // P3
   EXPECT_EQ(lines[0]["severity_text"], "WARN");
 }
 
-TEST_F(LogTest, SecretsAndPersonalDataShowTheirLengthOnly) {  // P3, P7
+TEST_F(LogTest, SecretsAndPiiShowTheirLengthOnly) {  // P3, P7
   Log(Severity::kInfo, "x", "y",
       {{"token", Secret("hunter2-planted")}, {"to", Pii("+15017122661")}});
-  const std::string told = Told();
-  EXPECT_THAT(told, HasSubstr("\"token\":\"[15 hidden]\""));
-  EXPECT_THAT(told, HasSubstr("\"to\":\"[12 hidden]\""));
-  EXPECT_THAT(told, Not(HasSubstr("planted")));
-  EXPECT_THAT(told, Not(HasSubstr("5017")));
+  const std::string text = TextWithoutTimes();
+  EXPECT_THAT(text, HasSubstr("\"token\":\"[15 hidden]\""));
+  EXPECT_THAT(text, HasSubstr("\"to\":\"[12 hidden]\""));
+  EXPECT_THAT(text, Not(HasSubstr("planted")));
+  EXPECT_THAT(text, Not(HasSubstr("5017")));
 }
 
-TEST_F(LogTest, EveryStringMeetsTheScrubber) {  // P3
+TEST_F(LogTest, EveryStringIsScrubbed) {  // P3
   Log(Severity::kInfo, "to +15017122661", "ann@example.com called",
       {{"peer", "tel +1 501 712 2661"}, {"+15017122661", "key"}, {"alert", "line\n+15017122661"}});
-  const std::string told = Told();
-  EXPECT_THAT(told, Not(HasSubstr("2661")));
-  EXPECT_THAT(told, Not(HasSubstr("ann@")));
-  EXPECT_THAT(told, HasSubstr("[email] called"));
+  const std::string text = TextWithoutTimes();
+  EXPECT_THAT(text, Not(HasSubstr("2661")));
+  EXPECT_THAT(text, Not(HasSubstr("ann@")));
+  EXPECT_THAT(text, HasSubstr("[email] called"));
 }
 
-TEST_F(LogTest, ALongValueIsCutOff) {
+TEST_F(LogTest, ALongValueIsTruncated) {
   Log(Severity::kInfo, "x", std::string(kLogStringLimit * 3, 'b'));
   EXPECT_EQ(Lines()[0]["body"].get<std::string>().size(), kLogStringLimit);
 }
 
-TEST_F(LogTest, AFieldCannotReplaceWhatTheLineSaysOfItself) {
+TEST_F(LogTest, AFieldCannotReplaceAStandardField) {
   Log(Severity::kInfo, "x", "y", {{"service.name", "forged"}, {"a", 1}, {"a", 2}});
   const json line = Lines()[0];
   EXPECT_EQ(line["service.name"], "tocsin-test");
@@ -138,7 +138,7 @@ TEST_F(LogTest, ValuesKeepTheirTypes) {
   EXPECT_EQ(line["code"], "NO_ROUTE");
 }
 
-TEST_F(LogTest, TheLevelMayChangeAtRunTime) {  // O4
+TEST_F(LogTest, TheLevelCanChangeAtRunTime) {  // O4
   Log(Severity::kDebug, "one", "");
   SetLogLevel(Severity::kDebug);
   Log(Severity::kDebug, "two", "");
@@ -149,7 +149,7 @@ TEST_F(LogTest, TheLevelMayChangeAtRunTime) {  // O4
   EXPECT_EQ(lines[0]["event.name"], "two");
 }
 
-TEST_F(LogTest, LinesOfManyThreadsStayWhole) {
+TEST_F(LogTest, LinesOfManyThreadsAreNotInterleaved) {
   constexpr int kThreads = 4, kEach = 500;
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t)
@@ -160,14 +160,14 @@ TEST_F(LogTest, LinesOfManyThreadsStayWhole) {
   EXPECT_THAT(Lines(), SizeIs(kThreads * kEach));
 }
 
-TEST(LogQueueTest, AFullQueueLosesTheOldestLineAndNeverBlocksTheCaller) {
+TEST(LogQueueTest, AFullQueueDropsTheOldestLineAndDoesNotBlock) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const std::uint64_t lost = LogLinesLost();
   std::optional<LogSession> session;
   session.emplace(LogOptions{.service_name = "t", .descriptor = ends[1], .queue_lines = 16});
   const std::string body(kLogStringLimit, 'x');
-  for (int i = 0; i < 1000; ++i) Log(Severity::kInfo, "x", body, {{"i", i}});  // nobody reads yet
+  for (int i = 0; i < 1000; ++i) Log(Severity::kInfo, "x", body, {{"i", i}});  // no reader yet
   EXPECT_GT(LogLinesLost(), lost);
   std::string text;
   std::thread reader([&text, end = ends[0]] {
@@ -182,7 +182,7 @@ TEST(LogQueueTest, AFullQueueLosesTheOldestLineAndNeverBlocksTheCaller) {
   EXPECT_THAT(text, HasSubstr("\"i\":999}"));  // the newest is there
 }
 
-TEST(LogOutsideSessionTest, LinesAreWrittenAtOnce) {
+TEST(LogOutsideSessionTest, LinesAreWrittenImmediately) {
   testing::internal::CaptureStdout();
   Log(Severity::kError, "early", "+15017122661");
   const std::string text = testing::internal::GetCapturedStdout();
@@ -190,7 +190,7 @@ TEST(LogOutsideSessionTest, LinesAreWrittenAtOnce) {
   EXPECT_THAT(text, HasSubstr("[phone]"));
 }
 
-TEST(LogTimeTest, InstantsBeforeAndAfter1970AreWrittenInUtc) {
+TEST(LogTimeTest, TimesBeforeAndAfter1970AreFormattedInUtc) {
   using std::chrono::system_clock;
   const auto at = [](std::int64_t micros) {
     return Rfc3339(system_clock::time_point(std::chrono::microseconds(micros)));
@@ -200,7 +200,7 @@ TEST(LogTimeTest, InstantsBeforeAndAfter1970AreWrittenInUtc) {
   EXPECT_EQ(at(1'763'688'065'123'456), "2025-11-21T01:21:05.123456Z");
 }
 
-TEST(LogNamesTest, SeveritiesAreReadInAnyCase) {
+TEST(LogNamesTest, SeverityNamesAreCaseInsensitive) {
   EXPECT_EQ(SeverityNamed("debug"), Severity::kDebug);
   EXPECT_EQ(SeverityNamed("Warning"), Severity::kWarn);
   EXPECT_EQ(SeverityNamed("loud"), std::nullopt);

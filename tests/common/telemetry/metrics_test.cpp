@@ -14,7 +14,7 @@ namespace {
 using testing::ContainsRegex;
 using testing::HasSubstr;
 
-TEST(MetricsDeathTest, ANameThatIsTakenOrUnlawfulAborts) {
+TEST(MetricsDeathTest, ADuplicateOrInvalidNameAborts) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   Metrics metrics("tocsin-test");
   metrics.Counter("tocsin_x_total", "X.");
@@ -24,18 +24,18 @@ TEST(MetricsDeathTest, ANameThatIsTakenOrUnlawfulAborts) {
 
 TEST(MetricsTest, TheSameNameAndLabelsAreTheSameMetric) {
   Metrics metrics("tocsin-test");
-  Counter& sent = metrics.Counter("tocsin_sent_total", "Sent.", {{"class", "high"}});
-  EXPECT_EQ(&sent, &metrics.Counter("tocsin_sent_total", "Sent.", {{"class", "high"}}));
-  EXPECT_NE(&sent, &metrics.Counter("tocsin_sent_total", "Sent.", {{"class", "bulk"}}));
+  Counter& sent = metrics.Counter("tocsin_sent_total", "Sent.", {{"priority", "high"}});
+  EXPECT_EQ(&sent, &metrics.Counter("tocsin_sent_total", "Sent.", {{"priority", "high"}}));
+  EXPECT_NE(&sent, &metrics.Counter("tocsin_sent_total", "Sent.", {{"priority", "bulk"}}));
   sent.Increment();
   sent.Increment(2);
   sent.Increment(-5);
   EXPECT_EQ(sent.Value(), 3);
-  EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_sent_total{class=\"high\"} 3"));
-  EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_sent_total{class=\"bulk\"} 0"));
+  EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_sent_total{priority=\"high\"} 3"));
+  EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_sent_total{priority=\"bulk\"} 0"));
 }
 
-TEST(MetricsTest, TextTellsOfTheBuildAndTheProcess) {  // O1
+TEST(MetricsTest, TextContainsBuildAndProcessMetrics) {  // O1
   Metrics metrics("tocsin-test");
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("tocsin_build_info{"));
@@ -53,9 +53,10 @@ TEST(MetricsTest, LabelsAreEscaped) {
   EXPECT_THAT(metrics.Text(), HasSubstr("service=\"a\\\"b\\\\c\\nd\""));
 }
 
-TEST(MetricsTest, HistogramCountsAnObservationOnTheEdgeAsWithinIt) {
+TEST(MetricsTest, AnObservationOnABucketBoundaryCountsInThatBucket) {
   Metrics metrics("tocsin-test");
-  Histogram& seconds = metrics.Histogram("tocsin_webhook_seconds", "Answer time.", kWebhookSeconds);
+  Histogram& seconds =
+      metrics.Histogram("tocsin_webhook_seconds", "Response time.", kWebhookSeconds);
   seconds.Observe(std::chrono::milliseconds(5));
   seconds.Observe(2.0);
   const std::string text = metrics.Text();
@@ -64,21 +65,22 @@ TEST(MetricsTest, HistogramCountsAnObservationOnTheEdgeAsWithinIt) {
   EXPECT_THAT(text, HasSubstr("tocsin_webhook_seconds_bucket{le=\"+Inf\"} 2"));
 }
 
-TEST(MetricsTest, StandardBucketsRise) {
+TEST(MetricsTest, StandardBucketsAreAscending) {
   for (const Buckets* buckets : {&kRequestSeconds, &kWebhookSeconds, &kSmsAcceptSeconds,
                                  &kDeliverySeconds, &kCallStartSeconds})
     EXPECT_TRUE(std::is_sorted(buckets->begin(), buckets->end(), std::less_equal<>()));
 }
 
-TEST(MetricsTest, GaugesAreBroughtUpToDateBeforeTheText) {
+TEST(MetricsTest, CollectCallbacksRunBeforeEveryText) {
   Metrics metrics("tocsin-test");
   Gauge& depth = metrics.Gauge("tocsin_queue_depth", "Waiting.");
-  metrics.BeforeText([&depth] { depth.Add(1); });
+  int calls = 0;
+  metrics.OnCollect([&] { depth.Set(++calls); });
   EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_queue_depth 1"));
   EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_queue_depth 2"));
 }
 
-TEST(MetricsTest, ManyThreadsMayCountAndRead) {
+TEST(MetricsTest, IsThreadSafe) {
   Metrics metrics("tocsin-test");
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)

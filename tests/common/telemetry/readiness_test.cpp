@@ -19,7 +19,7 @@ class ReadinessTest : public testing::Test {
   Readiness readiness{[this] { return now; }};
 };
 
-TEST_F(ReadinessTest, IsNotReadyBeforeEveryDependencyWasSeen) {  // O2
+TEST_F(ReadinessTest, IsNotReadyUntilEveryDependencyIsUp) {  // O2
   readiness.Declare("kafka");
   readiness.Declare("redis");
   readiness.Set("kafka", true);
@@ -30,9 +30,9 @@ TEST_F(ReadinessTest, IsNotReadyBeforeEveryDependencyWasSeen) {  // O2
   EXPECT_FALSE(readiness.ready());
 }
 
-TEST_F(ReadinessTest, TwilioIsToldOfAndNeverAReason) {  // O2
+TEST_F(ReadinessTest, AnInformativeDependencyNeverMakesItNotReady) {  // O2
   readiness.Declare("kafka");
-  readiness.Declare("twilio", Role::kInformative);
+  readiness.Declare("twilio", DependencyRole::kInformative);
   readiness.Set("kafka", true);
   readiness.Set("twilio", false, "connect timed out");
   EXPECT_TRUE(readiness.ready());
@@ -43,7 +43,7 @@ TEST_F(ReadinessTest, TwilioIsToldOfAndNeverAReason) {  // O2
   EXPECT_EQ(health["dependencies"][1]["detail"], "connect timed out");
 }
 
-TEST_F(ReadinessTest, DrainingEndsItForGood) {
+TEST_F(ReadinessTest, IsNotReadyAgainAfterDraining) {
   readiness.Set("kafka", true);
   readiness.StartDraining();
   readiness.Set("kafka", true);
@@ -51,7 +51,7 @@ TEST_F(ReadinessTest, DrainingEndsItForGood) {
   EXPECT_EQ(json::parse(ReadyJson(readiness))["draining"], true);
 }
 
-TEST_F(ReadinessTest, SinceIsTheLastChangeAndNotTheLastReport) {
+TEST_F(ReadinessTest, SinceIsTheTimeOfTheLastChange) {
   readiness.Declare("kafka");
   now += std::chrono::seconds(1);
   readiness.Set("kafka", true);
@@ -63,7 +63,7 @@ TEST_F(ReadinessTest, SinceIsTheLastChangeAndNotTheLastReport) {
   EXPECT_EQ(ready["dependencies"][0]["detail"], "still");
 }
 
-TEST_F(ReadinessTest, DetailsAreScrubbedBoundedAndValidJson) {  // P3
+TEST_F(ReadinessTest, DetailsAreScrubbedTruncatedAndValidJson) {  // P3
   readiness.Set("redis", false, "no +15017122661 \xff " + std::string(10'000, 'x'));
   const std::string text = ReadyJson(readiness);
   EXPECT_THAT(text, Not(HasSubstr("5017")));
@@ -71,7 +71,7 @@ TEST_F(ReadinessTest, DetailsAreScrubbedBoundedAndValidJson) {  // P3
   EXPECT_THAT(json::parse(text)["dependencies"], SizeIs(1));
 }
 
-TEST_F(ReadinessTest, NothingDeclaredIsReady) { EXPECT_TRUE(readiness.ready()); }
+TEST_F(ReadinessTest, IsReadyWithoutDependencies) { EXPECT_TRUE(readiness.ready()); }
 
 }  // namespace
 }  // namespace tocsin::telemetry

@@ -22,18 +22,16 @@ Span ASpan(const TraceContext& trace = TraceContext::New()) {
           .name = "POST sms",
           .kind = SpanKind::kClient,
           .end = kEnd,
-          .took = Micros(250),
+          .duration = Micros(250),
           .failed = true,
           .attributes = {{"tocsin.outcome", "refused"}}};
 }
 
-double Exported(Metrics& metrics, const char* fate) {
-  return metrics
-      .Counter("tocsin_spans_total", "Spans that have ended, by their fate", {{"fate", fate}})
-      .Value();
+double SpanCount(Metrics& metrics, const char* result) {
+  return metrics.Counter("tocsin_spans_total", "Spans ended", {{"result", result}}).Value();
 }
 
-TEST(OtlpJsonTest, WritesASpanAsTheProtocolHasIt) {  // O3
+TEST(OtlpJsonTest, WritesASpanAsOtlpJson) {  // O3
   const TraceContext parent = TraceContext::New(), trace = parent.Child();
   const json body =
       json::parse(OtlpJson({.service = "tocsin-test", .instance = "t-1"}, {ASpan(trace)}));
@@ -49,13 +47,13 @@ TEST(OtlpJsonTest, WritesASpanAsTheProtocolHasIt) {  // O3
   EXPECT_EQ(span["status"]["code"], 2);
 }
 
-TEST(OtlpJsonTest, ShowsNoNumberThatCameIntoAnAttribute) {  // P3
+TEST(OtlpJsonTest, MasksPhoneNumbersInAttributes) {  // P3
   Span span = ASpan();
-  span.attributes = {{"said", "to +15145550123"}};
+  span.attributes = {{"note", "to +15145550123"}};
   EXPECT_THAT(OtlpJson({}, {span}), Not(HasSubstr("5550123")));
 }
 
-// A collector that answers as told.
+// A collector that responds with `status`.
 struct Collector {
   std::atomic<int> posts{0};
   int status = 200;
@@ -69,7 +67,7 @@ struct Collector {
   }
 };
 
-TEST(SpanExporterTest, SendsWhatWaitsBeforeItEnds) {
+TEST(SpanExporterTest, SendsQueuedSpansOnDestruction) {
   Collector collector;
   Metrics metrics("tocsin-test");
   {
@@ -78,20 +76,20 @@ TEST(SpanExporterTest, SendsWhatWaitsBeforeItEnds) {
     exporter.Record(ASpan());
   }
   EXPECT_EQ(collector.posts, 1);
-  EXPECT_EQ(Exported(metrics, "exported"), 2);
+  EXPECT_EQ(SpanCount(metrics, "exported"), 2);
 }
 
-TEST(SpanExporterTest, DropsAndCountsWhatTheCollectorDoesNotTake) {
+TEST(SpanExporterTest, CountsSpansThatTheCollectorRefused) {
   Collector collector;
   collector.status = 503;
   Metrics metrics("tocsin-test");
   { SpanExporter({.endpoint = collector.Url()}, metrics).Record(ASpan()); }
   { SpanExporter({.endpoint = "http://127.0.0.1:1/v1/traces"}, metrics).Record(ASpan()); }
-  EXPECT_EQ(Exported(metrics, "dropped"), 2);
-  EXPECT_EQ(Exported(metrics, "exported"), 0);
+  EXPECT_EQ(SpanCount(metrics, "dropped"), 2);
+  EXPECT_EQ(SpanCount(metrics, "exported"), 0);
 }
 
-TEST(SpanExporterTest, KeepsToItsBoundWhenSpansComeFasterThanTheyGo) {
+TEST(SpanExporterTest, DropsSpansWhenTheQueueIsFull) {
   Collector collector;
   Metrics metrics("tocsin-test");
   constexpr int kMany = static_cast<int>(kSpanQueue) * 3;
@@ -99,22 +97,22 @@ TEST(SpanExporterTest, KeepsToItsBoundWhenSpansComeFasterThanTheyGo) {
     SpanExporter exporter({.endpoint = collector.Url()}, metrics);
     for (int i = 0; i < kMany; ++i) exporter.Record(ASpan());
   }
-  EXPECT_EQ(Exported(metrics, "dropped") + Exported(metrics, "exported"), kMany);
+  EXPECT_EQ(SpanCount(metrics, "dropped") + SpanCount(metrics, "exported"), kMany);
 }
 
-TEST(SpanExporterTest, TakesNothingWithoutAnEndpointOrOfATraceThatIsNotSampled) {
+TEST(SpanExporterTest, IgnoresSpansWithoutAnEndpointOrOfAnUnsampledTrace) {
   Collector collector;
   Metrics metrics("tocsin-test");
   SpanExporter off({}, metrics);
   off.Record(ASpan());
-  EXPECT_FALSE(off.on());
+  EXPECT_FALSE(off.enabled());
   {
     SpanExporter exporter({.endpoint = collector.Url()}, metrics);
     exporter.Record(
         ASpan(*TraceContext::Parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")));
   }
   EXPECT_EQ(collector.posts, 0);
-  EXPECT_EQ(Exported(metrics, "dropped"), 0);
+  EXPECT_EQ(SpanCount(metrics, "dropped"), 0);
 }
 
 }  // namespace

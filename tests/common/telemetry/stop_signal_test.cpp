@@ -12,13 +12,13 @@
 namespace tocsin::telemetry {
 namespace {
 
-// Each runs in a process of its own, for signals belong to the process.
+// Each test runs in its own process: signals concern the whole process.
 class StopSignalDeathTest : public testing::Test {
  protected:
   StopSignalDeathTest() { testing::FLAGS_gtest_death_test_style = "threadsafe"; }
 };
 
-void LeaveAfter(int signal_number) {
+void ExitAfter(int signal_number) {
   const StopSignal stop;
   ::kill(::getpid(), signal_number);
   stop.Wait();
@@ -26,11 +26,11 @@ void LeaveAfter(int signal_number) {
 }
 
 TEST_F(StopSignalDeathTest, TerminateAndInterruptRequestAStop) {
-  EXPECT_EXIT(LeaveAfter(SIGTERM), testing::ExitedWithCode(42), "");
-  EXPECT_EXIT(LeaveAfter(SIGINT), testing::ExitedWithCode(42), "");
+  EXPECT_EXIT(ExitAfter(SIGTERM), testing::ExitedWithCode(42), "");
+  EXPECT_EXIT(ExitAfter(SIGINT), testing::ExitedWithCode(42), "");
 }
 
-void LeaveAfterTwo() {
+void ExitAfterTwoSignals() {
   const StopSignal stop;
   ::kill(::getpid(), SIGTERM);
   stop.Wait();
@@ -38,8 +38,8 @@ void LeaveAfterTwo() {
   while (true) ::pause();
 }
 
-TEST_F(StopSignalDeathTest, TheSecondSignalEndsTheProcessAtOnce) {
-  EXPECT_EXIT(LeaveAfterTwo(), testing::ExitedWithCode(1), "");
+TEST_F(StopSignalDeathTest, ASecondSignalEndsTheProcessImmediately) {
+  EXPECT_EXIT(ExitAfterTwoSignals(), testing::ExitedWithCode(1), "");
 }
 
 void WriteToAClosedPipe() {
@@ -51,7 +51,7 @@ void WriteToAClosedPipe() {
   std::_Exit(count < 0 ? 42 : 43);
 }
 
-TEST_F(StopSignalDeathTest, AClosedPipeKillsNobody) {
+TEST_F(StopSignalDeathTest, SigpipeIsIgnored) {
   EXPECT_EXIT(WriteToAClosedPipe(), testing::ExitedWithCode(42), "");
 }
 
@@ -68,20 +68,20 @@ TEST_F(StopSignalDeathTest, UserSignalsChangeTheLogLevel) {  // O4
   EXPECT_EXIT(ChangeTheLogLevel(), testing::ExitedWithCode(42), "");
 }
 
-void StopFromInside() {
-  bool heard = false;
+void RequestStop() {
+  bool stopped = false;
   {
     const StopSignal stop;
-    const std::stop_callback callback(stop.Token(), [&heard] { heard = true; });
+    const std::stop_callback callback(stop.Token(), [&stopped] { stopped = true; });
     std::future<void> waiter = std::async(std::launch::async, [&stop] { stop.Wait(); });
     stop.Request();
     waiter.get();
   }
-  std::_Exit(heard ? 42 : 43);
+  std::_Exit(stopped ? 42 : 43);
 }
 
-TEST_F(StopSignalDeathTest, AStopMayBeAskedFromInsideAndTheListenerEnds) {
-  EXPECT_EXIT(StopFromInside(), testing::ExitedWithCode(42), "");
+TEST_F(StopSignalDeathTest, RequestStopsTheProcessAndTheListenerEnds) {
+  EXPECT_EXIT(RequestStop(), testing::ExitedWithCode(42), "");
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ postgres::Options At(std::string url) {
   return {.url = Secret(std::move(url)), .application = "audit_test"};
 }
 
-// Sessions are transactions, and CREATE DATABASE refuses to run in one: psql sends it.
-void Shell(const std::string& command) {
+// CREATE DATABASE cannot run in a transaction, and sessions have nothing else: psql sends it.
+void RunShell(const std::string& command) {
   if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
 }
 
@@ -32,15 +32,15 @@ std::string Psql(const std::string& sql) {
 
 }  // namespace
 
-FreshDatabase::FreshDatabase(Holds holds)
-    : name_((holds == Holds::kSchema ? "tocsin_schema_" : "tocsin_empty_") +
+FreshDatabase::FreshDatabase(Content content)
+    : name_((content == Content::kSchema ? "tocsin_schema_" : "tocsin_empty_") +
             std::to_string(getpid())) {
   const std::string server = ServerUrl();
-  if (holds == Holds::kSchema)
-    Shell(TOCSIN_AUDIT_TESTS "/make_database.sh '" + server + "' " + name_ +
-          " '" TOCSIN_MIGRATIONS "' > /dev/null 2>&1");
+  if (content == Content::kSchema)
+    RunShell(TOCSIN_AUDIT_TESTS "/make_database.sh '" + server + "' " + name_ +
+             " '" TOCSIN_MIGRATIONS "' > /dev/null 2>&1");
   else
-    Shell(Psql("CREATE DATABASE " + name_));
+    RunShell(Psql("CREATE DATABASE " + name_));
   const size_t query = server.find('?');
   const std::string tail = query == std::string::npos ? "" : server.substr(query);
   const std::string head = server.substr(0, query);
@@ -49,38 +49,40 @@ FreshDatabase::FreshDatabase(Holds holds)
 
 FreshDatabase::~FreshDatabase() {
   if (std::system(Psql("DROP DATABASE " + name_ + " WITH (FORCE)").c_str()) != 0)
-    std::fprintf(stderr, "database %s is left behind\n", name_.c_str());
+    std::fprintf(stderr, "database %s was not dropped\n", name_.c_str());
 }
 
-int Sqitch(const std::string& words, const std::string& url) {
+int Sqitch(const std::string& arguments, const std::string& url) {
   const std::string target = "db:pg" + url.substr(url.find("://"));
   return std::system(
-      ("cd '" TOCSIN_MIGRATIONS "' && sqitch " + words + " '" + target + "' > /dev/null 2>&1")
+      ("cd '" TOCSIN_MIGRATIONS "' && sqitch " + arguments + " '" + target + "' > /dev/null 2>&1")
           .c_str());
 }
 
 postgres::Options AuditDatabase() {
-  static const FreshDatabase database(FreshDatabase::Holds::kSchema);
+  static const FreshDatabase database(FreshDatabase::Content::kSchema);
   return At(database.url());
 }
 
-std::string Ask(const postgres::Options& options, const std::string& sql) {
+postgres::Options UnreachableDatabase() { return At("postgresql://nobody@127.0.0.1:1/none"); }
+
+std::string QueryValue(const postgres::Options& options, const std::string& sql) {
   postgres::Session session(options);
-  std::string answer = "failed";
-  const Status asked = session.Run([&](postgres::Transaction& transaction) -> Status {
+  std::string value = "failed";
+  const Status done = session.Run([&](postgres::Transaction& transaction) -> Status {
     TOCSIN_TRY(const postgres::Rows rows, transaction.Query(sql));
-    answer = rows.size() == 0 ? "" : std::string(rows.Text(0, 0));
+    value = rows.size() == 0 ? "" : std::string(rows.Text(0, 0));
     return {};
   });
-  if (!asked) ADD_FAILURE() << asked.error().message;
-  return answer;
+  if (!done) ADD_FAILURE() << done.error().message;
+  return value;
 }
 
-void Clear(const postgres::Options& options) {
-  Ask(options,
-      "TRUNCATE tocsin.alerts, tocsin.tries, tocsin.facts, tocsin.webhooks, tocsin.orphans,"
-      " tocsin.wrapped_keys, tocsin.positions, tocsin.unparsed,"
-      " tocsin.dead_letters");
+void ClearTables(const postgres::Options& options) {
+  QueryValue(options,
+             "TRUNCATE tocsin.alerts, tocsin.attempts, tocsin.alert_events, tocsin.webhooks,"
+             " tocsin.unmatched_callbacks, tocsin.wrapped_keys, tocsin.positions, tocsin.unparsed,"
+             " tocsin.dead_letters");
 }
 
 }  // namespace tocsin::audit

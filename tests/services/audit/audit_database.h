@@ -1,5 +1,5 @@
-// The tables of audit on a real PostgreSQL: a database of its own for each test program, deployed
-// by sqitch as in production.
+// Audit's tables on a real PostgreSQL: each test program has its own database, deployed by sqitch
+// as in production.
 #pragma once
 
 #include <string>
@@ -8,16 +8,18 @@
 
 namespace tocsin::audit {
 
-// The database's settings. Made when first asked for, dropped when the process ends; throws when
-// TOCSIN_POSTGRES_URL is not set or PostgreSQL or sqitch refuses.
+// The database of this process. Created by the first call, dropped when the process ends. Throws if
+// TOCSIN_POSTGRES_URL is not set, or if PostgreSQL or sqitch fails.
 postgres::Options AuditDatabase();
 
-// An empty database beside the one TOCSIN_POSTGRES_URL names. It is dropped with *this.
+// A database that nothing listens for.
+postgres::Options UnreachableDatabase();
+
+// A new database on the server of TOCSIN_POSTGRES_URL, dropped by the destructor.
 class FreshDatabase {
  public:
-  // With audit's schema, or without anything.
-  enum class Holds { kSchema, kNothing };
-  explicit FreshDatabase(Holds holds);
+  enum class Content { kSchema, kEmpty };
+  explicit FreshDatabase(Content content);
   ~FreshDatabase();
   FreshDatabase(const FreshDatabase&) = delete;
   FreshDatabase& operator=(const FreshDatabase&) = delete;
@@ -29,13 +31,13 @@ class FreshDatabase {
   std::string url_;
 };
 
-// Runs sqitch in the migrations' folder; gives its exit code.
-int Sqitch(const std::string& words, const std::string& url);
+// Runs sqitch in the folder of the migrations; returns its exit code.
+int Sqitch(const std::string& arguments, const std::string& url);
 
-// The one value of the one row.
-std::string Ask(const postgres::Options& options, const std::string& sql);
+// The first value of the first row.
+std::string QueryValue(const postgres::Options& options, const std::string& sql);
 
-// All tables emptied.
-void Clear(const postgres::Options& options);
+// Deletes all rows of all tables.
+void ClearTables(const postgres::Options& options);
 
 }  // namespace tocsin::audit

@@ -2,21 +2,36 @@
 
 import pytest
 
-from program import tocsin
+from program import UNUSED, tocsin
 
 WEBHOOK = ("webhook", "sign", "--url", "http://127.0.0.1/")
-FOLDERS_IN_PLACE_OF_FILES = {
-    "a file of alerts": (("bulk", "/tmp", "--format", "csv", "--address", "127.0.0.1:1", "--api-key-file", "/dev/null"), {}),
-    "a key": (("status", "x", "--address", "127.0.0.1:1", "--api-key-file", "/tmp"), {}),
-    "a key by its variable": (("status", "x", "--address", "127.0.0.1:1"), {"TOCSIN_API_KEY_FILE": "/tmp"}),
+DIRECTORIES = {
+    "a file of alerts": (("bulk", "/tmp", "--format", "csv", "--address", UNUSED, "--api-key-file", "/dev/null"), {}),
+    "a key": (("get", "x", "--address", UNUSED, "--api-key-file", "/tmp"), {}),
+    "a key of the environment": (("get", "x", "--address", UNUSED), {"TOCSIN_API_KEY_FILE": "/tmp"}),
     "a token": ((*WEBHOOK, "--token-file", "/tmp"), {}),
     "a checked setting": (("--check-config",), {"TOCSIN_API_KEY_FILE": "/tmp"}),
 }
 
 
-@pytest.mark.parametrize("name", FOLDERS_IN_PLACE_OF_FILES)
-def test_a_folder_in_place_of_a_file_is_wrong_use(name):
-    arguments, environment = FOLDERS_IN_PLACE_OF_FILES[name]
+@pytest.mark.parametrize("name", DIRECTORIES)
+def test_a_directory_is_a_usage_error(name):
+    arguments, environment = DIRECTORIES[name]
     refused = tocsin(*arguments, **environment)
     assert refused.returncode == 2, refused.stderr
-    assert "directory" in refused.stderr
+    assert "directory" in refused.stderr and "INVALID_CONFIG" not in refused.stderr
+
+
+def test_a_missing_file_option_names_its_variable():
+    refused = tocsin(*WEBHOOK)
+    assert refused.returncode == 2 and "--token-file: is required; or set TOCSIN_TWILIO_AUTH_TOKEN_FILE" in refused.stderr
+    refused = tocsin("get", "x", "--address", UNUSED)
+    assert refused.returncode == 2 and "--api-key-file: is required; or set TOCSIN_API_KEY_FILE" in refused.stderr
+
+
+def test_a_valid_environment_is_reported(tmp_path):
+    key = tmp_path / "key"
+    key.write_text("k")
+    checked = tocsin("--check-config", TOCSIN_API_KEY_FILE=str(key), TOCSIN_AUDIT_GRPC=UNUSED)
+    assert (checked.returncode, checked.stdout) == (0, "configuration OK\n")
+    assert tocsin("--check-config", TOCSIN_AUDIT_GRPC="nowhere").returncode == 2

@@ -1,4 +1,4 @@
-"""`tocsin webhook send`: the request goes out as it was signed, and its answer is bounded. O9."""
+"""`tocsin webhook send`: sends the request as it was signed, and limits the response. O9."""
 
 import contextlib
 import http.server
@@ -10,12 +10,12 @@ import threading
 import pytest
 
 PROGRAM = pathlib.Path(os.environ.get("TOCSIN_BIN_DIR", "build/release/bin")) / "tocsin"
-NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
+UNUSED = "http://127.0.0.1:9"  # the discard port: nothing listens there
 
 
 @contextlib.contextmanager
-def receiver(answer=b"taken"):
-    """A server that keeps the targets it was asked for."""
+def receiver(body=b"accepted"):
+    """A server that keeps the requested targets."""
     targets = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -25,7 +25,7 @@ def receiver(answer=b"taken"):
             self.send_response(200)
             self.end_headers()
             with contextlib.suppress(ConnectionError):
-                self.wfile.write(answer)
+                self.wfile.write(body)
 
         def log_message(self, *_):  # pylint: disable=arguments-differ
             pass
@@ -52,19 +52,25 @@ def send(tmp_path):
     return run
 
 
-def test_the_path_goes_out_as_it_was_signed(send):
+def test_the_path_is_sent_as_it_was_signed(send):
     with receiver() as (base, targets):
         assert send(base + "/a/./b/../c?x=%20").returncode == 0
         assert targets == ["/a/./b/../c?x=%20"]
 
 
-def test_no_proxy_of_the_environment_is_asked(send):
+def test_the_proxies_of_the_environment_are_not_used(send):
     with receiver() as (base, targets):
-        assert send(base + "/hook", http_proxy=NOBODY, all_proxy=NOBODY, no_proxy="").returncode == 0
+        assert send(base + "/hook", http_proxy=UNUSED, all_proxy=UNUSED, no_proxy="").returncode == 0
         assert targets == ["/hook"]
 
 
-def test_an_answer_without_an_end_is_cut_off(send):
-    with receiver(answer=b"x" * (2 << 20)) as (base, _):
+def test_a_response_without_an_end_is_refused(send):
+    with receiver(body=b"x" * (2 << 20)) as (base, _):
         done = send(base + "/hook")
         assert done.returncode == 1 and "1 MiB" in done.stderr
+
+
+def test_an_unreachable_url_is_reported(send):
+    failed = send(UNUSED)
+    assert failed.returncode == 3 and failed.stderr.startswith("tocsin: --url: unreachable: ")
+    assert failed.stderr.endswith("(UNREACHABLE)\n")

@@ -1,12 +1,14 @@
-"""The simulator's page in a browser: telephones with messages and calls, a reply box and keys that work (Q2).
+"""The web page of the simulator in a browser: phones with messages and calls, replies, keys (Q2).
 
 Collected only with TOCSIN_BROWSER_DRIVER: see conftest.py.
 """
 
+import json
+
 import pytest
 
 from browser import Browser
-from sim import FROM, TO
+from sim import FROM, TO, wait_until
 
 SIMULATOR_FLAGS = ("--call-second", "100")
 PHONE = f"//section[h2='{TO}']"
@@ -37,7 +39,7 @@ def test_a_phone_shows_its_messages_and_replies(simulator, receiver, page):
     page.find(f"{PHONE}//li[@class='inbound' and contains(., 'ACK 4711')]")
 
 
-def test_a_call_is_answered_heard_and_acknowledged_by_the_pages_buttons(simulator, receiver, page):
+def test_a_call_is_answered_and_acknowledged_with_the_buttons_of_the_page(simulator, receiver, page):
     receiver.documents["/twiml"] = KEYS
     receiver.documents["/gather"] = '<Response><Say>Thank you.</Say><Pause length="600"/></Response>'
     simulator.control("/sim/phones", {TO: {"answer": "by-hand"}})
@@ -51,6 +53,19 @@ def test_a_call_is_answered_heard_and_acknowledged_by_the_pages_buttons(simulato
     page.find(f"{PHONE}//li[contains(., 'completed')]")
 
 
-def test_what_others_wrote_is_shown_as_text(simulator, page):
+def test_entries_have_times_and_the_newest_is_first(simulator, page):
+    for body in ("first", "second"):
+        simulator.client().messages.create(to=TO, from_=FROM, body=body)
+    page.find(f"{PHONE}//li[1][contains(., 'second') and .//time]/following-sibling::li[contains(., 'first')]")
+
+
+def test_the_switch_slows_calls_down(simulator, page):
+    page.click("//input[@id='slow']")
+    wait_until(lambda: json.loads(simulator.control("/sim/health"))["call_second_ms"] == 1000)
+    page.click("//input[@id='slow']")
+    wait_until(lambda: json.loads(simulator.control("/sim/health"))["call_second_ms"] == 100)
+
+
+def test_content_is_shown_as_text(simulator, page):
     simulator.client().messages.create(to=TO, from_=FROM, body="<b id='evil'>x</b>")
     page.find(f"{PHONE}//li[contains(., \"<b id='evil'>\")]")

@@ -1,4 +1,4 @@
-"""Calls of the simulator, judged by Twilio's official Python SDK (Q2, V1, V2, V4)."""
+"""Calls of the simulator, through Twilio's official Python SDK (Q2, V1, V2, V4)."""
 
 import json
 import socket
@@ -18,12 +18,12 @@ SIMULATOR_FLAGS = ("--call-second", "10")
 pytestmark = pytest.mark.usefixtures("clean")
 
 
-def book(simulator, sid):
+def record(simulator, sid):
     return next(call for call in simulator.lines("/sim/calls") if call["sid"] == sid)
 
 
 def heard(simulator, sid, kind="say"):
-    return [m["text"] for m in book(simulator, sid)["heard"] if m["kind"] == kind]
+    return [m["text"] for m in record(simulator, sid)["heard"] if m["kind"] == kind]
 
 
 def ends(simulator, sid, status="completed"):
@@ -43,7 +43,7 @@ def test_a_created_call_has_the_documented_types(simulator):
     assert call.uri == f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{call.sid}.json"
 
 
-def test_a_call_is_answered_hears_its_text_and_ends(simulator):  # V1
+def test_a_call_is_answered_speaks_its_text_and_ends(simulator):  # V1
     sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO).sid
     ended = ends(simulator, sid)
     assert heard(simulator, sid) == ["Hello."]
@@ -52,11 +52,11 @@ def test_a_call_is_answered_hears_its_text_and_ends(simulator):  # V1
     assert wait_until(lambda: simulator.client().calls(sid).fetch().price) == "-0.01400"
 
 
-def test_every_event_is_told_signed_and_in_sequence(simulator, receiver):  # V2
+def test_every_event_has_a_signed_callback_in_sequence(simulator, receiver):  # V2
     url = receiver.url("/status/token-1?x=%2F&y=a+b")
     sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO, status_callback=url,
                                           status_callback_event=EVENTS).sid
-    told = []
+    callbacks = []
     for number, status in enumerate(["initiated", "ringing", "in-progress", "completed"]):
         path, headers, fields = receiver.next()
         assert receiver.url(path) == url
@@ -71,12 +71,12 @@ def test_every_event_is_told_signed_and_in_sequence(simulator, receiver):  # V2
         assert ("StirStatus" in fields) == (status in ("ringing", "in-progress"))
         assert ("CallDuration" in fields) == (status == "completed")
         assert headers["I-Twilio-Idempotency-Token"]
-        told.append(fields)
-    assert int(told[-1]["CallDuration"]) >= 1 and told[-1]["Duration"] == "1"
-    assert told[-1]["SipResponseCode"] == "200"
+        callbacks.append(fields)
+    assert int(callbacks[-1]["CallDuration"]) >= 1 and callbacks[-1]["Duration"] == "1"
+    assert callbacks[-1]["SipResponseCode"] == "200"
 
 
-def test_without_a_wish_only_the_end_is_told(simulator, receiver):
+def test_by_default_only_the_end_has_a_callback(simulator, receiver):
     simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO,
                                     status_callback=receiver.url("/cb"))
     fields = receiver.next()[2]
@@ -100,7 +100,7 @@ def test_a_get_callback_is_signed_over_its_query(simulator, receiver):
     ({"answer": "unreachable"}, "failed", "404"),
     ({"answer": "unreachable", "sip": 480}, "failed", "480"),
 ])
-def test_a_call_that_nobody_takes_says_why(simulator, receiver, script, status, sip):  # V8
+def test_a_call_without_an_answer_has_its_cause(simulator, receiver, script, status, sip):  # V8
     simulator.control("/sim/phones", {TO: script})
     sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO, timeout=10,
                                           status_callback=receiver.url("/cb")).sid
@@ -115,7 +115,7 @@ def test_a_call_that_nobody_takes_says_why(simulator, receiver, script, status, 
 @pytest.mark.parametrize("number, status", [
     ("+15005556486", "busy"), ("+15005556487", "no-answer"), ("+15005556603", "busy"),
     ("+15005556503", "failed"), ("+15005556200", "completed")])
-def test_numbers_mean_outcomes(simulator, number, status):
+def test_magic_numbers_have_outcomes(simulator, number, status):
     sid = simulator.client().calls.create(to=number, from_=FROM, twiml=HELLO, timeout=5).sid
     ends(simulator, sid, status)
 
@@ -130,7 +130,7 @@ def gather_document(action, **attributes):
     return str(response)
 
 
-def test_keys_go_to_the_action_and_its_document_goes_on(simulator, receiver):  # V4
+def test_keys_are_posted_to_the_action_and_its_document_continues(simulator, receiver):  # V4
     receiver.documents["/twiml"] = gather_document("/gather?a=1")
     receiver.documents["/gather"] = "<Response><Say>Thank &amp; you.</Say><Hangup/></Response>"
     simulator.control("/sim/phones", {TO: {"keys": ["1"]}})
@@ -146,11 +146,11 @@ def test_keys_go_to_the_action_and_its_document_goes_on(simulator, receiver):  #
     ends(simulator, sid)
     assert heard(simulator, sid) == ["Press 1 to acknowledge.", "Thank & you."]
     assert heard(simulator, sid, "digits") == ["1"]
-    said = next(m for m in book(simulator, sid)["heard"] if m["kind"] == "say")
+    said = next(m for m in record(simulator, sid)["heard"] if m["kind"] == "say")
     assert (said["language"], said["voice"]) == ("en-CA", "alice")
 
 
-def test_without_keys_the_document_goes_on_after_the_gather(simulator, receiver):
+def test_without_keys_the_document_continues_after_the_gather(simulator, receiver):
     receiver.documents["/twiml"] = gather_document("/gather")
     receiver.documents["/again"] = "<Response><Hangup/></Response>"
     sid = simulator.client().calls.create(to=TO, from_=FROM, url=receiver.url("/twiml")).sid
@@ -159,7 +159,7 @@ def test_without_keys_the_document_goes_on_after_the_gather(simulator, receiver)
     assert heard(simulator, sid) == ["Press 1 to acknowledge.", "No input."]
 
 
-def test_an_empty_result_is_told_when_the_document_asks_for_it(simulator, receiver):
+def test_an_empty_result_is_posted_if_the_document_requests_it(simulator, receiver):
     receiver.documents["/twiml"] = gather_document("/gather", action_on_empty_result=True)
     simulator.client().calls.create(to=TO, from_=FROM, url=receiver.url("/twiml"))
     receiver.next()
@@ -175,17 +175,17 @@ def test_finish_key_and_several_digits(simulator, receiver):
     assert (fields["Digits"], fields["FinishedOnKey"]) == ("42", "#")
 
 
-def test_what_is_heard_and_in_which_order(simulator):
+def test_verbs_are_heard_in_order(simulator):
     twiml = ('<Response><Say loop="2">One.</Say><Pause length="3"/><Play loop="1">http://a.example/tune</Play>'
              '<Hangup/><Say>Never.</Say></Response>')
     sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=twiml).sid
     assert int(ends(simulator, sid).duration) >= 8
-    moments = [(moment["kind"], moment["text"]) for moment in book(simulator, sid)["heard"]]
+    moments = [(moment["kind"], moment["text"]) for moment in record(simulator, sid)["heard"]]
     assert moments == [("answer", "human"), ("say", "One."), ("pause", "3"), ("play", "http://a.example/tune"),
                        ("hangup", None)]
     sid = simulator.client().calls.create(to=TO, from_=FROM, twiml="<Response><Reject/></Response>").sid
     ends(simulator, sid)
-    assert [moment["kind"] for moment in book(simulator, sid)["heard"]] == ["answer", "hangup"]
+    assert [moment["kind"] for moment in record(simulator, sid)["heard"]] == ["answer", "hangup"]
 
 
 def test_a_call_lasts_no_longer_than_its_limit(simulator):
@@ -197,14 +197,14 @@ def test_a_call_lasts_no_longer_than_its_limit(simulator):
     assert int(ends(simulator, sid).duration) == 3
 
 
-def test_oddities_of_a_request_are_noted(simulator):
+def test_warnings_about_a_request_are_recorded(simulator):
     sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO, machine_detection="Enable",
                                           async_amd="true").sid
     ends(simulator, sid)
-    assert book(simulator, sid)["notes"] == [21262]
+    assert record(simulator, sid)["notes"] == [21262]
 
 
-def test_a_phone_can_be_answered_pressed_and_put_down_by_hand(simulator, receiver):
+def test_a_phone_can_be_answered_pressed_and_hung_up_manually(simulator, receiver):
     receiver.documents["/twiml"] = (
         '<Response><Gather action="/g" timeout="600"/></Response>')
     simulator.control("/sim/phones", {TO: {"answer": "by-hand"}})
@@ -213,7 +213,7 @@ def test_a_phone_can_be_answered_pressed_and_put_down_by_hand(simulator, receive
     wait_for_status(client.calls(sid), "ringing")
     simulator.control("/sim/answer", {"call": sid})
     receiver.next()
-    wait_until(lambda: book(simulator, sid)["listening"])
+    wait_until(lambda: record(simulator, sid)["listening"])
     simulator.control("/sim/press", {"call": sid, "digits": "7#"})
     assert receiver.next()[2]["Digits"] == "7"
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -221,21 +221,21 @@ def test_a_phone_can_be_answered_pressed_and_put_down_by_hand(simulator, receive
     assert refused.value.code == 400
 
 
-@pytest.mark.parametrize("asked, phone, answered_by", [
+@pytest.mark.parametrize("requested, phone, answered_by", [
     ("Enable", "human", "human"), ("Enable", "machine", "machine_start"),
     ("DetectMessageEnd", "machine", "machine_end_beep"), ("Enable", "fax", "fax"),
     ("Enable", "unknown", "unknown")])
-def test_machine_detection_tells_the_document_who_answered(simulator, receiver, asked, phone,
+def test_machine_detection_sends_answered_by_to_the_document(simulator, receiver, requested, phone,
                                                            answered_by):
     simulator.control("/sim/phones", {TO: {"answer": phone}})
     receiver.documents["/twiml"] = HELLO
     sid = simulator.client().calls.create(to=TO, from_=FROM, url=receiver.url("/twiml"),
-                                          machine_detection=asked).sid
+                                          machine_detection=requested).sid
     assert receiver.next()[2]["AnsweredBy"] == answered_by
     assert ends(simulator, sid).answered_by == answered_by
 
 
-def test_asynchronous_detection_does_not_hold_the_call_up(simulator, receiver):
+def test_asynchronous_detection_does_not_delay_the_call(simulator, receiver):
     simulator.control("/sim/phones", {TO: {"answer": "machine"}})
     twiml = '<Response><Pause length="20"/></Response>'
     sid = simulator.client().calls.create(
@@ -265,7 +265,7 @@ def test_a_live_call_is_redirected_and_hung_up(simulator):
     assert client.calls(sid).delete()
 
 
-def test_a_call_canceled_in_the_queue_is_never_told_of(simulator, receiver):
+def test_a_call_canceled_in_the_queue_has_no_callback(simulator, receiver):
     simulator.control("/sim/faults", {"senders": {ACCOUNT: {"segments_per_second": 0.01}}})
     client = simulator.client()
     create = {"to": TO, "from_": FROM, "twiml": HELLO, "status_callback": receiver.url("/cb"),
@@ -278,7 +278,7 @@ def test_a_call_canceled_in_the_queue_is_never_told_of(simulator, receiver):
     assert receiver.seen.empty()
 
 
-def test_a_ringing_call_that_is_canceled_is_told_of(simulator, receiver):
+def test_a_call_canceled_while_ringing_has_a_callback(simulator, receiver):
     simulator.control("/sim/phones", {TO: {"answer": "no-answer"}})
     client = simulator.client()
     sid = client.calls.create(to=TO, from_=FROM, twiml=HELLO, timeout=600,
@@ -291,7 +291,7 @@ def test_a_ringing_call_that_is_canceled_is_told_of(simulator, receiver):
 @pytest.mark.parametrize("document, code", [
     ("<Response><Say>Broken</Response>", 12100), ("nonsense", 12100),
     ("<!DOCTYPE x><Response/>", 12100), ("<Response>" + " " * 70000 + "</Response>", 11750)])
-def test_a_bad_document_goes_to_the_fallback_with_its_code(simulator, receiver, document, code):
+def test_an_invalid_document_requests_the_fallback_with_its_code(simulator, receiver, document, code):
     receiver.documents["/twiml"] = document
     receiver.documents["/fallback"] = "<Response><Say>Sorry.</Say></Response>"
     sid = simulator.client().calls.create(to=TO, from_=FROM, url=receiver.url("/twiml"),
@@ -301,11 +301,11 @@ def test_a_bad_document_goes_to_the_fallback_with_its_code(simulator, receiver, 
     assert path == "/fallback"
     assert (fields["ErrorCode"], fields["ErrorUrl"]) == (str(code), receiver.url("/twiml"))
     ends(simulator, sid)
-    assert heard(simulator, sid) == ["Sorry."] and book(simulator, sid)["notes"] == [code]
+    assert heard(simulator, sid) == ["Sorry."] and record(simulator, sid)["notes"] == [code]
 
 
 def garbage(port):
-    """Answers the first client of the port with what is not HTTP."""
+    """Sends data that is not HTTP to the first client of the port."""
     with socket.create_server(("127.0.0.1", port)) as server:
         connection, _ = server.accept()
         with connection:
@@ -314,7 +314,7 @@ def garbage(port):
 
 
 @pytest.mark.parametrize("scheme, speaks, code", [("http", False, 11205), ("http", True, 11206)])
-def test_an_address_that_does_not_answer_is_told_by_its_code(simulator, scheme, speaks, code):
+def test_a_url_without_a_response_is_reported_with_its_code(simulator, scheme, speaks, code):
     port = free_port()
     server = threading.Thread(target=garbage, args=[port])
     if speaks:
@@ -322,42 +322,42 @@ def test_an_address_that_does_not_answer_is_told_by_its_code(simulator, scheme, 
     url = f"{scheme}://127.0.0.1:{port}/twiml"
     sid = simulator.client().calls.create(to=TO, from_=FROM, url=url).sid
     ends(simulator, sid)
-    assert book(simulator, sid)["notes"] == [code]
+    assert record(simulator, sid)["notes"] == [code]
     if speaks:
         server.join()
 
 
-def test_an_address_without_tls_is_told_by_its_code(simulator, receiver):
+def test_a_url_without_tls_is_reported_with_its_code(simulator, receiver):
     url = receiver.url("/twiml").replace("http:", "https:")
     sid = simulator.client().calls.create(to=TO, from_=FROM, url=url).sid
     ends(simulator, sid)
-    assert book(simulator, sid)["notes"] == [11220]
+    assert record(simulator, sid)["notes"] == [11220]
 
 
-def test_a_document_of_a_wrong_type_and_an_unknown_verb_are_noted(simulator, receiver):
+def test_a_wrong_content_type_and_an_unknown_verb_are_recorded(simulator, receiver):
     receiver.documents["/twiml"] = "<Response><Dance/><Say>Hello.</Say></Response>"
     sid = simulator.client().calls.create(to=TO, from_=FROM, url=receiver.url("/twiml")).sid
     ends(simulator, sid)
-    assert heard(simulator, sid) == ["Hello."] and book(simulator, sid)["notes"] == [12200]
+    assert heard(simulator, sid) == ["Hello."] and record(simulator, sid)["notes"] == [12200]
     receiver.content_type = "text/plain"
     sid = simulator.client().calls.create(to=TO, from_=FROM, url=receiver.url("/twiml")).sid
     ends(simulator, sid)
-    assert heard(simulator, sid) == [] and book(simulator, sid)["notes"] == [12300]
+    assert heard(simulator, sid) == [] and record(simulator, sid)["notes"] == [12300]
 
 
-def test_a_status_callback_that_is_refused_is_noted(simulator, receiver):
+def test_an_error_response_to_a_status_callback_is_recorded(simulator, receiver):
     receiver.statuses.put(500)
     sid = simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO,
                                           status_callback=receiver.url("/cb")).sid
     receiver.next()
-    wait_until(lambda: book(simulator, sid)["notes"] == [15003])
+    wait_until(lambda: record(simulator, sid)["notes"] == [15003])
 
 
-def test_a_refused_document_ends_the_call_with_an_error_message(simulator, receiver):
+def test_an_error_response_for_a_document_ends_the_call_with_an_error_message(simulator, receiver):
     receiver.statuses.put(404)
     sid = simulator.client().calls.create(to=TO, from_=FROM, url=receiver.url("/none")).sid
     ends(simulator, sid)
-    assert book(simulator, sid)["notes"] == [11200]
+    assert record(simulator, sid)["notes"] == [11200]
     assert "application error" in heard(simulator, sid, "error")[0]
 
 
@@ -380,7 +380,7 @@ def test_a_refused_document_ends_the_call_with_an_error_message(simulator, recei
     ({"to": TO, "from_": FROM, "twiml": HELLO, "status_callback": "http://a_b/"}, 21609),
     ({"to": TO, "from_": FROM, "twiml": "x" * 4001}, 11750),
 ])
-def test_refusals_carry_twilios_codes(simulator, fields, code):
+def test_errors_have_twilios_codes(simulator, fields, code):
     with pytest.raises(TwilioRestException) as refused:
         simulator.client().calls.create(**fields)
     assert (refused.value.status, refused.value.code) == (400, code)
@@ -401,7 +401,7 @@ def test_the_list_pages_and_filters(simulator):
     assert sids[0] in [call.sid for call in client.calls.list(end_time_after=day)]
 
 
-def test_create_faults_meet_calls_too(simulator):
+def test_create_faults_also_apply_to_calls(simulator):
     simulator.control("/sim/faults", {"next": [{"kind": "500_after"}, {"kind": "429"},
                                                {"kind": "refuse", "code": 22005}]})
     client = simulator.client()
@@ -419,13 +419,13 @@ def test_create_faults_meet_calls_too(simulator):
 @pytest.mark.parametrize("script", [
     {"+1": {}}, {TO: []}, {TO: {"answer": "never"}}, {TO: {"keys": ["x"]}}, {TO: {"rings": 1}},
     {TO: {"ring_s": -1}}, {"*": [{}, {}]}, []])
-def test_scripts_of_no_meaning_are_refused(simulator, script):
+def test_invalid_scripts_are_refused(simulator, script):
     with pytest.raises(urllib.error.HTTPError) as refused:
         simulator.control("/sim/phones", script)
     assert refused.value.code == 400 and json.loads(refused.value.read())["error"]
 
 
-def test_scripts_are_taken_in_turn(simulator):
+def test_scripts_are_used_in_order(simulator):
     simulator.control("/sim/phones", {TO: [{"answer": "busy"}, {"answer": "human"}]})
     client = simulator.client()
     for status in ("busy", "completed", "completed"):
@@ -437,7 +437,7 @@ def test_the_same_seed_gives_the_same_calls(simulator):
     for _ in range(2):
         simulator.control("/sim/reset", {"seed": 99})
         sids = [simulator.client().calls.create(to=TO, from_=FROM, twiml=HELLO).sid for _ in range(3)]
-        told = ends(simulator, sids[-1])
-        runs.append((sids, told.duration, [m["kind"] for m in book(simulator, sids[-1])["heard"]]))
+        callbacks = ends(simulator, sids[-1])
+        runs.append((sids, callbacks.duration, [m["kind"] for m in record(simulator, sids[-1])["heard"]]))
     assert runs[0] == runs[1]
     simulator.control("/sim/reset", {"seed": 7})

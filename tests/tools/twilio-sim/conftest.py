@@ -1,7 +1,7 @@
 """The simulator of a test file, a receiver of its webhooks; and which tests are collected.
 
-What needs more than the simulator and the Python SDK is collected only when it is at hand: a test that skips
-has failed. scripts/test --full sets these variables.
+Tests that need more than the simulator and the Python SDK are collected only if it is available, because a skipped
+test counts as failed. scripts/test --full sets these variables.
 
 TOCSIN_NODE_MODULES    a folder of Node packages: twilio, and @stoplight/prism-cli for the description
 TOCSIN_TWILIO_OPENAPI  Twilio's OpenAPI description (JSON) of Messages and Calls
@@ -22,7 +22,7 @@ collect_ignore = [name for name, needed in NEEDS.items() if not all(map(os.envir
 
 @pytest.fixture(scope="module")
 def simulator(request, tmp_path_factory):
-    """Shared by the tests of one file, which may name further flags: SIMULATOR_FLAGS."""
+    """Shared by the tests of one file. Its SIMULATOR_FLAGS are added to the command line."""
     running = Simulator(tmp_path_factory.mktemp("sim"), *getattr(request.module, "SIMULATOR_FLAGS", ()))
     yield running
     running.stop()
@@ -30,7 +30,7 @@ def simulator(request, tmp_path_factory):
 
 @pytest.fixture
 def clean(simulator):
-    """Nothing of what the tests before did."""
+    """Resets the simulator."""
     simulator.control("/sim/reset", {})
 
 

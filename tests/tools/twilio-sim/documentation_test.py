@@ -1,5 +1,5 @@
-"""docs/simulator-coverage.md names where each documented thing is produced and which test sees it. It is held here
-against the sources, the tests, and what a running simulator answers and posts."""
+"""docs/simulator-coverage.md lists the source and the test of each documented item. Compares it with the sources, the
+tests, and the responses and webhooks of a running simulator."""
 
 import json
 import pathlib
@@ -40,8 +40,8 @@ def documented(title):
     return {name for row in sections()[title] for name in names(row[0])}
 
 
-def speaks_of(text, name):
-    """As a word, or, for names that are put together, as each of the words it is made of."""
+def contains(text, name):
+    """As a word, or, for a name that the source composes, as each of its words."""
     return re.search(rf"(?<!\w){re.escape(name.rstrip('<>'))}(?!\w)", text) or all(
         f'"{word}"' in text for word in re.findall("[A-Z][a-z]+", name) or [name])
 
@@ -59,16 +59,16 @@ def test_every_test_of_the_tables_exists():
             assert re.search(rf"\b{name}\b", (HERE / file).read_text()), test
 
 
-def test_the_sources_of_the_tables_speak_of_what_is_named():
+def test_the_sources_of_the_tables_contain_the_names():
     for what, produced_in, _ in rows():
         text = "".join((SOURCES / file).read_text() for file in names(produced_in))
         for name in names(what):
-            assert speaks_of(text, name), (name, produced_in)
+            assert contains(text, name), (name, produced_in)
         assert codes(what) <= codes(text), produced_in
 
 
 @pytest.mark.parametrize("title, source, array", [
-    ("Statuses of a message", "status.h", "kStatusNames"), ("Statuses of a call", "voice/call.h", "kCallStatusNames")])
+    ("Statuses of a message", "messages/message_status.h", "kStatusNames"), ("Statuses of a call", "voice/call.h", "kCallStatusNames")])
 def test_every_status_of_the_sources_is_in_the_tables(title, source, array):
     listed = re.search(rf"{array} = \{{(.*?)\}};", (SOURCES / source).read_text(), re.DOTALL)[1]
     assert set(re.findall(r'"([\w-]+)"', listed)) == documented(title)
@@ -76,26 +76,26 @@ def test_every_status_of_the_sources_is_in_the_tables(title, source, array):
 
 def test_every_code_is_in_the_tables():
     known = codes("".join(line for line in CODES.read_text().splitlines(True) if not line.startswith("#")))
-    answered = codes(re.sub(r"//.*", "", (SOURCES / "api_errors.cpp").read_text()))
+    used = codes(re.sub(r"//.*", "", (SOURCES / "api/api_errors.cpp").read_text()))
     in_tables = codes(" ".join(row[0] for row in sections()["Codes"]))
     assert known <= in_tables
-    assert answered <= in_tables
+    assert used <= in_tables
 
 
 def fetched(simulator, path):
-    """The members of the JSON that a GET answers."""
+    """The members of the JSON that a GET returns."""
     passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
     passwords.add_password(None, simulator.base, ACCOUNT, TOKEN, is_authenticated=True)
     opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
     try:
-        with opener.open(f"{simulator.base}/2010-04-01/Accounts/{ACCOUNT}/{path}") as answer:
-            return set(json.load(answer))
+        with opener.open(f"{simulator.base}/2010-04-01/Accounts/{ACCOUNT}/{path}") as response:
+            return set(json.load(response))
     except urllib.error.HTTPError as refused:
         return set(json.load(refused))
 
 
-def told(receiver, count):
-    """The fields of so many webhooks: path -> names."""
+def received(receiver, count):
+    """The parameters of `count` webhooks: path -> names."""
     seen = {}
     for _ in range(count):
         path, _, fields = receiver.next()
@@ -109,7 +109,7 @@ def posted_of_messages(simulator, receiver):
     for to in (TO, "+15005553003"):
         client.messages.create(to=to, messaging_service_sid=SERVICE, body="x", status_callback=receiver.url("/status"))
     simulator.control("/sim/inbound", {"from": TO, "to": "+15145550111", "body": "HELP", "url": receiver.url("/in")})
-    return told(receiver, 7)
+    return received(receiver, 7)
 
 
 def posted_of_calls(simulator, receiver):
@@ -118,10 +118,10 @@ def posted_of_calls(simulator, receiver):
     simulator.control("/sim/phones", {TO: {"keys": ["42#"]}})
     create = {"to": TO, "from_": FROM, "url": receiver.url("/twiml"), "machine_detection": "Enable"}
     client.calls.create(**create, async_amd="true", async_amd_status_callback=receiver.url("/amd"))
-    seen = told(receiver, 3)
+    seen = received(receiver, 3)
     client.calls.create(**create, fallback_url=receiver.url("/fallback"), status_callback=receiver.url("/status"),
                         status_callback_event=["initiated", "ringing", "answered", "completed"])
-    return seen | told(receiver, 7)
+    return seen | received(receiver, 7)
 
 
 def test_the_fields_are_exactly_these(simulator, receiver):
@@ -141,6 +141,6 @@ def test_the_fields_are_exactly_these(simulator, receiver):
 
     posted = posted_of_calls(simulator, receiver)
     assert posted["/status"] == documented("Fields of a call's status callback")
-    beside = (posted["/gather"] | posted["/fallback"]) - posted["/twiml"]
-    assert beside == documented("Fields beside these when TwiML is asked for")
+    further = (posted["/gather"] | posted["/fallback"]) - posted["/twiml"]
+    assert further == documented("Further parameters of requests for TwiML")
     assert posted["/amd"] == documented("Fields of asynchronous machine detection")

@@ -9,7 +9,7 @@ namespace {
 
 nlohmann::json Json(const char* text) { return nlohmann::json::parse(text); }
 
-TEST(FaultsTest, OneShotsAreUsedUpInTheirOrder) {
+TEST(FaultsTest, ConsumesOneShotFaultsInOrder) {
   Faults faults(1);
   ASSERT_TRUE(faults.Apply(Json(
       R"({"next":[{"kind":"429","retry_after":1},{"kind":"reset_after"},{"kind":"refuse","code":21610}]})")));
@@ -21,7 +21,7 @@ TEST(FaultsTest, OneShotsAreUsedUpInTheirOrder) {
   EXPECT_EQ(faults.ForCreate(4, false).kind, FaultKind::kNone);
 }
 
-TEST(FaultsTest, RatesHoldAndTheSameSeedRepeatsThem) {
+TEST(FaultsTest, AppliesRatesReproducibly) {
   const auto wanted = Json(R"({"seed":5,"create":{"rate_429":0.1,"rate_500_after":0.2}})");
   Faults faults(1);
   Faults again(2);
@@ -39,7 +39,7 @@ TEST(FaultsTest, RatesHoldAndTheSameSeedRepeatsThem) {
   EXPECT_NEAR(errors, 2000, 200);
 }
 
-TEST(FaultsTest, RefusesWhatItDoesNotKnowAndChangesNothing) {
+TEST(FaultsTest, RefusesUnknownMembersWithoutChanges) {
   Faults faults(1);
   for (const char* text :
        {R"({"creat":{}})", R"({"create":{"rate_430":0.1}})", R"({"create":{"rate_429":1.5}})",
@@ -51,14 +51,14 @@ TEST(FaultsTest, RefusesWhatItDoesNotKnowAndChangesNothing) {
   EXPECT_EQ(faults.ForCreate(1, false).kind, FaultKind::kNone);
 }
 
-TEST(FaultsTest, EarlyCallbacksMayBeAskedForOnEitherSide) {
+TEST(FaultsTest, AcceptsTheRateOfEarlyInBothSections) {
   Faults faults(1);
   ASSERT_TRUE(faults.Apply(Json(R"({"callback":{"rate_early":1,"rate_double":1}})")));
   EXPECT_EQ(faults.ForCreate(1, false).kind, FaultKind::kEarly);
   EXPECT_EQ(faults.ForCallback(1, 4), CallbackFault::kDoubled);
 }
 
-TEST(FaultsTest, AKeptConnectionIsClosedAndAFreshOneIsNot) {  // Q2
+TEST(FaultsTest, ClosesAReusedConnectionButNotANewOne) {  // Q2
   Faults faults(1);
   ASSERT_TRUE(faults.Apply(Json(R"({"create":{"rate_close_reused":1}})")));
   EXPECT_EQ(faults.ForCreate(1, true).kind, FaultKind::kCloseReused);

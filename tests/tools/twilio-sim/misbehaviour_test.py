@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, as a client and a receiver of webhooks see it (Q2)."""
+"""Injected faults, as seen by a client and by a receiver of webhooks (Q2)."""
 
 import base64
 import http.client
@@ -24,17 +24,17 @@ pytestmark = pytest.mark.usefixtures("clean")
 
 
 class Kept:
-    """One connection, which its requests share until somebody closes it."""
+    """One connection for all requests until it is closed."""
 
     def __init__(self, simulator):
         self.connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=30)
 
     def post(self):
-        """The answer's status and text, or the name of what happened instead."""
+        """Status and body of the response, or the name of the failure."""
         try:
             self.connection.request("POST", MESSAGES, FORM, HEADERS)
-            answer = self.connection.getresponse()
-            return answer.status, answer.read().decode()
+            response = self.connection.getresponse()
+            return response.status, response.read().decode()
         except (http.client.RemoteDisconnected, ConnectionResetError) as fault:
             return type(fault).__name__, ""
 
@@ -46,7 +46,7 @@ class Kept:
     ("timeout_after", "ConnectionResetError", True), ("close_reused", "RemoteDisconnected", False),
     ("close_reused_after", "RemoteDisconnected", True), ("slow", 201, True), ("slow_bytes", 201, True),
     ("early", 201, True)])
-def test_each_fault_of_a_create_looks_as_it_is_called(simulator, kind, seen, accepted):
+def test_each_create_fault_has_its_effect(simulator, kind, seen, accepted):
     client = Kept(simulator)
     assert client.post()[0] == 201
     simulator.control("/sim/faults", {"create": {"hold_ms": 50, "slow_ms": 50, "early_ms": 50},
@@ -60,7 +60,7 @@ def test_each_fault_of_a_create_looks_as_it_is_called(simulator, kind, seen, acc
     assert Kept(simulator).post()[0] == 201
 
 
-def test_a_rate_limit_may_name_when_to_come_back(simulator):
+def test_a_rate_limit_can_have_retry_after(simulator):
     simulator.control("/sim/faults", {"next": [{"kind": "429", "retry_after": 3}]})
     with pytest.raises(TwilioRestException) as refused:
         simulator.client().messages.create(to=TO, from_=FROM, body="x")
@@ -71,7 +71,7 @@ def test_a_rate_limit_may_name_when_to_come_back(simulator):
     assert client.getresponse().headers["Retry-After"] == "3"
 
 
-def test_a_fresh_connection_is_not_closed(simulator):
+def test_a_new_connection_is_not_closed(simulator):
     simulator.control("/sim/faults", {"create": {"rate_close_reused": 1}})
     client = Kept(simulator)
     assert client.post()[0] == 201
@@ -79,7 +79,7 @@ def test_a_fresh_connection_is_not_closed(simulator):
     assert client.post()[0] == 201
 
 
-def test_slow_bytes_come_in_pieces_and_make_the_whole_answer(simulator):
+def test_slow_bytes_arrive_in_pieces_and_are_complete(simulator):
     simulator.control("/sim/faults", {"create": {"slow_ms": 1000}, "next": [{"kind": "slow_bytes"}]})
     lines = [f"POST {MESSAGES} HTTP/1.1", "Host: x", f"Content-Length: {len(FORM)}",
              *(f"{name}: {value}" for name, value in HEADERS.items()), "", FORM]
@@ -92,7 +92,7 @@ def test_slow_bytes_come_in_pieces_and_make_the_whole_answer(simulator):
     assert json.loads(b"".join(pieces).partition(b"\r\n\r\n")[2])["status"] == "queued"
 
 
-def test_late_callbacks_come_after_their_time(simulator, receiver):
+def test_delayed_callbacks_arrive_later(simulator, receiver):
     simulator.control("/sim/faults", {"callback": {"delay_ms": LATE_MS}})
     simulator.client().messages.create(to=TO, from_=FROM, body="x", status_callback=receiver.url("/cb"))
     for status in ("sent", "delivered"):
@@ -102,7 +102,7 @@ def test_late_callbacks_come_after_their_time(simulator, receiver):
         assert arrived_us - history[status] >= LATE_MS * 1000
 
 
-def test_a_late_list_shows_later_what_can_be_fetched_at_once(simulator):
+def test_a_lagging_list_omits_what_can_be_fetched(simulator):
     simulator.control("/sim/faults", {"list": {"lag_ms": 3_600_000}})
     client = simulator.client()
     message = client.messages.create(to=TO, from_=FROM, body="x").sid
@@ -114,7 +114,7 @@ def test_a_late_list_shows_later_what_can_be_fetched_at_once(simulator):
     assert [seen.sid for seen in wait_until(lambda: client.calls.list(to=TO))] == [call]
 
 
-def test_a_price_comes_after_the_end(simulator):
+def test_the_price_is_available_after_the_end(simulator):
     client = simulator.client()
     made = client.messages.create(to=TO, from_=FROM, body="x" * 200)
     assert made.price is None
@@ -123,24 +123,24 @@ def test_a_price_comes_after_the_end(simulator):
     assert wait_for_status(client.messages(unsent), "failed").price is None
 
 
-@pytest.mark.parametrize("overrides, tries", [("", 2), ("#rc=3", 4), ("#rc=0", 1), ("#rc=2&rp=5xx", 1)])
-def test_a_refused_connection_is_tried_again_as_the_address_asks(simulator, overrides, tries):
-    before = json.loads(simulator.control("/sim/health"))["callback_tries"]
+@pytest.mark.parametrize("overrides, attempts", [("", 2), ("#rc=3", 4), ("#rc=0", 1), ("#rc=2&rp=5xx", 1)])
+def test_a_refused_connection_is_retried_by_the_overrides(simulator, overrides, attempts):
+    before = json.loads(simulator.control("/sim/health"))["callback_attempts"]
     simulator.client().messages.create(to="+15005555000", from_=FROM, body="x",
                                        status_callback=f"http://127.0.0.1:{free_port()}/cb{overrides}")
     wait_until(lambda: simulator.lines("/sim/messages")[-1]["status"] == "sent")
     wait_until(lambda: json.loads(simulator.control("/sim/health"))["callbacks_waiting"] == 0)
-    assert json.loads(simulator.control("/sim/health"))["callback_tries"] - before == tries
+    assert json.loads(simulator.control("/sim/health"))["callback_attempts"] - before == attempts
 
 
-@pytest.mark.parametrize("overrides, tries", [("", 1), ("#rp=4xx", 2), ("#rp=5xx", 1), ("#rc=2&rp=all", 3)])
-def test_a_refusal_is_told_again_only_when_the_address_asks(simulator, receiver, overrides, tries):
-    for _ in range(tries):
+@pytest.mark.parametrize("overrides, attempts", [("", 1), ("#rp=4xx", 2), ("#rp=5xx", 1), ("#rc=2&rp=all", 3)])
+def test_an_error_response_is_retried_only_by_the_overrides(simulator, receiver, overrides, attempts):
+    for _ in range(attempts):
         receiver.statuses.put(404)
     simulator.client().messages.create(to="+15005555000", from_=FROM, body="x",
                                        status_callback=receiver.url("/cb" + overrides))
-    told = [receiver.next() for _ in range(tries)]
-    assert len({headers["I-Twilio-Idempotency-Token"] for _, headers, _ in told}) == 1
+    callbacks = [receiver.next() for _ in range(attempts)]
+    assert len({headers["I-Twilio-Idempotency-Token"] for _, headers, _ in callbacks}) == 1
     wait_until(lambda: json.loads(simulator.control("/sim/health"))["callbacks_waiting"] == 0)
     assert receiver.seen.empty()
 
@@ -170,7 +170,7 @@ def test_every_code_can_end_a_message(simulator):
         assert ended.error_code == code and ended.error_message
 
 
-def test_only_so_many_messages_and_calls_are_kept(tmp_path):
+def test_the_number_of_kept_messages_and_calls_is_limited(tmp_path):
     simulator = Simulator(tmp_path, "--keep", "3", "--keep-calls", "2")
     client = simulator.client()
     messages = [client.messages.create(to=TO, from_=FROM, body="x").sid for _ in range(5)]

@@ -20,7 +20,7 @@ def node(*arguments, text=""):
     return done.stdout
 
 
-def test_the_node_sdk_creates_fetches_lists_and_sees_errors(simulator):
+def test_the_node_sdk_creates_fetches_lists_and_gets_errors(simulator):
     seen = json.loads(node(simulator.base, ACCOUNT, TOKEN, FROM, TO))
     assert seen["listed"] == seen["sids"][::-1]
     assert seen["calls"] == [seen["callSid"]]
@@ -42,5 +42,5 @@ def test_the_node_sdk_validates_the_webhooks(simulator, receiver):
         case = {"token": TOKEN, "signature": headers["X-Twilio-Signature"], "url": receiver.url(path),
                 "fields": fields}
         cases += [case, {**case, "token": "x"}, {**case, "fields": {**fields, "To": "+1"}}]
-    answers = node("validate", text="\n".join(map(json.dumps, cases)) + "\n").split()
-    assert answers == ["true", "false", "false"] * 3
+    results = node("validate", text="\n".join(map(json.dumps, cases)) + "\n").split()
+    assert results == ["true", "false", "false"] * 3

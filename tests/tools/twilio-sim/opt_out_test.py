@@ -1,4 +1,4 @@
-"""STOP, START and HELP, queues and rates of senders and accounts, and tokens that rotate (Q2)."""
+"""STOP, START and HELP; queues and rates of senders and accounts; rotation of tokens; access to /sim/ (Q2)."""
 
 import json
 import urllib.error
@@ -18,7 +18,7 @@ HELLO = "<Response><Say>Hello.</Say></Response>"
 
 
 @pytest.fixture(scope="module")
-def simulator(tmp_path_factory):  # a second account's token is in a file of its own
+def simulator(tmp_path_factory):  # with a token file for a second account
     folder = tmp_path_factory.mktemp("sim")
     (folder / "other").write_text("other-token\n")
     running = Simulator(folder, "--number", TOLL_FREE, "--account", SUBACCOUNT, "--auth-token-file",
@@ -33,10 +33,10 @@ def clean(simulator):
     simulator.control("/sim/services", {"sid": SERVICE, "numbers": [POOLED]})
 
 
-def says(simulator, receiver, body, to=FROM):
-    told = json.loads(simulator.control("/sim/inbound", {"from": TO, "to": to, "body": body,
+def inbound(simulator, receiver, body, to=FROM):
+    result = json.loads(simulator.control("/sim/inbound", {"from": TO, "to": to, "body": body,
                                                          "url": receiver.url("/in")}))
-    return told, receiver.next()[2]
+    return result, receiver.next()[2]
 
 
 def refusal(create):
@@ -45,36 +45,36 @@ def refusal(create):
     return refused.value.status, refused.value.code
 
 
-def test_stop_start_and_help_are_answered_by_twilio_and_told_without_a_type(simulator, receiver):
-    for body, answer in (("stop", "START"), (" Help ", "STOP"), ("UNSTOP", "re-subscribed")):
-        told, fields = says(simulator, receiver, body)
-        assert answer in told["twilio_answer"] and "OptOutType" not in fields
+def test_stop_start_and_help_get_replies_and_webhooks_without_a_type(simulator, receiver):
+    for body, reply in (("stop", "START"), (" Help ", "STOP"), ("UNSTOP", "re-subscribed")):
+        result, fields = inbound(simulator, receiver, body)
+        assert reply in result["twilio_answer"] and "OptOutType" not in fields
         assert fields["Body"] == body
-    told, _ = says(simulator, receiver, "stop it")
-    assert told["twilio_answer"] is None
+    result, _ = inbound(simulator, receiver, "stop it")
+    assert result["twilio_answer"] is None
 
 
-def test_stop_to_one_number_leaves_the_others_open(simulator, receiver):
-    says(simulator, receiver, "STOP")
+def test_stop_to_one_number_does_not_affect_others(simulator, receiver):
+    inbound(simulator, receiver, "STOP")
     client = simulator.client()
     assert refusal(lambda: client.messages.create(to=TO, from_=FROM, body="x")) == (400, 21610)
     assert client.messages.create(to=TO, from_=POOLED, body="x").status == "queued"
 
 
-def test_stop_to_a_pooled_number_closes_the_whole_service(simulator, receiver):
-    _, fields = says(simulator, receiver, "STOP", to=POOLED)
+def test_stop_to_a_number_of_a_service_blocks_the_service(simulator, receiver):
+    _, fields = inbound(simulator, receiver, "STOP", to=POOLED)
     assert fields["MessagingServiceSid"] == SERVICE and "OptOutType" not in fields
     client = simulator.client()
     create = {"to": TO, "messaging_service_sid": SERVICE, "body": "x"}
     assert refusal(lambda: client.messages.create(**create)) == (400, 21610)
-    says(simulator, receiver, "START", to=POOLED)
+    inbound(simulator, receiver, "START", to=POOLED)
     assert client.messages.create(**create).status == "accepted"
 
 
-def test_advanced_opt_out_names_the_type_and_refuses_later(simulator, receiver):
+def test_advanced_opt_out_sends_the_type_and_fails_later(simulator, receiver):
     simulator.control("/sim/services", {"sid": SERVICE, "numbers": [POOLED], "advanced_opt_out": True})
     for body, kind in (("help", "HELP"), ("quit", "STOP")):
-        assert says(simulator, receiver, body, to=POOLED)[1]["OptOutType"] == kind
+        assert inbound(simulator, receiver, body, to=POOLED)[1]["OptOutType"] == kind
     client = simulator.client()
     message = client.messages.create(to=TO, messaging_service_sid=SERVICE, body="x",
                                      status_callback=receiver.url("/cb"))
@@ -82,25 +82,25 @@ def test_advanced_opt_out_names_the_type_and_refuses_later(simulator, receiver):
     assert receiver.next()[2]["MessageStatus"] == "queued"
     fields = receiver.next()[2]
     assert (fields["MessageStatus"], fields["ErrorCode"]) == ("failed", "21610")
-    assert says(simulator, receiver, "START", to=POOLED)[1]["OptOutType"] == "START"
+    assert inbound(simulator, receiver, "START", to=POOLED)[1]["OptOutType"] == "START"
     sid = client.messages.create(to=TO, messaging_service_sid=SERVICE, body="x").sid
     wait_for_status(client.messages(sid), "delivered")
 
 
-def test_stop_to_a_toll_free_number_is_the_carriers(simulator, receiver):
-    says(simulator, receiver, "STOP", to=TOLL_FREE)
+def test_stop_to_a_toll_free_number_is_managed_by_the_carrier(simulator, receiver):
+    inbound(simulator, receiver, "STOP", to=TOLL_FREE)
     client = simulator.client()
     sid = client.messages.create(to=TO, from_=TOLL_FREE, body="x").sid
     assert wait_for_status(client.messages(sid), "undelivered").error_code == 30004
-    says(simulator, receiver, "YES", to=TOLL_FREE)
+    inbound(simulator, receiver, "YES", to=TOLL_FREE)
     sid = client.messages.create(to=TO, from_=TOLL_FREE, body="x").sid
     assert wait_for_status(client.messages(sid), "undelivered").error_code == 30004
-    says(simulator, receiver, "UNSTOP", to=TOLL_FREE)
+    inbound(simulator, receiver, "UNSTOP", to=TOLL_FREE)
     sid = client.messages.create(to=TO, from_=TOLL_FREE, body="x").sid
     wait_for_status(client.messages(sid), "delivered")
 
 
-def test_an_inbound_text_goes_to_the_address_of_its_number(simulator, receiver):
+def test_an_inbound_message_is_posted_to_the_url_of_its_number(simulator, receiver):
     simulator.control("/sim/numbers", {"numbers": [FROM], "sms_url": receiver.url("/mine")})
     simulator.control("/sim/inbound", {"from": TO, "to": FROM, "body": "ACK 1234"})
     assert receiver.next()[0] == "/mine"
@@ -109,14 +109,14 @@ def test_an_inbound_text_goes_to_the_address_of_its_number(simulator, receiver):
     assert refused.value.code == 400
 
 
-def test_a_full_queue_behind_a_service_overflows_later(simulator, receiver):
+def test_a_full_queue_of_a_service_is_reported_later(simulator, receiver):
     simulator.control("/sim/faults", {"senders": {POOLED: {"queue_segments": 0}}})
     client = simulator.client()
     sid = client.messages.create(to=TO, messaging_service_sid=SERVICE, body="x").sid
     assert wait_for_status(client.messages(sid), "failed").error_code == 30001
 
 
-def test_with_twilios_limits_a_long_code_sends_a_segment_a_second(simulator):
+def test_with_twilios_limits_a_long_code_sends_one_segment_per_second(simulator):
     simulator.control("/sim/faults", {"limits": "twilio"})
     client = simulator.client()
     sids = [client.messages.create(to=TO, from_=FROM, body="x" * 1600).sid for _ in range(2)]
@@ -126,7 +126,7 @@ def test_with_twilios_limits_a_long_code_sends_a_segment_a_second(simulator):
     assert wait_for_status(client.messages(short), "failed").error_code == 30036
 
 
-def test_an_account_whose_call_queue_is_longer_than_a_day_is_refused(simulator):
+def test_a_call_is_refused_if_the_call_queue_is_longer_than_a_day(simulator):
     simulator.control("/sim/faults", {"senders": {ACCOUNT: {"segments_per_second": 0.001,
                                                             "queue_segments": 2.5}}})
     client = simulator.client()
@@ -143,8 +143,8 @@ def rotate(simulator, path, token, method="POST"):
     credentials = b64encode(f"{ACCOUNT}:{token}".encode()).decode()
     request = urllib.request.Request(simulator.base + path, method=method, data=b"",
                                      headers={"Authorization": f"Basic {credentials}"})
-    with urllib.request.urlopen(request) as answer:
-        return json.loads(answer.read() or "null")
+    with urllib.request.urlopen(request) as response:
+        return json.loads(response.read() or "null")
 
 
 def test_tokens_rotate_without_a_gap(tmp_path, receiver):
@@ -174,7 +174,7 @@ def test_tokens_rotate_without_a_gap(tmp_path, receiver):
     simulator.stop()
 
 
-def test_accounts_are_strangers_to_each_other(simulator):
+def test_accounts_are_isolated(simulator):
     client, other = simulator.client(), simulator.client(account=SUBACCOUNT, token="other-token")
     sid = client.messages.create(to=TO, from_=FROM, body="x").sid
     assert refusal(lambda: other.messages(sid).fetch()) == (404, 20404)
@@ -183,11 +183,11 @@ def test_accounts_are_strangers_to_each_other(simulator):
 
 
 def fetched(simulator, path, **headers):
-    with urllib.request.urlopen(urllib.request.Request(simulator.base + path, headers=headers)) as answer:
-        return answer.headers, answer.read().decode()
+    with urllib.request.urlopen(urllib.request.Request(simulator.base + path, headers=headers)) as response:
+        return response.headers, response.read().decode()
 
 
-def test_the_page_runs_no_script_but_its_own(simulator):
+def test_the_page_allows_only_its_own_script(simulator):
     headers, html = fetched(simulator, "/sim/")
     assert headers["Content-Type"].startswith("text/html")
     policy = headers["Content-Security-Policy"]
@@ -200,7 +200,7 @@ def test_the_page_runs_no_script_but_its_own(simulator):
 
 @pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Origin": "null"},
                                      {"Host": "evil.example"}])
-def test_other_sites_in_a_browser_are_kept_out(simulator, headers):
+def test_requests_of_other_sites_are_refused(simulator, headers):
     with pytest.raises(urllib.error.HTTPError) as refused:
         fetched(simulator, "/sim/messages", **headers)
     assert refused.value.code == 403

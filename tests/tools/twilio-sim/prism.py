@@ -1,5 +1,5 @@
-"""Prism, which holds requests and answers against Twilio's OpenAPI description, as a process between a client
-and the simulator."""
+"""Prism validates requests and responses against Twilio's OpenAPI description, as a proxy between a client and the
+simulator."""
 
 import contextlib
 import json
@@ -14,12 +14,12 @@ import urllib.request
 from sim import free_port, wait_until
 
 MARK = "/is-all-written"
-READY_LIMIT = 120  # seconds; Prism alone takes ten of them
+READY_LIMIT = 120  # seconds; Prism needs about ten
 
 
 def patched(description):
-    """Mends three faults of the description that make correct traffic look wrong: repeated parameters without
-    their encoding, filters by date typed as date-times, relative page addresses typed as absolute ones."""
+    """Corrects three errors of the description that make valid traffic look invalid: repeated parameters without
+    their encoding, date filters typed as date-times, relative page URIs typed as absolute ones."""
     def walk(node):
         if isinstance(node, dict):
             if node.get("format") in ("uri", "date-time") and node.get("type") == "string":
@@ -38,7 +38,7 @@ def patched(description):
 
 
 class Prism:
-    """Turns every violation of severity Error, of either side, into an answer of its own. A context."""
+    """Turns every violation of severity Error, in requests and responses, into an error response. A context manager."""
 
     def __init__(self, upstream, folder):
         self.upstream, self.folder = upstream, folder
@@ -72,8 +72,8 @@ class Prism:
         return self.log().count("Forwarding ")
 
     def errors(self):
-        """What it had against requests and answers; an undocumented status, such as any refusal, is a warning only.
-        The log lags: all of it is there when it complains of a path that nobody else asks for."""
+        """The violations; an undocumented status, such as that of any error, is only a warning. The log lags, so this
+        requests an unknown path and waits for its violation."""
         with contextlib.suppress(urllib.error.HTTPError):
             urllib.request.urlopen(self.base + MARK)
 

@@ -1,4 +1,4 @@
-"""Twilio's OpenAPI description judges requests and answers: Prism stands between client and simulator and
+"""Validates requests and responses against Twilio's OpenAPI description: Prism is a proxy before the simulator and
 turns every violation of severity Error, either way, into an error of its own (Q2).
 
 Collected only with TOCSIN_TWILIO_OPENAPI and TOCSIN_NODE_MODULES: see conftest.py.
@@ -20,18 +20,18 @@ HELLO = "<Response><Say>Hello.</Say></Response>"
 
 
 class Watching(TwilioHttpClient):
-    """Keeps what Prism says of each exchange, warnings included."""
+    """Stores the violations of each request, including warnings."""
 
     def __init__(self):
         super().__init__(timeout=30)
         self.session.trust_env = False
-        self.session.hooks["response"].append(self.note)
+        self.session.hooks["response"].append(self.record)
         self.violations, self.exchanges = [], 0
 
-    def note(self, answer, *_, **__):
+    def record(self, response, *_, **__):
         self.exchanges += 1
-        told = json.loads(answer.headers.get("sl-violations", "[]"))
-        self.violations += [(answer.request.method, answer.request.path_url, v) for v in told]
+        violations = json.loads(response.headers.get("sl-violations", "[]"))
+        self.violations += [(response.request.method, response.request.path_url, v) for v in violations]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def client(simulator, base):
 
 
 class Liar(http.server.BaseHTTPRequestHandler):
-    """Answers with a message whose Sid is none."""
+    """Returns a message with an invalid Sid."""
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -67,7 +67,7 @@ class Liar(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_prism_sees_what_is_wrong_with_an_answer(simulator, tmp_path):
+def test_prism_detects_an_invalid_response(simulator, tmp_path):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Liar) as liar:
         threading.Thread(target=liar.serve_forever, daemon=True).start()
         with Prism(f"http://127.0.0.1:{liar.server_port}", tmp_path) as prism:
@@ -77,7 +77,7 @@ def test_prism_sees_what_is_wrong_with_an_answer(simulator, tmp_path):
         liar.shutdown()
 
 
-def test_prism_sees_what_is_wrong_with_a_request(simulator, base):
+def test_prism_detects_an_invalid_request(simulator, base):
     client = simulator.client(account="AC" + "x" * 32, base=base)
     with pytest.raises(TwilioRestException) as refused:
         client.messages.create(to=TO, from_=FROM, body="x")
@@ -101,7 +101,7 @@ def test_messages_from_create_to_delete(client):
     assert client.messages(sid).delete()
 
 
-def test_refused_messages_are_twilios_errors_through_prism(client):
+def test_errors_of_messages_are_valid(client):
     for fields, code in (({"to": "+15005550001"}, 21211), ({"to": "+15005550004"}, 21610),
                          ({"to": TO, "body": "x" * 1601}, 21617)):
         with pytest.raises(TwilioRestException) as refused:
@@ -129,7 +129,7 @@ def test_calls_from_create_to_delete(client):
     assert client.calls(sid).delete()
 
 
-def test_refused_calls_are_twilios_errors_through_prism(client):
+def test_errors_of_calls_are_valid(client):
     for number, code in (("+15005550001", 21217), ("+15005550003", 21215)):
         with pytest.raises(TwilioRestException) as refused:
             client.calls.create(to=number, from_=FROM, twiml=HELLO)

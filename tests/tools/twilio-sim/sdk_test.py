@@ -1,4 +1,4 @@
-"""Twilio's official Python SDK judges the simulator from outside (Q2).
+"""The simulator through Twilio's official Python SDK (Q2).
 
 Needs the package `twilio` and the program; TOCSIN_BIN_DIR names the folder of the latter.
 """
@@ -42,7 +42,7 @@ def test_a_message_is_delivered_fetched_redacted_and_deleted(simulator):
     assert (gone.value.status, gone.value.code) == (404, 20404)
 
 
-def test_a_message_in_flight_cannot_be_deleted(simulator):
+def test_a_message_in_progress_cannot_be_deleted(simulator):
     simulator.control("/sim/faults", {"outcomes": {TO: {"queue_ms": 60000}}})
     client = simulator.client()
     sid = client.messages.create(to=TO, from_=FROM, body="x").sid
@@ -51,7 +51,7 @@ def test_a_message_in_flight_cannot_be_deleted(simulator):
     assert (refused.value.status, refused.value.code) == (409, 20009)
 
 
-def test_only_what_is_scheduled_can_be_canceled(simulator):
+def test_only_a_scheduled_message_can_be_canceled(simulator):
     client = simulator.client()
     sid = client.messages.create(to=TO, from_=FROM, body="x").sid
     with pytest.raises(TwilioRestException) as refused:
@@ -87,14 +87,14 @@ def test_the_list_pages_newest_first(simulator):
     ({"to": TO, "from_": FROM, "body": "x", "status_callback": "http://a_b/"}, 400, 21609),
     ({"to": TO, "messaging_service_sid": "MG" + "f" * 32, "body": "x"}, 400, 21701),
 ])
-def test_refusals_carry_twilios_codes(simulator, fields, status, code):
+def test_errors_have_twilios_codes(simulator, fields, status, code):
     with pytest.raises(TwilioRestException) as refused:
         simulator.client().messages.create(**fields)
     assert (refused.value.status, refused.value.code) == (status, code)
     assert simulator.lines("/sim/requests")[-1]["code"] == code
 
 
-def test_wrong_credentials_and_foreign_accounts_are_refused(simulator):
+def test_invalid_credentials_and_other_accounts_are_refused(simulator):
     with pytest.raises(TwilioRestException) as refused:
         simulator.client(token="wrong").messages.create(to=TO, from_=FROM, body="x")
     assert (refused.value.status, refused.value.code) == (401, 20003)
@@ -128,7 +128,7 @@ def test_callbacks_are_signed_and_in_order(simulator, receiver):
         assert ("RawDlrDoneDate" in fields) == (status == "delivered")
 
 
-def test_a_failure_names_its_code(simulator, receiver):
+def test_a_failure_has_its_code(simulator, receiver):
     client = simulator.client()
     sid = client.messages.create(to="+15005553003", from_=FROM, body="x",
                                  status_callback=receiver.url("/cb")).sid
@@ -139,14 +139,14 @@ def test_a_failure_names_its_code(simulator, receiver):
     assert (fetched.error_code, fetched.status) == (30003, "undelivered")
 
 
-def test_a_service_accepts_first_and_tells_of_queued(simulator, receiver):
+def test_a_service_starts_with_accepted_and_has_a_callback_for_queued(simulator, receiver):
     message = simulator.client().messages.create(to=TO, messaging_service_sid=SERVICE, body="x",
                                                  status_callback=receiver.url("/cb"))
     assert (message.status, message.from_, message.num_segments) == ("accepted", None, "0")
-    told = [receiver.next()[2] for _ in range(3)]
-    assert [f["MessageStatus"] for f in told] == ["queued", "sent", "delivered"]
-    assert {f["MessagingServiceSid"] for f in told} == {SERVICE}
-    assert {f["From"] for f in told} == {"+15145550111"}
+    callbacks = [receiver.next()[2] for _ in range(3)]
+    assert [f["MessageStatus"] for f in callbacks] == ["queued", "sent", "delivered"]
+    assert {f["MessagingServiceSid"] for f in callbacks} == {SERVICE}
+    assert {f["From"] for f in callbacks} == {"+15145550111"}
 
 
 def test_retries_keep_the_idempotency_token(simulator, receiver):
@@ -159,12 +159,12 @@ def test_retries_keep_the_idempotency_token(simulator, receiver):
     assert len({t[1]["I-Twilio-Idempotency-Token"] for t in tries}) == 1
 
 
-def test_callback_faults_double_drop_and_come_early(simulator, receiver):
+def test_callbacks_can_be_duplicated_missing_and_early(simulator, receiver):
     simulator.control("/sim/faults", {"callback": {"rate_double": 1}})
     client = simulator.client()
     client.messages.create(to=TO, from_=FROM, body="x", status_callback=receiver.url("/cb"))
-    told = [receiver.next()[2]["MessageStatus"] for _ in range(4)]
-    assert told == ["sent", "sent", "delivered", "delivered"]
+    callbacks = [receiver.next()[2]["MessageStatus"] for _ in range(4)]
+    assert callbacks == ["sent", "sent", "delivered", "delivered"]
     simulator.control("/sim/faults", {"callback": {"rate_missing": 1}})
     sid = client.messages.create(to=TO, from_=FROM, body="x",
                                  status_callback=receiver.url("/cb")).sid
@@ -175,7 +175,7 @@ def test_callback_faults_double_drop_and_come_early(simulator, receiver):
     assert not receiver.seen.empty()
 
 
-def test_reordered_callbacks_overtake_each_other(simulator, receiver):
+def test_callbacks_can_be_reordered(simulator, receiver):
     simulator.control("/sim/faults", {"callback": {"rate_reorder": 0.5}, "seed": 3})
     client = simulator.client()
     orders = set()
@@ -185,7 +185,7 @@ def test_reordered_callbacks_overtake_each_other(simulator, receiver):
     assert ("delivered", "sent") in orders
 
 
-def test_stop_blocks_and_start_frees(simulator, receiver):
+def test_stop_blocks_and_start_unblocks(simulator, receiver):
     client = simulator.client()
     inbound = {"from": TO, "to": FROM, "url": receiver.url("/in")}
     said = json.loads(simulator.control("/sim/inbound", {**inbound, "body": " stop "}))
@@ -216,6 +216,31 @@ def test_control_requests_with_unknown_members_are_refused(simulator):
     assert "creates" in json.loads(refused.value.read())["error"]
 
 
+@pytest.mark.parametrize("query, parameter", [("after=x", "after"), ("after=1x", "after"), ("after=-1", "after"),
+                                             ("after=", "after"), ("limit=many", "limit")])
+@pytest.mark.parametrize("records", ["messages", "calls", "requests", "call-requests"])
+def test_a_parameter_that_is_not_a_number_is_refused(simulator, records, query, parameter):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        simulator.control(f"/sim/{records}?{query}")
+    assert refused.value.code == 400
+    assert json.loads(refused.value.read())["error"].startswith(f"{parameter} must be a number")
+
+
+def test_the_duration_of_a_call_second_can_be_changed_until_a_reset(simulator):
+    def call_second():
+        return json.loads(simulator.control("/sim/health"))["call_second_ms"]
+
+    assert call_second() == 20
+    simulator.control("/sim/timing", {"call_second_ms": 1000})
+    assert call_second() == 1000
+    simulator.control("/sim/reset", {})
+    assert call_second() == 20
+    for body in ({}, {"call_second_ms": 0}, {"call_second_ms": 1000, "other": 1}):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            simulator.control("/sim/timing", body)
+        assert refused.value.code == 400
+
+
 def test_the_same_seed_gives_the_same_sids(simulator):
     client = simulator.client()
     runs = []
@@ -225,7 +250,7 @@ def test_the_same_seed_gives_the_same_sids(simulator):
     assert runs[0] == runs[1]
 
 
-def test_callbacks_leave_loopback_only_when_told(simulator):
+def test_callbacks_go_beyond_loopback_only_with_the_flag(simulator):
     client = simulator.client()
     before = json.loads(simulator.control("/sim/health"))["callbacks_withheld"]
     sid = client.messages.create(to=TO, from_=FROM, body="x",

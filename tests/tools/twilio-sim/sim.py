@@ -20,7 +20,7 @@ SERVICE = "MG0123456789abcdef0123456789abcdef"
 TOKEN = "fedcba9876543210fedcba9876543210"
 FROM = "+15017122661"
 TO = "+15145550123"
-ANSWER_LIMIT = 30  # seconds a test waits for what takes moments before it fails
+TIMEOUT = 30  # seconds
 
 
 def program():
@@ -42,8 +42,8 @@ class Simulator:
 
     def control(self, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self.base + path, data=data)) as answer:
-            return answer.read().decode()
+        with urllib.request.urlopen(urllib.request.Request(self.base + path, data=data)) as response:
+            return response.read().decode()
 
     def lines(self, path):
         return [json.loads(line) for line in self.control(path).splitlines()]
@@ -68,13 +68,13 @@ def free_port():
 
 
 class Receiver(http.server.ThreadingHTTPServer):
-    """Keeps every webhook it gets: path, headers, form fields (a GET's from its query)."""
+    """Stores every webhook: path, headers, parameters (of a GET: those of its query)."""
 
     daemon_threads = True
 
     def __init__(self):
-        self.statuses = queue.Queue()  # answers to give; 204 when empty
-        self.documents = {}            # path without query -> TwiML, which is answered with 200
+        self.statuses = queue.Queue()  # of the next responses; 204 if empty
+        self.documents = {}            # path without query -> TwiML of the response
         self.content_type = "text/xml; charset=utf-8"  # of documents
         self.seen = queue.Queue()
         super().__init__(("127.0.0.1", 0), Handler)
@@ -84,7 +84,7 @@ class Receiver(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}{path}"
 
     def next(self):
-        return self.seen.get(timeout=ANSWER_LIMIT)
+        return self.seen.get(timeout=TIMEOUT)
 
     def stop(self):
         self.shutdown()
@@ -118,18 +118,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def wait_until(check):
-    """Asks until the answer is true, and gives it."""
-    deadline = time.monotonic() + ANSWER_LIMIT
-    while not (answer := check()):
-        assert time.monotonic() < deadline, f"never came; last: {answer!r}"
-    return answer
+    """Repeats until the result is true. Returns it."""
+    deadline = time.monotonic() + TIMEOUT
+    while not (result := check()):
+        assert time.monotonic() < deadline, f"timeout; last result: {result!r}"
+    return result
 
 
 def wait_for_status(resource, status):
-    """Fetches a message's or call's context until it has the status."""
+    """Fetches a message or call until it has the status."""
 
-    def look():
+    def fetch():
         fetched = resource.fetch()
         return fetched.status == status and fetched
 
-    return wait_until(look)
+    return wait_until(fetch)

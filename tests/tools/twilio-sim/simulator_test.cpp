@@ -19,7 +19,7 @@ constexpr const char* kMessages =
     "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages.json";
 constexpr const char* kForm = "To=%2B15145550123&From=%2B15017122661&Body=hello";
 
-struct Answer {
+struct ClientResponse {
   CURLcode code = CURLE_OK;
   long status = 0;
   std::string body;
@@ -47,9 +47,10 @@ class SimulatorTest : public testing::Test {
     return {.accounts = {{.sid = kAccount, .auth_token = Secret("token")}}, .seed = 7};
   }
 
-  Answer Ask(const std::string& method, const std::string& target, const std::string& body = "",
-             const std::string& user = std::string(kAccount) + ":token") {
-    Answer answer;
+  ClientResponse Request(const std::string& method, const std::string& target,
+                         const std::string& body = "",
+                         const std::string& user = std::string(kAccount) + ":token") {
+    ClientResponse response;
     const std::string url = "http://127.0.0.1:" + std::to_string(server->port()) + target;
     const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy(curl_easy_init(),
                                                                    curl_easy_cleanup);
@@ -60,67 +61,68 @@ class SimulatorTest : public testing::Test {
     curl_easy_setopt(easy.get(), CURLOPT_USERPWD, user.c_str());
     if (method == "POST") curl_easy_setopt(easy.get(), CURLOPT_POSTFIELDS, body.c_str());
     curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, Append);
-    curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer.body);
+    curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &response.body);
     curl_easy_setopt(easy.get(), CURLOPT_HEADERFUNCTION, Append);
-    curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, &answer.headers);
-    answer.code = curl_easy_perform(easy.get());
-    curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &answer.status);
-    return answer;
+    curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, &response.headers);
+    response.code = curl_easy_perform(easy.get());
+    curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &response.status);
+    return response;
   }
 
   size_t Accepted() {
-    const std::string lines = Ask("GET", "/sim/messages").body;
+    const std::string lines = Request("GET", "/sim/messages").body;
     return static_cast<size_t>(std::count(lines.begin(), lines.end(), '\n'));
   }
 
   Simulator simulator;
-  std::unique_ptr<http::Server> server;  // goes first
+  std::unique_ptr<http::Server> server;  // destroyed first
 };
 
-TEST_F(SimulatorTest, RefusesWrongCredentialsWithTwiliosError) {  // Q2
+TEST_F(SimulatorTest, RefusesInvalidCredentialsWithTwiliosError) {  // Q2
   for (const char* user : {"", "x", "AC0123456789abcdef0123456789abcdef:wrong", "other:token"}) {
-    const Answer answer = Ask("POST", kMessages, kForm, user);
-    EXPECT_EQ(answer.status, 401) << user;
-    EXPECT_EQ(answer.Json()["code"], 20003);
-    EXPECT_EQ(answer.Json()["status"], 401);
+    const ClientResponse response = Request("POST", kMessages, kForm, user);
+    EXPECT_EQ(response.status, 401) << user;
+    EXPECT_EQ(response.Json()["code"], 20003);
+    EXPECT_EQ(response.Json()["status"], 401);
   }
   EXPECT_EQ(Accepted(), 0U);
 }
 
-TEST_F(SimulatorTest, UnknownPathsAndMethodsAreNamed) {
-  EXPECT_EQ(Ask("PUT", kMessages).Json()["code"], 20004);
+TEST_F(SimulatorTest, RefusesUnknownPathsAndMethods) {
+  EXPECT_EQ(Request("PUT", kMessages).Json()["code"], 20004);
   for (const char* path : {"/", "/2010-04-01/Accounts/ACx/Messages.json", "/2010-04-01/x",
                            "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages",
                            "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Faxes.json"}) {
-    const Answer answer = Ask("GET", path);
-    EXPECT_EQ(answer.status, 404) << path;
-    EXPECT_EQ(answer.Json()["code"], 20404) << path;
+    const ClientResponse response = Request("GET", path);
+    EXPECT_EQ(response.status, 404) << path;
+    EXPECT_EQ(response.Json()["code"], 20404) << path;
   }
 }
 
-TEST_F(SimulatorTest, ABrokenFormIsRefused) {
-  EXPECT_EQ(Ask("POST", kMessages, "To=%zz").status, 400);
+TEST_F(SimulatorTest, RefusesAMalformedForm) {
+  EXPECT_EQ(Request("POST", kMessages, "To=%zz").status, 400);
   EXPECT_EQ(Accepted(), 0U);
 }
 
-TEST_F(SimulatorTest, AResetIsAResetAndTheBooksTellWhetherItWasAccepted) {
+TEST_F(SimulatorTest, ResetsTheConnectionAndRecordsTheResult) {
   ASSERT_EQ(
-      Ask("POST", "/sim/faults", R"({"next":[{"kind":"reset_before"},{"kind":"reset_after"}]})")
+      Request("POST", "/sim/faults", R"({"next":[{"kind":"reset_before"},{"kind":"reset_after"}]})")
           .status,
       200);
-  EXPECT_EQ(Ask("POST", kMessages, kForm).code, CURLE_RECV_ERROR);
+  EXPECT_EQ(Request("POST", kMessages, kForm).code, CURLE_RECV_ERROR);
   EXPECT_EQ(Accepted(), 0U);
-  EXPECT_EQ(Ask("POST", kMessages, kForm).code, CURLE_RECV_ERROR);
+  EXPECT_EQ(Request("POST", kMessages, kForm).code, CURLE_RECV_ERROR);
   EXPECT_EQ(Accepted(), 1U);
 }
 
-TEST_F(SimulatorTest, TooManyInFlightAreRefusedAndNotAccepted) {
-  ASSERT_EQ(Ask("POST", "/sim/faults", R"({"create":{"latency_ms":300,"max_in_flight":1}})").status,
-            200);
+TEST_F(SimulatorTest, RefusesRequestsBeyondTheLimitInFlight) {
+  ASSERT_EQ(
+      Request("POST", "/sim/faults", R"({"create":{"latency_ms":300,"max_in_flight":1}})").status,
+      200);
   std::vector<std::jthread> threads;
   std::array<long, 4> statuses = {};
   for (long& status : statuses) {
-    threads.emplace_back([&] { status = Ask("POST", kMessages, kForm).status; });
+    threads.emplace_back([&] { status = Request("POST", kMessages, kForm).status; });
   }
   threads.clear();
   EXPECT_GE(std::count(statuses.begin(), statuses.end(), 201), 1);
@@ -131,26 +133,26 @@ TEST_F(SimulatorTest, TooManyInFlightAreRefusedAndNotAccepted) {
 }
 
 TEST_F(SimulatorTest, CreatesAndFetchesAMessage) {
-  const Answer created = Ask("POST", kMessages, kForm);
+  const ClientResponse created = Request("POST", kMessages, kForm);
   ASSERT_EQ(created.status, 201);
   EXPECT_EQ(created.Json()["status"], "queued");
   EXPECT_THAT(created.headers, testing::HasSubstr("Twilio-Request-Id: RQ"));
   EXPECT_THAT(created.headers, testing::HasSubstr("Twilio-Concurrent-Requests: "));
   EXPECT_THAT(created.headers, testing::HasSubstr("Twilio-Request-Duration: "));
-  const Answer fetched = Ask("GET", created.Json()["uri"]);
+  const ClientResponse fetched = Request("GET", created.Json()["uri"]);
   EXPECT_EQ(fetched.status, 200);
   EXPECT_EQ(fetched.Json()["sid"], created.Json()["sid"]);
-  const Answer list = Ask("GET", std::string(kMessages) + "?To=%2B15145550123");
+  const ClientResponse list = Request("GET", std::string(kMessages) + "?To=%2B15145550123");
   EXPECT_EQ(list.Json()["messages"].size(), 1U);
 }
 
-TEST_F(SimulatorTest, ControlRefusesNonsense) {
-  EXPECT_EQ(Ask("POST", "/sim/faults", "{").status, 400);
-  EXPECT_EQ(Ask("POST", "/sim/faults", "[]").status, 400);
-  EXPECT_EQ(Ask("POST", "/sim/reset", R"({"everything":true})").status, 400);
-  EXPECT_EQ(Ask("POST", "/sim/inbound", R"({"from":"x"})").status, 400);
-  EXPECT_EQ(Ask("GET", "/sim/nothing").status, 404);
-  EXPECT_EQ(Ask("POST", "/sim/services", R"({"sid":"MG1","numbers":[]})").status, 400);
+TEST_F(SimulatorTest, RefusesInvalidControlRequests) {
+  EXPECT_EQ(Request("POST", "/sim/faults", "{").status, 400);
+  EXPECT_EQ(Request("POST", "/sim/faults", "[]").status, 400);
+  EXPECT_EQ(Request("POST", "/sim/reset", R"({"everything":true})").status, 400);
+  EXPECT_EQ(Request("POST", "/sim/inbound", R"({"from":"x"})").status, 400);
+  EXPECT_EQ(Request("GET", "/sim/nothing").status, 404);
+  EXPECT_EQ(Request("POST", "/sim/services", R"({"sid":"MG1","numbers":[]})").status, 400);
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
-// A call as Twilio's API shows it, and as its webhooks tell of it.
+// A call as a resource of Twilio's API and as parameters of its webhooks.
 #pragma once
 
 #include <string>
 
 #include "common/base/encoding.h"
 #include "tools/twilio-sim/directory.h"
-#include "tools/twilio-sim/messages.h"
+#include "tools/twilio-sim/messages/messages.h"
 #include "tools/twilio-sim/voice/call.h"
 
 namespace tocsin::sim {
@@ -14,13 +14,13 @@ constexpr double kPricePerMinute = 0.014;
 
 // Appends the JSON resource.
 void AppendCallResource(std::string& out, const Call& call, const std::string& sid,
-                        const Directory& directory, const Pace& pace, WallTime now);
+                        const Directory& directory, const Timing& timing, WallTime now);
 
-// What every request about a call carries; it tells of `status`.
+// The parameters of every request about a call, with `status`.
 FormFields CallForm(const Call& call, const std::string& sid, const Directory& directory,
                     CallStatus status);
 
-// The form of a status callback. `at` is when the event happened.
+// The parameters of a status callback. `at`: time of the event.
 FormFields CallEventForm(const Call& call, const std::string& sid, const Directory& directory,
                          CallEvent event, WallTime at);
 

@@ -12,57 +12,59 @@ constexpr std::string_view kPrefix = "CA";
 
 }  // namespace
 
-std::optional<WallTime> NextInstant(const Call& call) {
-  std::optional<WallTime> nearest;
-  for (const auto& instant : {call.next_at, call.detected_at, call.ends_at}) {
-    if (instant && (!nearest || *instant < *nearest)) nearest = instant;
+std::optional<WallTime> NextDueOf(const Call& call) {
+  std::optional<WallTime> earliest;
+  for (const auto& due : {call.next_at, call.detected_at, call.ends_at}) {
+    if (due && (!earliest || *due < *earliest)) earliest = due;
   }
-  return nearest;
+  return earliest;
 }
 
 Call& Calls::Add(const CallDraft& draft, PhoneScript phone, WallTime now) {
-  Call& call = shelf_.Add(draft.to);
-  call.asked = draft;
+  Call& call = store_.Add(draft.to);
+  call.request = draft;
   call.phone = std::move(phone);
   call.created = now;
   call.updated = now;
   call.reached[static_cast<size_t>(CallStatus::kQueued)] = ToUnixMicros(now);
-  call.notes = draft.oddities;
+  call.notes = draft.warnings;
   return call;
 }
 
-std::string Calls::SidOf(const Call& call) const { return sim::SidOf(dice_, kPrefix, call.number); }
+std::string Calls::SidOf(const Call& call) const {
+  return sim::SidOf(random_, kPrefix, call.number);
+}
 
-Call* Calls::Show(std::string_view sid) {
-  const auto number = sid.starts_with(kPrefix) ? NumberOf(dice_, sid) : std::nullopt;
-  Call* const call = number ? shelf_.Mutable(*number) : nullptr;
+Call* Calls::FindBySid(std::string_view sid) {
+  const auto number = sid.starts_with(kPrefix) ? NumberOf(random_, sid) : std::nullopt;
+  Call* const call = number ? store_.Mutable(*number) : nullptr;
   return call == nullptr || call->deleted ? nullptr : call;
 }
 
-void Calls::Plan(const Call& call) {
-  if (const auto due = NextInstant(call)) steps_.Plan(*due, call.number);
+void Calls::Schedule(const Call& call) {
+  if (const auto due = NextDueOf(call)) steps_.Add(*due, call.number);
 }
 
-// A step that was planned and then overtaken finds nothing due and is dropped.
-Call* Calls::TakeDue(WallTime now) {
-  while (const auto step = steps_.TakeDue(now)) {
-    Call* const call = shelf_.Mutable(step->number);
+// Entries whose call is no longer due are dropped.
+Call* Calls::PopDue(WallTime now) {
+  while (const auto step = steps_.PopDue(now)) {
+    Call* const call = store_.Mutable(step->number);
     if (call == nullptr || call->Final()) continue;
-    const auto due = NextInstant(*call);
+    const auto due = NextDueOf(*call);
     if (due && *due <= now) return call;
   }
   return nullptr;
 }
 
 std::optional<WallTime> Calls::NextDue() const {
-  return arrived_.empty() ? steps_.NextDue() : WallTime();
+  return documents_.empty() ? steps_.NextDue() : WallTime();
 }
 
 void Calls::Clear(std::optional<std::uint64_t> seed) {
-  if (seed) dice_ = DiceOf(*seed);
-  shelf_.Clear(seed.has_value());
+  if (seed) random_ = RandomOf(*seed);
+  store_.Clear(seed.has_value());
   steps_.Clear();
-  arrived_.clear();
+  documents_.clear();
 }
 
 }  // namespace tocsin::sim

@@ -1,4 +1,4 @@
-// The calls that were made, and when each of them wants to be looked at again.
+// The calls and their due times.
 #pragma once
 
 #include <cstdint>
@@ -7,59 +7,59 @@
 #include <string_view>
 #include <vector>
 
-#include "tools/twilio-sim/agenda.h"
-#include "tools/twilio-sim/callbacks.h"
-#include "tools/twilio-sim/dice.h"
-#include "tools/twilio-sim/shelf.h"
+#include "tools/twilio-sim/numbered_store.h"
+#include "tools/twilio-sim/random.h"
+#include "tools/twilio-sim/schedule.h"
 #include "tools/twilio-sim/voice/call.h"
+#include "tools/twilio-sim/webhooks/webhook_sender.h"
 
 namespace tocsin::sim {
 
-constexpr size_t kDefaultKeptCalls = 200'000;  // what was heard in each is kept too
+constexpr size_t kDefaultKeptCalls = 200'000;  // including what was heard in each
 
-// The answer to a request for a document, on its way from the sending thread to the exchange.
-struct ArrivedDocument {
+// A response with a TwiML document, passed from the sending thread to the engine.
+struct FetchedDocument {
   std::uint64_t call = 0;
-  unsigned document = 0;  // Conversation::documents when it was asked for
-  WebhookAnswer answer = {};
+  unsigned document = 0;  // number of the document (Conversation::documents)
+  WebhookResponse response = {};
 };
 
 class Calls {
  public:
-  Calls(std::uint64_t seed, size_t keep) : dice_(DiceOf(seed)), shelf_(keep) {}
+  Calls(std::uint64_t seed, size_t keep) : random_(RandomOf(seed)), store_(keep) {}
 
   Call& Add(const CallDraft& draft, PhoneScript phone, WallTime now);
-  const Call* Find(std::uint64_t number) const { return shelf_.Find(number); }
-  Call* Mutable(std::uint64_t number) { return shelf_.Mutable(number); }
-  // By SID, whatever its account is; deleted ones are not found.
-  Call* Show(std::string_view sid);
+  const Call* Find(std::uint64_t number) const { return store_.Find(number); }
+  Call* Mutable(std::uint64_t number) { return store_.Mutable(number); }
+  // Of any account. Null for a deleted call.
+  Call* FindBySid(std::string_view sid);
   std::string SidOf(const Call& call) const;
-  const Shelf<Call>& Kept() const { return shelf_; }
-  const Dice& Randomness() const { return dice_; }
+  const NumberedStore<Call>& Store() const { return store_; }
+  const SeededRandom& Random() const { return random_; }
 
-  // The call is looked at when the nearest of its instants has come.
-  void Plan(const Call& call);
-  // A call one of whose instants has come, or nullptr.
-  Call* TakeDue(WallTime now);
+  // Adds the next due time of the call.
+  void Schedule(const Call& call);
+  // A call that is due, or null.
+  Call* PopDue(WallTime now);
   std::optional<WallTime> NextDue() const;
 
-  void Arrive(ArrivedDocument document) { arrived_.push_back(std::move(document)); }
-  std::vector<ArrivedDocument> TakeArrived() { return std::exchange(arrived_, {}); }
+  void AddDocument(FetchedDocument document) { documents_.push_back(std::move(document)); }
+  std::vector<FetchedDocument> TakeDocuments() { return std::exchange(documents_, {}); }
 
   // As Messages::Clear().
   void Clear(std::optional<std::uint64_t> seed);
 
  private:
-  // Other SIDs and delays than those of the messages of the same numbers.
-  static Dice DiceOf(std::uint64_t seed) { return Dice(Mix(seed + 1)); }
+  // Different from those of messages with the same numbers.
+  static SeededRandom RandomOf(std::uint64_t seed) { return SeededRandom(Mix(seed + 1)); }
 
-  Dice dice_;
-  Shelf<Call> shelf_;
-  Agenda steps_;
-  std::vector<ArrivedDocument> arrived_;
+  SeededRandom random_;
+  NumberedStore<Call> store_;
+  sim::Schedule steps_;
+  std::vector<FetchedDocument> documents_;
 };
 
-// The nearest of the call's instants.
-std::optional<WallTime> NextInstant(const Call& call);
+// The earliest due time of the call.
+std::optional<WallTime> NextDueOf(const Call& call);
 
 }  // namespace tocsin::sim

@@ -6,11 +6,11 @@
 #include <string>
 #include <utility>
 
-#include "common/domain/segments.h"
-#include "tools/twilio-sim/api_errors.h"
-#include "tools/twilio-sim/callback_url.h"
-#include "tools/twilio-sim/create_request.h"
-#include "tools/twilio-sim/json.h"
+#include "common/domain/message/segments.h"
+#include "tools/twilio-sim/api/api_errors.h"
+#include "tools/twilio-sim/formats.h"
+#include "tools/twilio-sim/json_writer.h"
+#include "tools/twilio-sim/webhooks/callback_url.h"
 
 namespace tocsin::sim {
 namespace {
@@ -25,8 +25,8 @@ constexpr int kBadTo = 21211;
 constexpr int kBadFrom = 21212;
 constexpr int kNoFrom = 21213;
 constexpr int kBadApplication = 21218;
-constexpr int kDetectionUntold = 21262;  // a warning
-constexpr int kBadEvent = 21626;         // a warning
+constexpr int kDetectionWithoutCallback = 21262;  // a warning
+constexpr int kBadEvent = 21626;                  // a warning
 constexpr int kBadCallback = 21609;
 constexpr int kCallQueueFull = 22005;
 
@@ -42,26 +42,27 @@ int MagicTo(std::string_view to) {
   return kNoError;
 }
 
-int JudgeFrom(std::string_view from, size_t account, const Directory& directory) {
+int CheckFrom(std::string_view from, size_t account, const Directory& directory) {
   if (!IsE164(from)) return kBadFrom;
-  if (directory.OwnerOf(std::string(from), account) == Directory::Ownership::kOurs) return kNoError;
+  if (directory.OwnershipOf(std::string(from), account) == Directory::Ownership::kOwn)
+    return kNoError;
   if (from == "+15005550006") return kNoError;
   return from == "+15005550001" ? kBadFrom : kFromNotVerified;
 }
 
 // A method parameter: POST unless it is given.
-bool ReadMethod(const FormFields& fields, std::string_view name, Hook& hook) {
+bool ReadMethod(const FormFields& fields, std::string_view name, WebhookTarget& target) {
   const std::string_view method = Field(fields, name);
-  hook.get = method == "GET";
+  target.get = method == "GET";
   return method.empty() || method == "GET" || method == "POST";
 }
 
 // An address with its method. A missing one is fine; `code` is for one that is not an address.
-int ReadHook(const FormFields& fields, std::string_view url_name, std::string_view method_name,
-             int code, Hook& hook) {
-  hook.url = Field(fields, url_name);
-  if (!hook.url.empty() && !ParseCallbackUrl(hook.url)) return code;
-  return ReadMethod(fields, method_name, hook) ? kNoError : kBadMethod;
+int ParseTarget(const FormFields& fields, std::string_view url_name, std::string_view method_name,
+                int code, WebhookTarget& target) {
+  target.url = Field(fields, url_name);
+  if (!target.url.empty() && !ParseCallbackUrl(target.url)) return code;
+  return ReadMethod(fields, method_name, target) ? kNoError : kBadMethod;
 }
 
 // A whole number of seconds; false for other text. Absent leaves the value as it is.
@@ -70,9 +71,9 @@ bool ReadSeconds(const FormFields& fields, std::string_view name, Duration& valu
   const std::string_view text = Field(fields, name);
   if (text.empty()) return true;
   int seconds = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   value = std::chrono::seconds(seconds);
-  return fault == std::errc() && end == text.data() + text.size() && seconds >= 0;
+  return error == std::errc() && end == text.data() + text.size() && seconds >= 0;
 }
 
 // StatusCallbackEvent is repeated; a list in one value, as TwiML has it, is understood as well.
@@ -85,7 +86,7 @@ void ReadEvents(const FormFields& fields, CallDraft& draft) {
       rest.remove_prefix(std::min(word.size() + 1, rest.size()));
       const auto* const found = std::find(kCallEventNames.begin(), kCallEventNames.end(), word);
       if (found == kCallEventNames.end()) {
-        draft.oddities.push_back(kBadEvent);
+        draft.warnings.push_back(kBadEvent);
       } else {
         draft.events |= 1U << (found - kCallEventNames.begin());
       }
@@ -98,15 +99,15 @@ int ReadDetection(const FormFields& fields, CallDraft& draft) {
   const std::string_view wanted = Field(fields, "MachineDetection");
   if (wanted == "Enable") draft.detection = Detection::kEnable;
   if (wanted == "DetectMessageEnd") draft.detection = Detection::kMessageEnd;
-  if (!wanted.empty() && draft.detection == Detection::kOff) return kUnreadableForm;
+  if (!wanted.empty() && draft.detection == Detection::kOff) return kInvalidParameters;
   if (!ReadSeconds(fields, "MachineDetectionTimeout", draft.detection_timeout)) {
-    return kUnreadableForm;
+    return kInvalidParameters;
   }
   draft.async_detection = Field(fields, "AsyncAmd") == "true";
-  const int code = ReadHook(fields, "AsyncAmdStatusCallback", "AsyncAmdStatusCallbackMethod",
-                            kBadCallback, draft.detection_callback);
+  const int code = ParseTarget(fields, "AsyncAmdStatusCallback", "AsyncAmdStatusCallbackMethod",
+                               kBadCallback, draft.detection_callback);
   const bool untold = draft.async_detection && draft.detection_callback.url.empty();
-  if (untold) draft.oddities.push_back(kDetectionUntold);
+  if (untold) draft.warnings.push_back(kDetectionWithoutCallback);
   return code;
 }
 
@@ -118,11 +119,12 @@ int ReadSendDigits(const FormFields& fields, CallDraft& draft) {
   return valid && !excluded ? kNoError : kBadSendDigits;
 }
 
-int JudgeScript(const FormFields& fields, CallDraft& draft) {
-  if (const int code = ReadHook(fields, "Url", "Method", kBadScriptUrl, draft.script)) return code;
+int CheckScript(const FormFields& fields, CallDraft& draft) {
+  if (const int code = ParseTarget(fields, "Url", "Method", kBadScriptUrl, draft.script))
+    return code;
   draft.twiml = ScrubUtf8(Field(fields, "Twiml"));
   if (CountSegments(draft.twiml).characters > kMaxTwimlParameter) return kTwimlTooLarge;
-  return ReadHook(fields, "FallbackUrl", "FallbackMethod", kBadScriptUrl, draft.fallback);
+  return ParseTarget(fields, "FallbackUrl", "FallbackMethod", kBadScriptUrl, draft.fallback);
 }
 
 }  // namespace
@@ -135,10 +137,10 @@ std::string_view Field(const FormFields& fields, std::string_view name) {
   return last;
 }
 
-int JudgeRedirect(const FormFields& fields, CallDraft& draft) { return JudgeScript(fields, draft); }
+int CheckRedirect(const FormFields& fields, CallDraft& draft) { return CheckScript(fields, draft); }
 
-int JudgeCall(const FormFields& fields, size_t account, const Directory& directory,
-              const SenderQueues& queues, WallTime now, CallDraft& draft) {
+int CheckCreateCall(const FormFields& fields, size_t account, const Directory& directory,
+                    const SenderQueues& queues, WallTime now, CallDraft& draft) {
   draft.account = account;
   draft.to = Field(fields, "To");
   draft.from = Field(fields, "From");
@@ -146,20 +148,20 @@ int JudgeCall(const FormFields& fields, size_t account, const Directory& directo
   if (draft.from.empty()) return kNoFrom;
   if (!IsE164(draft.to)) return kBadTo;
   if (const int code = MagicTo(draft.to)) return code;
-  if (const int code = JudgeFrom(draft.from, account, directory)) return code;
-  if (const int code = JudgeScript(fields, draft)) return code;
+  if (const int code = CheckFrom(draft.from, account, directory)) return code;
+  if (const int code = CheckScript(fields, draft)) return code;
   if (draft.script.url.empty() && draft.twiml.empty()) {
     return Field(fields, "ApplicationSid").empty() ? kBadScriptUrl : kBadApplication;
   }
-  if (const int code = ReadHook(fields, "StatusCallback", "StatusCallbackMethod", kBadCallback,
-                                draft.status_callback)) {
+  if (const int code = ParseTarget(fields, "StatusCallback", "StatusCallbackMethod", kBadCallback,
+                                   draft.status_callback)) {
     return code;
   }
   ReadEvents(fields, draft);
   if (!ReadSeconds(fields, "Timeout", draft.timeout) || draft.timeout.count() < 1) {
     return kBadTimeout;
   }
-  draft.timeout = std::min(draft.timeout, kLongestRinging);
+  draft.timeout = std::min(draft.timeout, kMaxRingTimeout);
   if (!ReadSeconds(fields, "TimeLimit", draft.time_limit)) return kBadTimeout;
   if (const int code = ReadDetection(fields, draft)) return code;
   if (const int code = ReadSendDigits(fields, draft)) return code;

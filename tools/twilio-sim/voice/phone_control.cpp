@@ -4,14 +4,14 @@
 #include <utility>
 #include <vector>
 
-#include "tools/twilio-sim/create_request.h"
+#include "tools/twilio-sim/formats.h"
 #include "tools/twilio-sim/json_reader.h"
 
 namespace tocsin::sim {
 namespace {
 
-constexpr double kLongest = 86'400;  // call seconds
-constexpr size_t kMaxKeys = 32;      // of one press
+constexpr double kMaxDuration = 86'400;  // call seconds
+constexpr size_t kMaxKeys = 32;          // of one press
 constexpr size_t kMaxPresses = 1000;
 constexpr size_t kMaxScripts = 1000;  // of one number
 constexpr const char* kKeys = "0123456789*#ABCD";
@@ -21,7 +21,7 @@ bool AreKeys(const std::string& text) {
 }
 
 std::optional<CallSeconds> SecondsIn(JsonReader& reader, const std::string& name) {
-  const auto value = reader.Number(name, 0, kLongest);
+  const auto value = reader.Number(name, 0, kMaxDuration);
   return value ? std::optional(CallSeconds(*value)) : std::nullopt;
 }
 
@@ -33,7 +33,7 @@ Result<KeyPress> ReadPress(const nlohmann::json& json, const std::string& where)
     JsonReader reader(json, where);
     press.digits = reader.Text("digits").value_or("");
     press.after = SecondsIn(reader, "after_s");
-    TOCSIN_CHECK_OK(reader.Conclude());
+    TOCSIN_CHECK_OK(reader.Finish());
   }
   if (!AreKeys(press.digits)) {
     return Fail(ErrorCode::kInvalidArgument, where + " must be up to 32 of 0-9 * # A-D");
@@ -46,7 +46,7 @@ Result<PhoneScript> ReadScript(const nlohmann::json& json, const std::string& wh
   PhoneScript script;
   if (const auto name = reader.Text("answer")) {
     const auto pickup = PickupNamed(*name);
-    if (!pickup) reader.Complain("answer", "is not one that is known");
+    if (!pickup) reader.AddError("answer", "is unknown");
     script.pickup = pickup.value_or(script.pickup);
   }
   if (const auto sip = reader.Integer("sip", 400, 699)) script.sip = static_cast<int>(*sip);
@@ -56,11 +56,11 @@ Result<PhoneScript> ReadScript(const nlohmann::json& json, const std::string& wh
   script.hang_up = SecondsIn(reader, "hang_up_after_s");
   const std::string& end = script.greeting_end;
   if (end != "beep" && end != "silence" && end != "other") {
-    reader.Complain("greeting_end", "must be beep, silence or other");
+    reader.AddError("greeting_end", "must be beep, silence or other");
   }
   if (const auto* keys = reader.Value("keys")) {
     if (!keys->is_array() || keys->size() > kMaxPresses) {
-      reader.Complain("keys", "must be an array of at most 1000");
+      reader.AddError("keys", "must be an array of at most 1000");
     } else {
       for (const auto& key : *keys) {
         TOCSIN_TRY(KeyPress press, ReadPress(key, where + ".keys"));
@@ -68,7 +68,7 @@ Result<PhoneScript> ReadScript(const nlohmann::json& json, const std::string& wh
       }
     }
   }
-  TOCSIN_CHECK_OK(reader.Conclude());
+  TOCSIN_CHECK_OK(reader.Finish());
   return script;
 }
 
@@ -84,7 +84,8 @@ Result<void> SetPhones(State& state, const nlohmann::json& body) {
     }
     const nlohmann::json list = json.is_array() ? json : nlohmann::json::array({json});
     if (list.empty() || list.size() > (others ? 1 : kMaxScripts)) {
-      return Fail(ErrorCode::kInvalidArgument, number + " has too few or too many scripts");
+      return Fail(ErrorCode::kInvalidArgument,
+                  number + " must have 1 to 1000 scripts (* only one)");
     }
     std::vector<PhoneScript> scripts;
     for (const auto& item : list) {
@@ -96,33 +97,33 @@ Result<void> SetPhones(State& state, const nlohmann::json& body) {
   const std::lock_guard lock(state.mutex);
   for (auto& [number, scripts] : all) {
     if (number == "*") {
-      state.phones.ScriptOthers(std::move(scripts.front()));
-    } else if (!state.phones.Script(number, std::move(scripts))) {
-      return Fail(ErrorCode::kInvalidArgument, "there are too many numbers with scripts");
+      state.phones.SetDefaultScript(std::move(scripts.front()));
+    } else if (!state.phones.SetScript(number, std::move(scripts))) {
+      return Fail(ErrorCode::kInvalidArgument, "too many numbers have scripts");
     }
   }
   return {};
 }
 
-Result<void> ActByHand(State& state, Exchange& exchange, const std::string& deed,
-                       const nlohmann::json& body, WallTime now) {
+Result<void> PerformPhoneAction(State& state, CallEngine& engine, const std::string& action,
+                                const nlohmann::json& body, WallTime now) {
   JsonReader reader(body, "");
   const std::string sid = reader.Text("call").value_or("");
   std::string keys;
-  if (deed == "press") {
+  if (action == "press") {
     keys = reader.Text("digits").value_or("");
     if (keys.empty() || !AreKeys(keys)) {
-      reader.Complain("digits", "must be up to 32 of 0-9 * # A-D");
+      reader.AddError("digits", "must be up to 32 of 0-9 * # A-D");
     }
   }
-  TOCSIN_CHECK_OK(reader.Conclude());
+  TOCSIN_CHECK_OK(reader.Finish());
   const std::lock_guard lock(state.mutex);
-  Call* const call = state.calls.Show(sid);
-  if (call == nullptr) return Fail(ErrorCode::kInvalidArgument, "call is not known");
-  const bool done = deed == "answer"  ? exchange.PickUp(*call, now)
-                    : deed == "press" ? exchange.Press(*call, keys, now)
-                                      : exchange.PutDown(*call, now);
-  if (!done) return Fail(ErrorCode::kInvalidArgument, "call is not in the state for it");
+  Call* const call = state.calls.FindBySid(sid);
+  if (call == nullptr) return Fail(ErrorCode::kInvalidArgument, "call is unknown");
+  const bool done = action == "answer"  ? engine.PickUp(*call, now)
+                    : action == "press" ? engine.Press(*call, keys, now)
+                                        : engine.HangUp(*call, now);
+  if (!done) return Fail(ErrorCode::kInvalidArgument, "call is in the wrong state");
   return {};
 }
 

@@ -1,4 +1,4 @@
-// What a test asks of the telephones: what they will do, and what to do now.
+// Control of phones: their scripts, and actions now.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -6,18 +6,17 @@
 
 #include "common/base/result.h"
 #include "tools/twilio-sim/state.h"
-#include "tools/twilio-sim/voice/exchange.h"
+#include "tools/twilio-sim/voice/call_engine.h"
 
 namespace tocsin::sim {
 
-// Each fails with kInvalidArgument, naming what is wrong; then nothing has changed. They take the
-// state's lock.
+// Both lock the state. On failure (kInvalidArgument) nothing has changed.
 
-// Number, or "*" for all others -> one script, or several that calls take in turn.
+// By number, or "*" for all others: one script, or several that calls use in order.
 Result<void> SetPhones(State& state, const nlohmann::json& body);
 
-// `deed`: "answer", "press" or "hang-up", of the call named in the body.
-Result<void> ActByHand(State& state, Exchange& exchange, const std::string& deed,
-                       const nlohmann::json& body, WallTime now);
+// `action`: "answer", "press" or "hang-up". The body names the call.
+Result<void> PerformPhoneAction(State& state, CallEngine& engine, const std::string& action,
+                                const nlohmann::json& body, WallTime now);
 
 }  // namespace tocsin::sim

@@ -13,13 +13,13 @@ constexpr std::array<std::string_view, 9> kNames = {
 
 constexpr std::string_view kMagicPrefix = "+15005556";
 constexpr size_t kMagicLength = 12;
-constexpr size_t kPatience = 10;  // times that a person of +1500555610K presses the key
+constexpr size_t kMaxKeyPresses = 10;  // of +1500555610K
 
 PhoneScript MagicScript(std::string_view number) {
   const std::string_view digits = number.substr(kMagicPrefix.size());
   if (digits.starts_with("10")) {
     const KeyPress press{.digits = std::string(digits.substr(2))};
-    return {.keys = std::vector<KeyPress>(kPatience, press)};
+    return {.keys = std::vector<KeyPress>(kMaxKeyPresses, press)};
   }
   int code = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), code);
@@ -27,7 +27,7 @@ PhoneScript MagicScript(std::string_view number) {
     case 200: return {.pickup = Pickup::kMachine};
     case 201: return {.pickup = Pickup::kFax};
     case 202: return {.pickup = Pickup::kUnknown};
-    case 300: return {.pickup = Pickup::kByHand};
+    case 300: return {.pickup = Pickup::kManual};
     case 486: return {.pickup = Pickup::kBusy};
     case 487: return {.pickup = Pickup::kNoAnswer};
     case 603: return {.pickup = Pickup::kReject};
@@ -47,7 +47,7 @@ std::optional<Pickup> PickupNamed(std::string_view name) {
   return static_cast<Pickup>(found - kNames.begin());
 }
 
-bool Phones::Script(const std::string& number, std::vector<PhoneScript> scripts) {
+bool Phones::SetScript(const std::string& number, std::vector<PhoneScript> scripts) {
   if (scripts_.size() >= kMaxPhoneScripts && !scripts_.contains(number)) return false;
   scripts_[number] = {std::move(scripts), 0};
   return true;
@@ -55,18 +55,18 @@ bool Phones::Script(const std::string& number, std::vector<PhoneScript> scripts)
 
 void Phones::Clear() {
   scripts_.clear();
-  others_ = {};
+  default_script_ = {};
 }
 
 PhoneScript Phones::Next(const std::string& number) {
   if (const auto found = scripts_.find(number); found != scripts_.end()) {
-    Line& line = found->second;
-    PhoneScript script = line.scripts[line.next];
-    line.next = std::min(line.next + 1, line.scripts.size() - 1);
+    Sequence& sequence = found->second;
+    PhoneScript script = sequence.scripts[sequence.next];
+    sequence.next = std::min(sequence.next + 1, sequence.scripts.size() - 1);
     return script;
   }
   if (number.size() == kMagicLength && number.starts_with(kMagicPrefix)) return MagicScript(number);
-  return others_;
+  return default_script_;
 }
 
 }  // namespace tocsin::sim

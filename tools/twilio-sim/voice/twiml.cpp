@@ -7,17 +7,17 @@
 #include <optional>
 #include <utility>
 
-#include "common/domain/segments.h"
+#include "common/domain/message/segments.h"
 
 namespace tocsin::sim {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r\n";
+constexpr std::string_view kWhitespace = " \t\r\n";
 
 std::string Trimmed(const std::string& text) {
-  const size_t begin = text.find_first_not_of(kBlanks);
+  const size_t begin = text.find_first_not_of(kWhitespace);
   if (begin == std::string::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+  return text.substr(begin, text.find_last_not_of(kWhitespace) - begin + 1);
 }
 
 bool IsNameChar(char c) {
@@ -32,7 +32,7 @@ bool IsXmlCharacter(unsigned long code) {
   return !control && !surrogate && code != 0xFFFE && code != 0xFFFF && code <= 0x10FFFF;
 }
 
-// Of UTF-8 that is valid, so the code points it cannot hold need no look.
+// `text` is valid UTF-8, so it contains no surrogates.
 bool HoldsOnlyXmlCharacters(std::string_view text) {
   const bool controls = std::any_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -56,7 +56,7 @@ std::optional<std::string> Utf8Of(unsigned long code) {
                      byte(0x80 | (code >> 6 & 0x3F)), byte(0x80 | (code & 0x3F))};
 }
 
-// Takes the XML of one document apart from the front. Every member gives false for what is not XML.
+// Parses one XML document. Every member returns false if it is not well-formed.
 class XmlReader {
  public:
   explicit XmlReader(std::string_view text) : rest_(text) {}
@@ -67,13 +67,13 @@ class XmlReader {
   }
 
  private:
-  bool Take(std::string_view token) {
+  bool Consume(std::string_view token) {
     if (!rest_.starts_with(token)) return false;
     rest_.remove_prefix(token.size());
     return true;
   }
-  void SkipBlanks() {
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(kBlanks), rest_.size()));
+  void SkipWhitespace() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(kWhitespace), rest_.size()));
   }
   bool SkipPast(std::string_view end) {
     const size_t at = rest_.find(end);
@@ -82,13 +82,13 @@ class XmlReader {
     return true;
   }
 
-  // Comments, instructions and blanks between elements.
+  // Comments, processing instructions and whitespace between elements.
   bool SkipMisc() {
     while (true) {
-      SkipBlanks();
-      if (Take("<!--")) {
+      SkipWhitespace();
+      if (Consume("<!--")) {
         if (!SkipPast("-->")) return false;
-      } else if (Take("<?")) {
+      } else if (Consume("<?")) {
         if (!SkipPast("?>")) return false;
       } else {
         return true;
@@ -108,20 +108,20 @@ class XmlReader {
     constexpr std::array<std::pair<std::string_view, char>, 5> kNamed = {
         {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}}};
     for (const auto& [name, meaning] : kNamed) {
-      if (Take(name)) {
+      if (Consume(name)) {
         out += meaning;
         return true;
       }
     }
-    if (!Take("&#")) return false;
-    const int base = Take("x") ? 16 : 10;
+    if (!Consume("&#")) return false;
+    const int base = Consume("x") ? 16 : 10;
     unsigned long code = 0;
-    const auto [end, fault] =
+    const auto [end, error] =
         std::from_chars(rest_.data(), rest_.data() + rest_.size(), code, base);
-    if (fault != std::errc()) return false;
+    if (error != std::errc()) return false;
     rest_.remove_prefix(static_cast<size_t>(end - rest_.data()));
     const auto character = Utf8Of(code);
-    if (!character || !Take(";")) return false;
+    if (!character || !Consume(";")) return false;
     out += *character;
     return true;
   }
@@ -129,9 +129,9 @@ class XmlReader {
   bool Attribute(Verb& verb) {
     std::string name;
     if (!Name(name)) return false;
-    SkipBlanks();
-    if (!Take("=")) return false;
-    SkipBlanks();
+    SkipWhitespace();
+    if (!Consume("=")) return false;
+    SkipWhitespace();
     const char quote = rest_.empty() ? '\0' : rest_[0];
     if (quote != '"' && quote != '\'') return false;
     rest_.remove_prefix(1);
@@ -147,26 +147,27 @@ class XmlReader {
     }
     if (rest_.empty()) return false;
     rest_.remove_prefix(1);
-    return verb.attributes.emplace(std::move(name), std::move(value)).second;  // not twice
+    return verb.attributes.emplace(std::move(name), std::move(value))
+        .second;  // false for a duplicate
   }
 
-  // What is between an element's tags, its end tag included.
+  // The content of an element and its end tag.
   bool Content(Verb& verb, int depth) {
     while (!rest_.empty()) {
-      if (Take("</")) {
+      if (Consume("</")) {
         std::string name;
         if (!Name(name) || name != verb.name) return false;
-        SkipBlanks();
-        return Take(">");
+        SkipWhitespace();
+        return Consume(">");
       }
-      if (Take("<!--")) {
+      if (Consume("<!--")) {
         if (!SkipPast("-->")) return false;
-      } else if (Take("<![CDATA[")) {
+      } else if (Consume("<![CDATA[")) {
         const size_t end = rest_.find("]]>");
         if (end == std::string_view::npos) return false;
         verb.text += rest_.substr(0, end);
         rest_.remove_prefix(end + 3);
-      } else if (Take("<?")) {
+      } else if (Consume("<?")) {
         if (!SkipPast("?>")) return false;
       } else if (rest_[0] == '<') {
         Verb& inner = verb.nested.emplace_back();
@@ -183,13 +184,14 @@ class XmlReader {
   }
 
   bool Element(Verb& verb, int depth) {
-    if (depth > kMaxTwimlDepth || !Take("<") || !Name(verb.name)) return false;
+    if (depth > kMaxTwimlDepth || !Consume("<") || !Name(verb.name)) return false;
     while (true) {
-      const bool blank = !rest_.empty() && kBlanks.find(rest_[0]) != std::string_view::npos;
-      SkipBlanks();
-      if (Take("/>")) return true;
-      if (Take(">")) return Content(verb, depth);
-      if (!blank || !Attribute(verb)) return false;
+      const bool whitespace =
+          !rest_.empty() && kWhitespace.find(rest_[0]) != std::string_view::npos;
+      SkipWhitespace();
+      if (Consume("/>")) return true;
+      if (Consume(">")) return Content(verb, depth);
+      if (!whitespace || !Attribute(verb)) return false;
     }
   }
 
@@ -213,7 +215,7 @@ tl::expected<std::vector<Verb>, int> ParseTwiml(std::string_view text) {
   Verb root;
   if (!IsValidUtf8(text) || !HoldsOnlyXmlCharacters(text) || !XmlReader(text).Document(root) ||
       root.name != "Response") {
-    return tl::unexpected(kTwimlUnreadable);
+    return tl::unexpected(kTwimlParseError);
   }
   TrimAll(root);
   return std::move(root.nested);

@@ -2,74 +2,80 @@
 -- requires: schema
 BEGIN;
 
--- An id begins with 48 bits of UTC milliseconds, and PostgreSQL compares UUIDs byte by byte. So the id itself is
--- the partition key: a month is a range of ids, and every unique index holds the key without a column more.
+-- An id begins with 48 bits of UTC milliseconds, and PostgreSQL compares UUIDs byte by byte. The id is therefore the
+-- partition key: a month is a range of ids, and unique indexes need no additional column.
 CREATE TABLE tocsin.alerts (
-  alert_id      uuid     NOT NULL PRIMARY KEY,
-  client_id     text,               -- NULL until a record that names it was folded
-  class         smallint,           -- v1.AlertClass
-  channel       smallint,           -- v1.Channel of the first step
-  state         smallint NOT NULL,  -- v1.AlertState
-  reason        text     NOT NULL DEFAULT '',
-  token         bytea,              -- of the recipient
-  token_version integer,
-  last_four     text,
-  country       text,
-  labels        jsonb    NOT NULL DEFAULT '{}',
-  later_steps   smallint[] NOT NULL DEFAULT '{}',  -- what makes step 2, 3, ... needless: v1.StepCondition
-  accepted_us   bigint,             -- NULL until the acceptance was folded
-  not_after_us  bigint,
-  send_at_us    bigint,
-  updated_us    bigint   NOT NULL,
-  ended_us      bigint,
-  revision      bigint   NOT NULL DEFAULT 1
+  alert_id       uuid     NOT NULL PRIMARY KEY,
+  client_id      text,               -- NULL until a record with it was projected
+  priority       smallint,           -- v1.Priority
+  channel        smallint,           -- v1.Channel of the first step
+  token          bytea,              -- of the recipient
+  token_version  integer,
+  last_four      text,
+  region_code    text,
+  labels         jsonb    NOT NULL DEFAULT '{}',
+  create_time_us bigint,             -- NULL until the acceptance was projected
+  expire_time_us bigint,
+  send_time_us   bigint,
+  state          smallint NOT NULL,  -- v1.AlertState
+  reason         text     NOT NULL DEFAULT '',
+  update_time_us bigint   NOT NULL,
+  end_time_us    bigint,             -- NULL until the state is final
+  revision       bigint   NOT NULL DEFAULT 1
 ) PARTITION BY RANGE (alert_id);
 CREATE TABLE tocsin.alerts_default PARTITION OF tocsin.alerts DEFAULT;
 CREATE INDEX alerts_by_client ON tocsin.alerts (client_id, alert_id);
 CREATE INDEX alerts_by_token ON tocsin.alerts (token);
-CREATE INDEX alerts_without_end ON tocsin.alerts (not_after_us) WHERE ended_us IS NULL;
 
-CREATE TABLE tocsin.tries (
-  alert_id      uuid     NOT NULL,
-  step          integer  NOT NULL,
-  try           integer  NOT NULL,
-  status        smallint NOT NULL,  -- v1.TryStatus
-  reason        text     NOT NULL DEFAULT '',
-  provider_code integer  NOT NULL DEFAULT 0,
-  provider_sid  text,
-  sender        text     NOT NULL DEFAULT '',
-  segments      integer  NOT NULL DEFAULT 0,
-  started_us    bigint,
-  updated_us    bigint   NOT NULL,
-  price_micros  bigint,
-  currency      text,
-  doubted       boolean  NOT NULL DEFAULT false,
-  PRIMARY KEY (alert_id, step, try)
+CREATE TABLE tocsin.attempts (
+  alert_id       uuid     NOT NULL,
+  step           integer  NOT NULL,
+  attempt        integer  NOT NULL,
+  status         smallint NOT NULL,  -- v1.AttemptStatus
+  reason         text     NOT NULL DEFAULT '',
+  provider_code  integer  NOT NULL DEFAULT 0,
+  provider_sid   text,
+  sender_id      text     NOT NULL DEFAULT '',
+  segment_count  integer  NOT NULL DEFAULT 0,
+  start_time_us  bigint,             -- of the POST; NULL if none was started
+  update_time_us bigint   NOT NULL,
+  price_micros   bigint,
+  currency_code  text,
+  was_in_doubt   boolean  NOT NULL DEFAULT false,
+  PRIMARY KEY (alert_id, step, attempt)
 ) PARTITION BY RANGE (alert_id);
-CREATE TABLE tocsin.tries_default PARTITION OF tocsin.tries DEFAULT;
-CREATE INDEX tries_by_sid ON tocsin.tries (provider_sid) WHERE provider_sid IS NOT NULL;
+CREATE TABLE tocsin.attempts_default PARTITION OF tocsin.attempts DEFAULT;
+CREATE INDEX attempts_by_sid ON tocsin.attempts (provider_sid) WHERE provider_sid IS NOT NULL;
 
--- What happened, as it was told: alerts and tries are worked out from these rows alone.
-CREATE TABLE tocsin.facts (
-  alert_id      uuid     NOT NULL,
-  event_id      uuid     NOT NULL,
-  kind          smallint NOT NULL,  -- tocsin::FactKind
-  step          integer  NOT NULL,
-  try           integer  NOT NULL,
-  time_us       bigint   NOT NULL,
-  status        smallint NOT NULL,
-  reason        text     NOT NULL,
-  provider_code integer  NOT NULL,
-  provider_sid  text     NOT NULL,
-  sender        text     NOT NULL,
-  segments      integer  NOT NULL,
-  next_try      integer  NOT NULL,
-  last          boolean  NOT NULL,
-  note          text     NOT NULL,
-  price_micros  bigint,
-  currency      text     NOT NULL,
+-- What happened. Alerts and attempts are derived from these rows alone. Rows are inserted and never changed.
+CREATE TABLE tocsin.alert_events (
+  alert_id               uuid     NOT NULL,
+  event_id               uuid     NOT NULL,
+  kind                   smallint NOT NULL,  -- tocsin::AlertEventKind
+  step                   integer  NOT NULL,
+  attempt                integer  NOT NULL,
+  event_time_us          bigint   NOT NULL,
+  status                 smallint NOT NULL,  -- v1.AttemptStatus
+  reason                 text     NOT NULL,
+  provider_code          integer  NOT NULL,
+  error_class            smallint NOT NULL,  -- records.v1.ProviderErrorClass
+  provider_sid           text     NOT NULL,
+  sender_id              text     NOT NULL,
+  segment_count          integer  NOT NULL,
+  next_attempt           integer  NOT NULL,
+  last                   boolean  NOT NULL,
+  note                   text     NOT NULL,
+  acknowledgement_method smallint NOT NULL,  -- records.v1.AcknowledgementMethod
+  actor_id               text     NOT NULL,
+  cancel_outcome         smallint NOT NULL,  -- v1.CancelOutcome
+  webhook_kind           smallint NOT NULL,  -- records.v1.WebhookKind
+  provider_status        text     NOT NULL,
+  answered_by            smallint NOT NULL,  -- records.v1.AnsweredBy
+  duration_seconds       integer  NOT NULL,
+  price_micros           bigint,
+  currency_code          text     NOT NULL,
   PRIMARY KEY (alert_id, event_id)
 ) PARTITION BY RANGE (alert_id);
-CREATE TABLE tocsin.facts_default PARTITION OF tocsin.facts DEFAULT;
+CREATE TABLE tocsin.alert_events_default PARTITION OF tocsin.alert_events DEFAULT;
 
 COMMIT;

@@ -2,26 +2,26 @@
 -- requires: schema
 BEGIN;
 
--- How far each partition is folded. Moved by compare-and-set in the transaction that stores what was folded, so
--- of two processes that hold one partition only one commits.
+-- The next offset of each partition. Moved by compare-and-set in the transaction that stores the records, so that
+-- only one of two processes with the same partition can commit.
 CREATE TABLE tocsin.positions (
-  cluster_id  text    NOT NULL,  -- Kafka's: offsets of one cluster mean nothing in another
+  cluster_id  text    NOT NULL,  -- Kafka's: an offset has no meaning in another cluster
   topic       text    NOT NULL,
   partition   integer NOT NULL,
   next_offset bigint  NOT NULL,
   PRIMARY KEY (cluster_id, topic, partition)
 );
 
--- Records that could not be read: kept for a person, never in the way of those behind them.
+-- Records that could not be parsed, for an operator. They never block the records that follow.
 CREATE TABLE tocsin.unparsed (
-  cluster_id    text    NOT NULL,
-  topic         text    NOT NULL,
-  partition     integer NOT NULL,
-  record_offset bigint  NOT NULL,
-  reason        text    NOT NULL,
-  bytes         bigint  NOT NULL,  -- of the whole value
-  value         bytea   NOT NULL,  -- its beginning, at most 64 KiB
-  seen          timestamptz NOT NULL DEFAULT now(),
+  cluster_id    text        NOT NULL,
+  topic         text        NOT NULL,
+  partition     integer     NOT NULL,
+  record_offset bigint      NOT NULL,
+  reason        text        NOT NULL,
+  value_length  bigint      NOT NULL,  -- bytes of the whole value
+  value         bytea       NOT NULL,  -- its first 64 KiB
+  create_time   timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (cluster_id, topic, partition, record_offset)
 );
 

@@ -1,8 +1,8 @@
 -- Revert tocsin:alerts from pg
 BEGIN;
 
-DROP TABLE tocsin.facts;
-DROP TABLE tocsin.tries;
+DROP TABLE tocsin.alert_events;
+DROP TABLE tocsin.attempts;
 DROP TABLE tocsin.alerts;
 
 COMMIT;

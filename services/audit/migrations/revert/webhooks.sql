@@ -2,7 +2,7 @@
 BEGIN;
 
 DROP TABLE tocsin.wrapped_keys;
-DROP TABLE tocsin.orphans;
+DROP TABLE tocsin.unmatched_callbacks;
 DROP TABLE tocsin.webhooks;
 
 COMMIT;

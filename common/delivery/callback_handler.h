@@ -1,0 +1,74 @@
+// Processes callbacks and events: callbacks prove that the provider accepted an attempt and may
+// cause a retry; events sync the claim store after it was unavailable.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "common/base/result.h"
+#include "common/delivery/bounded_cache.h"
+#include "common/delivery/delivery_result.h"
+#include "common/delivery/follow_up_records.h"
+#include "common/domain/delivery/follow_up.h"
+#include "common/ports/claims.h"
+#include "common/ports/clock.h"
+#include "common/ports/record_history.h"
+#include "common/ports/record_log.h"
+#include "common/ports/topics.h"
+
+namespace tocsin {
+
+// A callback whose URL is older than this is only recorded by audit: the claim store has deleted
+// the attempt by then.
+constexpr std::chrono::hours kMaxCallbackAge{30 * 24};
+
+// Handles records of the topics webhooks and events, of one channel. Safe to use from several
+// threads. The parts must outlive it.
+class CallbackHandler {
+ public:
+  struct Parts {
+    const Clock& clock;
+    Claims& claims;
+    RecordLog& log;
+    RecordHistory& history;
+    const Topics& topics;
+  };
+
+  CallbackHandler(v1::Channel channel, Parts parts, RetryPolicy retry)
+      : channel_(channel), parts_(parts), retry_(std::move(retry)) {}
+
+  // False for an event that Handle() ignores: most of them. Never blocks.
+  bool Wants(const IncomingRecord& record) const;
+
+  // Handles the record; ignores what is not a callback of an attempt of this channel. When it
+  // returns a result, the record's offset may be stored. Blocks for two store timeouts, a reading
+  // of the log and the publish timeout at most. An error means that a dependency failed: the same
+  // record must be handled again.
+  Result<DeliveryResult> Handle(const IncomingRecord& record);
+
+  // Publishes what follows if `callback` reports a failure after acceptance: a retry or a dead
+  // letter. `work` is the attempt's work record, `position` its place, if known. Blocks for the
+  // publish timeout at most.
+  Status PublishRetry(const records::v1::WebhookRecord& callback,
+                      const records::v1::WorkRecord& work,
+                      const std::optional<records::v1::Position>& position,
+                      const RecordOrigin& origin);
+
+ private:
+  Result<DeliveryResult> HandleEvent(const IncomingRecord& record);
+  Result<DeliveryResult> HandleCallback(const IncomingRecord& record);
+  bool IsRelevant(const records::v1::WebhookRecord& callback) const;
+  bool IsEmergency(const records::v1::WebhookRecord& callback) const;
+  Status Retry(const records::v1::WebhookRecord& callback, const RecordOrigin& origin);
+  Result<std::optional<records::v1::WorkRecord>> FindWork(
+      const records::v1::WebhookRecord& callback);
+
+  const v1::Channel channel_;
+  const Parts parts_;
+  const RetryPolicy retry_;
+  // By position: callbacks whose retry was published while the store was unavailable.
+  BoundedCache<bool> retried_early_{1000};
+};
+
+}  // namespace tocsin

@@ -1,0 +1,47 @@
+#include "common/domain/delivery/cancel_outcome.h"
+
+#include <algorithm>
+
+namespace tocsin {
+namespace {
+
+// Whether Twilio's response rules out any further attempt.
+bool IsRefusedForGood(const records::v1::AttemptResult& result) {
+  if (result.outcome() != records::v1::ATTEMPT_OUTCOME_REFUSED) return false;
+  switch (result.error_class()) {
+    case records::v1::PROVIDER_ERROR_CLASS_PERMANENT_NUMBER:
+    case records::v1::PROVIDER_ERROR_CLASS_PERMANENT_CONTENT:
+    case records::v1::PROVIDER_ERROR_CLASS_OPT_OUT:
+    case records::v1::PROVIDER_ERROR_CLASS_GEOGRAPHY: return true;
+    default: return false;
+  }
+}
+
+bool IsCancelled(const records::v1::AttemptResult& result) {
+  return result.outcome() == records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED &&
+         result.status() == v1::ATTEMPT_STATUS_CANCELLED;
+}
+
+// Whether Twilio certainly has nothing of the attempt, and another one was to follow.
+bool WasNeverSent(const records::v1::AttemptResult& result) {
+  return result.outcome() == records::v1::ATTEMPT_OUTCOME_NOT_SENT ||
+         result.outcome() == records::v1::ATTEMPT_OUTCOME_RATE_LIMITED || IsCancelled(result);
+}
+
+bool EndsItsAlert(const records::v1::AttemptResult& result) {
+  if (IsCancelled(result)) return false;
+  return result.outcome() == records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED ||
+         result.outcome() == records::v1::ATTEMPT_OUTCOME_UNRESOLVED || IsRefusedForGood(result);
+}
+
+}  // namespace
+
+v1::CancelOutcome CancelOutcomeOf(const CancelledAlert& alert) {
+  if (alert.acknowledged || alert.delivered) return v1::CANCEL_OUTCOME_ALREADY_ENDED;
+  if (alert.post_in_progress) return v1::CANCEL_OUTCOME_TOO_LATE;
+  if (std::ranges::all_of(alert.results, WasNeverSent)) return v1::CANCEL_OUTCOME_CANCELLED;
+  return EndsItsAlert(alert.results.back()) ? v1::CANCEL_OUTCOME_ALREADY_ENDED
+                                            : v1::CANCEL_OUTCOME_TOO_LATE;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,143 @@
+#include "common/domain/delivery/in_doubt.h"
+
+#include <algorithm>
+
+#include "common/base/error.h"
+#include "common/domain/alert/alert_projection.h"
+
+namespace tocsin {
+namespace {
+
+constexpr int kMaxDoublings = 20;
+
+Micros TimeoutOf(const records::v1::WorkRecord& work, const InDoubtSchedule& schedule) {
+  return work.priority() == v1::PRIORITY_EMERGENCY ? schedule.emergency_timeout
+                                                   : schedule.default_timeout;
+}
+
+std::string InDoubt() { return std::string(TraitsOf(ErrorCode::kInDoubt).name); }
+
+// Lookups are due 1, 3, 7, 15, ... times the initial delay after the attempt became in in_doubt.
+void SetDue(records::v1::WorkRecord& lookup, const InDoubtSchedule& schedule) {
+  const int doublings = std::min(lookup.in_doubt().lookup_count() + 1, kMaxDoublings);
+  const Micros after = schedule.initial_delay * ((std::int64_t{1} << doublings) - 1);
+  lookup.set_due_time_us(lookup.in_doubt().begin_time_us() +
+                         std::min(after, TimeoutOf(lookup, schedule)).count());
+}
+
+records::v1::AttemptResult ResultFor(const records::v1::WorkRecord& lookup,
+                                     v1::ResolvedBy resolved_by) {
+  records::v1::AttemptResult result;
+  result.set_begin_time_us(lookup.in_doubt().post_time_us());
+  result.set_sender_id(lookup.in_doubt().sender_id());
+  result.set_account_sid(lookup.in_doubt().account_sid());
+  result.set_resolved_by(resolved_by);
+  return result;
+}
+
+}  // namespace
+
+records::v1::WorkRecord FirstLookup(const records::v1::WorkRecord& work,
+                                    const records::v1::AttemptResult& in_doubt,
+                                    const InDoubtSchedule& schedule) {
+  records::v1::WorkRecord lookup = work;
+  lookup.set_kind(records::v1::WORK_KIND_RESOLVE);
+  lookup.clear_rate_reservation();
+  lookup.clear_acceptance();
+  records::v1::InDoubtState& state = *lookup.mutable_in_doubt();
+  state.set_begin_time_us(in_doubt.end_time_us());
+  state.set_post_time_us(in_doubt.begin_time_us());
+  state.set_account_sid(in_doubt.account_sid());
+  state.set_sender_id(in_doubt.sender_id());
+  state.set_lookup_count(0);
+  state.set_reason(in_doubt.reason());
+  SetDue(lookup, schedule);
+  return lookup;
+}
+
+records::v1::WorkRecord NextLookup(const records::v1::WorkRecord& lookup,
+                                   const InDoubtSchedule& schedule) {
+  records::v1::WorkRecord next = lookup;
+  next.mutable_in_doubt()->set_lookup_count(lookup.in_doubt().lookup_count() + 1);
+  SetDue(next, schedule);
+  return next;
+}
+
+WallTime PolicyTime(const records::v1::WorkRecord& lookup, const InDoubtSchedule& schedule) {
+  return FromUnixMicros(lookup.in_doubt().begin_time_us()) + TimeoutOf(lookup, schedule);
+}
+
+bool Resends(const records::v1::WorkRecord& work) {
+  switch (work.in_doubt_policy()) {
+    case v1::IN_DOUBT_POLICY_RESEND: return true;
+    case v1::IN_DOUBT_POLICY_FAIL: return false;
+    default: return work.priority() == v1::PRIORITY_EMERGENCY;
+  }
+}
+
+std::string DuplicateKey(const records::v1::WorkRecord& work) {
+  if (work.channel() == v1::CHANNEL_VOICE)
+    return work.recipient().token() + "/call/" + work.sender_id();
+  return work.recipient().token() + work.body_digest();
+}
+
+bool MayMatch(const records::v1::InDoubtState& in_doubt, WallTime created) {
+  return created >= FromUnixMicros(in_doubt.post_time_us()) - kProviderClockSkew &&
+         created <= FromUnixMicros(in_doubt.begin_time_us()) + kProviderClockSkew;
+}
+
+records::v1::AttemptResult FoundInList(const records::v1::WorkRecord& lookup,
+                                       const std::string& sid, WallTime created) {
+  records::v1::AttemptResult result = ResultFor(lookup, v1::RESOLVED_BY_LIST);
+  result.set_outcome(records::v1::ATTEMPT_OUTCOME_ACCEPTED);
+  result.set_provider_sid(sid);
+  result.set_end_time_us(ToUnixMicros(created));
+  return result;
+}
+
+records::v1::AttemptResult UnresolvedByPolicy(const records::v1::WorkRecord& lookup,
+                                              WallTime policy_time) {
+  records::v1::AttemptResult result = ResultFor(lookup, v1::RESOLVED_BY_POLICY);
+  result.set_outcome(records::v1::ATTEMPT_OUTCOME_UNRESOLVED);
+  result.set_status(v1::ATTEMPT_STATUS_FAILED);
+  result.set_reason(InDoubt());
+  result.set_end_time_us(ToUnixMicros(policy_time));
+  return result;
+}
+
+records::v1::AttemptResult ProvenByCallback(const records::v1::WebhookRecord& webhook) {
+  records::v1::AttemptResult result;
+  result.set_outcome(records::v1::ATTEMPT_OUTCOME_ACCEPTED);
+  result.set_provider_sid(webhook.provider_sid());
+  result.set_account_sid(webhook.account_sid());
+  result.set_end_time_us(webhook.receive_time_us());
+  result.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
+  if (const std::optional<AlertEvent> alert_event = AlertEventOf(webhook))
+    result.set_status(alert_event->status);
+  return result;
+}
+
+bool IsUnresolved(const records::v1::AttemptResult& result) {
+  return result.outcome() == records::v1::ATTEMPT_OUTCOME_UNRESOLVED;
+}
+
+records::v1::WorkRecord WithoutInDoubt(records::v1::WorkRecord work) {
+  work.set_kind(records::v1::WORK_KIND_ATTEMPT);
+  work.clear_in_doubt();
+  work.clear_acceptance();
+  return work;
+}
+
+Proof ProofOf(const records::v1::AttemptResult& result) {
+  switch (result.outcome()) {
+    case records::v1::ATTEMPT_OUTCOME_IN_DOUBT: return Proof::kInDoubt;
+    case records::v1::ATTEMPT_OUTCOME_NOT_SENT: return Proof::kUnresolved;
+    case records::v1::ATTEMPT_OUTCOME_UNRESOLVED: return Proof::kUnresolved;
+    case records::v1::ATTEMPT_OUTCOME_ACCEPTED:
+      if (result.resolved_by() == v1::RESOLVED_BY_LIST) return Proof::kList;
+      return result.resolved_by() == v1::RESOLVED_BY_CALLBACK ? Proof::kCallback : Proof::kResponse;
+    default: return Proof::kCertain;
+  }
+}
+
+}  // namespace tocsin

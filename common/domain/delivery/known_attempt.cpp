@@ -1,0 +1,112 @@
+#include "common/domain/delivery/known_attempt.h"
+
+#include <algorithm>
+
+#include "common/base/error.h"
+#include "common/domain/alert/alert_projection.h"
+#include "common/domain/delivery/in_doubt.h"
+
+namespace tocsin {
+namespace {
+
+// The outcome that a failure event stands for: what follows from it equals what followed from the
+// result.
+records::v1::AttemptOutcome OutcomeOf(const records::v1::AttemptChanged& changed) {
+  if (changed.reason() == TraitsOf(ErrorCode::kInDoubt).name)
+    return records::v1::ATTEMPT_OUTCOME_UNRESOLVED;
+  if (changed.reason() == TraitsOf(ErrorCode::kRateLimitExceeded).name)
+    return records::v1::ATTEMPT_OUTCOME_RATE_LIMITED;
+  return changed.http_status() == 0 && changed.provider_code() == 0
+             ? records::v1::ATTEMPT_OUTCOME_NOT_SENT
+             : records::v1::ATTEMPT_OUTCOME_REFUSED;
+}
+
+records::v1::AttemptOutcome OutcomeOf(v1::AttemptStatus status,
+                                      const records::v1::AttemptChanged& changed) {
+  if (!changed.provider_sid().empty()) return records::v1::ATTEMPT_OUTCOME_ACCEPTED;
+  switch (status) {
+    case v1::ATTEMPT_STATUS_IN_DOUBT: return records::v1::ATTEMPT_OUTCOME_IN_DOUBT;
+    case v1::ATTEMPT_STATUS_FAILED: return OutcomeOf(changed);
+    case v1::ATTEMPT_STATUS_SUPPRESSED:
+      return changed.provider_code() != 0 ? records::v1::ATTEMPT_OUTCOME_REFUSED
+                                          : records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED;
+    case v1::ATTEMPT_STATUS_EXPIRED:
+    case v1::ATTEMPT_STATUS_CANCELLED:
+    case v1::ATTEMPT_STATUS_REJECTED: return records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED;
+    default: return records::v1::ATTEMPT_OUTCOME_UNSPECIFIED;
+  }
+}
+
+}  // namespace
+
+std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
+  KnownAttempt known{.name = event.attempt(),
+                     .client_id = event.client_id(),
+                     .time = FromUnixMicros(event.time_us()),
+                     .lease_until = {},
+                     .result = {}};
+  if (event.has_cancel_requested()) {
+    known.mark = KnownMark{};
+    return known;
+  }
+  if (event.has_acknowledged()) {
+    known.mark = KnownMark{.acknowledged = true,
+                           .method = event.acknowledged().method(),
+                           .actor_id = event.acknowledged().actor_id()};
+    return known;
+  }
+  if (event.attempt().attempt() == 0) return std::nullopt;
+  if (event.fact_case() == records::v1::Event::kAttemptPriced) {
+    known.priced = true;
+    known.result.set_provider_sid(event.attempt_priced().provider_sid());
+    return known;
+  }
+  if (event.fact_case() != records::v1::Event::kAttemptChanged) return std::nullopt;
+  const records::v1::AttemptChanged& changed = event.attempt_changed();
+  if (changed.status() == v1::ATTEMPT_STATUS_SENDING) {
+    known.lease_until = FromUnixMicros(changed.lease_expire_time_us());
+    return known;
+  }
+  records::v1::AttemptResult& result = known.result;
+  result.set_outcome(OutcomeOf(changed.status(), changed));
+  if (result.outcome() == records::v1::ATTEMPT_OUTCOME_UNSPECIFIED) return std::nullopt;
+  if (result.outcome() == records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED ||
+      result.outcome() == records::v1::ATTEMPT_OUTCOME_UNRESOLVED)
+    result.set_status(changed.status());
+  result.set_provider_sid(changed.provider_sid());
+  result.set_provider_code(changed.provider_code());
+  result.set_error_class(changed.error_class());
+  result.set_http_status(changed.http_status());
+  // The same delay again, whatever it resulted from.
+  if (changed.next_due_time_us() != 0)
+    result.set_retry_after_us(changed.next_due_time_us() - event.time_us());
+  result.set_begin_time_us(event.time_us());
+  result.set_end_time_us(event.time_us());
+  result.set_sender_id(changed.sender_id());
+  result.set_account_sid(changed.account_sid());
+  result.set_reason(changed.reason());
+  result.set_segment_count(changed.segment_count());
+  result.set_resolved_by(changed.resolved_by());
+  known.ended =
+      result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED && IsEnd(changed.status());
+  known.delivered = known.ended && changed.status() == v1::ATTEMPT_STATUS_DELIVERED;
+  return known;
+}
+
+std::optional<KnownAttempt> KnownAttemptOf(const records::v1::WebhookRecord& callback) {
+  if (!callback.has_attempt() || callback.provider_sid().empty() || !AlertEventOf(callback))
+    return std::nullopt;
+  return KnownAttempt{.name = callback.attempt(),
+                      .client_id = {},
+                      .time = FromUnixMicros(callback.receive_time_us()),
+                      .lease_until = {},
+                      .result = ProvenByCallback(callback),
+                      .ended = IsEnd(AlertEventOf(callback)->status),
+                      .delivered = AlertEventOf(callback)->status == v1::ATTEMPT_STATUS_DELIVERED};
+}
+
+WallTime EarliestEventTime(const records::v1::WorkRecord& work) {
+  return FromUnixMicros(work.first_publish_time_us());
+}
+
+}  // namespace tocsin

@@ -1,0 +1,43 @@
+// What the events in Kafka show of an attempt or its alert: restores a claim store that lost data
+// (pure).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/time.h"
+#include "tocsin/records/v1/records.pb.h"
+
+namespace tocsin {
+
+// A mark that stops all attempts of an alert that have not started.
+struct KnownMark {
+  bool acknowledged = false;  // else cancelled
+  // How and by whom it was acknowledged.
+  records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
+  std::string actor_id = {};
+};
+
+// What one event shows: of an attempt, or of a mark on its alert.
+struct KnownAttempt {
+  v1::AttemptRef name;
+  std::string client_id;
+  WallTime time;                      // of the event
+  WallTime lease_until;               // while only its start is known
+  records::v1::AttemptResult result;  // outcome unspecified while only its start or price is known
+  bool ended = false;                 // its final status was published
+  bool delivered = false;             // and it is DELIVERED
+  bool priced = false;
+  std::optional<KnownMark> mark = {};  // if set, only alert, client and time are valid
+};
+
+// nullopt for events that do not affect claims.
+std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event);
+
+// A callback proves that the provider accepted the attempt it names.
+std::optional<KnownAttempt> KnownAttemptOf(const records::v1::WebhookRecord& callback);
+
+// Lower bound for the time of all events of the work record's attempts.
+WallTime EarliestEventTime(const records::v1::WorkRecord& work);
+
+}  // namespace tocsin

@@ -1,0 +1,72 @@
+// The group membership that GroupConsumer and ProjectionConsumer share. Included by sources of
+// common/kafka only.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "common/kafka/client.h"
+
+namespace tocsin::kafka {
+
+constexpr std::chrono::milliseconds kCommitTimeout{3'000};  // of a synchronous commit
+constexpr std::chrono::milliseconds kSeekTimeout{2'000};
+constexpr std::chrono::milliseconds kMetadataRefresh{10'000};
+constexpr std::chrono::milliseconds kCloseTimeout{10'000};
+
+struct MemberConf {
+  std::string group;
+  std::chrono::milliseconds session_timeout;
+  std::chrono::milliseconds heartbeat_interval;
+  std::int64_t queue_records;
+  std::int64_t queue_kbytes;
+};
+
+// A consumer with a thread that may outlive Stop(), because librdkafka's close can hang.
+class GroupMember : public Callbacks, public std::enable_shared_from_this<GroupMember> {
+ public:
+  explicit GroupMember(Hooks hooks) : Callbacks(std::move(hooks)) {}
+
+  // Subscribes and starts the thread, which keeps this object alive.
+  Status Start(const KafkaSettings& settings, const MemberConf& conf,
+               const std::vector<std::string>& topics);
+  // False when the thread did not end within `timeout`.
+  bool Stop(std::chrono::milliseconds timeout);
+
+  void OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t event,
+                   rd_kafka_topic_partition_list_t* partitions) final;
+
+ protected:
+  // All on the member's thread.
+  virtual void Run() = 0;  // until Stopping()
+  // Sets the offsets to start at.
+  virtual void OnPartitionsAssigned(rd_kafka_topic_partition_list_t* partitions) = 0;
+  virtual void OnPartitionsRevoked() = 0;  // still assigned to this member: may commit
+  virtual void OnPartitionsLost() = 0;     // may be assigned to another member already
+
+  // Returns a record, or nothing within `timeout`. Handles errors: it logs them, or stops the
+  // member.
+  Message Poll(std::chrono::milliseconds timeout);
+  // Stops the member and calls Hooks::fatal.
+  void StopWithError(ErrorCode code, std::string message);
+  // The next record is the one at `offset` (or RD_KAFKA_OFFSET_BEGINNING); fetched records are
+  // dropped.
+  bool Seek(const std::string& topic, std::int32_t partition, std::int64_t offset);
+  bool Stopping() const { return stopping_; }
+  rd_kafka_t* GetClient() const { return client_.get(); }
+
+ private:
+  void Close();
+
+  Client client_;
+  std::atomic<bool> stopping_{false};
+  bool failed_ = false;  // member's thread only
+  std::mutex mutex_;
+  std::condition_variable closed_changed_;
+  bool closed_ = false;
+};
+
+}  // namespace tocsin::kafka

@@ -1,0 +1,40 @@
+// The provider's list of messages or calls: resolves an attempt in doubt that no callback names.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/secret.h"
+#include "common/base/time.h"
+#include "common/domain/registry/registry.h"
+
+namespace tocsin {
+
+struct ProviderListQuery {
+  Account account;
+  Sender sender;
+  Pii to;         // E.164
+  WallTime from;  // creation time, both ends included
+  WallTime until;
+};
+
+struct ProviderListEntry {
+  std::string sid;
+  WallTime created;         // by the provider's clock, whole seconds
+  std::optional<Pii> text;  // nothing for a call
+};
+
+class ProviderList {
+ public:
+  virtual ~ProviderList() = default;
+
+  // All matching entries, unordered. Fails with kTwilioApiError if any page cannot be read: never
+  // returns a part. Recent entries may be missing, because lists lag. Blocks, never past
+  // `deadline`. Safe to use from several threads.
+  virtual Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query,
+                                                      SteadyTime deadline) = 0;
+};
+
+}  // namespace tocsin

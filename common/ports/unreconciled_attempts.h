@@ -1,0 +1,35 @@
+// Attempts that the provider accepted and whose final status or price is unknown. Shared by all
+// replicas, stored in Redis.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "common/domain/delivery/unreconciled_attempt.h"
+
+namespace tocsin {
+
+struct DueAttempts {
+  std::size_t total = 0;                 // all unreconciled attempts, due or not
+  std::vector<UnreconciledAttempt> due;  // the longest due first
+};
+
+// An attempt is added when Claims stores its SID, and removed when its final status and its price
+// are known. Blocking requests, each bounded by the store's timeout (1 s); they fail as Claims
+// does. Safe to use from several threads.
+class UnreconciledAttempts {
+ public:
+  virtual ~UnreconciledAttempts() = default;
+
+  // Attempts whose next lookup is due at `now`, at most `max`. Attempts whose state has expired are
+  // removed.
+  virtual Result<DueAttempts> FindDue(v1::Channel channel, WallTime now, std::size_t max) = 0;
+
+  // Stores what a lookup found and when the next one is due. Removes the attempt if there is none.
+  virtual Status SaveLookup(v1::Channel channel, const v1::AttemptRef& attempt,
+                            const Reconciled& found) = 0;
+};
+
+}  // namespace tocsin

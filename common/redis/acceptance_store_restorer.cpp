@@ -1,0 +1,66 @@
+#include "common/redis/acceptance_store_restorer.h"
+
+#include <chrono>
+
+namespace tocsin::redis {
+namespace {
+
+constexpr std::chrono::seconds kBatchTimeout{5};
+
+SteadyTime BatchDeadline() { return std::chrono::steady_clock::now() + kBatchTimeout; }
+
+ScriptCall RestoreCall(const AcceptedAlert& alert, const Keys& keys) {
+  ScriptCall call{.script = RestoreAcceptanceScript(),
+                  .keys = {keys.Alert(alert.alert_id)},
+                  .args = {alert.alert_id, alert.client_id, alert.position.SerializeAsString(),
+                           alert.request_digest, std::to_string(ToUnixMicros(alert.create_time)),
+                           ExpiryText(alert.expire_time), keys.AlertPrefix()}};
+  if (!alert.idempotency_digest.empty())
+    call.keys.push_back(keys.Idempotency(alert.idempotency_digest));
+  return call;
+}
+
+}  // namespace
+
+Result<StoreEpoch> AcceptanceStoreRestorer::AdoptEpoch() {
+  const SteadyTime deadline = BatchDeadline();
+  EpochTracker& tracker = server_.tracker();
+  const std::shared_ptr<EpochTracker::AdoptedEpoch> former = tracker.Current();
+  TOCSIN_CHECK_OK(server_.AdoptEpoch());
+  const std::string epoch = tracker.Current()->id;
+  if (former != nullptr && former->id != epoch) tracker.ReportDataLoss(*former);
+  TOCSIN_TRY(Connection connection, server_.Connect(deadline));
+  TOCSIN_TRY(const Reply restored,
+             connection.Execute({"GET", server_.keys().AcceptancesRestored()}, deadline));
+  marker_ = tracker.RestoredMarker(epoch);
+  return StoreEpoch{.id = epoch, .restored = restored.text == marker_};
+}
+
+Status AcceptanceStoreRestorer::Restore(const StoreEpoch& epoch,
+                                        std::span<const AcceptedAlert> alerts) {
+  const SteadyTime deadline = BatchDeadline();
+  TOCSIN_TRY(Connection connection, server_.Connect(deadline));
+  TOCSIN_CHECK_OK(connection.Execute({"SCRIPT", "LOAD", RestoreAcceptanceScript().text}, deadline));
+  EpochTracker::AdoptedEpoch target;
+  target.id = epoch.id;
+  for (const AcceptedAlert& alert : alerts)
+    Append(connection, RestoreCall(alert, server_.keys()), server_.keys(), target,
+           CallForm::kBySha);
+  TOCSIN_TRY(const std::vector<Reply> replies, connection.Execute(deadline));
+  for (const Reply& reply : replies) {
+    if (reply.IsError()) return Fail(ErrorOf(reply));
+    if (reply.Text(0) == "epoch_changed") return Fail(Unavailable("data lost during the restore"));
+  }
+  return {};
+}
+
+// A Redis that restarted since AdoptEpoch() has another marker.
+Status AcceptanceStoreRestorer::MarkRestored(const StoreEpoch&) {
+  const SteadyTime deadline = BatchDeadline();
+  TOCSIN_TRY(Connection connection, server_.Connect(deadline));
+  TOCSIN_CHECK_OK(
+      connection.Execute({"SET", server_.keys().AcceptancesRestored(), marker_}, deadline));
+  return {};
+}
+
+}  // namespace tocsin::redis

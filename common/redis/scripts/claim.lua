@@ -1,0 +1,75 @@
+-- Claims an attempt.
+--   KEYS[3] alert  [4] duplicates  [5] idempotency key, if this work record accepted the alert with one
+--   ARGV[3] "<step>.<attempt>"  [4] step  [5] client  [6] owner  [7] lease, us  [8] work
+--   [9] result of an attempt that is not made, or ''  [10] its proof  [11] result if the alert is cancelled
+--   [12] result if it is acknowledged  [13] expiry, ms of UTC  [14] name of the attempt
+--   with KEYS[5]: [15] alert id  [16] prefix of an alert's key  [17] position  [18] request digest  [19] create
+--   time, us of UTC  [20] result if the key belongs to another alert
+-- Returns 'done' or 'stopped' with the result; 'busy' or 'lapsed' with fence and begin of the claim that
+-- exists, 'busy' also with the rest of its lease; 'granted' with the new fence and its begin.
+local alert, attempt = KEYS[3], ARGV[3]
+local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.result', attempt .. '.lease_end_us',
+                         attempt .. '.fence', attempt .. '.begin_us', 'cancelled', 'acknowledged')
+local state, fence, begin = known[1], known[4], known[5]
+
+-- A started attempt keeps its state whatever the alert's marks are: its POST may have been sent.
+if state == 'done' then
+  return {'done', 0, known[2]}
+end
+local now = now_us()
+if state == 'sending' then
+  local left = tonumber(known[3]) - now
+  if left > 0 then
+    return {'busy', 0, fence, begin, left}
+  end
+  return {'lapsed', 0, fence, begin}
+end
+
+-- `claimed` prevents a withdrawal, which would delete the claim.
+redis.call('HSET', alert, 'client_id', ARGV[5], 'claimed', '1')
+expire_after(alert, ARGV[13])
+
+-- The alert may have been accepted while Redis did not know the key. The first alert of the key that is
+-- confirmed or claimed gets it.
+local conflict = false
+if KEYS[5] then
+  redis.call('HSET', alert, 'state', 'accepted')
+  redis.call('HSETNX', alert, 'position', ARGV[17])
+  redis.call('HSETNX', alert, 'request_digest', ARGV[18])
+  redis.call('HSETNX', alert, 'create_time_us', ARGV[19])
+  local holder = redis.call('GET', KEYS[5])
+  if holder and holder ~= ARGV[15] then
+    local other = redis.call('HMGET', ARGV[16] .. holder, 'state', 'claimed')
+    conflict = other[1] == 'accepted' or other[2]
+  end
+  if holder ~= ARGV[15] and not conflict then
+    redis.call('SET', KEYS[5], ARGV[15], 'PXAT', ARGV[13])
+  end
+end
+
+-- Stored, so that every repetition gets the same result.
+local function finish(reply, result, proof)
+  redis.call('HSET', alert, attempt .. '.state', 'done', attempt .. '.result', result,
+             attempt .. '.proof', proof)
+  return {reply, count_write(), result}
+end
+if known[6] then
+  return finish('stopped', ARGV[11], '0')
+end
+if known[7] then
+  return finish('stopped', ARGV[12], '0')
+end
+if conflict then
+  return finish('stopped', ARGV[20], '0')
+end
+if ARGV[9] ~= '' then
+  return finish('done', ARGV[9], ARGV[10])
+end
+
+fence = redis.call('HINCRBY', alert, attempt .. '.fence', 1)
+redis.call('HSET', alert, attempt .. '.state', 'sending', attempt .. '.owner', ARGV[6],
+           attempt .. '.lease_end_us', now + ARGV[7], attempt .. '.begin_us', now, ARGV[4] .. '.work', ARGV[8],
+           attempt .. '.duplicates', KEYS[4])
+redis.call('SADD', KEYS[4], ARGV[14])
+expire_after(KEYS[4], ARGV[13])
+return {'granted', count_write(), fence, now}

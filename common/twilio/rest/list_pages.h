@@ -1,0 +1,38 @@
+// Reads all pages of a Twilio list.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "common/base/encoding.h"
+#include "common/twilio/rest/rest_client.h"
+
+namespace tocsin::twilio {
+
+constexpr int kListPageSize = 20;  // a page of the largest messages is below kMaxResponseBody
+constexpr int kMaxListPages = 50;  // of one list; more is an error
+
+struct ListRequest {
+  const Account& account;
+  std::string resource;  // "Messages.json"
+  std::string member;    // the array in the response, "messages"
+  FormFields filters;
+};
+
+// Handles one entry, a JSON object. Returns whether later entries may be wanted: lists are sorted
+// newest first. Fails with kTwilioApiError if the entry is invalid.
+using EntryHandler = std::function<Result<bool>(const nlohmann::json& entry)>;
+
+// Calls `handler` for each entry, until a page has none after which others may be wanted. Blocks,
+// never past `deadline`. Fails with kTwilioApiError if a page cannot be read or is invalid, and
+// beyond kMaxListPages.
+Status ReadList(RestClient& client, const ListRequest& request, SteadyTime deadline,
+                const EntryHandler& handler);
+
+// Parses an RFC 2822 date. Fails as InvalidList().
+Result<WallTime> ParseDate(const std::string& text);
+
+tl::unexpected<Error> InvalidList();  // kTwilioApiError
+
+}  // namespace tocsin::twilio

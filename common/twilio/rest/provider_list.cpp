@@ -1,0 +1,87 @@
+#include "common/twilio/rest/provider_list.h"
+
+#include <array>
+#include <ctime>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/twilio/rest/json_fields.h"
+#include "common/twilio/rest/list_pages.h"
+#include "common/twilio/sid.h"
+
+namespace tocsin::twilio {
+namespace {
+
+bool WasSentBy(const nlohmann::json& message, const Sender& sender) {
+  if (StringMember(message, "direction") != "outbound-api") return false;
+  if (!sender.messaging_service_sid.empty())
+    return StringMember(message, "messaging_service_sid") == sender.messaging_service_sid;
+  return StringMember(message, "from") == sender.number;
+}
+
+bool WasPlacedBy(const nlohmann::json& call, const Sender& sender) {
+  return StringMember(call, "direction") == "outbound-api" &&
+         StringMember(call, "from") == sender.number;
+}
+
+// The UTC day in the form of Twilio's filters: 2026-03-01.
+std::string DayOf(WallTime time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  std::array<char, 16> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d", &utc)};
+}
+
+}  // namespace
+
+Result<std::vector<ProviderListEntry>> MessageList::List(const ProviderListQuery& query,
+                                                         SteadyTime deadline) {
+  std::vector<ProviderListEntry> entries;
+  const auto handle = [&](const nlohmann::json& message) -> Result<bool> {
+    std::string sid = StringMember(message, "sid");
+    if (!IsMessageSid(sid)) return InvalidList();
+    TOCSIN_TRY(const WallTime created, ParseDate(StringMember(message, "date_created")));
+    if (created >= query.from && created <= query.until && WasSentBy(message, query.sender))
+      entries.push_back({std::move(sid), created, Pii(StringMember(message, "body"))});
+    return created >= query.from;
+  };
+  TOCSIN_CHECK_OK(ReadList(client_,
+                           {.account = query.account,
+                            .resource = "Messages.json",
+                            .member = "messages",
+                            .filters = {{"To", query.to.Reveal()}}},
+                           deadline, handle));
+  return entries;
+}
+
+Result<std::vector<ProviderListEntry>> CallList::List(const ProviderListQuery& query,
+                                                      SteadyTime deadline) {
+  std::map<std::string, ProviderListEntry> by_sid;  // a call may be in both lists
+  const auto handle = [&](const nlohmann::json& call) -> Result<bool> {
+    const std::string sid = StringMember(call, "sid");
+    if (!IsCallSid(sid)) return InvalidList();
+    WallTime created = query.from;
+    if (const std::string date = StringMember(call, "date_created"); !date.empty()) {
+      TOCSIN_TRY(created, ParseDate(date));
+    }
+    if (created >= query.from && created <= query.until && WasPlacedBy(call, query.sender))
+      by_sid.insert_or_assign(sid, ProviderListEntry{sid, created, std::nullopt});
+    return true;
+  };
+  // Queued calls first: in the other order, a call that starts in between would be in neither list.
+  for (const auto& [filter, value] :
+       {std::pair("Status", std::string("queued")), std::pair("StartTime>", DayOf(query.from))})
+    TOCSIN_CHECK_OK(ReadList(client_,
+                             {.account = query.account,
+                              .resource = "Calls.json",
+                              .member = "calls",
+                              .filters = {{"To", query.to.Reveal()}, {filter, value}}},
+                             deadline, handle));
+  std::vector<ProviderListEntry> entries;
+  for (auto& [sid, entry] : by_sid) entries.push_back(std::move(entry));
+  return entries;
+}
+
+}  // namespace tocsin::twilio

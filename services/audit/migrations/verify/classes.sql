@@ -1,6 +1,0 @@
--- Verify tocsin:classes on pg
-BEGIN;
-
-SELECT 'tocsin.alerts_by_class'::regclass;
-
-ROLLBACK;

@@ -1,6 +1,0 @@
--- Verify tocsin:doubts on pg
-BEGIN;
-
-SELECT 'tocsin.facts_of_doubt'::regclass;
-
-ROLLBACK;

@@ -1,0 +1,73 @@
+// Accepts alerts: check, admit, seal, publish, respond.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/ports/admissions.h"
+#include "common/ports/clock.h"
+#include "common/ports/record_log.h"
+#include "common/ports/registry_source.h"
+#include "common/ports/topics.h"
+#include "common/ports/vault.h"
+#include "services/ingress/acceptance/concurrent_keys.h"
+#include "services/ingress/acceptance/first_work.h"
+#include "services/ingress/acceptance/in_flight.h"
+#include "services/ingress/acceptance/request.h"
+
+namespace tocsin::ingress {
+
+struct AcceptanceSettings {
+  size_t max_in_flight = 20'000;  // alerts between request and response; see in_flight.h
+  std::int32_t max_attempts = 5;  // metered attempts of a step
+  RequestRules rules = {};
+};
+
+// Never blocks. Safe to use from several threads. The parts must outlive every callback: drain
+// before they are destroyed.
+class Acceptance {
+ public:
+  struct Parts {
+    const Clock& clock;
+    const RegistrySource& registry;
+    Admissions& admissions;
+    Vault& vault;
+    RecordLog& log;
+    const Topics& topics;
+    // An alert of this create time may be in a lane, and the store does not know it. Never blocks.
+    std::function<void(WallTime create_time)> on_not_stored = [](WallTime) {};
+  };
+  using Done = std::function<void(Result<v1::EnqueueResponse>)>;
+
+  Acceptance(Parts parts, AcceptanceSettings settings);
+
+  // Calls `done` once, within the timeouts of the store and the log, on a thread of theirs or on
+  // the caller's. An alert that was accepted is on disk. Fails with kKafkaUnavailable if the alert
+  // was certainly not accepted; kOutcomeUnknown if it may have been and the request has a key, so
+  // that it can be repeated; kOutcomeUnknownNoKey if it may have been and a repetition could be a
+  // second alert. Emergencies are accepted without the store.
+  void Enqueue(const std::string& client_id, const v1::EnqueueRequest& request,
+               const std::string& traceparent, Done done);
+
+  size_t InFlight() const { return in_flight_.count(); }
+
+ private:
+  struct Pending;
+
+  void RespondIfKnown(const std::string& client_id, const v1::EnqueueRequest& request,
+                      const Error& refusal, WallTime now, Done done);
+  void Admit(const std::shared_ptr<Pending>& pending);
+  void OnAdmitted(const std::shared_ptr<Pending>& pending, Result<Admission> admission);
+  void Publish(const std::shared_ptr<Pending>& pending);
+  void OnPublished(const std::shared_ptr<Pending>& pending, const PublishReport& report);
+  void Finish(Pending& pending, const Result<v1::EnqueueResponse>& result);
+
+  const Parts parts_;
+  const AcceptanceSettings settings_;
+  InFlightLimit in_flight_;
+  ConcurrentKeys keys_;
+};
+
+}  // namespace tocsin::ingress

@@ -1,0 +1,60 @@
+// Cancels and acknowledges alerts: mark, publish the event, respond.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/ports/admissions.h"
+#include "common/ports/clock.h"
+#include "common/ports/record_log.h"
+#include "common/ports/registry_source.h"
+#include "common/ports/topics.h"
+#include "services/ingress/acceptance/request.h"
+#include "tocsin/records/v1/records.pb.h"
+#include "tocsin/v1/alert_service.pb.h"
+
+namespace tocsin::ingress {
+
+// The store decides races with the workers: after its response no further attempt starts. Calls
+// `done` once, after the event is on disk, within the timeouts of the store and the log, on a
+// thread of theirs or on the caller's. Fails with kNotFound if this client has no such alert;
+// kKafkaUnavailable or kOutcomeUnknown if the alert is marked and its event may be missing: the
+// request can be repeated. Never blocks. Safe to use from several threads; the parts must outlive
+// every callback.
+class AlertActions {
+ public:
+  struct Parts {
+    const Clock& clock;
+    const RegistrySource& registry;
+    Admissions& admissions;
+    RecordLog& log;
+    const Topics& topics;
+  };
+
+  explicit AlertActions(Parts parts, RequestRules rules = {}) : parts_(parts), rules_(rules) {}
+
+  void Cancel(const std::string& client_id, const v1::CancelRequest& request,
+              const std::string& traceparent, std::function<void(Result<v1::CancelResponse>)> done);
+
+  void Acknowledge(const std::string& client_id, const v1::AcknowledgeRequest& request,
+                   const std::string& traceparent,
+                   std::function<void(Result<v1::AcknowledgeResponse>)> done);
+
+  // A key was pressed in a call of the alert.
+  void AcknowledgeByKeypress(const std::string& client_id, const std::string& alert_id,
+                             const std::string& traceparent,
+                             std::function<void(Result<v1::AcknowledgeResponse>)> done);
+
+ private:
+  Status CheckActor(const std::string& actor_id) const;
+  void MarkAcknowledged(MarkRequest request, const std::string& traceparent,
+                        std::function<void(Result<v1::AcknowledgeResponse>)> done);
+  void Publish(const records::v1::Event& event, const std::string& traceparent,
+               std::function<void(Status)> done);
+
+  const Parts parts_;
+  const RequestRules rules_;
+};
+
+}  // namespace tocsin::ingress

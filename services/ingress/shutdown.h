@@ -1,0 +1,31 @@
+// The end of the ingress, in order: nothing that was accepted is lost.
+#pragma once
+
+#include <chrono>
+
+#include "common/http/server.h"
+#include "common/kafka/producer.h"
+#include "common/rpc/admission_gate.h"
+#include "common/rpc/server.h"
+#include "common/service/runtime.h"
+#include "services/ingress/rpc/alert_service.h"
+#include "services/ingress/webhooks/work_finder.h"
+
+namespace tocsin::ingress {
+
+struct ShutdownParts {
+  service::Runtime& runtime;
+  rpc::Server& grpc;
+  rpc::AdmissionGate& gate;
+  AlertService& alerts;
+  const Acceptance& acceptance;
+  http::Server& http;
+  WorkFinder& works;
+  kafka::Producer& producer;
+};
+
+// Refuses new requests, finishes those in flight and flushes the producer, each within `timeout`.
+// Blocks. Does not return if clients still send requests: then it ends the process.
+void ShutDown(const ShutdownParts& parts, std::chrono::milliseconds timeout);
+
+}  // namespace tocsin::ingress

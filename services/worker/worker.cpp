@@ -1,0 +1,153 @@
+#include "services/worker/worker.h"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "common/crypto/keyring.h"
+#include "common/crypto/vault.h"
+#include "common/delivery/claim_restoration.h"
+#include "common/kafka/admin.h"
+#include "common/kafka/log_reader.h"
+#include "common/kafka/producer.h"
+#include "common/service/delivery_metrics.h"
+#include "common/service/health.h"
+#include "common/service/runtime.h"
+#include "common/telemetry/fatal.h"
+#include "common/telemetry/log.h"
+#include "common/twilio/rest/provider_lookup.h"
+#include "services/worker/consent_reader.h"
+#include "services/worker/consumers.h"
+#include "services/worker/engine.h"
+#include "services/worker/gauges.h"
+#include "services/worker/probe.h"
+#include "services/worker/redis_stores.h"
+
+namespace tocsin::worker {
+namespace {
+
+using telemetry::Log;
+using telemetry::Severity;
+
+constexpr std::chrono::milliseconds kTopicTimeout{10'000};
+constexpr std::chrono::milliseconds kHealthTimeout{2'000};
+constexpr std::chrono::seconds kTwilioCheckInterval{15};  // each check opens a connection
+
+// Creates the topics and checks Redis. Blocks until Kafka is available; returns false after a stop
+// request.
+bool Prepare(kafka::Admin& admin, redis::Server& redis, const Topics& topics,
+             service::Runtime& runtime, const telemetry::StopSignal& stop) {
+  for (const char* dependency : {"kafka", "redis", "consents"})
+    runtime.readiness().Declare(dependency);
+  const auto step = [&]() -> Status {
+    TOCSIN_CHECK_OK(admin.EnsureTopics(topics.All(), kTopicTimeout));
+    // Emergencies proceed without Redis. A Redis that is misconfigured is never used.
+    const Status checked = redis.CheckServer();
+    if (!checked && checked.error().code != ErrorCode::kRedisUnavailable) return checked;
+    return {};
+  };
+  return service::RetryUntil(stop.Token(), step,
+                             [&](const Error& error) { runtime.ReportDependencyError(error); });
+}
+
+twilio::RestSettings RestOf(const WorkerSpec& spec, const Config& config,
+                            service::Runtime& runtime) {
+  return {.base_url = config.twilio_base_url,
+          .proxy = {},
+          .ca_file = {},
+          .connect_timeout = config.connect_timeout,
+          .post_timeout =
+              std::chrono::duration_cast<std::chrono::milliseconds>(config.delivery.post_timeout),
+          .observe = service::ObservePosts(runtime.metrics(), runtime.spans(), spec.channel)};
+}
+
+std::vector<service::HealthCheck> ChecksOf(kafka::Admin& admin, redis::Server& redis,
+                                           const ChannelAdapter& adapter) {
+  return {{"kafka",
+           [&admin]() -> Status {
+             TOCSIN_CHECK_OK(admin.ClusterId(kHealthTimeout));
+             return {};
+           }},
+          {"redis", [&redis] { return redis.Ping(); }},
+          {"twilio", adapter.check_connectivity, telemetry::DependencyRole::kInformative,
+           kTwilioCheckInterval}};
+}
+
+// Finishes records in progress. Returns false if a consumer's thread could not be stopped.
+bool Drain(const Config& config, service::Runtime& runtime, DeliveryEngine& engine,
+           const Consumers& consumers, kafka::Producer& producer) {
+  Log(Severity::kInfo, "service.draining", "draining");
+  runtime.readiness().StartDraining();
+  const bool finished = engine.Stop(std::chrono::steady_clock::now() + config.base.drain);
+  const bool consumers_stopped = consumers.Stop();
+  const Status flushed = producer.Flush(config.base.drain);
+  Log(finished && consumers_stopped && flushed ? Severity::kInfo : Severity::kWarn,
+      "service.stopped", "stopped");
+  return consumers_stopped;
+}
+
+// The components, in the order of their construction.
+int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
+        crypto::Keyring keyring, const telemetry::StopSignal& stop) {
+  const SystemClock clock;
+  const Topics topics(config.base.kafka.prefix);
+  crypto::KeyringVault vault(std::move(keyring));
+  WorkerProbe probe(runtime, spec.channel, spec.name);
+  auto admin = kafka::Admin::Create(config.base.kafka, runtime.KafkaHooks("admin"));
+  if (!admin) return telemetry::ReportFatal(admin.error());
+  auto producer = kafka::Producer::Create(config.base.kafka, kafka::kWorkerProfile,
+                                          runtime.ProducerHooks("producer"));
+  if (!producer) return telemetry::ReportFatal(producer.error());
+  kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
+  RedisStores stores(config.redis, config.reconciliation.schedule.initial_delay);
+  if (!Prepare(*admin, stores.server, topics, runtime, stop)) return 0;
+
+  ClaimRestoration restoration({clock, stores.restorer, history, topics, probe},
+                               config.delivery.lease - config.delivery.post_timeout);
+  stores.OnDataLoss([&restoration] { restoration.NotifyDataLoss(); });
+  ConsentBook consents;
+  const auto consent_reader = ReadConsents(config.base.kafka, topics, runtime, stop, consents);
+  if (!consent_reader) return telemetry::ReportFatal(consent_reader.error());
+  if (*consent_reader == nullptr) return 0;
+
+  const twilio::RestSettings rest = RestOf(spec, config, runtime);
+  const ChannelAdapter adapter = spec.make_adapter({config, topics, rest, vault, clock});
+  twilio::ResourceLookup lookup(rest);
+  DeliveryEngine engine(spec.channel,
+                        {clock, runtime.registry(), consents, stores, vault, adapter, lookup,
+                         **producer, history, topics, probe},
+                        config);
+  const auto consumers = Consumers::Start(spec, config, runtime, topics, engine);
+  if (!consumers) return telemetry::ReportFatal(consumers.error());
+  engine.StartReconciliation([&] { return consumers->OwnsReconciliation(topics); });
+  ExportGauges(runtime.metrics(),
+               {engine.senders(), config.pool, stores.server, config.redis.pool_size,
+                engine.delay_queue(), consumers->ByGroup()});
+  const service::Health health(runtime.readiness(), ChecksOf(*admin, stores.server, adapter));
+  Log(Severity::kInfo, "service.started", "started", {{"senders", config.pool.senders}});
+
+  stop.Wait();
+  const bool clean = Drain(config, runtime, engine, *consumers, **producer);
+  runtime.CloseOps();
+  if (!clean) runtime.ExitNow();  // librdkafka's close blocks; all data is on disk
+  return 0;
+}
+
+}  // namespace
+
+int Main(int argc, char** argv, const WorkerSpec& spec) {
+  const config::CommandLine line = config::ParseCommandLine(argc, argv, spec.purpose);
+  if (line.exit_code) return *line.exit_code;
+  config::Reader reader(line);
+  const Config config = Config::Read(reader, spec.program, spec.ops_setting);
+  if (const auto exit_code = reader.Conclude()) return *exit_code;
+  const telemetry::StopSignal stop;  // before any thread: it handles SIGTERM from here on
+  auto keyring = crypto::Keyring::Load(config.base.keyring_file);
+  if (!keyring) return telemetry::ReportFatal(keyring.error());
+  auto runtime = service::Runtime::Start(config.base, reader.sources(), stop);
+  if (!runtime) return telemetry::ReportFatal(runtime.error());
+  return Run(spec, config, **runtime, *std::move(keyring), stop);
+}
+
+}  // namespace tocsin::worker

@@ -1,0 +1,168 @@
+// R1, R4
+#include "common/redis/claim_store_restorer.h"
+
+#include <gtest/gtest.h>
+
+#include "common/ports/clock.h"
+#include "common/redis/claim_store.h"
+#include "tests/common/redis/private_redis.h"
+
+namespace tocsin::redis {
+namespace {
+
+using State = ClaimReply::State;
+
+class ClaimStoreRestorerTest : public testing::Test {
+ protected:
+  static Settings WithRestore(Settings settings) {
+    settings.requires_restore = true;
+    return settings;
+  }
+  static v1::AttemptRef AnAttempt(std::int32_t number) {
+    v1::AttemptRef attempt;
+    attempt.set_alert_id("0190aaaa-0000-7000-8000-000000000000");
+    attempt.set_step(1);
+    attempt.set_attempt(number);
+    return attempt;
+  }
+  Result<ClaimReply> Claim(std::int32_t number) {
+    ClaimRequest request;
+    request.attempt = AnAttempt(number);
+    request.lease = std::chrono::seconds(35);
+    request.expire_time = Now() + std::chrono::hours(1);
+    return claims.Claim(request);
+  }
+  State StateOf(std::int32_t number) {
+    const auto claim = Claim(number);
+    EXPECT_TRUE(claim) << claim.error().message;
+    return claim ? claim->state : State::kBusy;
+  }
+  static WallTime Now() { return SystemClock().Now(); }
+  static KnownAttempt Started(std::int32_t number, WallTime lease_until) {
+    return {.name = AnAttempt(number),
+            .client_id = {},
+            .time = Now(),
+            .lease_until = lease_until,
+            .result = {}};
+  }
+  static KnownAttempt WithResult(std::int32_t number, records::v1::AttemptOutcome outcome,
+                                 const char* sid = "") {
+    KnownAttempt known = Started(number, {});
+    known.result.set_outcome(outcome);
+    known.result.set_provider_sid(sid);
+    return known;
+  }
+
+  // The first request may fail because of the old connection; the second one uses a new connection.
+  bool RefusedOnAnOldAndANewConnection() { return !Claim(1) && !Claim(1); }
+
+  PrivateRedis redis;
+  int losses = 0;
+  Server server{WithRestore(redis.ServerSettings()), [this] { ++losses; }};
+  ClaimStore claims{server};
+  ClaimStoreRestorer restorer{server};
+};
+
+TEST_F(ClaimStoreRestorerTest, GrantsNoClaimBeforeAnEpochIsAdopted) {
+  EXPECT_FALSE(Claim(1));
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch) << epoch.error().message;
+  EXPECT_FALSE(epoch->restored);
+  EXPECT_FALSE(Claim(1));
+  restorer.Adopt(*epoch, WallTime::min());
+  EXPECT_EQ(StateOf(1), State::kGranted);
+}
+
+TEST_F(ClaimStoreRestorerTest, RestoresWhatTheLogContains) {
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  const std::vector<KnownAttempt> known{
+      Started(1, Now() + std::chrono::seconds(30)), Started(2, Now() - std::chrono::seconds(1)),
+      Started(3, Now()), WithResult(3, records::v1::ATTEMPT_OUTCOME_ACCEPTED, "SM3"),
+      WithResult(4, records::v1::ATTEMPT_OUTCOME_REFUSED)};
+  ASSERT_TRUE(restorer.Restore(*epoch, known));
+  ASSERT_TRUE(restorer.Restore(*epoch, known));  // idempotent
+  restorer.Adopt(*epoch, Now());
+  EXPECT_EQ(StateOf(1), State::kBusy);
+  EXPECT_EQ(StateOf(2), State::kLapsed);
+  EXPECT_EQ(StateOf(3), State::kDone);
+  EXPECT_EQ(Claim(3)->result->provider_sid(), "SM3");
+  EXPECT_EQ(StateOf(4), State::kDone);
+  EXPECT_EQ(StateOf(5), State::kGranted);
+  records::v1::AttemptResult same_sid;
+  same_sid.set_outcome(records::v1::ATTEMPT_OUTCOME_ACCEPTED);
+  same_sid.set_provider_sid("SM3");
+  EXPECT_FALSE(claims.SaveResult(AnAttempt(2), kNoFence, same_sid));
+  EXPECT_NE(claims.CompleteSince(), WallTime::min());
+}
+
+TEST_F(ClaimStoreRestorerTest, NeverReplacesAResultByWeakerProof) {
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  ASSERT_TRUE(restorer.Restore(
+      *epoch, std::vector{WithResult(1, records::v1::ATTEMPT_OUTCOME_ACCEPTED, "SM1"),
+                          WithResult(1, records::v1::ATTEMPT_OUTCOME_IN_DOUBT),
+                          Started(1, Now() + std::chrono::seconds(30))}));
+  restorer.Adopt(*epoch, WallTime::min());
+  EXPECT_EQ(Claim(1)->result->provider_sid(), "SM1");
+}
+
+TEST_F(ClaimStoreRestorerTest, AFlushRemovesTheRestoredMarker) {
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  ASSERT_TRUE(restorer.MarkRestored(*epoch));
+  EXPECT_TRUE(restorer.FindEpoch()->restored);
+  redis.Execute({"FLUSHALL"});
+  EXPECT_FALSE(restorer.Restore(*epoch, std::vector{Started(1, Now())}));
+  const auto next = restorer.FindEpoch();
+  ASSERT_TRUE(next);
+  EXPECT_NE(next->id, epoch->id);
+  EXPECT_FALSE(next->restored);
+}
+
+// The lost writes may be those of a process that is gone: the write count of another process does
+// not show that nothing was lost.
+TEST_F(ClaimStoreRestorerTest, ARestartOfRedisRequiresANewRestore) {  // R4
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  restorer.Adopt(*epoch, WallTime::min());
+  ASSERT_TRUE(restorer.MarkRestored(*epoch));
+  EXPECT_EQ(StateOf(1), State::kGranted);
+  redis.Kill();
+  redis.Start();
+  EXPECT_TRUE(RefusedOnAnOldAndANewConnection());
+  EXPECT_EQ(losses, 1);
+  const auto next = restorer.FindEpoch();
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_FALSE(next->restored);
+  ASSERT_TRUE(restorer.MarkRestored(*next));
+  EXPECT_TRUE(restorer.FindEpoch()->restored);
+  restorer.Adopt(*next, WallTime::min());
+  EXPECT_EQ(StateOf(1), State::kBusy);  // nothing was lost here
+}
+
+TEST_F(ClaimStoreRestorerTest, AStartingProcessDetectsARestartOfRedis) {  // R4
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  ASSERT_TRUE(restorer.MarkRestored(*epoch));
+  redis.Kill();
+  redis.Start();
+  Server started{WithRestore(redis.ServerSettings())};
+  const auto found = ClaimStoreRestorer(started).FindEpoch();
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_FALSE(found->restored);
+}
+
+TEST_F(ClaimStoreRestorerTest, ARestartOfRedisInvalidatesARestoreInProgress) {  // R4
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  ASSERT_TRUE(restorer.Restore(*epoch, std::vector{Started(1, Now())}));
+  redis.Kill();
+  redis.Start();
+  EXPECT_FALSE(restorer.Restore(*epoch, std::vector{Started(2, Now())}));
+  ASSERT_TRUE(restorer.MarkRestored(*epoch));
+  EXPECT_FALSE(restorer.FindEpoch()->restored);
+}
+
+}  // namespace
+}  // namespace tocsin::redis

@@ -1,0 +1,136 @@
+// Twilio's lists of messages and calls to one phone number: R4.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/twilio/rest/list_pages.h"
+#include "common/twilio/rest/provider_list.h"
+#include "tests/common/twilio/rest/scripted_server.h"
+
+namespace tocsin::twilio {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+using testing::StartsWith;
+
+constexpr WallTime kPostTime = FromUnixMicros(1'772'323'199'000'000);  // 2026-02-28 23:59:59 UTC
+constexpr const char* kDate = "Sat, 28 Feb 2026 23:59:59 +0000";
+constexpr const char* kOurNumber = "+15017122661";
+
+std::string Call(const std::string& sid, const std::string& date = kDate,
+                 const std::string& from = kOurNumber,
+                 const std::string& direction = "outbound-api") {
+  return R"({"sid":")" + sid + R"(","date_created":)" + (date.empty() ? "null" : '"' + date + '"') +
+         R"(,"from":")" + from + R"(","direction":")" + direction + R"("})";
+}
+
+Step Page(const std::string& entries, const std::string& next = "",
+          const std::string& member = "calls") {
+  return {.response = HttpResponseText(200, R"({")" + member + R"(":[)" + entries +
+                                                R"(],"next_page_uri":)" +
+                                                (next.empty() ? "null" : '"' + next + '"') + "}")};
+}
+
+ProviderListQuery Query() {
+  return {.account = {.sid = "AC1", .auth_token = Secret("t"), .secondary_auth_token = Secret()},
+          .sender = {.id = "main",
+                     .number = kOurNumber,
+                     .messaging_service_sid = {},
+                     .account_sid = "AC1",
+                     .channels = {},
+                     .priorities = {}},
+          .to = Pii("+15145550123"),
+          .from = kPostTime - std::chrono::seconds(5),
+          .until = kPostTime + std::chrono::seconds(5)};
+}
+
+template <typename List>
+Result<std::vector<ProviderListEntry>> ListFrom(const ScriptedServer& server) {
+  return List({.base_url = server.Url()}).List(Query(), SteadyTime::max());
+}
+
+std::vector<std::string> Sids(const Result<std::vector<ProviderListEntry>>& entries) {
+  std::vector<std::string> sids;
+  for (const ProviderListEntry& entry : *entries) sids.push_back(entry.sid);
+  return sids;
+}
+
+TEST(CallListTest, ReadsQueuedCallsAndThenStartedCalls) {
+  const ScriptedServer server({Page(Call("CA2", "")), Page(Call("CA2") + ',' + Call("CA1"))});
+  const auto entries = ListFrom<CallList>(server);
+  ASSERT_TRUE(entries) << entries.error().message;
+  EXPECT_THAT(Sids(entries), ElementsAre("CA1", "CA2"));
+  EXPECT_FALSE(entries->at(0).text);
+  EXPECT_EQ(entries->at(1).created, kPostTime);  // it started between the two requests
+  const auto requests = server.Requests();
+  ASSERT_THAT(requests, SizeIs(2));
+  EXPECT_THAT(requests[0], StartsWith("GET /2010-04-01/Accounts/AC1/Calls.json?To=%2B15145550123&"
+                                      "Status=queued&PageSize=20 "));
+  EXPECT_THAT(requests[1], HasSubstr("&StartTime%3E=2026-02-28&"));
+}
+
+TEST(CallListTest, IncludesAQueuedCallWithoutADate) {
+  const ScriptedServer server({Page(Call("CA1", "")), Page("")});
+  EXPECT_THAT(Sids(ListFrom<CallList>(server)), ElementsAre("CA1"));
+}
+
+TEST(CallListTest, ExcludesOtherTimesSendersAndDirections) {
+  const ScriptedServer server(
+      {Page(""), Page(Call("CA1", "Sun, 01 Mar 2026 00:00:05 +0000") + ',' +
+                      Call("CA2", "Sat, 28 Feb 2026 23:59:53 +0000") + ',' +
+                      Call("CA3", kDate, "+15017122662") + ',' +
+                      Call("CA4", kDate, kOurNumber, "inbound") + ',' + Call("CA5"))});
+  EXPECT_THAT(Sids(ListFrom<CallList>(server)), ElementsAre("CA5"));
+}
+
+TEST(CallListTest, ReadsAllPages) {
+  const ScriptedServer server({Page(""), Page(Call("CA1"), "/next?Page=1"), Page(Call("CA2"))});
+  EXPECT_THAT(Sids(ListFrom<CallList>(server)), ElementsAre("CA1", "CA2"));
+  EXPECT_THAT(server.Requests().back(), StartsWith("GET /next?Page=1 "));
+}
+
+struct InvalidPage {
+  const char* name;
+  Step page;
+};
+class InvalidLists : public testing::TestWithParam<InvalidPage> {};
+TEST_P(InvalidLists, AreAnErrorAndNeverAPartialList) {
+  const ScriptedServer server({Page(Call("CA1", "")), GetParam().page});
+  const auto entries = ListFrom<CallList>(server);
+  ASSERT_FALSE(entries);
+  EXPECT_EQ(entries.error().code, ErrorCode::kTwilioApiError);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Rows, InvalidLists,
+    testing::Values(InvalidPage{"NoJson", {.response = HttpResponseText(200, "<html>")}},
+                    InvalidPage{"NoList", {.response = HttpResponseText(200, "{}")}},
+                    InvalidPage{"MessageSid", Page(Call("SM1"))},
+                    InvalidPage{"NoDate", Page(Call("CA1", "yesterday"))},
+                    InvalidPage{"NotAnObject", Page("7")},
+                    InvalidPage{"Refused", {.response = HttpResponseText(503, "{}")}},
+                    InvalidPage{"AnotherHost", Page(Call("CA1"), "https://example.org/")},
+                    InvalidPage{"Truncated",
+                                {.response = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+                                 .end = Step::End::kClose}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(CallListTest, IsAnErrorBeyondTheMaximumOfPages) {
+  std::vector<Step> pages{Page("")};
+  for (int i = 0; i < kMaxListPages; ++i) pages.push_back(Page(Call("CA1"), "/next"));
+  EXPECT_FALSE(ListFrom<CallList>(ScriptedServer(pages)));
+}
+
+TEST(MessageListTest, StopsAfterAPageThatIsTooOld) {
+  const std::string old = R"({"sid":"SM1","date_created":"Sat, 28 Feb 2026 20:00:00 +0000"})";
+  const std::string wanted = R"({"sid":"SM2","direction":"outbound-api","body":"hi","from":")" +
+                             std::string(kOurNumber) + R"(","date_created":")" + kDate + R"("})";
+  const ScriptedServer server({Page(wanted, "/next", "messages"), Page(old, "/never", "messages")});
+  const auto entries = ListFrom<MessageList>(server);
+  ASSERT_THAT(Sids(entries), ElementsAre("SM2"));
+  EXPECT_EQ(entries->at(0).text->Reveal(), "hi");
+  EXPECT_THAT(server.Requests(), SizeIs(2));
+}
+
+}  // namespace
+}  // namespace tocsin::twilio

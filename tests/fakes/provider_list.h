@@ -1,0 +1,48 @@
+// The provider's list as the test sets it.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/ports/provider_list.h"
+
+namespace tocsin {
+
+// One thread at a time.
+class FakeProviderList final : public ProviderList {
+ public:
+  // A message.
+  void Add(const std::string& to, const std::string& text, const std::string& sid, WallTime created,
+           const std::string& sender = "main") {
+    rows_.push_back({to, sender, {sid, created, Pii(text)}});
+  }
+  // A call, which has no text.
+  void AddCall(const std::string& to, const std::string& sid, WallTime created) {
+    rows_.push_back({to, "main", {sid, created, std::nullopt}});
+  }
+
+  Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query, SteadyTime) override {
+    ++requests;
+    if (unavailable) return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
+    std::vector<ProviderListEntry> found;
+    for (const Row& row : rows_)
+      if (row.to == query.to.Reveal() && row.sender == query.sender.id &&
+          row.entry.created >= query.from && row.entry.created <= query.until)
+        found.push_back(row.entry);
+    return found;
+  }
+
+  bool unavailable = false;
+  int requests = 0;
+
+ private:
+  struct Row {
+    std::string to;
+    std::string sender;
+    ProviderListEntry entry;
+  };
+  std::vector<Row> rows_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,194 @@
+#include "services/ingress/actions/alert_actions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "common/base/uuid.h"
+#include "tests/fakes/admissions.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/record_log.h"
+#include "tests/fakes/registry.h"
+
+namespace tocsin::ingress {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+constexpr const char* kTrace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+class AlertActionsTest : public testing::Test {
+ protected:
+  AlertActionsTest() {
+    AdmitRequest request;
+    request.alert_id = alert_id;
+    request.client_id = "demo";
+    admissions.Admit(request, [](const auto&) {});
+  }
+  Result<v1::CancelResponse> Cancel(const std::string& client, const std::string& id) {
+    v1::CancelRequest request;
+    request.set_alert_id(id);
+    std::optional<Result<v1::CancelResponse>> response;
+    actions.Cancel(client, request, kTrace, [&](auto result) { response = std::move(result); });
+    return *response;
+  }
+  Result<v1::AcknowledgeResponse> Acknowledge(const std::string& actor_id) {
+    v1::AcknowledgeRequest request;
+    request.set_alert_id(alert_id);
+    request.set_actor_id(actor_id);
+    std::optional<Result<v1::AcknowledgeResponse>> response;
+    actions.Acknowledge("demo", request, kTrace,
+                        [&](auto result) { response = std::move(result); });
+    return *response;
+  }
+  std::vector<records::v1::Event> Events() const {
+    return log.On<records::v1::Event>(topics.Events());
+  }
+
+  const std::string alert_id = MakeUuidV5("an alert");
+  ManualClock clock;
+  RegistrySource registry{Built(TestRegistry())};
+  FakeAdmissions admissions;
+  FakeRecordLog log;
+  Topics topics{"tocsin"};
+  AlertActions actions{{clock, registry, admissions, log, topics}};
+};
+
+TEST_F(AlertActionsTest, RespondsToACancelAfterItsEventIsOnDisk) {  // A2
+  const auto response = Cancel("demo", alert_id);
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+  ASSERT_THAT(Events(), SizeIs(1));
+  EXPECT_EQ(Events()[0].cancel_requested().outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+  EXPECT_EQ(Events()[0].attempt().alert_id(), alert_id);
+  EXPECT_EQ(Events()[0].client_id(), "demo");
+}
+
+TEST_F(AlertActionsTest, PublishesTheSameEventForARepetition) {  // A2
+  ASSERT_TRUE(Cancel("demo", alert_id));
+  clock.Advance(std::chrono::minutes(1));
+  ASSERT_TRUE(Cancel("demo", alert_id));
+  ASSERT_THAT(Events(), SizeIs(2));
+  EXPECT_EQ(Events()[0].SerializeAsString(), Events()[1].SerializeAsString());
+}
+
+TEST_F(AlertActionsTest, ACancelOfADeliveredAlertIsAlreadyEnded) {  // A2
+  admissions.SetClaimed(alert_id);
+  admissions.SetDelivered(alert_id);
+  EXPECT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_ALREADY_ENDED);
+  ASSERT_THAT(Events(), SizeIs(1));
+  EXPECT_EQ(Events()[0].cancel_requested().outcome(), v1::CANCEL_OUTCOME_ALREADY_ENDED);
+}
+
+TEST_F(AlertActionsTest, ACancelOfAnAcknowledgedAlertIsAlreadyEnded) {  // A2, V6
+  ASSERT_TRUE(Acknowledge("ann"));
+  clock.Advance(std::chrono::minutes(1));
+  EXPECT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_ALREADY_ENDED);
+}
+
+TEST_F(AlertActionsTest, ARepeatedCancelKeepsItsOutcomeThoughTheAlertWasAcknowledgedSince) {  // A2
+  ASSERT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+  clock.Advance(std::chrono::minutes(1));
+  ASSERT_TRUE(Acknowledge("ann"));
+  clock.Advance(std::chrono::minutes(1));
+  EXPECT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+}
+
+TEST_F(AlertActionsTest, ACancelThatCameTooLateHasTheTimeOfItsRequest) {  // A2
+  admissions.SetClaimed(alert_id);
+  ASSERT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_TOO_LATE);
+  clock.Advance(std::chrono::minutes(1));
+  admissions.SetDelivered(alert_id);
+  ASSERT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_ALREADY_ENDED);
+  ASSERT_THAT(Events(), SizeIs(2));
+  EXPECT_NE(Events()[0].event_id(), Events()[1].event_id());
+  EXPECT_EQ(Events()[1].time_us(), ToUnixMicros(clock.Now()))
+      << "the timeline shows it after the delivery";
+}
+
+TEST_F(AlertActionsTest, TheAlertOfAnotherClientIsNotFound) {  // A2
+  const auto response = Cancel("another", alert_id);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(Events(), IsEmpty());
+}
+
+TEST_F(AlertActionsTest, NamesTheFieldOfAnInvalidRequest) {
+  EXPECT_EQ(Cancel("demo", "17").error().field, "alert_id");
+  for (const std::string& actor_id : {std::string(), std::string(65, 'x'), std::string("a\nb")})
+    EXPECT_EQ(Acknowledge(actor_id).error().field, "actor_id");
+}
+
+TEST_F(AlertActionsTest, NeverRepeatsAnInvalidAlertId) {  // P3
+  const std::string text = "+15145550123: the boiler is too hot!";
+  ASSERT_EQ(text.size(), 36u);
+  const Error cancel = Cancel("demo", text).error();
+  EXPECT_EQ(cancel.code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(cancel.message, Not(HasSubstr("boiler")));
+  v1::AcknowledgeRequest request;
+  request.set_alert_id(text);
+  request.set_actor_id("ann");
+  Error acknowledge;
+  actions.Acknowledge("demo", request, kTrace, [&](auto result) { acknowledge = result.error(); });
+  EXPECT_EQ(acknowledge.field, "alert_id");
+  EXPECT_THAT(acknowledge.message, Not(HasSubstr("boiler")));
+  EXPECT_THAT(acknowledge.subject, IsEmpty());
+}
+
+TEST_F(AlertActionsTest, RefusesAnActorIdThatLooksLikePii) {  // P3
+  for (const char* actor_id : {"ann@example.com", "+15145550123", "514 555 0123"}) {
+    const auto response = Acknowledge(actor_id);
+    ASSERT_FALSE(response) << actor_id;
+    EXPECT_EQ(response.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(response.error().field, "actor_id");
+    EXPECT_THAT(response.error().message, Not(HasSubstr("555")));
+  }
+  AlertActions lenient({clock, registry, admissions, log, topics},
+                       {.allow_pii_like_metadata = true});
+  v1::AcknowledgeRequest request;
+  request.set_alert_id(alert_id);
+  request.set_actor_id("ann@example.com");
+  bool accepted = false;
+  lenient.Acknowledge("demo", request, kTrace, [&](auto result) { accepted = result.has_value(); });
+  EXPECT_TRUE(accepted);
+}
+
+TEST_F(AlertActionsTest, ReportsWhoAcknowledgedFirst) {  // V6
+  EXPECT_TRUE(Acknowledge("ann")->newly_acknowledged());
+  EXPECT_FALSE(Acknowledge("bob")->newly_acknowledged());
+  ASSERT_THAT(Events(), SizeIs(2));
+  EXPECT_EQ(Events()[1].acknowledged().actor_id(), "ann");
+  EXPECT_EQ(Events()[1].acknowledged().method(), records::v1::ACKNOWLEDGEMENT_METHOD_API);
+}
+
+TEST_F(AlertActionsTest, RecordsAKeypressWithoutAnActor) {  // V4
+  actions.AcknowledgeByKeypress("demo", alert_id, kTrace, [](const auto&) {});
+  ASSERT_THAT(Events(), SizeIs(1));
+  EXPECT_EQ(Events()[0].acknowledged().method(), records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  EXPECT_EQ(Events()[0].acknowledged().actor_id(), "");
+}
+
+TEST_F(AlertActionsTest, AcceptsAnyNameThatPeopleWrite) {  // V6
+  for (const char* actor_id : {"José", "Zoë Ångström", "佐藤", "àéÿ", "user-7"})
+    EXPECT_TRUE(Acknowledge(actor_id)) << actor_id;
+  for (const char* actor_id : {"", "a\nb", "\x7f", "\xc2\x85", "\xff", "Jos\xe9"})
+    EXPECT_FALSE(Acknowledge(actor_id)) << actor_id;
+}
+
+TEST_F(AlertActionsTest, FailsWhileTheStoreOrTheLogDoesNotRespond) {
+  admissions.SetDown(true);
+  EXPECT_EQ(Cancel("demo", alert_id).error().code, ErrorCode::kRedisUnavailable);
+  admissions.SetDown(false);
+  log.SetOutcome(PublishOutcome::kNotPersisted);
+  const auto response = Cancel("demo", alert_id);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::kKafkaUnavailable);
+  EXPECT_TRUE(response.error().retry_after);
+}
+
+}  // namespace
+}  // namespace tocsin::ingress

@@ -1,0 +1,151 @@
+#include "tools/tocsin/alert_format.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include "common/base/encoding.h"
+
+namespace tocsin::cli {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+std::string WithoutPrefix(const std::string& name, const std::string& prefix) {
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
+nlohmann::json ToJson(const v1::Attempt& attempt) {
+  nlohmann::json json{{"step", attempt.step()},
+                      {"attempt", attempt.attempt()},
+                      {"status", NameOf(attempt.status())},
+                      {"reason", attempt.reason()},
+                      {"provider_code", attempt.provider_code()},
+                      {"provider_sid", attempt.provider_sid()},
+                      {"explanation", attempt.explanation()},
+                      {"segment_count", attempt.segment_count()},
+                      {"sender_id", attempt.sender_id()},
+                      {"was_in_doubt", attempt.was_in_doubt()},
+                      {"start_time", TimeJson(attempt.has_start_time(), attempt.start_time())},
+                      {"update_time", TimeJson(attempt.has_update_time(), attempt.update_time())},
+                      {"price", nullptr}};
+  if (attempt.has_price())
+    json["price"] = {{"currency_code", attempt.price().currency_code()},
+                     {"units", attempt.price().units()},
+                     {"nanos", attempt.price().nanos()}};
+  return json;
+}
+
+nlohmann::json ToJson(const v1::TimelineEntry& entry) {
+  return {{"event_time", TimeText(entry.event_time())},
+          {"description", entry.description()},
+          {"step", entry.step()},
+          {"attempt", entry.attempt()},
+          {"status", NameOf(entry.status())}};
+}
+
+}  // namespace
+
+const Choices<v1::Priority> kPriorities{{"emergency", v1::PRIORITY_EMERGENCY},
+                                        {"high", v1::PRIORITY_HIGH},
+                                        {"normal", v1::PRIORITY_NORMAL},
+                                        {"bulk", v1::PRIORITY_BULK}};
+const Choices<v1::Channel> kChannels{{"sms", v1::CHANNEL_SMS}, {"voice", v1::CHANNEL_VOICE}};
+const Choices<v1::AlertState> kStates{{"pending", v1::ALERT_STATE_PENDING},
+                                      {"sending", v1::ALERT_STATE_SENDING},
+                                      {"sent", v1::ALERT_STATE_SENT},
+                                      {"delivered", v1::ALERT_STATE_DELIVERED},
+                                      {"acknowledged", v1::ALERT_STATE_ACKNOWLEDGED},
+                                      {"failed", v1::ALERT_STATE_FAILED},
+                                      {"sent_unconfirmed", v1::ALERT_STATE_SENT_UNCONFIRMED},
+                                      {"expired", v1::ALERT_STATE_EXPIRED},
+                                      {"cancelled", v1::ALERT_STATE_CANCELLED},
+                                      {"suppressed", v1::ALERT_STATE_SUPPRESSED},
+                                      {"rejected", v1::ALERT_STATE_REJECTED}};
+
+std::string NameOf(v1::AttemptStatus status) {
+  return WithoutPrefix(v1::AttemptStatus_Name(status), "ATTEMPT_STATUS_");
+}
+std::string NameOf(v1::AlertState state) {
+  return WithoutPrefix(v1::AlertState_Name(state), "ALERT_STATE_");
+}
+std::string NameOf(v1::Priority priority) {
+  return WithoutPrefix(v1::Priority_Name(priority), "PRIORITY_");
+}
+std::string NameOf(v1::Channel channel) {
+  return WithoutPrefix(v1::Channel_Name(channel), "CHANNEL_");
+}
+
+bool IsFinal(v1::AlertState state) { return state >= v1::ALERT_STATE_DELIVERED; }
+
+Status ReadTime(const std::string& text, const char* option, google::protobuf::Timestamp& into) {
+  if (TimeUtil::FromString(text, &into)) return {};
+  return Fail(ErrorCode::kInvalidArgument, "is not a time such as 2026-01-31T12:00:00Z", option);
+}
+
+Status ReadLabels(const std::vector<std::string>& texts,
+                  google::protobuf::Map<std::string, std::string>& into) {
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return Fail(ErrorCode::kInvalidArgument, "is not NAME=VALUE", "--label");
+    into[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return {};
+}
+
+Result<std::string> ReadConsistencyToken(const std::string& text) {
+  if (auto token = Base64Decode(text); token && !text.empty()) return token;
+  return Fail(ErrorCode::kInvalidArgument, "is not a token that `send` printed",
+              "--consistency-token");
+}
+
+std::string TimeText(const google::protobuf::Timestamp& time) { return TimeUtil::ToString(time); }
+
+nlohmann::json TimeJson(bool known, const google::protobuf::Timestamp& time) {
+  return known ? nlohmann::json(TimeText(time)) : nlohmann::json();
+}
+
+nlohmann::json ToJson(const v1::Alert& alert, bool complete) {
+  nlohmann::json json{{"alert_id", alert.alert_id()},
+                      {"client_id", alert.client_id()},
+                      {"state", NameOf(alert.state())},
+                      {"reason", alert.reason()},
+                      {"priority", NameOf(alert.priority())},
+                      {"channel", NameOf(alert.channel())},
+                      {"masked_recipient", alert.masked_recipient()},
+                      {"region_code", alert.region_code()},
+                      {"labels", nlohmann::json::object()},
+                      {"create_time", TimeJson(alert.has_create_time(), alert.create_time())},
+                      {"send_time", TimeJson(alert.has_send_time(), alert.send_time())},
+                      {"expire_time", TimeJson(alert.has_expire_time(), alert.expire_time())},
+                      {"update_time", TimeJson(alert.has_update_time(), alert.update_time())},
+                      {"end_time", TimeJson(alert.has_end_time(), alert.end_time())},
+                      {"revision", alert.revision()}};
+  for (const auto& [name, value] : alert.labels()) json["labels"][name] = value;
+  if (!complete) return json;
+  json["attempts"] = nlohmann::json::array();
+  for (const v1::Attempt& attempt : alert.attempts()) json["attempts"].push_back(ToJson(attempt));
+  json["timeline"] = nlohmann::json::array();
+  for (const v1::TimelineEntry& entry : alert.timeline()) json["timeline"].push_back(ToJson(entry));
+  return json;
+}
+
+std::string SummaryOf(const v1::Alert& alert) {
+  return alert.alert_id() + "  " + NameOf(alert.state()) +
+         (alert.reason().empty() ? "" : " (" + alert.reason() + ")") + "  to " +
+         alert.masked_recipient() + ' ' + alert.region_code();
+}
+
+std::string LineOf(const v1::TimelineEntry& entry) {
+  return TimeText(entry.event_time()) + "  " + entry.description();
+}
+
+std::string Truncated(std::string_view text, size_t max) {
+  size_t characters = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool begins = (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;  // of a code point
+    if (begins && characters++ == max) return std::string(text.substr(0, i));
+  }
+  return std::string(text);
+}
+
+}  // namespace tocsin::cli
