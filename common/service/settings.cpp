@@ -123,14 +123,18 @@ redis::Settings ReadRedis(config::Reader& reader, const std::string& prefix) {
 }
 
 std::string ReadPublicBaseUrl(config::Reader& reader) {
-  return reader
-      .Url("TOCSIN_PUBLIC_BASE_URL",
-           "public URL of the ingress for Twilio: scheme, host, port, path prefix; the same for "
-           "all services, because Twilio signs it",
-           {"https", "http"})
-      .Alias("TWILIO_WEBHOOK_BASE_URL")
-      .Example("https://alerts.example.com")
-      .Required();
+  std::string url =
+      reader
+          .Url(
+              "TOCSIN_PUBLIC_BASE_URL",
+              "public URL of the ingress for Twilio: scheme, host, port, path prefix; the same for "
+              "all services, because Twilio signs it",
+              {"https", "http"})
+          .Alias("TWILIO_WEBHOOK_BASE_URL")
+          .Example("https://alerts.example.com")
+          .Required();
+  while (url.ends_with('/')) url.pop_back();
+  return url;
 }
 
 }  // namespace tocsin::service

@@ -32,7 +32,8 @@ BaseSettings ReadBase(config::Reader& reader, const std::string& service,
 
 redis::Settings ReadRedis(config::Reader& reader, const std::string& prefix);
 
-// TOCSIN_PUBLIC_BASE_URL. The workers pass it to Twilio, the ingress verifies signatures with it.
+// TOCSIN_PUBLIC_BASE_URL without a trailing slash. The workers pass it to Twilio, the ingress
+// verifies signatures with it.
 std::string ReadPublicBaseUrl(config::Reader& reader);
 
 }  // namespace tocsin::service

@@ -22,7 +22,6 @@ Config Config::Read(config::Reader& reader) {
           .Required()
           .Text();
   config.public_base_url = service::ReadPublicBaseUrl(reader);
-  while (config.public_base_url.ends_with('/')) config.public_base_url.pop_back();
   config.http_threads = static_cast<int>(
       reader.Integer("TOCSIN_HTTP_THREADS", "threads of the webhook server", 1, 64, "threads")
           .Default(2));
