@@ -86,8 +86,12 @@ void Checker::ReadEvent(const IncomingRecord& record) {
   records::v1::Event event;
   if (!event.ParseFromString(record.value)) return Violate("an event is unparsable");
   const auto [stored, first] = event_bytes_.try_emplace(event.event_id(), record.value);
-  if (!first && stored->second != record.value)
-    Violate("two events with the same id differ: " + event.ShortDebugString());
+  if (!first && stored->second != record.value) {
+    records::v1::Event other;
+    other.ParseFromString(stored->second);
+    Violate("two events with the same id differ: " + other.ShortDebugString() + " and " +
+            event.ShortDebugString());
+  }
   if (const auto alert_event = AlertEventOf(event))
     alerts_[event.attempt().alert_id()].alert_events.try_emplace(alert_event->id, *alert_event);
   if (!event.has_attempt_changed()) return;

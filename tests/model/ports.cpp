@@ -224,6 +224,8 @@ records::v1::AttemptResult ProviderPort::Send(const Dispatch& dispatch, SteadyTi
   records::v1::AttemptResult result;
   if (simulation_.Occurs(faults.rate_limited)) {
     result = FakeProvider::Of(records::v1::ATTEMPT_OUTCOME_RATE_LIMITED);
+    result.set_provider_code(20429);
+    result.set_error_class(records::v1::PROVIDER_ERROR_CLASS_RATE_LIMIT_BEFORE);
     if (simulation_.dice.Chance(0.5)) {
       const Micros pause = simulation_.dice.Between(1s, 20s);
       result.set_retry_after_us(pause.count());
