@@ -14,6 +14,7 @@ import psycopg2
 import requests
 
 import api
+import poll
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TOCSIN_BIN_DIR", ROOT / "build/release/bin"))
@@ -24,6 +25,7 @@ PAGE_LIMIT = 100_000
 SERVICES = ("audit", "sms-worker", "voice-worker", "ingress")
 PORTS_PER_REPLICA = 4  # scripts/lib/services.sh
 LOG_LINES, LOG_CHARACTERS = 10, 400
+KEYS_SECONDS = 30  # to restore the idempotency keys at a start; seconds for an empty stack
 # Other TOCSIN_ variables of the environment are removed: they may belong to the user's own stack.
 KEPT_SETTINGS = {"TOCSIN_CACHE_DIR", "TOCSIN_BIN_DIR"}
 
@@ -101,7 +103,13 @@ class Stack:
             raise
         self.env = read_env(self.state)
         running.append(self)
+        self._await_restored_keys()
         return self
+
+    def _await_restored_keys(self):
+        """Until an ingress has restored the idempotency keys it refuses requests that have one."""
+        logs = [log for log in (self.state / "log").glob("ingress-*.log")]
+        poll.within(KEYS_SECONDS, lambda: not logs or any("acceptances.restored" in log.read_text() for log in logs))
 
     def __exit__(self, *_):
         if self in running:
