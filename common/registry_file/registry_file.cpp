@@ -47,7 +47,7 @@ Result<std::string> ReadBounded(const std::string& path, std::streamoff limit) {
   return text.str();
 }
 
-// Parses one file. After an error in an entry it goes on with the next entry, so that all errors
+// Parses one file. After an error in an entry it continues with the next entry, so that all errors
 // are reported at once.
 class Parser {
  public:

@@ -193,7 +193,7 @@ FollowUp DecideFailure(const records::v1::WorkRecord& work,
   return Failed(work, result, v1::ATTEMPT_STATUS_FAILED, reason, std::move(next_work));
 }
 
-// There is no proof of acceptance. Resending may reach the recipient twice, so the event says so.
+// There is no proof of acceptance. Resending may reach the recipient twice, so it is recorded.
 FollowUp DecideUnresolved(const records::v1::WorkRecord& work,
                           const records::v1::AttemptResult& result) {
   std::optional<records::v1::WorkRecord> next_work;

@@ -15,7 +15,7 @@ namespace tocsin::ingress {
 
 // Without this all of several concurrent requests would be "first": the store learns that an alert
 // is accepted only after its publish. Covers one process; between processes the store's
-// Admission::State::kRepublish tells that an earlier request may be in progress. Safe to use from
+// Admission::State::kRepublish means that an earlier request may be in progress. Safe to use from
 // several threads; never blocks.
 class ConcurrentKeys {
  public:

@@ -1,4 +1,4 @@
-// A log that takes its time: nothing is reported before the test says so.
+// A log that reports nothing until the test allows it.
 #pragma once
 
 #include <deque>
