@@ -2,7 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/delivery/callback_handler.h"
@@ -17,8 +21,11 @@
 
 namespace tocsin {
 
-constexpr size_t kAttemptsPerRun = 100;
-constexpr std::chrono::seconds kLookupTimeout{5};         // of one request to the provider
+constexpr size_t kAttemptsPerRun = 500;
+constexpr size_t kRequestsPerRun = 100;  // fetches and pages: attempts that become due do not wait
+constexpr size_t kPagesPerRun = 20;
+constexpr std::chrono::seconds kLookupTimeout{5};         // of one fetch
+constexpr std::chrono::seconds kPageTimeout{15};          // of one page of a list
 constexpr Micros kBetweenRuns = std::chrono::seconds(5);  // after a run that was not full
 constexpr size_t kMaxFailuresInARow = 3;                  // ends the run
 constexpr std::chrono::minutes kAfterFailure{1};          // until the next fetch
@@ -28,9 +35,15 @@ struct ReconciliationSettings {
   double max_lookups_per_second = 10;
 };
 
-// Fetches the provider's records of unreconciled attempts, one after the other, and publishes what
-// their callbacks would have caused. Stateless between runs: another process can continue, and two
-// at once publish the same records twice.
+struct ReconciliationRun {
+  size_t attempts = 0;    // looked up
+  bool more_due = false;  // more attempts may be due
+};
+
+// Looks up the provider's records of unreconciled attempts, one after the other, and publishes what
+// their callbacks would have caused. Reads lists where many messages are due, fetches the others by
+// SID. Attempts without a final status come first. Stateless between runs: another process can
+// continue, and two at once publish the same records twice.
 class Reconciliation {
  public:
   struct Parts {
@@ -47,17 +60,23 @@ class Reconciliation {
   Reconciliation(v1::Channel channel, Parts parts, ReconciliationSettings settings)
       : channel_(channel), parts_(parts), settings_(settings) {}
 
-  // Runs whenever `is_owner` returns true, until `stop`. Blocks; returns within kLookupTimeout and
+  // Runs whenever `is_owner` returns true, until `stop`. Blocks; returns within kPageTimeout and
   // the publish timeout after a stop.
   void Serve(std::stop_token stop, const std::function<bool()>& is_owner);
 
-  // One run: fetches at most kAttemptsPerRun records and returns their number. `sleep` blocks
-  // between them and returns false to end the run. An error means that a dependency failed; what
-  // was found so far is saved.
-  Result<size_t> Run(const std::function<bool(Micros)>& sleep);
+  // One run: at most kAttemptsPerRun attempts and kRequestsPerRun requests. `sleep` blocks between
+  // requests and returns false to end the run. An error means that a dependency failed; what was
+  // found so far is saved.
+  Result<ReconciliationRun> Run(const std::function<bool(Micros)>& sleep);
 
  private:
+  using Records = std::map<std::string, ProviderRecord>;  // by SID
+  class Requests;
+
+  Records ReadLists(const std::vector<UnreconciledAttempt>& due, Requests& requests);
+  std::optional<Reconciled> FromList(const UnreconciledAttempt& attempt, const Records& listed);
   Result<std::optional<ProviderRecord>> Fetch(const UnreconciledAttempt& attempt);
+  Status Save(const UnreconciledAttempt& attempt, const Reconciled& found);
   Status Defer(const UnreconciledAttempt& attempt);
   Status Publish(const UnreconciledAttempt& attempt, const Reconciled& found);
 

@@ -1,6 +1,7 @@
 // The provider's record of one message or call: reconciles what no callback reported.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,17 @@
 
 namespace tocsin {
 
+// The provider's records of messages that it sent within a time window, both ends included.
+struct SentWindow {
+  WallTime from;
+  WallTime until;
+};
+
+struct ProviderPage {
+  std::map<std::string, ProviderRecord> records;  // by SID
+  std::string next;                               // names the next page; empty after the last one
+};
+
 class ProviderLookup {
  public:
   virtual ~ProviderLookup() = default;
@@ -20,6 +32,12 @@ class ProviderLookup {
   // several threads.
   virtual Result<std::optional<ProviderRecord>> Find(const Account& account, const std::string& sid,
                                                      SteadyTime deadline) = 0;
+
+  // One page of the account's messages, at most 1000; `page` is empty for the first one, else
+  // ProviderPage::next. What is missing may still exist: lists lag, and what waits to be sent is
+  // not in the window. Blocks and fails as Find().
+  virtual Result<ProviderPage> ListSent(const Account& account, const SentWindow& window,
+                                        const std::string& page, SteadyTime deadline) = 0;
 };
 
 }  // namespace tocsin

@@ -12,8 +12,10 @@
 namespace tocsin {
 
 struct DueAttempts {
-  std::size_t total = 0;                 // all unreconciled attempts, due or not
-  std::vector<UnreconciledAttempt> due;  // the longest due first
+  std::size_t total = 0;  // all unreconciled attempts, due or not
+  // Attempts without a final status, then attempts that lack only their price; of each the longest
+  // due first.
+  std::vector<UnreconciledAttempt> due;
 };
 
 // An attempt is added when Claims stores its SID, and removed when its final status and its price

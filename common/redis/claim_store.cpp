@@ -105,7 +105,7 @@ Result<std::optional<records::v1::AttemptResult>> ClaimStore::SaveResult(
       const Reply reply,
       server_.Run({.script = SaveResultScript(),
                    .keys = {keys.Alert(attempt.alert_id()), keys.Sid(result.provider_sid()),
-                            keys.Unreconciled(ChannelOf(result))},
+                            keys.Unreconciled(ChannelOf(result)), keys.Unpriced(ChannelOf(result))},
                    .args = {FieldPrefix(attempt), std::to_string(fence), result.SerializeAsString(),
                             FlagText(accepted), ProofText(ProofOf(result)), AttemptName(attempt),
                             std::to_string(kMaxLife.count()), ProofText(Proof::kInDoubt),
@@ -128,7 +128,7 @@ Result<std::optional<records::v1::AttemptResult>> ClaimStore::Resolve(
   ScriptCall call{
       .script = ResolveScript(),
       .keys = {keys.Alert(request.attempt.alert_id()), keys.Duplicates(request.duplicate_key),
-               keys.Unreconciled(channel)},
+               keys.Unreconciled(channel), keys.Unpriced(channel)},
       .args = {FieldPrefix(request.attempt), AttemptName(request.attempt), keys.AlertPrefix(),
                keys.SidPrefix(), ExpiryText(request.expire_time),
                request.unresolved ? request.unresolved->SerializeAsString() : std::string(),

@@ -27,17 +27,17 @@ ScriptCall RestoreMarkCall(const KnownAttempt& known, const Keys& keys) {
 ScriptCall RestoreCall(const KnownAttempt& known, const Keys& keys, Micros initial_delay) {
   if (known.mark) return RestoreMarkCall(known, keys);
   const bool has_result = known.result.outcome() != records::v1::ATTEMPT_OUTCOME_UNSPECIFIED;
-  return {.script = RestoreScript(),
-          .keys = {keys.Alert(known.name.alert_id()), keys.Sid(known.result.provider_sid()),
-                   keys.Unreconciled(ChannelOf(known.result))},
-          .args = {FieldPrefix(known.name),
-                   has_result ? known.result.SerializeAsString() : std::string(),
-                   ProofText(ProofOf(known.result)), AttemptName(known.name),
-                   std::to_string(ToUnixMicros(known.lease_until)),
-                   std::to_string(ToUnixMicros(known.time)), std::to_string(kMaxLife.count()),
-                   known.result.provider_sid(), ProofText(Proof::kList),
-                   EndText(known.ended, known.delivered), FlagText(known.priced),
-                   std::to_string(initial_delay.count()), known.client_id}};
+  return {
+      .script = RestoreScript(),
+      .keys = {keys.Alert(known.name.alert_id()), keys.Sid(known.result.provider_sid()),
+               keys.Unreconciled(ChannelOf(known.result)), keys.Unpriced(ChannelOf(known.result))},
+      .args = {
+          FieldPrefix(known.name), has_result ? known.result.SerializeAsString() : std::string(),
+          ProofText(ProofOf(known.result)), AttemptName(known.name),
+          std::to_string(ToUnixMicros(known.lease_until)), std::to_string(ToUnixMicros(known.time)),
+          std::to_string(kMaxLife.count()), known.result.provider_sid(), ProofText(Proof::kList),
+          EndText(known.ended, known.delivered), FlagText(known.priced),
+          std::to_string(initial_delay.count()), known.client_id}};
 }
 
 Result<StoreEpoch> ClaimStoreRestorer::FindEpoch() {

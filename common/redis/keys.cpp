@@ -33,6 +33,10 @@ std::string Keys::Unreconciled(v1::Channel channel) const {
   return prefix_ + (channel == v1::CHANNEL_VOICE ? "unreconciled:voice" : "unreconciled:sms");
 }
 
+std::string Keys::Unpriced(v1::Channel channel) const {
+  return prefix_ + (channel == v1::CHANNEL_VOICE ? "unpriced:voice" : "unpriced:sms");
+}
+
 std::string Keys::Duplicates(std::string_view duplicate_key) const {
   return prefix_ + "duplicates:" + HexEncode(duplicate_key);
 }

@@ -28,8 +28,10 @@ class Keys {
   // Name of the attempt that the SID belongs to; " list" follows if a list assigned it.
   std::string SidPrefix() const { return prefix_ + "sid:"; }
   std::string Sid(std::string_view sid) const { return SidPrefix().append(sid); }
-  // Sorted set: names of unreconciled attempts, by the time of their next lookup.
+  // Sorted sets of unreconciled attempts, by the time of their next lookup: names of those without
+  // a final status, and of those that lack only their price.
   std::string Unreconciled(v1::Channel channel) const;
+  std::string Unpriced(v1::Channel channel) const;
   // Set: names of attempts with the same DuplicateKey() (raw bytes).
   std::string Duplicates(std::string_view duplicate_key) const;
   // Alert id of an idempotency key. `digest`: raw bytes.

@@ -19,11 +19,12 @@ bool Parse(google::protobuf::Message& message, std::string_view bytes) {
 
 Result<DueAttempts> UnreconciledAttemptStore::FindDue(v1::Channel channel, WallTime now,
                                                       std::size_t max) {
-  TOCSIN_TRY(const Reply reply,
-             server_.Run({.script = DueUnreconciledScript(),
-                          .keys = {server_.keys().Unreconciled(channel)},
-                          .args = {std::to_string(ToUnixMicros(now)), std::to_string(max),
-                                   server_.keys().AlertPrefix()}}));
+  TOCSIN_TRY(
+      const Reply reply,
+      server_.Run({.script = DueUnreconciledScript(),
+                   .keys = {server_.keys().Unreconciled(channel), server_.keys().Unpriced(channel)},
+                   .args = {std::to_string(ToUnixMicros(now)), std::to_string(max),
+                            server_.keys().AlertPrefix()}}));
   DueAttempts attempts{.total = static_cast<std::size_t>(reply.Number(2)), .due = {}};
   for (std::size_t i = kHeaderItems; i + kItemsPerAttempt <= reply.items.size();
        i += kItemsPerAttempt) {
@@ -50,7 +51,8 @@ Status UnreconciledAttemptStore::SaveLookup(v1::Channel channel, const v1::Attem
       found.next_time ? std::to_string(ToUnixMicros(*found.next_time)) : std::string();
   TOCSIN_CHECK_OK(server_.Run(
       {.script = NoteReconciledScript(),
-       .keys = {server_.keys().Alert(attempt.alert_id()), server_.keys().Unreconciled(channel)},
+       .keys = {server_.keys().Alert(attempt.alert_id()), server_.keys().Unreconciled(channel),
+                server_.keys().Unpriced(channel)},
        .args = {FieldPrefix(attempt), AttemptName(attempt),
                 EndText(found.ended,
                         found.callback && found.callback->status() == v1::ATTEMPT_STATUS_DELIVERED),

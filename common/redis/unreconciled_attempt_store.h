@@ -6,8 +6,8 @@
 
 namespace tocsin::redis {
 
-// One sorted set per channel, by the time of the next lookup. ClaimStore and ClaimStoreRestorer add
-// the attempts.
+// Two sorted sets per channel, by the time of the next lookup: attempts without a final status, and
+// attempts that lack only their price. ClaimStore and ClaimStoreRestorer add the attempts.
 class UnreconciledAttemptStore final : public UnreconciledAttempts {
  public:
   explicit UnreconciledAttemptStore(Server& server) : server_(server) {}

@@ -208,7 +208,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
     DueAttempts attempts;
-    std::vector<std::pair<WallTime, UnreconciledAttempt>> due;
+    std::vector<std::pair<std::pair<bool, WallTime>, UnreconciledAttempt>> due;
     for (const auto& [key, entry] : unreconciled_) {
       if (entry.channel != channel) continue;
       ++attempts.total;
@@ -225,10 +225,10 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       records::v1::WorkRecord work;
       if (found != works_.end() && work.ParseFromString(found->second.second))
         unreconciled.work = work;
-      due.emplace_back(entry.due, std::move(unreconciled));
+      due.emplace_back(std::pair(unreconciled.ended, entry.due), std::move(unreconciled));
     }
     std::ranges::sort(due, {}, [](const auto& row) { return row.first; });
-    for (auto& [time, unreconciled] : due)
+    for (auto& [key, unreconciled] : due)
       if (attempts.due.size() < max) attempts.due.push_back(std::move(unreconciled));
     return attempts;
   }

@@ -23,7 +23,25 @@ class FakeProviderLookup final : public ProviderLookup {
     return std::optional(found->second);
   }
 
+  Result<ProviderPage> ListSent(const Account&, const SentWindow& window, const std::string& page,
+                                SteadyTime) override {
+    ++pages_requested;
+    windows.push_back(window);
+    if (unavailable || lists_unavailable)
+      return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
+    const size_t number = page.empty() ? 0 : std::stoul(page);
+    ProviderPage found;
+    if (number < pages.size())
+      for (const std::string& sid : pages[number]) found.records[sid] = records.at(sid);
+    if (number + 1 < pages.size()) found.next = std::to_string(number + 1);
+    return found;
+  }
+
   std::map<std::string, ProviderRecord> records;  // by SID
+  std::vector<std::vector<std::string>> pages;    // SIDs of each page of every list
+  std::vector<SentWindow> windows;                // of the pages that were requested
+  int pages_requested = 0;
+  bool lists_unavailable = false;
   std::vector<std::string> requested;
   bool unavailable = false;
   std::set<std::string> unavailable_sids;

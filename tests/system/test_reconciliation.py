@@ -18,7 +18,8 @@ NO_REPORT = "+15005555001"  # sent, but there is never a delivery report
 
 @pytest.fixture(scope="module")
 def stack():
-    settings = {"TOCSIN_RECONCILE_INITIAL_DELAY": INITIAL_DELAY, "TOCSIN_RECONCILE_GRACE_PERIOD": GRACE_PERIOD}
+    settings = {"TOCSIN_RECONCILE_INITIAL_DELAY": INITIAL_DELAY, "TOCSIN_RECONCILE_GRACE_PERIOD": GRACE_PERIOD,
+                "TOCSIN_RECONCILE_RATE": "1"}
     with stacks.Stack(settings) as started:
         yield started
 
@@ -46,6 +47,19 @@ def test_a_final_status_and_a_price_without_callbacks_are_fetched_from_twilio(st
     assert RECONCILED.encode() in stack.tocsin("get", accepted.alert_id).stdout
     poll.until("every attempt is reconciled", lambda: stack.gauge("sms-worker", "tocsin_unreconciled_attempts") == 0)
     assert re.search(r'^tocsin_reconciliations_total\{.*result="end"\} 1$', stack.metrics("sms-worker"), re.MULTILINE)
+
+
+def ends_reconciled(stack):
+    found = re.search(r'^tocsin_reconciliations_total\{.*result="end"\} (\S+)$', stack.metrics("sms-worker"), re.MULTILINE)
+    return int(float(found[1])) if found else 0
+
+
+def test_many_attempts_are_reconciled_by_a_few_lists(stack, client):
+    """One request per second is allowed: as many fetches would take longer than the test waits."""
+    before = ends_reconciled(stack)
+    alerts = [client.send(f"+1514556{number:04}") for number in range(3 * int(poll.PATIENCE_SECONDS))]
+    poll.until("all are reconciled", lambda: ends_reconciled(stack) - before >= len(alerts))
+    assert all(reconciled(client.until_state(alert, "DELIVERED")) for alert in alerts)
 
 
 def test_the_final_status_of_a_call_without_callbacks_is_fetched_too(stack, client):

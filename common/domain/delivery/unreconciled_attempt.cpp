@@ -11,12 +11,6 @@ namespace {
 
 constexpr Micros kLongestValidity = std::chrono::seconds(36'000);  // Twilio's
 
-// When the provider accepted it, as far as is known.
-WallTime AcceptedAt(const UnreconciledAttempt& open) {
-  return FromUnixMicros(open.result.begin_time_us() != 0 ? open.result.begin_time_us()
-                                                         : open.result.end_time_us());
-}
-
 records::v1::Event EventOf(const UnreconciledAttempt& open, v1::Channel channel,
                            std::string_view seed, WallTime time) {
   records::v1::Event event;
@@ -108,6 +102,11 @@ std::string_view NameOf(Finding finding) {
     case Finding::kGivenUp: return "given_up";
   }
   return "unknown";
+}
+
+WallTime AcceptedAt(const UnreconciledAttempt& open) {
+  return FromUnixMicros(open.result.begin_time_us() != 0 ? open.result.begin_time_us()
+                                                         : open.result.end_time_us());
 }
 
 WallTime UnconfirmedFrom(const UnreconciledAttempt& open, const ReconcileSchedule& schedule) {

@@ -81,6 +81,9 @@ Reconciled Reconcile(v1::Channel channel, const UnreconciledAttempt& open,
                      const std::optional<ProviderRecord>& record, const ReconcileSchedule& schedule,
                      WallTime now);
 
+// When the provider accepted it, as far as is known.
+WallTime AcceptedAt(const UnreconciledAttempt& open);
+
 // When the attempt becomes SENT_UNCONFIRMED.
 WallTime UnconfirmedFrom(const UnreconciledAttempt& open, const ReconcileSchedule& schedule);
 

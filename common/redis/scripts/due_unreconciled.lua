@@ -1,21 +1,34 @@
--- Finds unreconciled attempts whose next lookup is due.
---   KEYS[3] unreconciled attempts   ARGV[3] due until, us of UTC  [4] maximum  [5] prefix of an alert's key
+-- Finds unreconciled attempts whose next lookup is due: first those without a final status, then those that
+-- lack only their price.
+--   KEYS[3] attempts without a final status  [4] attempts without a price
+--   ARGV[3] due until, us of UTC  [4] maximum  [5] prefix of an alert's key
 -- Returns the number of all unreconciled attempts, and of each that is due: name, client, result, whether its
 -- final status is known, whether its price is, whether its SID was assigned to another attempt, work of the
 -- newest attempt of its step.
-local reply = {'due', 0, redis.call('ZCARD', KEYS[3])}
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[3], 'LIMIT', 0, ARGV[4])) do
+local reply = {'due', 0, redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[4])}
+local left = tonumber(ARGV[4])
+
+local function append(set, name)
   local id, step, number = name:match('^([^.]+)%.(%d+)%.(%d+)$')
   local attempt = step .. '.' .. number
   local known = redis.call('HMGET', ARGV[5] .. id, 'client_id', attempt .. '.result', attempt .. '.ended',
                            attempt .. '.priced', attempt .. '.sid_reassigned', step .. '.work')
-  if known[2] then
-    reply[#reply + 1] = name
-    for i = 1, 6 do
-      reply[#reply + 1] = known[i] or ''
+  if not known[2] then
+    redis.call('ZREM', set, name)
+    return
+  end
+  left = left - 1
+  reply[#reply + 1] = name
+  for i = 1, 6 do
+    reply[#reply + 1] = known[i] or ''
+  end
+end
+
+for _, set in ipairs({KEYS[3], KEYS[4]}) do
+  if left > 0 then
+    for _, name in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', ARGV[3], 'LIMIT', 0, left)) do
+      append(set, name)
     end
-  else
-    redis.call('ZREM', KEYS[3], name)
   end
 end
 return reply

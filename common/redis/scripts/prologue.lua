@@ -26,13 +26,22 @@ local function expire_after(key, at_ms)
   end
 end
 
--- Adds an accepted attempt to the unreconciled ones, unless its final status and its price are known. Its
--- first lookup is due after `delay` us.
-local function add_unreconciled(set, alert, attempt, name, delay)
+-- Adds an accepted attempt to the unreconciled ones, unless its final status and its price are known: to
+-- `open` while its final status is missing, then to `unpriced`. Its first lookup is due after `delay` us; an
+-- attempt that moves keeps its time.
+local function add_unreconciled(open, unpriced, alert, attempt, name, delay)
   local known = redis.call('HMGET', alert, attempt .. '.ended', attempt .. '.priced')
-  if not (known[1] and known[2]) then
-    redis.call('ZADD', set, 'NX', now_us() + delay, name)
+  if known[1] and known[2] then
+    return
   end
+  local due = now_us() + delay
+  if not known[1] then
+    redis.call('ZADD', open, 'NX', due, name)
+    return
+  end
+  due = redis.call('ZSCORE', open, name) or due
+  redis.call('ZREM', open, name)
+  redis.call('ZADD', unpriced, 'NX', due, name)
 end
 
 -- Notes the end of an attempt: '0' not yet, '1' it has its final status, 'delivered' that status is DELIVERED.

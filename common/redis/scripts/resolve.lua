@@ -1,5 +1,5 @@
 -- Resolves an attempt in doubt if possible.
---   KEYS[3] alert  [4] duplicates  [5] unreconciled attempts
+--   KEYS[3] alert  [4] duplicates  [5] attempts without a final status  [6] attempts without a price
 --   ARGV[3] "<step>.<attempt>"  [4] name of the attempt  [5] prefix of an alert's key  [6] prefix of a SID's
 --   key  [7] expiry, ms of UTC  [8] result after the timeout without proof, or ''  [9] its proof  [10] proof
 --   of a list  [11] proof of an attempt in doubt  [12] delay of the first lookup of an unreconciled attempt,
@@ -25,7 +25,7 @@ local function finish(result, proof)
 end
 local function assign(sid, result)
   redis.call('SET', ARGV[6] .. sid, name .. ' list', 'PXAT', ARGV[7])
-  add_unreconciled(KEYS[5], alert, attempt, name, ARGV[12])
+  add_unreconciled(KEYS[5], KEYS[6], alert, attempt, name, ARGV[12])
   return finish(result, ARGV[10])
 end
 

@@ -1,5 +1,6 @@
 -- Restores what the log contains about an attempt.
---   KEYS[3] alert  [4] SID (unused if it is '')  [5] unreconciled attempts
+--   KEYS[3] alert  [4] SID (unused if it is '')  [5] attempts without a final status  [6] attempts without a
+--   price
 --   ARGV[3] "<step>.<attempt>"  [4] result, '' if only its start is known  [5] its proof  [6] name of the
 --   attempt  [7] end of the lease, us of UTC; '0' if it contains no start  [8] start, us of UTC  [9] life, ms
 --   [10] SID or ''  [11] proof of a list  [12] its end (set_end)  [13] '1' if its price is known
@@ -43,12 +44,13 @@ else
     else
       redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[9])
     end
-    add_unreconciled(KEYS[5], alert, attempt, ARGV[6], ARGV[14])
+    add_unreconciled(KEYS[5], KEYS[6], alert, attempt, ARGV[6], ARGV[14])
   end
 end
 local reconciled = redis.call('HMGET', alert, attempt .. '.ended', attempt .. '.priced')
 if reconciled[1] and reconciled[2] then
   redis.call('ZREM', KEYS[5], ARGV[6])
+  redis.call('ZREM', KEYS[6], ARGV[6])
 end
 redis.call('PEXPIRE', alert, ARGV[9], 'NX')
 return {'restored', 0}

@@ -1,5 +1,6 @@
 -- Saves the result of an attempt and returns the one that is stored then ('' for none).
---   KEYS[3] alert  [4] SID  [5] unreconciled attempts (the last two only if accepted)
+--   KEYS[3] alert  [4] SID  [5] attempts without a final status  [6] attempts without a price (the last three
+--   only if accepted)
 --   ARGV[3] "<step>.<attempt>"  [4] fence  [5] result  [6] '1' if accepted  [7] its proof (Proof in
 --   common/domain/delivery/in_doubt.h)  [8] name of the attempt  [9] life if the expiry is unknown, ms
 --   [10] proof of an attempt in doubt  [11] end (set_end)  [12] delay of the
@@ -45,6 +46,6 @@ if accepted then
   local life = redis.call('PTTL', alert)
   redis.call('SET', KEYS[4], ARGV[8], 'PX', life > 0 and life or ARGV[9])
   set_end(alert, attempt, ARGV[11])
-  add_unreconciled(KEYS[5], alert, attempt, ARGV[8], ARGV[12])
+  add_unreconciled(KEYS[5], KEYS[6], alert, attempt, ARGV[8], ARGV[12])
 end
 return {'saved', (save or accepted) and count_write() or 0, result or ''}

@@ -33,15 +33,22 @@ Status ReadList(RestClient& client, const ListRequest& request, SteadyTime deadl
   std::string path = "/2010-04-01/Accounts/" + PercentEncode(request.account.sid) + '/' +
                      request.resource + '?' + FormEncode(filters);
   for (int pages = 0; pages < kMaxListPages; ++pages) {
-    TOCSIN_TRY(const std::string body, client.Get(request.account, path, deadline));
-    const json page = json::parse(body, nullptr, /*allow_exceptions=*/false);
-    if (!page.is_object()) return InvalidList();
+    TOCSIN_TRY(const json page, ReadPage(client, request.account, path, deadline, kListPageSize));
     TOCSIN_TRY(const bool more, HandlePage(page, request.member, handler));
     path = StringMember(page, "next_page_uri");
     if (!more || path.empty()) return {};
     if (!path.starts_with('/')) return InvalidList();  // never send credentials to another host
   }
   return Fail(ErrorCode::kTwilioApiError, "Twilio's list has too many pages");
+}
+
+Result<json> ReadPage(RestClient& client, const Account& account, const std::string& path,
+                      SteadyTime deadline, size_t max_entries) {
+  TOCSIN_TRY(const std::string body,
+             client.Get(account, path, deadline, max_entries * kMaxListedMessage));
+  json page = json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (!page.is_object()) return InvalidList();
+  return page;
 }
 
 Result<WallTime> ParseDate(const std::string& text) {

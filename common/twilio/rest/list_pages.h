@@ -1,6 +1,7 @@
 // Reads all pages of a Twilio list.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -10,8 +11,10 @@
 
 namespace tocsin::twilio {
 
-constexpr int kListPageSize = 20;  // a page of the largest messages is below kMaxResponseBody
+constexpr int kListPageSize = 100;
 constexpr int kMaxListPages = 50;  // of one list; more is an error
+// Bytes of one message with the longest body, escaped.
+constexpr size_t kMaxListedMessage = 12 * 1024;
 
 struct ListRequest {
   const Account& account;
@@ -29,6 +32,10 @@ using EntryHandler = std::function<Result<bool>(const nlohmann::json& entry)>;
 // beyond kMaxListPages.
 Status ReadList(RestClient& client, const ListRequest& request, SteadyTime deadline,
                 const EntryHandler& handler);
+
+// GETs and parses one page. Blocks and fails as ReadList().
+Result<nlohmann::json> ReadPage(RestClient& client, const Account& account, const std::string& path,
+                                SteadyTime deadline, size_t max_entries);
 
 // Parses an RFC 2822 date. Fails as InvalidList().
 Result<WallTime> ParseDate(const std::string& text);

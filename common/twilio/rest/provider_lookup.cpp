@@ -3,11 +3,14 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "common/base/encoding.h"
 #include "common/twilio/rest/json_fields.h"
+#include "common/twilio/rest/list_pages.h"
 #include "common/twilio/sid.h"
 #include "common/twilio/webhooks/status_words.h"
 
@@ -56,15 +59,20 @@ std::optional<records::v1::Money> PriceOf(const json& object) {
   return price;
 }
 
-}  // namespace
+// ISO 8601, as Twilio's filters of times: 2026-03-01T10:00:00Z.
+std::string TimeText(WallTime time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  std::array<char, 24> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
+}
 
-Result<ProviderRecord> ParseResource(const std::string& body, std::string_view sid) {
-  const json object = json::parse(body, nullptr, /*allow_exceptions=*/false);
+std::optional<ProviderRecord> RecordOf(const json& object, std::string_view sid) {
   ProviderRecord record;
   if (object.is_object()) record.provider_status = StringMember(object, "status");
-  if (record.provider_status.empty() || record.provider_status.size() > kMaxStatus ||
-      StringMember(object, "sid") != sid)
-    return Fail(ErrorCode::kTwilioApiError, "invalid resource from Twilio");
+  if (record.provider_status.empty() || record.provider_status.size() > kMaxStatus)
+    return std::nullopt;
   record.code = ErrorCodeMember(object, "error_code");
   record.segment_count = NumberMember(object, "num_segments", kMaxSegments, 0);
   record.price = PriceOf(object);
@@ -78,6 +86,16 @@ Result<ProviderRecord> ParseResource(const std::string& body, std::string_view s
   return record;
 }
 
+}  // namespace
+
+Result<ProviderRecord> ParseResource(const std::string& body, std::string_view sid) {
+  const json object = json::parse(body, nullptr, /*allow_exceptions=*/false);
+  std::optional<ProviderRecord> record;
+  if (object.is_object() && StringMember(object, "sid") == sid) record = RecordOf(object, sid);
+  if (!record) return Fail(ErrorCode::kTwilioApiError, "invalid resource from Twilio");
+  return *std::move(record);
+}
+
 Result<std::optional<ProviderRecord>> ResourceLookup::Find(const Account& account,
                                                            const std::string& sid,
                                                            SteadyTime deadline) {
@@ -89,6 +107,30 @@ Result<std::optional<ProviderRecord>> ResourceLookup::Find(const Account& accoun
   if (!body) return Fail(body.error());
   TOCSIN_TRY(ProviderRecord record, ParseResource(*body, sid));
   return std::optional(std::move(record));
+}
+
+Result<ProviderPage> ResourceLookup::ListSent(const Account& account, const SentWindow& window,
+                                              const std::string& page, SteadyTime deadline) {
+  const std::string first = "/2010-04-01/Accounts/" + PercentEncode(account.sid) +
+                            "/Messages.json?" +
+                            FormEncode({{"DateSent>", TimeText(window.from)},
+                                        {"DateSent<", TimeText(window.until)},
+                                        {"PageSize", std::to_string(kSentPageSize)}});
+  TOCSIN_TRY(const json list,
+             ReadPage(client_, account, page.empty() ? first : page, deadline, kSentPageSize));
+  const auto messages = list.find("messages");
+  if (messages == list.end() || !messages->is_array()) return InvalidList();
+  ProviderPage found;
+  for (const json& message : *messages) {
+    if (!message.is_object()) continue;
+    const std::string sid = StringMember(message, "sid");
+    if (auto record = RecordOf(message, sid); record && IsMessageSid(sid))
+      found.records.insert_or_assign(sid, *std::move(record));
+  }
+  found.next = StringMember(list, "next_page_uri");
+  // Never send credentials to another host.
+  if (!found.next.empty() && !found.next.starts_with('/')) return InvalidList();
+  return found;
 }
 
 }  // namespace tocsin::twilio

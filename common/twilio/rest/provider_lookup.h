@@ -1,4 +1,4 @@
-// Fetches one message or call from Twilio.
+// Fetches messages and calls from Twilio by SID, and pages of messages by time.
 #pragma once
 
 #include <optional>
@@ -12,14 +12,18 @@ namespace tocsin::twilio {
 
 constexpr std::chrono::seconds kFetchTimeout{5};  // for one response
 
-// Fetches the resource itself, not a list: lists omit what was not sent yet, and contain other
-// recipients. The SID decides between Messages and Calls.
+constexpr int kSentPageSize = 1000;  // messages, Twilio's maximum
+
+// Find() fetches the resource itself; the SID decides between Messages and Calls. ListSent() drops
+// what it cannot parse, and everything but status, price and segment count.
 class ResourceLookup final : public ProviderLookup {
  public:
   explicit ResourceLookup(RestSettings settings) : client_(std::move(settings)) {}
 
   Result<std::optional<ProviderRecord>> Find(const Account& account, const std::string& sid,
                                              SteadyTime deadline) override;
+  Result<ProviderPage> ListSent(const Account& account, const SentWindow& window,
+                                const std::string& page, SteadyTime deadline) override;
 
  private:
   RestClient client_;

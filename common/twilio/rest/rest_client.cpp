@@ -39,6 +39,7 @@ struct Transfer {
   size_t submitted = 0;  // bytes of the body passed to libcurl
   HttpResponse response;
   std::string request_id;
+  size_t max_body = kMaxResponseBody;  // bytes of the response
 };
 
 size_t ReadBody(char* buffer, size_t size, size_t count, void* user) {
@@ -64,8 +65,9 @@ int RefuseToRewind([[maybe_unused]] void* user, curl_off_t, int) {
 }
 
 size_t WriteBody(char* data, size_t size, size_t count, void* user) {
-  auto& response = static_cast<Transfer*>(user)->response;
-  if (response.body.size() + size * count > kMaxResponseBody) return 0;  // ends the transfer
+  auto& transfer = *static_cast<Transfer*>(user);
+  HttpResponse& response = transfer.response;
+  if (response.body.size() + size * count > transfer.max_body) return 0;  // ends the transfer
   response.body.append(data, size * count);
   return size * count;
 }
@@ -284,13 +286,13 @@ records::v1::AttemptResult RestClient::Post(const Account& account, std::string_
 }
 
 Result<std::string> RestClient::Get(const Account& account, const std::string& path,
-                                    SteadyTime deadline) {
+                                    SteadyTime deadline, size_t max_body) {
   const auto timeout =
       std::min(settings_.post_timeout,
                std::chrono::floor<milliseconds>(deadline - std::chrono::steady_clock::now()));
   if (timeout <= milliseconds(0))
     return Fail(ErrorCode::kTwilioApiError, "deadline exceeded before the request");
-  Transfer transfer{.body = {}, .response = {}, .request_id = {}};
+  Transfer transfer{.body = {}, .response = {}, .request_id = {}, .max_body = max_body};
   const CURLcode code =
       pool_->Perform(settings_, account, pool_->base + path, /*trace=*/nullptr, timeout, transfer)
           .code;

@@ -72,9 +72,11 @@ class RestClient {
   // connect_timeout. Fails with kTwilioApiError and the cause.
   Status CheckConnectivity() const;
 
-  // GETs `path`, which begins with a slash, and returns the body of a 200 response. Blocks, at most
-  // post_timeout and never past `deadline`. Fails with kNotFound for 404, else kTwilioApiError.
-  Result<std::string> Get(const Account& account, const std::string& path, SteadyTime deadline);
+  // GETs `path`, which begins with a slash, and returns the body of a 200 response of at most
+  // `max_body` bytes. Blocks, at most post_timeout and never past `deadline`. Fails with kNotFound
+  // for 404, else kTwilioApiError.
+  Result<std::string> Get(const Account& account, const std::string& path, SteadyTime deadline,
+                          size_t max_body = kMaxResponseBody);
 
   RestCounters Counters() const;
 

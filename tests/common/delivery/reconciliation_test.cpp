@@ -50,7 +50,22 @@ class ReconciliationTest : public DeliveryFixture {
       return true;
     });
     EXPECT_TRUE(run) << run.error().message;
-    return run.value_or(0);
+    return run ? run->attempts : 0;
+  }
+  static std::string SidOf(size_t i) {
+    const std::string number = std::to_string(1000 + i);
+    return "SM" + std::string(32 - number.size(), '0') + number;
+  }
+  // Accepted attempts whose first lookup is due. Returns their SIDs.
+  std::vector<std::string> SentAndDue(size_t count) {
+    std::vector<std::string> sids;
+    for (size_t i = 0; i < count; ++i) {
+      sids.push_back(SidOf(i));
+      Sent(sids.back());
+      clock.Advance(std::chrono::milliseconds(20));  // the sender's rate
+    }
+    clock.Advance(minutes(10));
+    return sids;
   }
   records::v1::Event Last() const { return Events().back(); }
 
@@ -207,15 +222,82 @@ TEST_F(ReconciliationTest, AnUnreachableAccountDoesNotDelayOthers) {  // S3
 }
 
 TEST_F(ReconciliationTest, LimitsTheRateAndTheLengthOfARun) {
-  for (size_t i = 0; i <= kAttemptsPerRun; ++i) {
-    const std::string number = std::to_string(1000 + i);
-    Sent("SM" + std::string(32 - number.size(), '0') + number);
-    clock.Advance(std::chrono::milliseconds(20));  // the sender's rate
-  }
+  SentAndDue(kRequestsPerRun + 5);
+  EXPECT_EQ(Run(), kRequestsPerRun - 1);  // and a page of a list, which is empty
+  EXPECT_EQ(slept, (kRequestsPerRun - 1) * std::chrono::milliseconds(100));
+  EXPECT_EQ(Run(), 6u);
+}
+
+TEST_F(ReconciliationTest, LooksUpAttemptsWithoutAFinalStatusBeforePrices) {  // S3
+  std::vector<records::v1::WorkRecord> works;
+  for (const char last : {'1', '2', '3'})
+    works.push_back(Sent("SM0000000000000000000000000000000" + std::string(1, last)));
+  records::v1::AttemptResult callback =
+      FakeProvider::Accepted("SM00000000000000000000000000000001");
+  callback.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
+  callback.set_status(v1::ATTEMPT_STATUS_DELIVERED);
+  ASSERT_TRUE(claims.SaveResult(works[0].attempt(), kNoFence, callback));
   clock.Advance(minutes(10));
-  EXPECT_EQ(Run(), kAttemptsPerRun);
-  EXPECT_EQ(slept, (kAttemptsPerRun - 1) * std::chrono::milliseconds(100));
-  EXPECT_EQ(Run(), 1u);
+  EXPECT_EQ(Run(), 3u);
+  EXPECT_THAT(provider_lookup.requested, ElementsAre("SM00000000000000000000000000000002",
+                                                     "SM00000000000000000000000000000003",
+                                                     "SM00000000000000000000000000000001"));
+}
+
+TEST_F(ReconciliationTest, ReadsOneListInsteadOfManyFetches) {  // S3
+  const WallTime begin = clock.Now();
+  const auto sids = SentAndDue(300);
+  for (const std::string& sid : sids)
+    provider_lookup.records[sid] = ARecord(v1::ATTEMPT_STATUS_DELIVERED);
+  provider_lookup.pages = {{sids.begin(), sids.begin() + 200}, {sids.begin() + 200, sids.end()}};
+  EXPECT_EQ(Run(), 300u);
+  EXPECT_THAT(provider_lookup.requested, IsEmpty());
+  EXPECT_EQ(provider_lookup.pages_requested, 2);
+  EXPECT_LE(provider_lookup.windows[0].from, begin);
+  EXPECT_GE(provider_lookup.windows[0].until, begin + std::chrono::milliseconds(20) * 300);
+  EXPECT_EQ(slept, std::chrono::milliseconds(100));
+  EXPECT_EQ(std::ranges::count(probe.Findings(), Finding::kEnd), 300);
+}
+
+TEST_F(ReconciliationTest, FetchesBySidWhatTheListDoesNotContain) {  // S3
+  const auto sids = SentAndDue(20);
+  for (const std::string& sid : sids)
+    provider_lookup.records[sid] = ARecord(v1::ATTEMPT_STATUS_DELIVERED);
+  provider_lookup.pages = {{sids.begin() + 1, sids.end()}};
+  EXPECT_EQ(Run(), 20u);
+  EXPECT_THAT(provider_lookup.requested, ElementsAre(sids[0]));
+  EXPECT_EQ(std::ranges::count(probe.Findings(), Finding::kEnd), 20);
+}
+
+TEST_F(ReconciliationTest, NeverGivesUpBecauseOfAList) {  // S3
+  const auto sids = SentAndDue(20);
+  for (const std::string& sid : sids)
+    provider_lookup.records[sid] = ARecord(v1::ATTEMPT_STATUS_SENT);
+  provider_lookup.pages = {sids};
+  clock.Advance(hours(11));  // without a final status they are unconfirmed now
+  EXPECT_EQ(Run(), 20u);
+  EXPECT_THAT(provider_lookup.requested, SizeIs(20));
+  EXPECT_EQ(std::ranges::count(probe.Findings(), Finding::kUnconfirmed), 20);
+}
+
+TEST_F(ReconciliationTest, ReadsNoFurtherPageOfAListWithFewOfItsAttempts) {
+  const auto sids = SentAndDue(20);
+  for (const std::string& sid : sids)
+    provider_lookup.records[sid] = ARecord(v1::ATTEMPT_STATUS_DELIVERED);
+  provider_lookup.pages = {{sids[0]}, {sids.begin() + 1, sids.end()}};
+  EXPECT_EQ(Run(), 20u);
+  EXPECT_EQ(provider_lookup.pages_requested, 1);
+  EXPECT_THAT(provider_lookup.requested, SizeIs(19));
+}
+
+TEST_F(ReconciliationTest, FetchesWhenTheListIsUnavailable) {
+  const auto sids = SentAndDue(20);
+  for (const std::string& sid : sids)
+    provider_lookup.records[sid] = ARecord(v1::ATTEMPT_STATUS_DELIVERED);
+  provider_lookup.lists_unavailable = true;
+  EXPECT_EQ(Run(), 20u);
+  EXPECT_THAT(probe.Errors(), ElementsAre(ErrorCode::kTwilioApiError));
+  EXPECT_EQ(std::ranges::count(probe.Findings(), Finding::kEnd), 20);
 }
 
 TEST_F(ReconciliationTest, SavesNoLookupBeforeItsEventsAreOnDisk) {  // R1

@@ -86,6 +86,42 @@ TYPED_TEST_P(UnreconciledAttemptsContract, ReturnsAttemptsOnlyWhenTheyAreDue) {
   EXPECT_TRUE(this->All().back().priced);
 }
 
+TYPED_TEST_P(UnreconciledAttemptsContract, ReturnsAttemptsWithoutAFinalStatusFirst) {  // S3
+  std::vector<v1::AttemptRef> attempts;
+  for (const auto status : {v1::ATTEMPT_STATUS_DELIVERED, v1::ATTEMPT_STATUS_DELIVERED,
+                            v1::ATTEMPT_STATUS_SENT, v1::ATTEMPT_STATUS_SENT}) {
+    attempts.push_back(this->AnAttempt());
+    this->SaveResult(attempts.back(), kNoFence, this->ProvenByCallback(this->ASid(), status));
+  }
+  const WallTime now = SystemClock().Now();
+  for (size_t i = 0; i < attempts.size(); ++i)
+    this->SaveLookup(attempts[i], i < 2, false, now + std::chrono::hours(i));
+  const auto due = this->All();
+  ASSERT_THAT(due, testing::SizeIs(4));
+  for (const size_t i : {0u, 1u, 2u, 3u}) {
+    EXPECT_EQ(due[i].name.alert_id(), attempts[(i + 2) % 4].alert_id()) << i;
+    EXPECT_EQ(due[i].ended, i >= 2);
+  }
+  EXPECT_FALSE(this->All(v1::CHANNEL_SMS, 2).back().ended);
+}
+
+TYPED_TEST_P(UnreconciledAttemptsContract, KeepsTheTimeOfAnAttemptThatLacksOnlyItsPrice) {  // L3
+  const v1::AttemptRef attempt = this->AnAttempt();
+  const std::string sid = this->ASid();
+  this->SaveResult(attempt, kNoFence, this->ProvenByCallback(sid, v1::ATTEMPT_STATUS_SENT));
+  const WallTime now = SystemClock().Now();
+  this->SaveLookup(attempt, false, false, now + std::chrono::hours(2));
+  this->SaveResult(attempt, kNoFence, this->ProvenByCallback(sid, v1::ATTEMPT_STATUS_DELIVERED));
+  // The result of a lookup that began before the callback.
+  this->SaveLookup(attempt, false, false, now + std::chrono::hours(3));
+  auto& port = this->world.unreconciled_attempts();
+  EXPECT_EQ(port.FindDue(v1::CHANNEL_SMS, now, 100)->total, 1u);
+  EXPECT_THAT(port.FindDue(v1::CHANNEL_SMS, now + std::chrono::hours(2), 100)->due,
+              testing::IsEmpty());
+  ASSERT_THAT(this->All(), testing::SizeIs(1));
+  EXPECT_TRUE(this->All().front().ended);
+}
+
 TYPED_TEST_P(UnreconciledAttemptsContract, SeparatesCallsFromMessages) {
   this->SaveResult(this->AnAttempt(), kNoFence, this->Accepted("CA" + MakeUuidV5(RandomBytes(16))));
   EXPECT_THAT(this->All(), testing::IsEmpty());
@@ -107,7 +143,9 @@ TYPED_TEST_P(UnreconciledAttemptsContract, ReportsThatTheSidMovedToAnotherAttemp
 
 REGISTER_TYPED_TEST_SUITE_P(UnreconciledAttemptsContract,
                             KeepsAnAttemptFromItsSidUntilItsFinalStatusAndPrice,
-                            ReturnsAttemptsOnlyWhenTheyAreDue, SeparatesCallsFromMessages,
-                            ReportsThatTheSidMovedToAnotherAttempt);
+                            ReturnsAttemptsOnlyWhenTheyAreDue,
+                            ReturnsAttemptsWithoutAFinalStatusFirst,
+                            KeepsTheTimeOfAnAttemptThatLacksOnlyItsPrice,
+                            SeparatesCallsFromMessages, ReportsThatTheSidMovedToAnotherAttempt);
 
 }  // namespace tocsin

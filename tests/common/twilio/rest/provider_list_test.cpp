@@ -66,7 +66,7 @@ TEST(CallListTest, ReadsQueuedCallsAndThenStartedCalls) {
   const auto requests = server.Requests();
   ASSERT_THAT(requests, SizeIs(2));
   EXPECT_THAT(requests[0], StartsWith("GET /2010-04-01/Accounts/AC1/Calls.json?To=%2B15145550123&"
-                                      "Status=queued&PageSize=20 "));
+                                      "Status=queued&PageSize=100 "));
   EXPECT_THAT(requests[1], HasSubstr("&StartTime%3E=2026-02-28&"));
 }
 

@@ -123,5 +123,63 @@ TEST_F(ResourceLookupTest, FailsWithoutAValidResponse) {
   EXPECT_FALSE(Find({.response = {}, .end = Step::End::kReset}));
 }
 
+class SentListTest : public testing::Test {
+ protected:
+  static constexpr WallTime kFrom = FromUnixMicros(1'772'323'199'000'000);  // 2026-02-28 23:59:59
+  static std::string PageText(const std::string& messages, const std::string& next = "null") {
+    return R"({"messages": [)" + messages + R"(], "next_page_uri": )" + next + "}";
+  }
+  Result<ProviderPage> List(const std::string& body, const std::string& page = "",
+                            int status = 200) {
+    ScriptedServer server({{.response = HttpResponseText(status, body)}});
+    ResourceLookup lookup(RestSettings{.base_url = server.Url()});
+    const auto found = lookup.ListSent({"AC1", Secret("token"), Secret()},
+                                       {.from = kFrom, .until = kFrom + std::chrono::minutes(10)},
+                                       page, std::chrono::steady_clock::now() + kFetchTimeout);
+    requests = server.Requests();
+    return found;
+  }
+  std::vector<std::string> requests;
+};
+
+TEST_F(SentListTest, ReturnsTheRecordsOfAPageBySid) {  // S3
+  const auto page =
+      List(PageText(Message(R"("status": "delivered", "price": "-0.0075", "price_unit": "USD")") +
+                        R"(, 7, {"sid": "SM1"}, {"status": "sent"})",
+                    R"("/next?PageToken=PA1")"));
+  ASSERT_TRUE(page) << page.error().message;
+  ASSERT_EQ(page->records.size(), 1u);
+  const ProviderRecord& record = page->records.at(kSid);
+  EXPECT_EQ(record.status, v1::ATTEMPT_STATUS_DELIVERED);
+  EXPECT_EQ(record.price->micros(), 7'500);
+  EXPECT_EQ(page->next, "/next?PageToken=PA1");
+  EXPECT_THAT(requests[0],
+              HasSubstr("GET /2010-04-01/Accounts/AC1/Messages.json?DateSent%3E="
+                        "2026-02-28T23%3A59%3A59Z&DateSent%3C=2026-03-01T00%3A09%3A59Z&"
+                        "PageSize=1000 "));
+}
+
+TEST_F(SentListTest, ContinuesAtTheNextPage) {
+  const auto page = List(PageText(""), "/next?PageToken=PA1");
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->records.empty() && page->next.empty());
+  EXPECT_THAT(requests[0], HasSubstr("GET /next?PageToken=PA1 "));
+}
+
+TEST_F(SentListTest, ReadsAPageOfTheLargestMessages) {
+  std::string messages;
+  for (int i = 0; i < kSentPageSize; ++i)
+    messages += (i == 0 ? "" : ",") +
+                Message(R"("status": "sent", "body": ")" + std::string(9'600, 'x') + '"');
+  EXPECT_TRUE(List(PageText(messages)));
+}
+
+TEST_F(SentListTest, FailsOnAnInvalidPage) {
+  EXPECT_FALSE(List("<html>"));
+  EXPECT_FALSE(List("{}"));
+  EXPECT_FALSE(List(PageText("", R"("https://example.org/")")));
+  EXPECT_FALSE(List("{}", "", 503));
+}
+
 }  // namespace
 }  // namespace tocsin::twilio
