@@ -49,6 +49,7 @@ ErrorTraits TraitsOf(ErrorCode code) {
     case ErrorCode::kExpired: return {"EXPIRED", kGrpcFailedPrecondition, 422, false};
     case ErrorCode::kCancelled: return {"CANCELLED", kGrpcFailedPrecondition, 409, false};
     case ErrorCode::kInDoubt: return {"IN_DOUBT", kGrpcUnknown, 500, false};
+    case ErrorCode::kNotReceived: return {"NOT_RECEIVED", kGrpcFailedPrecondition, 422, false};
     case ErrorCode::kRetriesExhausted:
       return {"RETRIES_EXHAUSTED", kGrpcFailedPrecondition, 422, false};
     case ErrorCode::kTwilioApiError:

@@ -32,6 +32,7 @@ enum class ErrorCode {
   kExpired,              // the alert expired before it was sent
   kCancelled,            // the alert was cancelled before it was sent
   kInDoubt,              // an attempt: it cannot be determined whether Twilio accepted it
+  kNotReceived,          // an attempt in doubt: Twilio's list proves that Twilio never received it
   kRetriesExhausted,     // every attempt failed with an error that allows a retry
   kTwilioApiError,       // Twilio refused, or returned what cannot be parsed
   kRedisUnavailable,     // Redis does not serve

@@ -14,6 +14,7 @@ std::string_view NameOf(DeliveryResult result) {
     case DeliveryResult::kResolvedByCallback: return "resolved_by_callback";
     case DeliveryResult::kResolvedByList: return "resolved_by_list";
     case DeliveryResult::kResolvedByPolicy: return "resolved_by_policy";
+    case DeliveryResult::kResolvedByListAbsence: return "resolved_by_list_absence";
     case DeliveryResult::kCallbackHandled: return "callback_handled";
   }
   return "unknown";
@@ -24,6 +25,7 @@ DeliveryResult DeliveryResultOf(const records::v1::AttemptResult& result) {
     case v1::RESOLVED_BY_CALLBACK: return DeliveryResult::kResolvedByCallback;
     case v1::RESOLVED_BY_LIST: return DeliveryResult::kResolvedByList;
     case v1::RESOLVED_BY_POLICY: return DeliveryResult::kResolvedByPolicy;
+    case v1::RESOLVED_BY_LIST_ABSENCE: return DeliveryResult::kResolvedByListAbsence;
     default: break;
   }
   switch (result.outcome()) {

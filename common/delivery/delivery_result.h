@@ -18,19 +18,25 @@ enum class DeliveryResult {
   kLookupPending,  // still in doubt: the next lookup was published
   kResolvedByCallback,
   kResolvedByList,
-  kResolvedByPolicy,  // no proof before the in-doubt timeout: the policy decided
-  kCallbackHandled,   // a callback or an event was processed
+  kResolvedByPolicy,       // no proof before the in-doubt timeout: the policy decided
+  kResolvedByListAbsence,  // Twilio never received it: the next attempt was published
+  kCallbackHandled,        // a callback or an event was processed
 };
 
 std::string_view NameOf(DeliveryResult result);  // lower_snake, for metrics
 
-inline constexpr std::array kDeliveryResults{
-    DeliveryResult::kSent,           DeliveryResult::kFailed,
-    DeliveryResult::kInDoubt,        DeliveryResult::kNotAttempted,
-    DeliveryResult::kRescheduled,    DeliveryResult::kUnparsable,
-    DeliveryResult::kLookupPending,  DeliveryResult::kResolvedByCallback,
-    DeliveryResult::kResolvedByList, DeliveryResult::kResolvedByPolicy,
-    DeliveryResult::kCallbackHandled};
+inline constexpr std::array kDeliveryResults{DeliveryResult::kSent,
+                                             DeliveryResult::kFailed,
+                                             DeliveryResult::kInDoubt,
+                                             DeliveryResult::kNotAttempted,
+                                             DeliveryResult::kRescheduled,
+                                             DeliveryResult::kUnparsable,
+                                             DeliveryResult::kLookupPending,
+                                             DeliveryResult::kResolvedByCallback,
+                                             DeliveryResult::kResolvedByList,
+                                             DeliveryResult::kResolvedByPolicy,
+                                             DeliveryResult::kResolvedByListAbsence,
+                                             DeliveryResult::kCallbackHandled};
 
 // How a record leaves whose attempt ended with `result`.
 DeliveryResult DeliveryResultOf(const records::v1::AttemptResult& result);

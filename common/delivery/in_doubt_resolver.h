@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/base/result.h"
@@ -19,6 +20,12 @@ namespace tocsin {
 
 constexpr std::chrono::seconds kListTimeout{5};  // for all pages of one lookup
 
+// What a lookup found.
+struct InDoubtFinding {
+  std::optional<records::v1::AttemptResult> result = {};  // nothing while it stays in doubt
+  bool read_list = false;                                 // the provider's list was read completely
+};
+
 // Stateless: any process can continue the lookups of another. Safe to use from several threads.
 class InDoubtResolver {
  public:
@@ -33,18 +40,22 @@ class InDoubtResolver {
   InDoubtResolver(Parts parts, const InDoubtSchedule& schedule)
       : parts_(parts), schedule_(schedule) {}
 
-  // Returns the result that resolves the attempt, stored in the claims; nothing while it stays in
-  // doubt. Blocks for kListTimeout and two store timeouts at most. A list that cannot be read
-  // counts as empty. Fails if the claims cannot be reached.
-  Result<std::optional<records::v1::AttemptResult>> Resolve(const records::v1::WorkRecord& lookup,
-                                                            const RegistrySnapshot& registry);
+  // Returns the result that resolves the attempt, stored in the claims; none while it stays in
+  // doubt. Blocks for twice kListTimeout and two store timeouts at most. A list that cannot be read
+  // proves nothing. Fails if the claims cannot be reached.
+  Result<InDoubtFinding> Resolve(const records::v1::WorkRecord& lookup,
+                                 const RegistrySnapshot& registry);
 
  private:
-  // ACCEPTED for each list entry that may be this attempt, the closest in time first.
-  std::vector<records::v1::AttemptResult> FindInList(const records::v1::WorkRecord& lookup,
-                                                     const RegistrySnapshot& registry);
-  std::vector<ProviderListEntry> ListMatching(const records::v1::WorkRecord& lookup,
-                                              const RegistrySnapshot& registry);
+  struct ListReading {
+    std::vector<records::v1::AttemptResult> found;  // for each entry that may be this attempt
+    std::vector<std::string> sids;                  // of all entries to the recipient
+    bool complete = false;
+    bool may_prove_absence = false;  // as far as account and number are concerned
+  };
+  ListReading ReadList(const records::v1::WorkRecord& lookup, const RegistrySnapshot& registry,
+                       WallTime now);
+  bool ShowsRecipients(const Account& account);
 
   const Parts parts_;
   const InDoubtSchedule schedule_;

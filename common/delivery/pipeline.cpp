@@ -40,6 +40,10 @@ WallTime ExpireTime(const records::v1::WorkRecord& work) {
   return FromUnixMicros(work.expire_time_us());
 }
 
+std::string LookupText(const records::v1::WorkRecord& lookup) {
+  return AttemptText(lookup.attempt()) + '/' + std::to_string(lookup.in_doubt().lookup_count());
+}
+
 // The result of a publish at an armed failpoint.
 tl::unexpected<Error> FailpointError() { return Fail(ErrorCode::kOutcomeUnknown, "failpoint"); }
 
@@ -129,12 +133,19 @@ Result<DeliveryResult> DeliveryPipeline::DeadLetterUnparsable(const IncomingReco
 Result<DeliveryResult> DeliveryPipeline::ResolveInDoubt(Delivery& delivery) {
   if (!claims_.StoreIsComplete(delivery.work))
     return Reschedule(delivery, parts_.clock.Now() + kStoreRetryDelay);
-  const Result<std::optional<records::v1::AttemptResult>> resolved =
-      resolver_.Resolve(delivery.work, *delivery.registry);
-  if (!resolved) return HandleStoreError(delivery, resolved.error());
-  if (*resolved) return RecordResult(delivery, **resolved);
-  TOCSIN_CHECK_OK(PublishWork(delivery, NextLookup(delivery.work, settings_.retry.in_doubt)));
-  return DeliveryResult::kLookupPending;
+  const std::string lookup = LookupText(delivery.work);
+  if (continued_lookups_.Find(lookup)) return DeliveryResult::kLookupPending;
+  const Result<InDoubtFinding> finding = resolver_.Resolve(delivery.work, *delivery.registry);
+  if (!finding) return HandleStoreError(delivery, finding.error());
+  DeliveryResult delivered = DeliveryResult::kLookupPending;
+  if (finding->result) {
+    TOCSIN_TRY(delivered, RecordResult(delivery, *finding->result));
+  } else {
+    TOCSIN_CHECK_OK(PublishWork(
+        delivery, NextLookup(delivery.work, settings_.retry.in_doubt, finding->read_list)));
+  }
+  continued_lookups_.Put(lookup, true);
+  return delivered;
 }
 
 // Returns the reserved time, nothing if the attempt may be sent now. A reservation before the

@@ -108,6 +108,9 @@ class DeliveryPipeline {
   InDoubtResolver resolver_;
   AttemptClaims claims_;
   std::counting_semaphore<> lapsed_lookups_{4};  // concurrent log readings for lapsed claims
+  // Lookups of which everything that follows is in the log. Each record of the log may be there
+  // several times; without this the copies of a lookup would multiply with every further lookup.
+  BoundedCache<bool> continued_lookups_{10'000};
   // By attempt: results that neither the store nor the log has yet.
   BoundedCache<records::v1::AttemptResult> unpersisted_{1000};
 };

@@ -57,6 +57,10 @@ struct ResolveRequest {
   std::optional<records::v1::AttemptResult>
       unresolved;        // present when the in-doubt timeout is over
   WallTime expire_time;  // state is kept until 48 h later
+  // Present when a complete list proves that the provider does not have the attempt, provided that
+  // each of its entries, `listed_sids`, belongs to another attempt.
+  std::optional<records::v1::AttemptResult> absent = {};
+  std::vector<std::string> listed_sids = {};
 };
 
 // Blocking requests, each bounded by the store's timeout (1 s). Safe to use from several threads.
@@ -86,7 +90,9 @@ class Claims {
   // returned as it is. Entries that belong to no attempt are distributed among all attempts in
   // doubt with the same `duplicate_key`: while there are fewer entries than such attempts, or a
   // POST of one of them is in progress, none is assigned before the timeout. After it, the first
-  // caller gets an entry that is left, and the others end as `unresolved`.
+  // caller gets an entry that is left, and the others end as `unresolved`. Without an entry for it,
+  // the attempt ends as `absent` if each of `listed_sids` belongs to another attempt, as a callback
+  // or a response proves.
   virtual Result<std::optional<records::v1::AttemptResult>> Resolve(
       const ResolveRequest& request) = 0;
 

@@ -24,17 +24,24 @@ struct ProviderListEntry {
   std::string sid;
   WallTime created;         // by the provider's clock, whole seconds
   std::optional<Pii> text;  // nothing for a call
+  bool by_sender = true;    // sent by the sender of the query
 };
 
 class ProviderList {
  public:
   virtual ~ProviderList() = default;
 
-  // All matching entries, unordered. Fails with kTwilioApiError if any page cannot be read: never
-  // returns a part. Recent entries may be missing, because lists lag. Blocks, never past
+  // All entries to the number that were not received from it, unordered; of messages those of all
+  // senders, of calls those of the sender. Fails with kTwilioApiError if any page cannot be read:
+  // never returns a part. Recent entries may be missing, because lists lag. Blocks, never past
   // `deadline`. Safe to use from several threads.
   virtual Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query,
                                                       SteadyTime deadline) = 0;
+
+  // Whether the account's newest entries have the whole numbers of their recipients: a list by
+  // number finds nothing in an account that redacts numbers or deletes messages. False for calls
+  // and for an account without entries. Blocks and fails as List().
+  virtual Result<bool> ShowsRecipients(const Account& account, SteadyTime deadline) = 0;
 };
 
 }  // namespace tocsin

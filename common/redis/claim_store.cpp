@@ -134,7 +134,10 @@ Result<std::optional<records::v1::AttemptResult>> ClaimStore::Resolve(
                request.unresolved ? request.unresolved->SerializeAsString() : std::string(),
                ProofText(request.unresolved ? ProofOf(*request.unresolved) : Proof::kUnresolved),
                ProofText(Proof::kList), ProofText(Proof::kInDoubt),
-               std::to_string(initial_delay_.count())}};
+               std::to_string(initial_delay_.count()),
+               request.absent ? request.absent->SerializeAsString() : std::string(),
+               std::to_string(request.listed_sids.size())}};
+  for (const std::string& sid : request.listed_sids) call.args.push_back(sid);
   for (const records::v1::AttemptResult& found : request.found) {
     call.args.push_back(found.provider_sid());
     call.args.push_back(found.SerializeAsString());

@@ -23,6 +23,21 @@ void ReadInDoubt(config::Reader& reader, InDoubtSchedule& in_doubt) {
                                    "time after which any other attempt that is still in doubt is "
                                    "resolved by its in-doubt policy",
                                    milliseconds(75'000));
+  in_doubt.resend_absent =
+      reader
+          .Choice("TOCSIN_IN_DOUBT_LIST_ABSENCE",
+                  "whether an SMS that Twilio's list proves was never received is sent again; "
+                  "`ignore` if another program deletes messages of the account",
+                  {"resend", "ignore"})
+          .Default("resend") == "resend";
+  in_doubt.absence_delay =
+      reader
+          .Duration("TOCSIN_IN_DOUBT_ABSENCE_DELAY",
+                    "time in doubt after which a complete list of Twilio without the SMS is "
+                    "proof; longer than Twilio's list lags, a frozen worker can delay its POST, "
+                    "and clocks differ, together",
+                    milliseconds(10), milliseconds(3'600'000))
+          .Default(std::chrono::duration_cast<milliseconds>(in_doubt.absence_delay));
 }
 
 void ReadCalls(config::Reader& reader, CallRetryPolicy& calls) {

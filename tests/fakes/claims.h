@@ -151,6 +151,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       Enter(request.attempt, free.front());
       return End(attempt, free.front());
     }
+    if (request.absent && AllBelongToOthers(request.listed_sids, key))
+      return End(attempt, *request.absent);
     if (request.unresolved) return End(attempt, *request.unresolved);
     return std::optional<records::v1::AttemptResult>();
   }
@@ -310,6 +312,13 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     if (accepted) return true;
     if (attempt.state != State::kSending) return false;
     return fence == attempt.fence || (fence == kNoFence && clock_.Now() >= attempt.lease_end);
+  }
+  // As a callback or a response proves.
+  bool AllBelongToOthers(const std::vector<std::string>& sids, const std::string& key) const {
+    return std::ranges::all_of(sids, [&](const std::string& sid) {
+      const auto owner = sids_.find(sid);
+      return owner != sids_.end() && owner->second.name != key && !owner->second.from_list;
+    });
   }
   bool IsSending(const Attempt& attempt) const {
     return attempt.state == State::kSending && attempt.lease_end > clock_.Now();

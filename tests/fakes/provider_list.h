@@ -26,14 +26,20 @@ class FakeProviderList final : public ProviderList {
     ++requests;
     if (unavailable) return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
     std::vector<ProviderListEntry> found;
-    for (const Row& row : rows_)
-      if (row.to == query.to.Reveal() && row.sender == query.sender.id &&
-          row.entry.created >= query.from && row.entry.created <= query.until)
-        found.push_back(row.entry);
+    for (const Row& row : rows_) {
+      if (row.to != query.to.Reveal() || row.entry.created < query.from ||
+          row.entry.created > query.until)
+        continue;
+      found.push_back(row.entry);
+      found.back().by_sender = row.sender == query.sender.id;
+    }
     return found;
   }
 
+  Result<bool> ShowsRecipients(const Account&, SteadyTime) override { return shows_recipients; }
+
   bool unavailable = false;
+  bool shows_recipients = true;
   int requests = 0;
 
  private:

@@ -42,6 +42,7 @@ Counts& Counts::operator+=(const Counts& other) {
   posts += other.posts;
   accepted += other.accepted;
   in_doubt += other.in_doubt;
+  not_received += other.not_received;
   kills += other.kills;
   freezes += other.freezes;
   steps += other.steps;
@@ -100,6 +101,10 @@ void Checker::ReadEvent(const IncomingRecord& record) {
   if (changed.status() == v1::ATTEMPT_STATUS_SENDING) attempt.started = true;
   if (changed.status() == v1::ATTEMPT_STATUS_SENT) attempt.known = true;
   if (changed.status() == v1::ATTEMPT_STATUS_FAILED && changed.last()) attempt.given_up = true;
+  if (changed.resolved_by() == v1::RESOLVED_BY_LIST_ABSENCE && !attempt.not_received) {
+    attempt.not_received = true;
+    ++counts.not_received;
+  }
   if (changed.status() == v1::ATTEMPT_STATUS_IN_DOUBT && !attempt.was_in_doubt) {
     attempt.was_in_doubt = true;
     ++counts.in_doubt;
@@ -181,6 +186,8 @@ void Checker::CheckFinalState(const Broker& broker, Dice& dice) {
 void Checker::CheckAttempt(const AttemptTruth& attempt) {
   if (attempt.accepted > 0 && !attempt.known && !attempt.was_in_doubt)
     Violate(AttemptText(attempt.ref) + " was accepted, but no record shows it");
+  if (attempt.accepted > 0 && attempt.not_received)
+    Violate(AttemptText(attempt.ref) + " was accepted, but counts as never received");
   if (attempt.given_up && !attempt.dead)
     Violate(AttemptText(attempt.ref) + " failed finally without a dead letter");
 }
@@ -213,7 +220,8 @@ void Checker::CheckAlert(const std::string& alert_id, AlertTruth& alert, Dice& d
   for (const AttemptProjection& projection : projected.attempts) {
     const AttemptTruth& attempt = Of(RefOf(alert_id, projection));
     accepted += attempt.accepted;
-    excused += attempt.accepted > 0 && (attempt.was_in_doubt || attempt.undelivered);
+    excused += attempt.accepted > 0 &&
+               ((attempt.was_in_doubt && !attempt.not_received) || attempt.undelivered);
   }
   if (accepted > 1 + excused) Violate(alert_id + " was sent twice without an IN_DOUBT event");
 }

@@ -24,7 +24,7 @@ struct Terms {
 
 struct Counts {
   std::uint64_t alerts = 0, posts = 0, accepted = 0, in_doubt = 0, kills = 0, freezes = 0,
-                steps = 0;
+                not_received = 0, steps = 0;
   Counts& operator+=(const Counts& other);
 };
 
@@ -66,6 +66,7 @@ class Checker {
     v1::AttemptRef ref;
     bool started = false;       // its SENDING event is in the log
     bool was_in_doubt = false;  // its IN_DOUBT event is in the log
+    bool not_received = false;  // its NOT_RECEIVED event is in the log
     bool known = false;         // an event or callback proves that it was accepted
     bool given_up = false;      // its FAILED event is the last
     bool dead = false;          // its dead letter is in the log

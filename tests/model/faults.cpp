@@ -26,6 +26,7 @@ Faults Faults::Draw(Dice& dice) {
   faults.undelivered = rate(0.5);
   faults.list_unavailable = rate(0.5);
   faults.list_lags = rate(0.5);
+  faults.longest_list_lag = dice.Chance(0.5) ? dice.Between(Micros(0), kLongestListLag) : Micros(0);
   faults.enqueue_repeated = rate(0.3);
   return faults;
 }

@@ -9,6 +9,9 @@
 
 namespace tocsin::model {
 
+// The longest lag of the provider's list that docs/decisions/0018 allows for.
+constexpr Micros kLongestListLag = std::chrono::minutes(5);
+
 // Rates of one run, drawn from its seed. Each kind is zero in half of the runs, so that many
 // combinations occur.
 struct Faults {
@@ -31,6 +34,7 @@ struct Faults {
   double undelivered = 0;
   double list_unavailable = 0;
   double list_lags = 0;         // recent entries are missing
+  Micros longest_list_lag{};    // of a run; also after the faults
   double enqueue_repeated = 0;  // the client got no response and retried
 
   static Faults Draw(Dice& dice);
@@ -57,6 +61,7 @@ enum class Bug {
   kMarkIgnored,               // a cancel is not stored
   kLogNotRead,                // without the store, every start counts
   kLapsedClaimNotChecked,     // a lapsed claim counts as never started
+  kAbsenceBelievedAtOnce,     // an attempt that the first list lacks counts as never received
 };
 inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_view>>({
     {Bug::kNoClaim, "no_claim"},
@@ -77,6 +82,7 @@ inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_vie
     {Bug::kMarkIgnored, "mark_ignored"},
     {Bug::kLogNotRead, "log_not_read"},
     {Bug::kLapsedClaimNotChecked, "lapsed_claim_not_checked"},
+    {Bug::kAbsenceBelievedAtOnce, "absence_believed_at_once"},
 });
 
 }  // namespace tocsin::model

@@ -19,6 +19,7 @@ TEST(ModelTest, KeepsAllInvariantsDespiteFaults) {  // R1, R2, R3, R4
   EXPECT_GT(counts.kills, 0u);
   EXPECT_GT(counts.freezes, 0u);
   EXPECT_GT(counts.in_doubt, 0u);
+  EXPECT_GT(counts.not_received, 0u);
 }
 
 TEST(ModelTest, IsDeterministic) {

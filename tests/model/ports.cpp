@@ -248,10 +248,20 @@ Result<std::vector<ProviderListEntry>> ProviderPort::List(const ProviderListQuer
   host_.Sleep(simulation_.dice.Between(1ms, 500ms));
   if (simulation_.Occurs(simulation_.faults.list_unavailable))
     return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
-  auto entries = simulation_.provider.List(
-      query, simulation_.Occurs(simulation_.faults.list_lags) ? kListLag : 0us);
+  // The lag of each reading is drawn: a later reading may show less than an earlier one.
+  Micros lag = simulation_.dice.Between(0us, simulation_.faults.longest_list_lag);
+  if (simulation_.Occurs(simulation_.faults.list_lags)) lag = std::max(lag, kListLag);
+  auto entries = simulation_.provider.List(query, lag);
   host_.MayFail();
   return entries;
+}
+
+Result<bool> ProviderPort::ShowsRecipients(const Account&, SteadyTime) {
+  host_.MayFail();
+  host_.Sleep(simulation_.dice.Between(1ms, 500ms));
+  if (simulation_.Occurs(simulation_.faults.list_unavailable))
+    return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
+  return true;
 }
 
 // --- History ------------------------------------------------------------------------------------

@@ -84,6 +84,7 @@ class ProviderPort final : public Provider, public ProviderList {
   records::v1::AttemptResult Send(const Dispatch& dispatch, SteadyTime deadline) override;
   Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query,
                                               SteadyTime deadline) override;
+  Result<bool> ShowsRecipients(const Account& account, SteadyTime deadline) override;
 
  private:
   records::v1::AttemptResult InDoubt(const Dispatch& dispatch, bool accepted);

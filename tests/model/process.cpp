@@ -26,6 +26,13 @@ constexpr Micros kLaterExpireTime = 1h;
 constexpr std::uint64_t kMaxKills = 10;
 constexpr std::uint64_t kMaxFreezes = 10;
 
+RetryPolicy RetryPolicyOf(Bug bug) {
+  RetryPolicy retry;
+  if (bug == Bug::kAbsenceBelievedAtOnce)
+    retry.in_doubt.absence_delay = retry.in_doubt.initial_delay;
+  return retry;
+}
+
 }  // namespace
 
 Process::Process(Simulation& simulation, size_t number)
@@ -38,10 +45,11 @@ Process::Process(Simulation& simulation, size_t number)
       delay_queue_clock_(simulation.timeline,
                          simulation.bug == Bug::kDelayQueueMovesEarly ? kDelayQueueAhead : 0us),
       history_(simulation, *this),
-      pipeline_(v1::CHANNEL_SMS,
-                {simulation.timeline, registry_, consents_, claims_, claims_, simulation.vault,
-                 provider_, provider_, log_, history_, simulation.topics, probe_},
-                {.owner = fmt::format("worker-{}", number), .retry = {}}),
+      pipeline_(
+          v1::CHANNEL_SMS,
+          {simulation.timeline, registry_, consents_, claims_, claims_, simulation.vault, provider_,
+           provider_, log_, history_, simulation.topics, probe_},
+          {.owner = fmt::format("worker-{}", number), .retry = RetryPolicyOf(simulation.bug)}),
       callback_handler_(v1::CHANNEL_SMS,
                         {simulation.timeline, claims_, log_, history_, simulation.topics}, {}),
       delay_queue_(delay_queue_clock_, log_, simulation.topics, DelayQueue::Drive::kManual) {}

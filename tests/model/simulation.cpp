@@ -73,11 +73,14 @@ std::string SimulatedProvider::Accept(const Dispatch& dispatch) {
 std::vector<ProviderListEntry> SimulatedProvider::List(const ProviderListQuery& query,
                                                        Micros lag) const {
   std::vector<ProviderListEntry> found;
-  for (const Message& message : messages_)
-    if (message.to == query.to.Reveal() && message.sender == query.sender.id &&
-        message.entry.created >= query.from && message.entry.created <= query.until &&
-        message.entry.created + lag <= simulation_.timeline.Now())
-      found.push_back(message.entry);
+  for (const Message& message : messages_) {
+    if (message.to != query.to.Reveal() || message.entry.created < query.from ||
+        message.entry.created > query.until ||
+        message.entry.created + lag > simulation_.timeline.Now())
+      continue;
+    found.push_back(message.entry);
+    found.back().by_sender = message.sender == query.sender.id;
+  }
   return found;
 }
 

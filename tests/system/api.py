@@ -57,6 +57,7 @@ STATES = names_of("v1.AlertState", "ALERT_STATE_")
 ATTEMPT_STATUSES = names_of("v1.AttemptStatus", "ATTEMPT_STATUS_")
 CANCEL_OUTCOMES = names_of("v1.CancelOutcome", "CANCEL_OUTCOME_")
 RESOLVED_BY = names_of("v1.ResolvedBy", "RESOLVED_BY_")
+IN_DOUBT_FAIL = 1  # IN_DOUBT_POLICY_FAIL
 SIGNING_TOKENS = names_of("records.v1.SigningToken", "SIGNING_TOKEN_")
 PRIORITIES = _numbers_of("v1.Priority", "PRIORITY_")
 CHANNELS = _numbers_of("v1.Channel", "CHANNEL_")

@@ -29,7 +29,7 @@ HANG_MS = 4500  # longer than the lease
 SHORT_HANG_MS = 1500  # shorter than the lease without the POST
 TIMES = {"TOCSIN_TWILIO_POST_TIMEOUT": "2s", "TOCSIN_LEASE": "4s", "TOCSIN_RETRY_BASE": "50ms",
          "TOCSIN_IN_DOUBT_INITIAL_DELAY": "300ms", "TOCSIN_IN_DOUBT_EMERGENCY_TIMEOUT": "2s",
-         "TOCSIN_IN_DOUBT_TIMEOUT": "6s"}
+         "TOCSIN_IN_DOUBT_TIMEOUT": "6s", "TOCSIN_IN_DOUBT_ABSENCE_DELAY": "8s"}  # longer than the list lags
 TWILIO_MS, SLOW_MS, LAG_MS = 50, 1500, 3000
 MISSING = 0.6  # of the callbacks, so that attempts are resolved by callback, by the list and by the policy
 PRIORITIES = ("EMERGENCY", "NORMAL", "NORMAL")  # of the alerts of a run; the failure affects one of them

@@ -87,6 +87,7 @@ class KafkaRecords:
     in_doubt: dict = dataclasses.field(default_factory=dict)  # attempt -> when it first became in doubt, us of UTC
     resolved_by: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(set))  # attempt -> names
     resent: set = dataclasses.field(default_factory=set)  # alerts that the policy resent, with an event
+    not_received: set = dataclasses.field(default_factory=set)  # attempts that Twilio's list lacked
     failed: set = dataclasses.field(default_factory=set)  # attempts
     given_up: set = dataclasses.field(default_factory=set)  # failed attempts that no other follows
     dead_letters: set = dataclasses.field(default_factory=set)  # attempts
@@ -133,6 +134,8 @@ class KafkaRecords:
             self.failed.add(attempt)
         if status in ("FAILED", "UNDELIVERED") and changed.last:
             self.given_up.add(attempt)
+        if resolved_by == "LIST_ABSENCE":
+            self.not_received.add(attempt)
         if resolved_by == "POLICY" and changed.next_attempt:
             self.resent.add(attempt[0])
 
@@ -267,6 +270,7 @@ class Comparison:
             "alerts accepted more than once without a recorded resend":
                 {alert for alert, count in per_alert.items() if count > 1} - kafka.resent,
             "accepted again before the earlier attempt was recorded as in doubt": self.unrecorded_repeats(),
+            "accepted by Twilio, but sent again as never received": set(twilio.accepted) & kafka.not_received,
             "attempts in doubt that were not resolved": set(kafka.in_doubt) - set(kafka.resolved_by),
         }
 

@@ -137,7 +137,8 @@ CASES = [
     ("TocsinAlertsOverdue", "page", gauge("tocsin_alerts_overdue", AUDIT, 1), gauge("tocsin_alerts_overdue", AUDIT, 0), 10),
     ("TocsinAlertCountMismatch", "page", gauge("tocsin_alert_count_mismatch", AUDIT, 2), gauge("tocsin_alert_count_mismatch", AUDIT, 0),
      15),
-    ("TocsinInDoubtTooLong", "page", gauge(IN_DOUBT_SINCE, AUDIT, 1), gauge(IN_DOUBT_SINCE, AUDIT, 0), 15),
+    ("TocsinInDoubtTooLong", "page", gauge(IN_DOUBT_SINCE, AUDIT, 1, 40),
+     gauge(IN_DOUBT_SINCE, AUDIT, 0, 40), 35),
     ("TocsinDeadLettersMany", "ticket", gauge("tocsin_dead_letters_open", f'{AUDIT},channel="sms"', 101),
      gauge("tocsin_dead_letters_open", f'{AUDIT},channel="sms"', 100), 10),
     ("TocsinDeadLetterOld", "ticket", gauge(DEAD_LETTER_SINCE, AUDIT, 1, A_DAY + 10), gauge(DEAD_LETTER_SINCE, AUDIT, 0, A_DAY + 10)

@@ -34,7 +34,8 @@ def recipient(number):
 
 @pytest.fixture(scope="module")
 def stack():
-    with stacks.Stack({"TOCSIN_TWILIO_POST_TIMEOUT": "3s", "TOCSIN_LEASE": "8s", "TOCSIN_IN_DOUBT_TIMEOUT": "6s"}) as started:
+    with stacks.Stack({"TOCSIN_TWILIO_POST_TIMEOUT": "3s", "TOCSIN_LEASE": "8s", "TOCSIN_IN_DOUBT_TIMEOUT": "6s",
+                       "TOCSIN_IN_DOUBT_ABSENCE_DELAY": "10s"}) as started:
         started.change_registry(lambda text: text.replace("segments_per_second: 100", f"segments_per_second: {FAST}"))
         yield started
 

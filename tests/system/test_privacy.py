@@ -71,7 +71,8 @@ def used(stack, client):
     simulator.faults(next=[{"kind": "refuse", "code": 30007}])
     client.until_state(client.send(DELIVERED, text=TEXT), "FAILED")
     simulator.faults(next=[{"kind": "500"}])
-    client.until_state(client.send(DELIVERED, text=TEXT, idempotency_key=str(uuid.uuid4())), "FAILED")
+    client.until_state(client.send(DELIVERED, text=TEXT, idempotency_key=str(uuid.uuid4()),
+                                   in_doubt_policy=api.IN_DOUBT_FAIL), "FAILED")
     for fields in ({"to": MALFORMED, "text": TEXT}, {"to": DELIVERED, "text": TEXT * 100}):
         with pytest.raises(grpc.RpcError) as caught:
             client.send(**fields)

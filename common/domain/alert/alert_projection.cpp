@@ -23,8 +23,10 @@ std::string ReasonOf(const records::v1::WebhookRecord& webhook) {
                   : ErrorCode::kTwilioApiError);
 }
 
+// Ended without the provider's word on this attempt.
 bool IsInDoubtEnd(v1::AttemptStatus status, std::string_view reason) {
-  return status == v1::ATTEMPT_STATUS_FAILED && reason == TraitsOf(ErrorCode::kInDoubt).name;
+  return status == v1::ATTEMPT_STATUS_FAILED && (reason == TraitsOf(ErrorCode::kInDoubt).name ||
+                                                 reason == TraitsOf(ErrorCode::kNotReceived).name);
 }
 
 // Order of events with equal rank: an event of a worker before a callback, then the one with more

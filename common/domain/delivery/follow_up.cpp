@@ -34,6 +34,7 @@ std::string ResolutionNote(v1::ResolvedBy resolved_by) {
     case v1::RESOLVED_BY_LIST: return "found in Twilio's list";
     case v1::RESOLVED_BY_RESPONSE: return "Twilio's response arrived late";
     case v1::RESOLVED_BY_POLICY: return "found neither in a callback nor in Twilio's list";
+    case v1::RESOLVED_BY_LIST_ABSENCE: return "proven by Twilio's list";
     case v1::RESOLVED_BY_UNSPECIFIED: break;
     default: break;
   }
@@ -207,6 +208,19 @@ FollowUp DecideUnresolved(const records::v1::WorkRecord& work,
   return follow_up;
 }
 
+// The list proves that Twilio never received it. Sending again cannot reach the recipient twice.
+FollowUp DecideAbsent(const records::v1::WorkRecord& work,
+                      const records::v1::AttemptResult& result) {
+  std::optional<records::v1::WorkRecord> next_work =
+      NextAttempt(work, /*uses_budget=*/false, result.end_time_us());
+  const char* const consequence =
+      next_work ? "; sending again" : "; expires before another attempt";
+  FollowUp follow_up = Failed(work, result, v1::ATTEMPT_STATUS_FAILED,
+                              NameOf(ErrorCode::kNotReceived), std::move(next_work));
+  follow_up.events.back().mutable_attempt_changed()->mutable_note()->append(consequence);
+  return follow_up;
+}
+
 // A call that reached nobody, or a machine, which has heard the alert.
 FollowUp DecideUnreached(const records::v1::WorkRecord& work,
                          const records::v1::AttemptResult& result, v1::AttemptStatus outcome,
@@ -241,7 +255,9 @@ FollowUp Decide(const records::v1::WorkRecord& work, const records::v1::AttemptR
       follow_up.events.push_back(Changed(work, result, v1::ATTEMPT_STATUS_SENT, {}));
       return follow_up;
     }
-    case records::v1::ATTEMPT_OUTCOME_UNRESOLVED: return DecideUnresolved(work, result);
+    case records::v1::ATTEMPT_OUTCOME_UNRESOLVED:
+      return result.resolved_by() == v1::RESOLVED_BY_LIST_ABSENCE ? DecideAbsent(work, result)
+                                                                  : DecideUnresolved(work, result);
     case records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED:
       return DecideFinal(work, result, result.status(), result.reason());
     case records::v1::ATTEMPT_OUTCOME_IN_DOUBT: {

@@ -41,7 +41,8 @@ struct FollowUp {
 //   not sent        retried unmetered: Twilio could not be reached
 //   in doubt        IN_DOUBT and a first lookup; a blind resend could reach the recipient twice
 //   not attempted   the final status that the rules determined
-//   unresolved      FAILED(IN_DOUBT); resent if the policy is to resend, within the budget
+//   unresolved      FAILED(IN_DOUBT); resent if the policy is to resend, within the budget.
+//                   Absent from the provider's list: FAILED(NOT_RECEIVED), sent again unmetered
 // No retry is due after the expire time of the alert: otherwise the attempt is the last one. An
 // attempt that reached Twilio and is not retried becomes a dead letter.
 FollowUp Decide(const records::v1::WorkRecord& work, const records::v1::AttemptResult& result,

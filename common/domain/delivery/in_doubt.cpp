@@ -1,6 +1,7 @@
 #include "common/domain/delivery/in_doubt.h"
 
 #include <algorithm>
+#include <array>
 
 #include "common/base/error.h"
 #include "common/domain/alert/alert_projection.h"
@@ -15,14 +16,27 @@ Micros TimeoutOf(const records::v1::WorkRecord& work, const InDoubtSchedule& sch
                                                    : schedule.default_timeout;
 }
 
-std::string InDoubt() { return std::string(TraitsOf(ErrorCode::kInDoubt).name); }
+// Calling codes of countries whose numbers Twilio rewrites: it adds or removes a digit that
+// distinguished mobile numbers (Mexico, Argentina, Brazil).
+constexpr std::array<std::string_view, 3> kRewrittenNumbers{"+52", "+54", "+55"};
 
-// Lookups are due 1, 3, 7, 15, ... times the initial delay after the attempt became in in_doubt.
+std::string NameOf(ErrorCode code) { return std::string(TraitsOf(code).name); }
+
+Micros DelayOfLookup(int lookup_count, const InDoubtSchedule& schedule) {
+  const int doublings = std::min(lookup_count + 1, kMaxDoublings);
+  return schedule.initial_delay * ((std::int64_t{1} << doublings) - 1);
+}
+
+// Lookups are due 1, 3, 7, 15, ... times the initial delay after the attempt became in doubt. One
+// of them is due when the list can first prove absence.
 void SetDue(records::v1::WorkRecord& lookup, const InDoubtSchedule& schedule) {
-  const int doublings = std::min(lookup.in_doubt().lookup_count() + 1, kMaxDoublings);
-  const Micros after = schedule.initial_delay * ((std::int64_t{1} << doublings) - 1);
-  lookup.set_due_time_us(lookup.in_doubt().begin_time_us() +
-                         std::min(after, TimeoutOf(lookup, schedule)).count());
+  const int count = lookup.in_doubt().lookup_count();
+  Micros after = DelayOfLookup(count, schedule);
+  if (ResendsIfAbsent(lookup, schedule) && after > schedule.absence_delay &&
+      (count == 0 || DelayOfLookup(count - 1, schedule) < schedule.absence_delay))
+    after = schedule.absence_delay;
+  const WallTime due = FromUnixMicros(lookup.in_doubt().begin_time_us()) + after;
+  lookup.set_due_time_us(ToUnixMicros(std::min(due, PolicyTime(lookup, schedule))));
 }
 
 records::v1::AttemptResult ResultFor(const records::v1::WorkRecord& lookup,
@@ -56,15 +70,39 @@ records::v1::WorkRecord FirstLookup(const records::v1::WorkRecord& work,
 }
 
 records::v1::WorkRecord NextLookup(const records::v1::WorkRecord& lookup,
-                                   const InDoubtSchedule& schedule) {
+                                   const InDoubtSchedule& schedule, bool read_list) {
   records::v1::WorkRecord next = lookup;
-  next.mutable_in_doubt()->set_lookup_count(lookup.in_doubt().lookup_count() + 1);
+  records::v1::InDoubtState& state = *next.mutable_in_doubt();
+  state.set_lookup_count(state.lookup_count() + 1);
+  if (read_list) state.set_complete_read_count(state.complete_read_count() + 1);
   SetDue(next, schedule);
   return next;
 }
 
+bool ResendsIfAbsent(const records::v1::WorkRecord& lookup, const InDoubtSchedule& schedule) {
+  return schedule.resend_absent && lookup.channel() == v1::CHANNEL_SMS &&
+         lookup.in_doubt_policy() == v1::IN_DOUBT_POLICY_UNSPECIFIED && !Resends(lookup) &&
+         lookup.in_doubt().begin_time_us() + schedule.absence_delay.count() <
+             lookup.expire_time_us();
+}
+
+bool ProvesAbsence(const records::v1::WorkRecord& lookup, const InDoubtSchedule& schedule,
+                   WallTime read_time) {
+  const records::v1::InDoubtState& state = lookup.in_doubt();
+  return ResendsIfAbsent(lookup, schedule) &&
+         state.complete_read_count() + 1 >= kMinCompleteReads &&
+         read_time >= FromUnixMicros(state.begin_time_us()) + schedule.absence_delay;
+}
+
+bool IsListedAsDialed(std::string_view e164) {
+  return std::ranges::none_of(kRewrittenNumbers,
+                              [e164](std::string_view code) { return e164.starts_with(code); });
+}
+
 WallTime PolicyTime(const records::v1::WorkRecord& lookup, const InDoubtSchedule& schedule) {
-  return FromUnixMicros(lookup.in_doubt().begin_time_us()) + TimeoutOf(lookup, schedule);
+  Micros timeout = TimeoutOf(lookup, schedule);
+  if (ResendsIfAbsent(lookup, schedule)) timeout = std::max(timeout, 2 * schedule.absence_delay);
+  return FromUnixMicros(lookup.in_doubt().begin_time_us()) + timeout;
 }
 
 bool Resends(const records::v1::WorkRecord& work) {
@@ -79,6 +117,15 @@ std::string DuplicateKey(const records::v1::WorkRecord& work) {
   if (work.channel() == v1::CHANNEL_VOICE)
     return work.recipient().token() + "/call/" + work.sender_id();
   return work.recipient().token() + work.body_digest();
+}
+
+ListedTimes TimesToList(const records::v1::WorkRecord& lookup, WallTime now) {
+  const records::v1::InDoubtState& in_doubt = lookup.in_doubt();
+  const WallTime post_time = FromUnixMicros(in_doubt.post_time_us());
+  const WallTime begin_time = FromUnixMicros(in_doubt.begin_time_us());
+  if (lookup.channel() == v1::CHANNEL_VOICE)
+    return {post_time - kProviderClockSkew, begin_time + kProviderClockSkew};
+  return {post_time - kAbsenceMargin, std::max(now, begin_time) + kAbsenceMargin};
 }
 
 bool MayMatch(const records::v1::InDoubtState& in_doubt, WallTime created) {
@@ -100,8 +147,20 @@ records::v1::AttemptResult UnresolvedByPolicy(const records::v1::WorkRecord& loo
   records::v1::AttemptResult result = ResultFor(lookup, v1::RESOLVED_BY_POLICY);
   result.set_outcome(records::v1::ATTEMPT_OUTCOME_UNRESOLVED);
   result.set_status(v1::ATTEMPT_STATUS_FAILED);
-  result.set_reason(InDoubt());
+  result.set_reason(NameOf(ErrorCode::kInDoubt));
   result.set_end_time_us(ToUnixMicros(policy_time));
+  return result;
+}
+
+records::v1::AttemptResult AbsentFromList(const records::v1::WorkRecord& lookup,
+                                          const InDoubtSchedule& schedule) {
+  records::v1::AttemptResult result = ResultFor(lookup, v1::RESOLVED_BY_LIST_ABSENCE);
+  result.set_outcome(records::v1::ATTEMPT_OUTCOME_UNRESOLVED);
+  result.set_status(v1::ATTEMPT_STATUS_FAILED);
+  result.set_reason(NameOf(ErrorCode::kNotReceived));
+  // A time of the record, not of the reading: a repeated lookup gives the same result.
+  result.set_end_time_us(std::max(
+      lookup.in_doubt().begin_time_us() + schedule.absence_delay.count(), lookup.due_time_us()));
   return result;
 }
 

@@ -12,7 +12,8 @@ namespace {
 // The outcome that a failure event stands for: what follows from it equals what followed from the
 // result.
 records::v1::AttemptOutcome OutcomeOf(const records::v1::AttemptChanged& changed) {
-  if (changed.reason() == TraitsOf(ErrorCode::kInDoubt).name)
+  if (changed.reason() == TraitsOf(ErrorCode::kInDoubt).name ||
+      changed.reason() == TraitsOf(ErrorCode::kNotReceived).name)
     return records::v1::ATTEMPT_OUTCOME_UNRESOLVED;
   if (changed.reason() == TraitsOf(ErrorCode::kRateLimitExceeded).name)
     return records::v1::ATTEMPT_OUTCOME_RATE_LIMITED;

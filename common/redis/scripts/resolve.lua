@@ -3,7 +3,8 @@
 --   ARGV[3] "<step>.<attempt>"  [4] name of the attempt  [5] prefix of an alert's key  [6] prefix of a SID's
 --   key  [7] expiry, ms of UTC  [8] result after the timeout without proof, or ''  [9] its proof  [10] proof
 --   of a list  [11] proof of an attempt in doubt  [12] delay of the first lookup of an unreconciled attempt,
---   us; then SID and result of each listed entry that may match
+--   us  [13] result if the list proves that the provider does not have it, or ''  [14] number of SIDs in that
+--   list; then these SIDs; then SID and result of each listed entry that may match
 -- Returns 'resolved' with the result, or 'in_doubt'.
 local alert, duplicates, attempt, name = KEYS[3], KEYS[4], ARGV[3], ARGV[4]
 local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.result', attempt .. '.proof',
@@ -29,8 +30,9 @@ local function assign(sid, result)
   return finish(result, ARGV[10])
 end
 
+local first_listed, listed_count = 15, tonumber(ARGV[14])
 local free = {}
-for i = 13, #ARGV, 2 do
+for i = first_listed + listed_count, #ARGV, 2 do
   local holder = redis.call('GET', ARGV[6] .. ARGV[i])
   if not holder then
     free[#free + 1] = i
@@ -61,6 +63,20 @@ if #free > 0 then
   if enough or (ARGV[8] ~= '' and sending == 0) then
     return assign(ARGV[free[1]], ARGV[free[1] + 1])
   end
+end
+-- Every listed message belongs to another attempt, as a callback or a response proves: an assignment from the
+-- list may be wrong.
+local function all_belong_to_others()
+  for i = first_listed, first_listed + listed_count - 1 do
+    local holder = redis.call('GET', ARGV[6] .. ARGV[i])
+    if not holder or holder == name or string.match(holder, ' list$') then
+      return false
+    end
+  end
+  return true
+end
+if ARGV[13] ~= '' and all_belong_to_others() then
+  return finish(ARGV[13], ARGV[9])
 end
 if ARGV[8] ~= '' then
   return finish(ARGV[8], ARGV[9])

@@ -13,6 +13,23 @@
 namespace tocsin::twilio {
 namespace {
 
+constexpr int kControlPageSize = 20;
+
+// Lists are sorted newest first, but it is not documented whether by creation or by sending, which
+// may be ten hours later. Older entries than this before the wanted time end the reading.
+constexpr std::chrono::hours kOrderTolerance{24};
+
+// A message to the account. Its other messages count as sent, also with unknown directions.
+bool WasReceived(const nlohmann::json& message) {
+  return StringMember(message, "direction") == "inbound";
+}
+
+// E.164 without redacted digits.
+bool IsWholeNumber(const std::string& number) {
+  return number.size() > 1 && number.front() == '+' &&
+         number.find_first_not_of("0123456789", 1) == std::string::npos;
+}
+
 bool WasSentBy(const nlohmann::json& message, const Sender& sender) {
   if (StringMember(message, "direction") != "outbound-api") return false;
   if (!sender.messaging_service_sid.empty())
@@ -43,9 +60,10 @@ Result<std::vector<ProviderListEntry>> MessageList::List(const ProviderListQuery
     std::string sid = StringMember(message, "sid");
     if (!IsMessageSid(sid)) return InvalidList();
     TOCSIN_TRY(const WallTime created, ParseDate(StringMember(message, "date_created")));
-    if (created >= query.from && created <= query.until && WasSentBy(message, query.sender))
-      entries.push_back({std::move(sid), created, Pii(StringMember(message, "body"))});
-    return created >= query.from;
+    if (created >= query.from && created <= query.until && !WasReceived(message))
+      entries.push_back({std::move(sid), created, Pii(StringMember(message, "body")),
+                         WasSentBy(message, query.sender)});
+    return created >= query.from - kOrderTolerance;
   };
   TOCSIN_CHECK_OK(ReadList(client_,
                            {.account = query.account,
@@ -54,6 +72,23 @@ Result<std::vector<ProviderListEntry>> MessageList::List(const ProviderListQuery
                             .filters = {{"To", query.to.Reveal()}}},
                            deadline, handle));
   return entries;
+}
+
+// One page of the account's newest messages.
+Result<bool> MessageList::ShowsRecipients(const Account& account, SteadyTime deadline) {
+  const std::string path = "/2010-04-01/Accounts/" + PercentEncode(account.sid) +
+                           "/Messages.json?PageSize=" + std::to_string(kControlPageSize);
+  TOCSIN_TRY(const nlohmann::json page,
+             ReadPage(client_, account, path, deadline, kControlPageSize));
+  const auto messages = page.find("messages");
+  if (messages == page.end() || !messages->is_array()) return InvalidList();
+  bool any = false;
+  for (const nlohmann::json& message : *messages) {
+    if (!message.is_object() || WasReceived(message)) continue;
+    if (!IsWholeNumber(StringMember(message, "to"))) return false;
+    any = true;
+  }
+  return any;
 }
 
 Result<std::vector<ProviderListEntry>> CallList::List(const ProviderListQuery& query,

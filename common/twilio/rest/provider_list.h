@@ -6,14 +6,15 @@
 
 namespace tocsin::twilio {
 
-// Filters by To at Twilio, by sender and time here. Not by DateSent at Twilio: it is null until a
-// message is sent.
+// Filters by To at Twilio, by time here. Not by DateSent at Twilio: it is null until a message is
+// sent.
 class MessageList final : public ProviderList {
  public:
   explicit MessageList(RestSettings settings) : client_(std::move(settings)) {}
 
   Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query,
                                               SteadyTime deadline) override;
+  Result<bool> ShowsRecipients(const Account& account, SteadyTime deadline) override;
 
  private:
   RestClient client_;
@@ -28,6 +29,7 @@ class CallList final : public ProviderList {
 
   Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query,
                                               SteadyTime deadline) override;
+  Result<bool> ShowsRecipients(const Account&, SteadyTime) override { return false; }
 
  private:
   RestClient client_;

@@ -12,6 +12,7 @@ namespace tocsin::audit {
 namespace {
 
 constexpr std::string_view kResolvedInVain = "Failed: not resolved whether Twilio accepted it";
+constexpr std::string_view kNotReceived = "Twilio has no such message; it was not sent";
 
 bool Is(const std::string& reason, ErrorCode code) { return reason == TraitsOf(code).name; }
 
@@ -30,6 +31,11 @@ std::string_view PhraseOfDelivered(const AlertEvent& event, v1::Channel channel)
   return event.provider_status == "read" ? "Read" : "Delivered";
 }
 
+std::string_view PhraseOfFailed(const AlertEvent& event) {
+  if (Is(event.reason, ErrorCode::kInDoubt)) return kResolvedInVain;
+  return Is(event.reason, ErrorCode::kNotReceived) ? kNotReceived : "Failed";
+}
+
 std::string_view PhraseOfStatus(const AlertEvent& event, v1::Channel channel) {
   switch (event.status) {
     case v1::ATTEMPT_STATUS_QUEUED: return "Queued";
@@ -44,8 +50,7 @@ std::string_view PhraseOfStatus(const AlertEvent& event, v1::Channel channel) {
     case v1::ATTEMPT_STATUS_ANSWERED_HUMAN: return "Answered by human";
     case v1::ATTEMPT_STATUS_DELIVERED: return PhraseOfDelivered(event, channel);
     case v1::ATTEMPT_STATUS_UNDELIVERED: return "Undelivered";
-    case v1::ATTEMPT_STATUS_FAILED:
-      return Is(event.reason, ErrorCode::kInDoubt) ? kResolvedInVain : "Failed";
+    case v1::ATTEMPT_STATUS_FAILED: return PhraseOfFailed(event);
     case v1::ATTEMPT_STATUS_SENT_UNCONFIRMED: return "Delivery not confirmed in time";
     case v1::ATTEMPT_STATUS_BUSY: return "Busy";
     case v1::ATTEMPT_STATUS_NO_ANSWER: return "No answer";
@@ -66,7 +71,8 @@ std::string CauseOf(const AlertEvent& event) {
       if (Is(event.reason, ErrorCode::kOptedOut)) return Explain(0, event.reason);
       break;
     case v1::ATTEMPT_STATUS_FAILED:
-      if (Is(event.reason, ErrorCode::kInDoubt)) return {};
+      if (Is(event.reason, ErrorCode::kInDoubt) || Is(event.reason, ErrorCode::kNotReceived))
+        return {};
       break;
     case v1::ATTEMPT_STATUS_UNDELIVERED:
     case v1::ATTEMPT_STATUS_REJECTED: break;

@@ -15,6 +15,7 @@ std::string_view ExplainReason(std::string_view reason) {
     case ErrorCode::kExpired: return "expired";
     case ErrorCode::kCancelled: return "cancelled";
     case ErrorCode::kInDoubt: return "not known whether Twilio accepted it";
+    case ErrorCode::kNotReceived: return "Twilio never received it";
     case ErrorCode::kRetriesExhausted: return "retries exhausted";
     case ErrorCode::kTwilioApiError: return "refused or not delivered by Twilio";
     case ErrorCode::kNoRoute: return "no sender for this number";

@@ -188,7 +188,7 @@ TEST_F(CallsTest, ResolvesFromTheListWithoutAnotherCall) {
   const records::v1::WorkRecord lookup = MakeInDoubt(ACall());
   EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kLookupPending);
   list.AddCall(kNumber, "CA1", clock.Now());
-  EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kResolvedByList);
+  EXPECT_EQ(calls.Deliver(RecordOf(Waiting().back())), DeliveryResult::kResolvedByList);
   EXPECT_EQ(Last().provider_sid(), "CA1");
   EXPECT_THAT(provider.sent, SizeIs(1));
 }
@@ -200,7 +200,7 @@ TEST_F(CallsTest, DistributesListedCallsToOneRecipientByCount) {
   EXPECT_EQ(calls.Deliver(RecordOf(one)),
             DeliveryResult::kLookupPending);  // may belong to either
   list.AddCall(kNumber, "CA2", clock.Now());
-  EXPECT_EQ(calls.Deliver(RecordOf(one)), DeliveryResult::kResolvedByList);
+  EXPECT_EQ(calls.Deliver(RecordOf(Waiting().back())), DeliveryResult::kResolvedByList);
   EXPECT_EQ(calls.Deliver(RecordOf(two)), DeliveryResult::kResolvedByList);
   const auto events = Events();
   EXPECT_NE(events[events.size() - 2].attempt_changed().provider_sid(), Last().provider_sid());
@@ -213,7 +213,7 @@ TEST_F(CallsTest, IgnoresAListedCallOfAnotherAttempt) {
   const records::v1::WorkRecord lookup = MakeInDoubt(ACall());
   EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kLookupPending);
   clock.Advance(std::chrono::seconds(75));
-  EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kResolvedByPolicy);
+  EXPECT_EQ(calls.Deliver(RecordOf(Waiting().back())), DeliveryResult::kResolvedByPolicy);
 }
 
 }  // namespace

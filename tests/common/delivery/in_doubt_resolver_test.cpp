@@ -9,6 +9,7 @@ namespace tocsin {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -29,6 +30,40 @@ class InDoubtResolverTest : public DeliveryFixture {
     records::v1::WorkRecord work = AWork();
     work.set_priority(v1::PRIORITY_EMERGENCY);
     return work;
+  }
+  // The in-doubt policy decides after 75 s: nothing is awaited from the list.
+  static records::v1::WorkRecord AtMostOnce(records::v1::WorkRecord work) {
+    work.set_in_doubt_policy(v1::IN_DOUBT_POLICY_FAIL);
+    return work;
+  }
+  // The newest lookup in the log, due or not.
+  records::v1::WorkRecord LastLookup() const {
+    records::v1::WorkRecord last;
+    for (const OutgoingRecord& record : log.Records()) {
+      records::v1::WorkRecord work;
+      const bool in_lane = record.topic == topics.Lane(v1::CHANNEL_SMS, v1::PRIORITY_NORMAL);
+      if ((in_lane || topics.TierOf(record.topic)) && work.ParseFromString(record.value) &&
+          work.kind() == records::v1::WORK_KIND_RESOLVE)
+        last = work;
+    }
+    return last;
+  }
+  // Makes lookups, each when it is due, until one resolves the attempt.
+  Result<DeliveryResult> LookUpUntilResolved(records::v1::WorkRecord lookup) {
+    while (true) {
+      clock.Set(std::max(clock.Now(), FromUnixMicros(lookup.due_time_us())));
+      const auto result = Deliver(lookup);
+      if (!result || *result != DeliveryResult::kLookupPending) return result;
+      lookup = LastLookup();
+    }
+  }
+  // Another process reads the same record.
+  Result<DeliveryResult> DeliverElsewhere(const records::v1::WorkRecord& work) {
+    DeliveryPipeline other(v1::CHANNEL_SMS,
+                           {clock, registry, consents, claims, pacer, vault, provider, list, log,
+                            log_history, topics, probe},
+                           {.owner = "other", .retry = {}});
+    return other.Deliver(RecordOf(work));
   }
   // Another alert to the same recipient with the same text.
   records::v1::WorkRecord Duplicate() {
@@ -87,7 +122,7 @@ TEST_F(InDoubtResolverTest, RequestsNoListAfterACallback) {
 }
 
 TEST_F(InDoubtResolverTest, RepeatsLookupsAtGrowingIntervalsUntilTheTimeout) {
-  records::v1::WorkRecord lookup = MakeInDoubt(AWork());
+  records::v1::WorkRecord lookup = MakeInDoubt(AtMostOnce(AWork()));
   const std::int64_t begin = lookup.in_doubt().begin_time_us();
   std::vector<std::int64_t> seconds_after;
   while (true) {
@@ -126,6 +161,94 @@ TEST_F(InDoubtResolverTest, ResendsAnEmergencyAfterItsTimeoutAndRecordsIt) {  //
   EXPECT_THAT(provider.sent, SizeIs(2));
 }
 
+TEST_F(InDoubtResolverTest, SendsAgainWhatTheListProvesWasNeverReceived) {
+  const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
+  const WallTime begin = FromUnixMicros(lookup.in_doubt().begin_time_us());
+  EXPECT_EQ(LookUpUntilResolved(lookup), DeliveryResult::kResolvedByListAbsence);
+  EXPECT_EQ(clock.Now(), begin + minutes(10));
+  EXPECT_EQ(Last().status(), v1::ATTEMPT_STATUS_FAILED);
+  EXPECT_EQ(Last().reason(), "NOT_RECEIVED");
+  EXPECT_EQ(Last().resolved_by(), v1::RESOLVED_BY_LIST_ABSENCE);
+  EXPECT_EQ(Last().next_attempt(), 2);
+  EXPECT_THAT(Dead(), IsEmpty());
+  const auto lane = log.On<records::v1::WorkRecord>("tocsin.sms.normal");
+  ASSERT_THAT(lane, SizeIs(1));
+  provider.result = FakeProvider::Accepted(kSid);
+  EXPECT_EQ(Deliver(lane[0]), DeliveryResult::kSent);
+  EXPECT_THAT(provider.sent, SizeIs(2));
+}
+
+TEST_F(InDoubtResolverTest, DoesNotSendAgainWhatAppearsInTheListLate) {
+  const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
+  const WallTime post_time = FromUnixMicros(lookup.in_doubt().post_time_us());
+  clock.Advance(minutes(9));
+  EXPECT_EQ(Deliver(lookup), DeliveryResult::kLookupPending);
+  list.Add(kNumber, kText, kSid, std::chrono::floor<seconds>(post_time));
+  EXPECT_EQ(LookUpUntilResolved(LastLookup()), DeliveryResult::kResolvedByList);
+  EXPECT_THAT(provider.sent, SizeIs(1));
+}
+
+TEST_F(InDoubtResolverTest, ProvesNothingByAListThatWasReadLessThanThreeTimes) {
+  const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
+  clock.Advance(minutes(10));
+  EXPECT_EQ(Deliver(lookup), DeliveryResult::kLookupPending);
+  EXPECT_EQ(LastLookup().in_doubt().complete_read_count(), 1);
+}
+
+TEST_F(InDoubtResolverTest, ReadsTheListLaterWhenItIsUnavailable) {
+  records::v1::WorkRecord lookup = MakeInDoubt(AWork());
+  const WallTime begin = FromUnixMicros(lookup.in_doubt().begin_time_us());
+  lookup.mutable_in_doubt()->set_complete_read_count(2);
+  lookup.mutable_in_doubt()->set_lookup_count(9);
+  list.unavailable = true;
+  clock.Advance(minutes(10));
+  EXPECT_EQ(Deliver(lookup), DeliveryResult::kLookupPending);
+  EXPECT_EQ(LastLookup().in_doubt().complete_read_count(), 2);
+  list.unavailable = false;
+  EXPECT_EQ(LookUpUntilResolved(LastLookup()), DeliveryResult::kResolvedByListAbsence);
+  EXPECT_EQ(clock.Now(), begin + minutes(20));
+}
+
+struct InconclusiveList {
+  const char* name;
+  // Another message to the recipient, or an account whose lists prove nothing.
+  void (*change)(FakeProviderList& list, WallTime post_time);
+};
+class InconclusiveLists : public InDoubtResolverTest,
+                          public testing::WithParamInterface<InconclusiveList> {};
+TEST_P(InconclusiveLists, ProveNoAbsence) {
+  const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
+  GetParam().change(list, FromUnixMicros(lookup.in_doubt().post_time_us()));
+  EXPECT_EQ(LookUpUntilResolved(lookup), DeliveryResult::kResolvedByPolicy);
+  EXPECT_EQ(Last().reason(), "IN_DOUBT");
+  EXPECT_THAT(provider.sent, SizeIs(1));
+}
+INSTANTIATE_TEST_SUITE_P(
+    Rows, InconclusiveLists,
+    testing::Values(InconclusiveList{"RedactedBody",
+                                     [](FakeProviderList& list, WallTime post_time) {
+                                       list.Add("+15145550123", "", kSid, post_time);
+                                     }},
+                    InconclusiveList{"AnotherSender",
+                                     [](FakeProviderList& list, WallTime post_time) {
+                                       list.Add("+15145550123", "Boiler 3 is too hot", kSid,
+                                                post_time, "pool");
+                                     }},
+                    InconclusiveList{"CreatedAfterALatePost",
+                                     [](FakeProviderList& list, WallTime post_time) {
+                                       list.Add("+15145550123", "Boiler 3 is too hot", kSid,
+                                                post_time + minutes(2));
+                                     }},
+                    InconclusiveList{"CreatedByAClockThatIsBehind",
+                                     [](FakeProviderList& list, WallTime post_time) {
+                                       list.Add("+15145550123", "Boiler 3 is too hot", kSid,
+                                                post_time - minutes(4));
+                                     }},
+                    InconclusiveList{
+                        "AccountThatRedactsNumbers",
+                        [](FakeProviderList& list, WallTime) { list.shows_recipients = false; }}),
+    [](const auto& row) { return std::string(row.param.name); });
+
 TEST_F(InDoubtResolverTest, ReportsAListThatIsUnavailable) {
   const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
   list.unavailable = true;
@@ -148,25 +271,46 @@ TEST_F(InDoubtResolverTest, FollowsTheRequestedPolicyRatherThanThePriority) {
 }
 
 TEST_F(InDoubtResolverTest, PublishesIdenticalBytesForARepeatedLookup) {  // R1
-  const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
+  const records::v1::WorkRecord lookup = MakeInDoubt(AtMostOnce(AWork()));
   clock.Advance(seconds(75));
   ASSERT_TRUE(Deliver(lookup));
   const auto first = log.Records();
   clock.Advance(seconds(10));
-  EXPECT_EQ(Deliver(lookup), DeliveryResult::kResolvedByPolicy);
+  EXPECT_EQ(DeliverElsewhere(lookup), DeliveryResult::kResolvedByPolicy);
   const auto both = log.Records();
   ASSERT_THAT(both, SizeIs(first.size() + 2));  // the event and the dead letter
   EXPECT_EQ(both[both.size() - 2].value, first[first.size() - 2].value);
   EXPECT_EQ(both.back().value, first.back().value);
 }
 
-TEST_F(InDoubtResolverTest, ReplacesTheResultByLateProof) {
+TEST_F(InDoubtResolverTest, MultipliesNoCopiesOfALookup) {
+  const records::v1::WorkRecord pending = MakeInDoubt(AWork());
+  EXPECT_EQ(Deliver(pending), DeliveryResult::kLookupPending);
+  EXPECT_EQ(Deliver(pending), DeliveryResult::kLookupPending);
+  ASSERT_THAT(Waiting(), SizeIs(2));  // the first lookup and one next
+  AddToList(kSid);
+  EXPECT_EQ(Deliver(Waiting().back()), DeliveryResult::kResolvedByList);
+  const size_t records = log.Records().size();
+  EXPECT_TRUE(Deliver(Waiting().back()));
+  EXPECT_THAT(log.Records(), SizeIs(records));
+}
+
+TEST_F(InDoubtResolverTest, RepeatsALookupWhoseNextOneIsNotOnDisk) {  // R1
   const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
+  log.SetOutcome(PublishOutcome::kUnknown);
+  EXPECT_FALSE(Deliver(lookup));
+  log.SetOutcome(PublishOutcome::kPersisted);
+  EXPECT_EQ(Deliver(lookup), DeliveryResult::kLookupPending);
+  EXPECT_EQ(LastLookup().in_doubt().lookup_count(), 1);
+}
+
+TEST_F(InDoubtResolverTest, ReplacesTheResultByLateProof) {
+  const records::v1::WorkRecord lookup = MakeInDoubt(AtMostOnce(AWork()));
   clock.Advance(seconds(75));
   ASSERT_TRUE(Deliver(lookup));
   EXPECT_EQ(CallBack(lookup.attempt(), kSid, v1::ATTEMPT_STATUS_DELIVERED),
             DeliveryResult::kCallbackHandled);
-  EXPECT_EQ(Deliver(lookup), DeliveryResult::kResolvedByCallback);
+  EXPECT_EQ(DeliverElsewhere(lookup), DeliveryResult::kResolvedByCallback);
   EXPECT_EQ(Last().status(), v1::ATTEMPT_STATUS_SENT);
 }
 
@@ -183,10 +327,10 @@ TEST_F(InDoubtResolverTest, IgnoresAListedMessageOfAnotherAttempt) {
   provider.result = FakeProvider::Accepted(kSid);
   ASSERT_EQ(Deliver(Duplicate()), DeliveryResult::kSent);
   AddToList(kSid);
-  const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
+  const records::v1::WorkRecord lookup = MakeInDoubt(AtMostOnce(AWork()));
   EXPECT_EQ(Deliver(lookup), DeliveryResult::kLookupPending);
   clock.Advance(seconds(75));
-  EXPECT_EQ(Deliver(lookup), DeliveryResult::kResolvedByPolicy);
+  EXPECT_EQ(Deliver(Waiting().back()), DeliveryResult::kResolvedByPolicy);
 }
 
 TEST_F(InDoubtResolverTest, DistributesListedMessagesAmongDuplicatesByCount) {
@@ -195,15 +339,15 @@ TEST_F(InDoubtResolverTest, DistributesListedMessagesAmongDuplicatesByCount) {
   AddToList(kSid);
   EXPECT_EQ(Deliver(one), DeliveryResult::kLookupPending);  // a callback may still name its owner
   AddToList(kOtherSid);
-  EXPECT_EQ(Deliver(one), DeliveryResult::kResolvedByList);
+  EXPECT_EQ(Deliver(Waiting().back()), DeliveryResult::kResolvedByList);
   EXPECT_EQ(Deliver(two), DeliveryResult::kResolvedByList);
   const auto events = Events();
   EXPECT_NE(events[events.size() - 2].attempt_changed().provider_sid(), Last().provider_sid());
 }
 
 TEST_F(InDoubtResolverTest, AssignsTheOnlyMessageToOneOfTwoDuplicatesAfterTheTimeout) {
-  const records::v1::WorkRecord one = MakeInDoubt(AWork());
-  const records::v1::WorkRecord two = MakeInDoubt(Duplicate());
+  const records::v1::WorkRecord one = MakeInDoubt(AtMostOnce(AWork()));
+  const records::v1::WorkRecord two = MakeInDoubt(AtMostOnce(Duplicate()));
   AddToList(kSid);
   clock.Advance(seconds(75));
   EXPECT_EQ(Deliver(one), DeliveryResult::kResolvedByList);

@@ -81,6 +81,28 @@ class ClaimsContract : public ::testing::Test {
     result.set_resolved_by(v1::RESOLVED_BY_POLICY);
     return result;
   }
+  static records::v1::AttemptResult Absent() {
+    records::v1::AttemptResult result = Unresolved();
+    result.set_reason("NOT_RECEIVED");
+    result.set_resolved_by(v1::RESOLVED_BY_LIST_ABSENCE);
+    return result;
+  }
+  // Resolves with a list that may prove absence: it contains `sids`, and none matches. Returns the
+  // reason of the result, "" while the attempt stays in doubt.
+  std::string ResolveAbsent(const v1::AttemptRef& attempt, const std::vector<std::string>& sids,
+                            bool after_timeout = false) {
+    ResolveRequest request{.attempt = attempt,
+                           .duplicate_key = "a recipient",
+                           .found = {},
+                           .unresolved = {},
+                           .expire_time = SystemClock().Now() + std::chrono::hours(1),
+                           .absent = Absent(),
+                           .listed_sids = sids};
+    if (after_timeout) request.unresolved = Unresolved();
+    const auto resolved = world.claims().Resolve(request);
+    EXPECT_TRUE(resolved) << resolved.error().message;
+    return resolved && *resolved ? (*resolved)->reason() : "";
+  }
   // Returns the SID that resolves the attempt, "" while it stays in doubt, or "policy".
   std::string Resolve(const v1::AttemptRef& attempt, const std::string& duplicate_key,
                       const std::vector<std::string>& sids, bool after_timeout = false) {
@@ -406,6 +428,34 @@ TYPED_TEST_P(ClaimsContract, MovesAnEntryFromTheListToTheAttemptThatIsNamed) {  
   EXPECT_EQ(this->SaveResult(one, kNoFence, this->Accepted(own))->provider_sid(), own);
 }
 
+TYPED_TEST_P(ClaimsContract, EndsAsAbsentWhenEveryListedMessageBelongsToAnotherAttempt) {  // R4
+  const v1::AttemptRef empty_list = this->AnInDoubtAttempt(this->ASid());
+  EXPECT_EQ(this->ResolveAbsent(empty_list, {}), "NOT_RECEIVED");
+  const std::string sid = this->ASid();
+  this->SaveResult(this->AnAttempt(), kNoFence, this->Accepted(sid));
+  const v1::AttemptRef attempt = this->AnInDoubtAttempt(this->ASid());
+  EXPECT_EQ(this->ResolveAbsent(attempt, {sid}), "NOT_RECEIVED");
+  EXPECT_EQ(this->ResolveAbsent(attempt, {this->ASid()}), "NOT_RECEIVED");  // it is final
+}
+
+TYPED_TEST_P(ClaimsContract, DoesNotEndAsAbsentWhileAListedMessageMayBeTheAttempt) {  // R4
+  const v1::AttemptRef attempt = this->AnInDoubtAttempt(this->ASid());
+  EXPECT_EQ(this->ResolveAbsent(attempt, {this->ASid()}), "");  // of no known attempt
+  const std::string duplicate_key = this->ASid();
+  const std::string guessed = this->ASid();
+  const v1::AttemptRef duplicate = this->AnInDoubtAttempt(duplicate_key);
+  ASSERT_EQ(this->Resolve(duplicate, duplicate_key, {guessed}), guessed);
+  EXPECT_EQ(this->ResolveAbsent(attempt, {guessed}), "");
+  EXPECT_EQ(this->ResolveAbsent(attempt, {guessed}, true), "IN_DOUBT");
+}
+
+TYPED_TEST_P(ClaimsContract, AcceptsLateProofForAnAbsentAttempt) {  // R4
+  const v1::AttemptRef attempt = this->AnInDoubtAttempt(this->ASid());
+  ASSERT_EQ(this->ResolveAbsent(attempt, {}), "NOT_RECEIVED");
+  const std::string sid = this->ASid();
+  EXPECT_EQ(this->SaveResult(attempt, kNoFence, this->Accepted(sid))->provider_sid(), sid);
+}
+
 TYPED_TEST_P(ClaimsContract, PrefersTheResponseToAnEarlierCallback) {
   const ClaimRequest request = this->ARequest(this->AnAttempt());
   const ClaimReply claim = this->Claim(request);
@@ -507,6 +557,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     EndsAsUnresolvedAfterTheTimeoutAndAcceptsLateProof, DistributesEntriesAmongDuplicatesByCount,
     AssignsAScarceEntryToOneDuplicateAfterTheTimeout, AssignsNoEntryWhileADuplicateMayBePosting,
     NeverAssignsAnEntryOfAnotherAttempt, MovesAnEntryFromTheListToTheAttemptThatIsNamed,
+    EndsAsAbsentWhenEveryListedMessageBelongsToAnotherAttempt,
+    DoesNotEndAsAbsentWhileAListedMessageMayBeTheAttempt, AcceptsLateProofForAnAbsentAttempt,
     PrefersTheResponseToAnEarlierCallback, StoresTheWorkOfTheNewestAttemptOfAStep,
     SyncsAStartAndAResultFromTheLog, SyncsTheFirstStartAndTheLastLeaseOfAClaimedAttempt, SyncsAMark,
     FailsAfterTheStoreLostItsData);

@@ -105,6 +105,16 @@ INSTANTIATE_TEST_SUITE_P(
             {Changed(v1::ATTEMPT_STATUS_FAILED, 3, "IN_DOUBT"),
              Changed(v1::ATTEMPT_STATUS_SENT, 4)},
             v1::ALERT_STATE_SENT},
+        Row{"NeverReceivedAndNotSentAgain",
+            {Changed(v1::ATTEMPT_STATUS_IN_DOUBT, 2),
+             Changed(v1::ATTEMPT_STATUS_FAILED, 3, "NOT_RECEIVED")},
+            v1::ALERT_STATE_FAILED,
+            "NOT_RECEIVED",
+            3},
+        Row{"LateProofOfAcceptanceAfterItWasNotReceived",
+            {Changed(v1::ATTEMPT_STATUS_FAILED, 3, "NOT_RECEIVED"),
+             Changed(v1::ATTEMPT_STATUS_SENT, 4)},
+            v1::ALERT_STATE_SENT},
         Row{"LateProofOfDelivery",
             {Changed(v1::ATTEMPT_STATUS_FAILED, 3, "IN_DOUBT"),
              Changed(v1::ATTEMPT_STATUS_DELIVERED, 4)},
@@ -255,7 +265,7 @@ AlertEvent AnyAlertEvent(int id) {
   alert_event.attempt = *inRange(1, 4);
   alert_event.time = At(*inRange(0, 6));  // few distinct times, so that ties occur
   alert_event.status = static_cast<v1::AttemptStatus>(*inRange(1, 18));
-  alert_event.reason = *element<std::string>("", "IN_DOUBT", "TWILIO_API_ERROR");
+  alert_event.reason = *element<std::string>("", "IN_DOUBT", "NOT_RECEIVED", "TWILIO_API_ERROR");
   alert_event.provider_code = *element(0, 30003, 21610);
   alert_event.provider_sid = *element<std::string>("", "SM1");
   alert_event.next_attempt = *element(0, 0, alert_event.attempt + 1);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/domain/delivery/known_attempt.h"
 #include "common/twilio/error_codes.h"
 #include "common/twilio/webhooks/status_words.h"
 
@@ -146,6 +147,49 @@ TEST(FollowUpTest, SchedulesOnlyALookupForAnAttemptInDoubt) {  // R4
   EXPECT_EQ(in_doubt.next_work->kind(), records::v1::WORK_KIND_RESOLVE);
   EXPECT_EQ(in_doubt.next_work->attempt().attempt(), 1);
   EXPECT_FALSE(in_doubt.next_work->has_acceptance() || in_doubt.dead);
+}
+
+records::v1::AttemptResult Absent() {
+  records::v1::AttemptResult result = ResultOf(records::v1::ATTEMPT_OUTCOME_UNRESOLVED);
+  result.set_status(v1::ATTEMPT_STATUS_FAILED);
+  result.set_reason("NOT_RECEIVED");
+  result.set_resolved_by(v1::RESOLVED_BY_LIST_ABSENCE);
+  return result;
+}
+
+TEST(FollowUpTest, SendsAgainWhatTheProviderNeverReceivedUnmetered) {  // R4
+  const auto follow_up = Decided(Work(5), Absent());                   // the budget is used up
+  ASSERT_THAT(follow_up.events, SizeIs(1));
+  const records::v1::AttemptChanged& changed = follow_up.events[0].attempt_changed();
+  EXPECT_EQ(changed.status(), v1::ATTEMPT_STATUS_FAILED);
+  EXPECT_EQ(changed.reason(), "NOT_RECEIVED");
+  EXPECT_EQ(changed.resolved_by(), v1::RESOLVED_BY_LIST_ABSENCE);
+  EXPECT_NE(changed.note().find("sending again"), std::string::npos);
+  EXPECT_EQ(changed.next_attempt(), 6);
+  ASSERT_TRUE(follow_up.next_work);
+  EXPECT_EQ(follow_up.next_work->retry_budget().attempts_used(), 5);
+  EXPECT_EQ(follow_up.next_work->retry_budget().unmetered_retries(), 1);
+  EXPECT_FALSE(follow_up.dead);
+}
+
+TEST(FollowUpTest, DeadLettersWhatTheProviderNeverReceivedAfterTheExpireTime) {  // A5
+  records::v1::WorkRecord work = Work();
+  work.set_expire_time_us(kNow);
+  const auto follow_up = Decided(work, Absent());
+  EXPECT_TRUE(follow_up.events[0].attempt_changed().last());
+  EXPECT_FALSE(follow_up.next_work);
+  ASSERT_TRUE(follow_up.dead);
+  EXPECT_EQ(follow_up.dead->reason(), "NOT_RECEIVED");
+}
+
+TEST(FollowUpTest, DecidesTheSameFromTheLogForWhatTheProviderNeverReceived) {  // R1, R6
+  const auto follow_up = Decided(Work(), Absent());
+  const auto known = KnownAttemptOf(follow_up.events[0]);
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->result.outcome(), records::v1::ATTEMPT_OUTCOME_UNRESOLVED);
+  const auto again = Decided(Work(), known->result);
+  EXPECT_EQ(again.events[0].SerializeAsString(), follow_up.events[0].SerializeAsString());
+  EXPECT_EQ(again.next_work->SerializeAsString(), follow_up.next_work->SerializeAsString());
 }
 
 TEST(FollowUpTest, UsesDifferentEventIdsForAFailureBeforeAndAfterAcceptance) {

@@ -91,6 +91,82 @@ TEST(InDoubtTest, MatchesEntriesCreatedDuringThePostWithinTheClockSkew) {
   EXPECT_FALSE(MayMatch(in_doubt, began + kProviderClockSkew + Micros(1)));
 }
 
+// An SMS without a requested policy, whose alert expires after two hours.
+records::v1::WorkRecord LookupOfSms(const InDoubtSchedule& schedule = {}) {
+  records::v1::WorkRecord work = Work();
+  work.set_channel(v1::CHANNEL_SMS);
+  work.set_expire_time_us(kPost + 7'200'000'000);
+  records::v1::AttemptResult in_doubt;
+  in_doubt.set_begin_time_us(kPost);
+  in_doubt.set_end_time_us(kInDoubt);
+  return FirstLookup(work, in_doubt, schedule);
+}
+
+TEST(InDoubtTest, ReadsTheListOfAnSmsWhenItCanProveAbsenceAndForAsLongAgain) {
+  EXPECT_THAT(Times(LookupOfSms()), ElementsAre(1, 3, 7, 15, 31, 63, 127, 255, 511, 600, 1200));
+  const InDoubtSchedule ignores{.resend_absent = false};
+  EXPECT_THAT(Times(LookupOfSms(ignores), ignores), ElementsAre(1, 3, 7, 15, 31, 63, 75));
+  const InDoubtSchedule once{.initial_delay = seconds(600), .absence_delay = seconds(5)};
+  EXPECT_THAT(Times(LookupOfSms(once), once), ElementsAre(5, 75));
+}
+
+TEST(InDoubtTest, ProvesAbsenceByThreeCompleteReadingsTheLastAfterTheDelay) {
+  const WallTime proof = FromUnixMicros(kInDoubt) + InDoubtSchedule().absence_delay;
+  records::v1::WorkRecord lookup = LookupOfSms();
+  EXPECT_FALSE(ProvesAbsence(lookup, {}, proof));
+  lookup = NextLookup(lookup, {}, /*read_list=*/true);
+  lookup = NextLookup(lookup, {}, /*read_list=*/false);
+  EXPECT_FALSE(ProvesAbsence(lookup, {}, proof));
+  lookup = NextLookup(lookup, {}, /*read_list=*/true);
+  EXPECT_TRUE(ProvesAbsence(lookup, {}, proof));
+  EXPECT_FALSE(ProvesAbsence(lookup, {}, proof - Micros(1)));
+}
+
+struct AbsenceRow {
+  const char* name;
+  void (*change)(records::v1::WorkRecord& work);
+};
+class WithoutProofOfAbsence : public testing::TestWithParam<AbsenceRow> {};
+TEST_P(WithoutProofOfAbsence, TheInDoubtPolicyDecides) {
+  records::v1::WorkRecord lookup = LookupOfSms();
+  lookup.mutable_in_doubt()->set_complete_read_count(9);
+  ASSERT_TRUE(ResendsIfAbsent(lookup, {}));
+  GetParam().change(lookup);
+  EXPECT_FALSE(ResendsIfAbsent(lookup, {}));
+  EXPECT_FALSE(ProvesAbsence(lookup, {}, FromUnixMicros(kInDoubt) + std::chrono::hours(1)));
+  EXPECT_LE(PolicyTime(lookup, {}), FromUnixMicros(kInDoubt) + seconds(75));
+}
+INSTANTIATE_TEST_SUITE_P(
+    Rows, WithoutProofOfAbsence,
+    testing::Values(
+        AbsenceRow{"of_a_call", [](auto& work) { work.set_channel(v1::CHANNEL_VOICE); }},
+        AbsenceRow{"of_an_emergency",
+                   [](auto& work) { work.set_priority(v1::PRIORITY_EMERGENCY); }},
+        AbsenceRow{"if_the_client_requested_to_fail",
+                   [](auto& work) { work.set_in_doubt_policy(v1::IN_DOUBT_POLICY_FAIL); }},
+        AbsenceRow{"if_the_client_requested_to_resend",
+                   [](auto& work) { work.set_in_doubt_policy(v1::IN_DOUBT_POLICY_RESEND); }},
+        AbsenceRow{"if_the_alert_expires_before",
+                   [](auto& work) { work.set_expire_time_us(kInDoubt + 600'000'000); }}),
+    [](const auto& row) { return row.param.name; });
+
+TEST(InDoubtTest, TrustsNoListByNumberInCountriesWhoseNumbersAreRewritten) {
+  EXPECT_TRUE(IsListedAsDialed("+15145550123"));
+  for (const char* number : {"+5215512345678", "+5491112345678", "+5511912345678"})
+    EXPECT_FALSE(IsListedAsDialed(number)) << number;
+}
+
+TEST(InDoubtTest, ListsAllMessagesSinceBeforeThePostButOnlyCallsWithinIt) {
+  const WallTime now = FromUnixMicros(kInDoubt) + std::chrono::minutes(10);
+  const ListedTimes messages = TimesToList(LookupOfSms(), now);
+  EXPECT_EQ(messages.from, FromUnixMicros(kPost) - kAbsenceMargin);
+  EXPECT_EQ(messages.until, now + kAbsenceMargin);
+  records::v1::WorkRecord call = LookupOfSms();
+  call.set_channel(v1::CHANNEL_VOICE);
+  EXPECT_EQ(TimesToList(call, now).from, FromUnixMicros(kPost) - kProviderClockSkew);
+  EXPECT_EQ(TimesToList(call, now).until, FromUnixMicros(kInDoubt) + kProviderClockSkew);
+}
+
 struct PolicyRow {
   const char* name;
   v1::Priority priority;
@@ -125,6 +201,7 @@ TEST(InDoubtTest, RanksEveryOutcomeByItsProof) {
       FoundInList(Lookup(), "SM1", FromUnixMicros(kInDoubt)), ProvenByCallback(callback), answered};
   for (size_t i = 1; i < rising.size(); ++i)
     EXPECT_GT(ProofOf(rising[i]), ProofOf(rising[i - 1])) << i;
+  EXPECT_EQ(ProofOf(AbsentFromList(Lookup(), {})), Proof::kUnresolved);
   records::v1::AttemptResult expired;
   expired.set_outcome(records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED);
   expired.set_reason("EXPIRED");

@@ -121,15 +121,73 @@ TEST(CallListTest, IsAnErrorBeyondTheMaximumOfPages) {
   EXPECT_FALSE(ListFrom<CallList>(ScriptedServer(pages)));
 }
 
-TEST(MessageListTest, StopsAfterAPageThatIsTooOld) {
-  const std::string old = R"({"sid":"SM1","date_created":"Sat, 28 Feb 2026 20:00:00 +0000"})";
-  const std::string wanted = R"({"sid":"SM2","direction":"outbound-api","body":"hi","from":")" +
-                             std::string(kOurNumber) + R"(","date_created":")" + kDate + R"("})";
-  const ScriptedServer server({Page(wanted, "/next", "messages"), Page(old, "/never", "messages")});
+std::string Message(const std::string& sid, const std::string& members,
+                    const std::string& date = kDate) {
+  return R"({"sid":")" + sid + R"(","date_created":")" + date + R"(",)" + members + "}";
+}
+
+std::string OurMessage(const std::string& sid, const std::string& date = kDate) {
+  return Message(
+      sid, R"("direction":"outbound-api","body":"hi","from":")" + std::string(kOurNumber) + '"',
+      date);
+}
+
+TEST(MessageListTest, StopsAfterAPageThatIsADayTooOld) {
+  const ScriptedServer server(
+      {Page(OurMessage("SM3"), "/next", "messages"),
+       Page(OurMessage("SM2", "Sat, 28 Feb 2026 20:00:00 +0000"), "/next", "messages"),
+       Page(OurMessage("SM1", "Fri, 27 Feb 2026 20:00:00 +0000"), "/never", "messages")});
   const auto entries = ListFrom<MessageList>(server);
-  ASSERT_THAT(Sids(entries), ElementsAre("SM2"));
+  ASSERT_THAT(Sids(entries), ElementsAre("SM3"));
   EXPECT_EQ(entries->at(0).text->Reveal(), "hi");
-  EXPECT_THAT(server.Requests(), SizeIs(2));
+  EXPECT_THAT(server.Requests(), SizeIs(3));
+}
+
+TEST(MessageListTest, ReturnsTheMessagesOfAllSendersButNoneThatWasReceived) {  // R4
+  const ScriptedServer server(
+      {Page(Message("SM1", R"("direction":"inbound","body":"STOP")") + ',' + OurMessage("SM2") +
+                ',' + Message("SM3", R"("direction":"outbound-api","body":"","from":null)") + ',' +
+                Message("SM4", R"("direction":"outbound-reply","body":"hi")") + ',' +
+                Message("SM5", R"("body":"hi")"),
+            "", "messages")});
+  const auto entries = ListFrom<MessageList>(server);
+  ASSERT_THAT(Sids(entries), ElementsAre("SM2", "SM3", "SM4", "SM5"));
+  for (const ProviderListEntry& entry : *entries) EXPECT_EQ(entry.by_sender, entry.sid == "SM2");
+}
+
+struct NewestMessages {
+  const char* name;
+  std::string entries;
+  bool show;
+};
+class ControlOfAnAccount : public testing::TestWithParam<NewestMessages> {};
+TEST_P(ControlOfAnAccount, RequiresWholeNumbersOfRecipients) {  // R4
+  const ScriptedServer server({Page(GetParam().entries, "", "messages")});
+  MessageList list({.base_url = server.Url()});
+  const auto shows = list.ShowsRecipients(Query().account, SteadyTime::max());
+  ASSERT_TRUE(shows) << shows.error().message;
+  EXPECT_EQ(*shows, GetParam().show);
+  EXPECT_THAT(server.Requests()[0],
+              StartsWith("GET /2010-04-01/Accounts/AC1/Messages.json?PageSize=20 "));
+}
+INSTANTIATE_TEST_SUITE_P(
+    Rows, ControlOfAnAccount,
+    testing::Values(NewestMessages{"Whole", Message("SM1", R"("to":"+15145550123")"), true},
+                    NewestMessages{"Redacted",
+                                   Message("SM1", R"("to":"+15145550123")") + ',' +
+                                       Message("SM2", R"("to":"+1514555XXXX")"),
+                                   false},
+                    NewestMessages{"Removed", Message("SM1", R"("to":"")"), false},
+                    NewestMessages{"OnlyReceived",
+                                   Message("SM1", R"("to":"+15145550123","direction":"inbound")"),
+                                   false},
+                    NewestMessages{"NoMessages", "", false}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(MessageListTest, FailsTheControlOfAnAccountWithoutAValidList) {
+  const ScriptedServer server({{.response = HttpResponseText(200, "{}")}});
+  MessageList list({.base_url = server.Url()});
+  EXPECT_FALSE(list.ShowsRecipients(Query().account, SteadyTime::max()));
 }
 
 }  // namespace

@@ -141,6 +141,14 @@ INSTANTIATE_TEST_SUITE_P(
             "Failed; expires before another attempt"},
         Row{"Unresolved", Because(Changed(v1::ATTEMPT_STATUS_FAILED, 1), "IN_DOUBT"),
             "Failed: not resolved whether Twilio accepted it"},
+        Row{"NeverReceived",
+            With(Because(Changed(v1::ATTEMPT_STATUS_FAILED, 1), "NOT_RECEIVED"),
+                 [](auto& event) {
+                   event.note = "proven by Twilio's list; sending again";
+                   event.next_attempt = 2;
+                 }),
+            "Twilio has no such message; it was not sent; proven by Twilio's list; sending again; "
+            "attempt 2 follows"},
         Row{"Unconfirmed", Changed(v1::ATTEMPT_STATUS_SENT_UNCONFIRMED, 1),
             "Delivery not confirmed in time"},
         Row{"Expired", Because(Changed(v1::ATTEMPT_STATUS_EXPIRED, 1), "EXPIRED"),
