@@ -20,6 +20,7 @@ struct AdmitRequest {
   WallTime create_time;
   WallTime expire_time;        // state is kept until 48 h later
   bool only_if_known = false;  // an unknown key is not admitted: kUnknownKey
+  bool emergency = false;      // its attempts may be claimed without the store
 };
 
 struct Admission {
@@ -81,7 +82,9 @@ class Admissions {
                         const std::string& nonce) = 0;
 
   // Sets the mark permanently. Fails as Admit() does; kNotFound when this client has no such alert
-  // (any more); kRedisUnavailable while the alert or its attempts may not be restored yet.
+  // (any more); kRedisUnavailable while the alert or its attempts may not be restored yet. That
+  // includes the cancellation of any emergency while claims are being restored, because emergencies
+  // are sent meanwhile.
   virtual void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) = 0;
 };
 

@@ -200,8 +200,12 @@ std::size_t AdmissionQueue::AppendRequest(Connection& connection, const QueuedRe
     const AdmitRequest& alert = admit->request;
     const std::string key = server_.keys().Alert(alert.alert_id);
     // Without an idempotency key it cannot be repeated, so digest and time are not stored.
-    connection.Append(
-        {"HSET", key, "client_id", alert.client_id, "state", "admitting", "nonce", alert.nonce});
+    if (alert.emergency)
+      connection.Append({"HSET", key, "client_id", alert.client_id, "state", "admitting", "nonce",
+                         alert.nonce, "emergency", "1"});
+    else
+      connection.Append(
+          {"HSET", key, "client_id", alert.client_id, "state", "admitting", "nonce", alert.nonce});
     connection.Append({"PEXPIREAT", key, ExpiryText(alert.expire_time)});
     return 2;
   }
@@ -221,13 +225,13 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
   if (const auto* admit = std::get_if<AdmitOperation>(&request.operation)) {
     const AdmitRequest& alert = admit->request;
     if (alert.idempotency_digest.empty()) return std::nullopt;
-    return ScriptCall{
-        .script = AdmitScript(),
-        .keys = {keys.Idempotency(alert.idempotency_digest), keys.Alert(alert.alert_id),
-                 keys.AcceptancesRestored()},
-        .args = {alert.alert_id, alert.client_id, alert.request_digest, alert.nonce,
-                 std::to_string(ToUnixMicros(alert.create_time)), ExpiryText(alert.expire_time),
-                 keys.AlertPrefix(), FlagText(alert.only_if_known), marker()}};
+    return ScriptCall{.script = AdmitScript(),
+                      .keys = {keys.Idempotency(alert.idempotency_digest),
+                               keys.Alert(alert.alert_id), keys.AcceptancesRestored()},
+                      .args = {alert.alert_id, alert.client_id, alert.request_digest, alert.nonce,
+                               std::to_string(ToUnixMicros(alert.create_time)),
+                               ExpiryText(alert.expire_time), keys.AlertPrefix(),
+                               FlagText(alert.only_if_known), marker(), FlagText(alert.emergency)}};
   }
   if (const auto* withdraw = std::get_if<WithdrawOperation>(&request.operation)) {
     ScriptCall call{.script = WithdrawScript(),

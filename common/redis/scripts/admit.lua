@@ -2,7 +2,7 @@
 --   KEYS[3] idempotency key  [4] alert  [5] marker of restored acceptances
 --   ARGV[3] alert id  [4] client  [5] request digest  [6] nonce  [7] create time, us of UTC  [8] expiry, ms of
 --   UTC  [9] prefix of an alert's key  [10] '1' if an unknown key must not be admitted
---   [11] value of the marker in this epoch and this process of Redis
+--   [11] value of the marker in this epoch and this process of Redis  [12] '1' for an emergency
 if redis.call('GET', KEYS[5]) ~= ARGV[11] then
   return {'restoring', 0}
 end
@@ -33,6 +33,9 @@ if ARGV[10] == '1' then
 end
 redis.call('HSET', KEYS[4], 'client_id', ARGV[4], 'request_digest', ARGV[5], 'state', 'admitting', 'nonce',
            ARGV[6], 'create_time_us', ARGV[7])
+if ARGV[12] == '1' then
+  redis.call('HSET', KEYS[4], 'emergency', '1')
+end
 expire_after(KEYS[4], ARGV[8])
 redis.call('SET', KEYS[3], ARGV[3], 'PXAT', ARGV[8])
 return {'new', count_write()}

@@ -6,14 +6,16 @@
 -- progress, whether an attempt was delivered, whether the alert was acknowledged no later than cancelled, and
 -- "<step>.<attempt>" and result of each attempt with a result.
 local alert = KEYS[3]
-local owner = redis.call('HMGET', alert, 'client_id', 'nonce')
+local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency')
 if not owner[1] and redis.call('GET', KEYS[4]) ~= ARGV[6] then
   return {'restoring', 0}
 elseif owner[1] ~= ARGV[3] then
   return {'unknown_alert', 0}
 end
--- A restored alert (without a nonce) may have attempts that are not restored yet.
-if not owner[2] and redis.call('GET', KEYS[5]) ~= ARGV[6] then
+-- A restored alert (without a nonce) may have attempts that are not restored yet. While claims are being
+-- restored, the attempts of an emergency are claimed by the order of the log and stored here later, so it is
+-- not known whether a cancellation is in time.
+if (not owner[2] or (owner[3] and ARGV[4] == 'cancelled')) and redis.call('GET', KEYS[5]) ~= ARGV[6] then
   return {'restoring', 0}
 end
 local newly_marked = redis.call('HSETNX', alert, ARGV[4], ARGV[5])

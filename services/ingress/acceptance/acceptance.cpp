@@ -119,7 +119,8 @@ void Acceptance::Admit(const std::shared_ptr<Pending>& pending) {
        .request_digest = alert.request_digest,
        .nonce = alert.nonce,
        .create_time = alert.create_time,
-       .expire_time = alert.request.expire_time},
+       .expire_time = alert.request.expire_time,
+       .emergency = alert.request.normalized.priority == v1::PRIORITY_EMERGENCY},
       [this, pending](Result<Admission> admission) { OnAdmitted(pending, std::move(admission)); });
 }
 

@@ -192,12 +192,19 @@ class RestoredAdmissionsTest : public testing::Test {
     if (!request.idempotency_digest.empty()) claim.accepted = Accepted(request);
     return claim;
   }
-  ErrorCode CancelError(const AdmitRequest& request) {
+  Result<MarkResult> Mark(const AdmitRequest& request, MarkRequest::Mark mark) {
     std::promise<Result<MarkResult>> promise;
-    queue.Mark({.alert_id = request.alert_id, .client_id = request.client_id, .time = {}},
-               [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
-    const Result<MarkResult> marked = promise.get_future().get();
+    queue.Mark(
+        {.alert_id = request.alert_id, .client_id = request.client_id, .mark = mark, .time = {}},
+        [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
+    return promise.get_future().get();
+  }
+  ErrorCode CancelError(const AdmitRequest& request) {
+    const Result<MarkResult> marked = Mark(request, MarkRequest::Mark::kCancelled);
     return marked ? ErrorCode::kInternal : marked.error().code;
+  }
+  bool Acknowledge(const AdmitRequest& request) {
+    return Mark(request, MarkRequest::Mark::kAcknowledged).has_value();
   }
   bool CanCancel(const AdmitRequest& request) {
     return CancelError(request) == ErrorCode::kInternal;
@@ -234,6 +241,25 @@ TEST_F(RestoredAdmissionsTest, MarksARestoredAlertOnlyAfterItsClaimsAreRestored)
   EXPECT_TRUE(CanCancel(admitted));
   ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(epoch));
   EXPECT_TRUE(CanCancel(lost));
+}
+
+// Emergencies are sent while claims are being restored. Redis gets their claims later.
+TEST_F(RestoredAdmissionsTest, CancelsAnEmergencyOnlyAfterClaimsAreRestored) {  // A2, R6
+  MarkRestored(server);
+  for (const std::string& key : {std::string(), RandomBytes(32)}) {
+    AdmitRequest emergency = ARequest(key);
+    emergency.emergency = true;
+    ASSERT_TRUE(Admit(emergency));
+    EXPECT_EQ(CancelError(emergency), ErrorCode::kRedisUnavailable);
+    EXPECT_TRUE(Acknowledge(emergency)) << "an acknowledgement does not depend on claims";
+  }
+  AdmitRequest emergency = ARequest();
+  emergency.emergency = true;
+  ASSERT_TRUE(Admit(emergency));
+  const auto epoch = restorer.AdoptEpoch();
+  ASSERT_TRUE(epoch) << epoch.error().message;
+  ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(*epoch));
+  EXPECT_TRUE(CanCancel(emergency));
 }
 
 TEST_F(RestoredAdmissionsTest, AFlushRemovesTheMarker) {  // A3
