@@ -298,6 +298,10 @@ std::string Reader::Report() const {
   return text.str();
 }
 
+bool Reader::PrintsOnly() const {
+  return line_.exit_code || line_.help || line_.print_settings || line_.check_config;
+}
+
 std::optional<int> Reader::Conclude() { return Conclude(std::cout, std::cerr); }
 
 std::optional<int> Reader::Conclude(std::ostream& out, std::ostream& error) {

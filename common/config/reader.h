@@ -139,6 +139,13 @@ class Reader {
   std::optional<int> Conclude();
   std::optional<int> Conclude(std::ostream& out, std::ostream& error);
 
+  // Whether the command line asks for output instead of a running service: --help,
+  // --print-settings, --check-config.
+  bool PrintsOnly() const;
+
+  // Complete after Finish().
+  const std::vector<SettingError>& errors() const { return errors_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
   const std::vector<SettingSource>& sources() const { return sources_; }  // as declared
 
  private:

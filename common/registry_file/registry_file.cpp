@@ -47,6 +47,14 @@ Result<std::string> ReadBounded(const std::string& path, std::streamoff limit) {
   return text.str();
 }
 
+// "FILE:LINE: "; "FILE: " without a line, which is 0.
+std::string Place(const std::string& path, int line) {
+  return path + (line > 0 ? ':' + std::to_string(line) : "") + ": ";
+}
+
+// From 1; 0 if the node has none, such as the root of an empty file.
+int LineOf(const YAML::Node& node) { return node.IsDefined() ? node.Mark().line + 1 : 0; }
+
 // Parses one file. After an error in an entry it continues with the next entry, so that all errors
 // are reported at once.
 class Parser {
@@ -55,10 +63,10 @@ class Parser {
 
   const std::vector<std::string>& errors() const { return errors_; }
 
-  // "FILE:LINE: " of the entry with this name; "FILE: " if there is none.
+  // Of the entry with this name.
   std::string PlaceOf(const std::string& name) const {
     const auto line = lines_.find(name);
-    return path_ + (line == lines_.end() ? "" : ':' + std::to_string(line->second)) + ": ";
+    return Place(path_, line == lines_.end() ? 0 : line->second);
   }
 
   RegistrySnapshot::Content Parse(const std::string& text) {
@@ -92,8 +100,7 @@ class Parser {
   };
 
   [[noreturn]] void Reject(const YAML::Node& node, const std::string& problem) const {
-    const int line = node.IsDefined() ? node.Mark().line + 1 : 0;
-    throw Invalid{path_ + ":" + std::to_string(line) + ": " + problem};
+    throw Invalid{Place(path_, LineOf(node)) + problem};
   }
 
   void CollectError(const std::function<void()>& read) {
@@ -112,7 +119,7 @@ class Parser {
       CollectError([&] {
         read(entry);
         for (const char* name : {"id", "sid", "pattern"})
-          if (entry[name]) lines_.emplace(entry[name].Scalar(), entry.Mark().line + 1);
+          if (entry[name]) lines_.emplace(entry[name].Scalar(), LineOf(entry));
       });
   }
 
@@ -256,7 +263,7 @@ Result<std::shared_ptr<const RegistrySnapshot>> Load(const std::string& path) {
     return snapshot;
   } catch (const YAML::Exception& error) {
     return Fail(ErrorCode::kInvalidConfig,
-                path + ":" + std::to_string(error.mark.line + 1) + ": not YAML: " + error.msg,
+                Place(path, error.mark.line + 1) + "not YAML: " + error.msg,
                 "TOCSIN_REGISTRY_FILE");
   }
 }

@@ -97,6 +97,19 @@ BaseSettings ReadBase(config::Reader& reader, const std::string& service,
   return base;
 }
 
+std::optional<int> Conclude(config::Reader& reader, const BaseSettings& base) {
+  telemetry::SetLogIdentity(base.service, base.instance);
+  if (reader.PrintsOnly()) return reader.Conclude();
+  const Status valid = reader.Finish();
+  for (const std::string& warning : reader.warnings())
+    telemetry::Log(telemetry::Severity::kWarn, "config.warning", warning);
+  for (const config::SettingError& error : reader.errors())
+    telemetry::Log(telemetry::Severity::kFatal, "config.invalid",
+                   error.setting + ' ' + error.reason,
+                   {{"setting", error.setting}, {"place", error.place}, {"fix", error.fix}});
+  return valid ? std::nullopt : std::optional(config::kExitUsage);
+}
+
 redis::Settings ReadRedis(config::Reader& reader, const std::string& prefix) {
   const Secret url =
       reader

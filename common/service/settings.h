@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,12 @@ struct BaseSettings {
 // name without _ADDRESS is its alias.
 BaseSettings ReadBase(config::Reader& reader, const std::string& service,
                       const std::string& ops_setting);
+
+// For main(), after all settings were read. Prints what the command line asks for (--help,
+// --print-settings, --check-config) as Reader::Conclude() does; otherwise logs each warning and
+// each error. Returns the exit code if the program must exit. Later lines of the log name this
+// service.
+std::optional<int> Conclude(config::Reader& reader, const BaseSettings& base);
 
 redis::Settings ReadRedis(config::Reader& reader, const std::string& prefix);
 

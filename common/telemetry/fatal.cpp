@@ -1,9 +1,8 @@
 #include "common/telemetry/fatal.h"
 
 #include <cstdlib>
-#include <iostream>
 
-#include "common/telemetry/scrub.h"
+#include "common/telemetry/log.h"
 
 namespace tocsin::telemetry {
 namespace {
@@ -19,9 +18,11 @@ int ExitCodeOf(ErrorCode code) {
 }  // namespace
 
 int ReportFatal(const Error& error) {
-  std::cerr << Scrub(error.message) << " [" << TraitsOf(error.code).name << ']';
-  if (!error.field.empty()) std::cerr << " (" << Scrub(error.field) << ')';
-  std::cerr << std::endl;
+  if (error.field.empty())
+    Log(Severity::kFatal, "service.failed", error.message, {{"reason", error.code}});
+  else
+    Log(Severity::kFatal, "service.failed", error.message,
+        {{"reason", error.code}, {"field", error.field}});
   return ExitCodeOf(error.code);
 }
 

@@ -5,8 +5,8 @@
 
 namespace tocsin::telemetry {
 
-// Prints the error on stderr, scrubbed. Returns the exit code for main(): 2 for a usage or
-// configuration error, 3 if the error is retryable, else 1.
+// Logs the error. Returns the exit code for main(): 2 for a usage or configuration error, 3 if the
+// error is retryable, else 1.
 int ReportFatal(const Error& error);
 
 }  // namespace tocsin::telemetry

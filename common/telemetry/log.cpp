@@ -85,6 +85,10 @@ std::shared_mutex current_mutex;
 std::shared_ptr<spdlog::async_logger> current_logger;
 std::shared_ptr<spdlog::details::thread_pool> current_pool;
 std::uint64_t lost_before = 0;  // lines lost by ended sessions
+LogIdentity& IdentityOutsideSessions() {
+  static LogIdentity identity{"tocsin", ""};
+  return identity;
+}
 
 }  // namespace
 
@@ -112,8 +116,13 @@ void detail::Write(Severity severity, std::string_view event, std::string_view b
     current_logger->log(LevelOf(severity), spdlog::string_view_t(record.data(), record.size()));
     return;
   }
-  WriteAll(STDOUT_FILENO,
-           RenderLine({"tocsin", ""}, std::chrono::system_clock::now(), severity, record));
+  WriteAll(STDOUT_FILENO, RenderLine(IdentityOutsideSessions(), std::chrono::system_clock::now(),
+                                     severity, record));
+}
+
+void SetLogIdentity(std::string service_name, std::string service_instance_id) {
+  const std::unique_lock lock(current_mutex);
+  IdentityOutsideSessions() = {std::move(service_name), std::move(service_instance_id)};
 }
 
 LogSession::LogSession(LogOptions options) {

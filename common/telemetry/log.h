@@ -99,6 +99,10 @@ struct LogOptions {
   size_t queue_lines = kLogQueueLines;
 };
 
+// Sets `service.name` and `service.instance.id` of lines outside a session; a session sets its own.
+// Thread-safe.
+void SetLogIdentity(std::string service_name, std::string service_instance_id);
+
 // The log of this process from construction to destruction; at most one at a time. Outside a
 // session, the calling thread writes lines to stdout itself. The destructor writes the queued lines
 // and blocks while the output is a full pipe.

@@ -88,7 +88,7 @@ int Main(int argc, char** argv) {
   if (line.exit_code) return *line.exit_code;
   config::Reader reader(line);
   const Config config = Config::Read(reader);
-  if (const auto exit_code = reader.Conclude()) return *exit_code;
+  if (const auto exit_code = service::Conclude(reader, config.base)) return *exit_code;
   const telemetry::StopSignal stop;  // blocks SIGTERM in all threads, so it comes first
   auto keyring = crypto::Keyring::Load(config.base.keyring_file);
   if (!keyring) return telemetry::ReportFatal(keyring.error());

@@ -141,7 +141,7 @@ int Main(int argc, char** argv, const WorkerSpec& spec) {
   if (line.exit_code) return *line.exit_code;
   config::Reader reader(line);
   const Config config = Config::Read(reader, spec.program, spec.ops_setting);
-  if (const auto exit_code = reader.Conclude()) return *exit_code;
+  if (const auto exit_code = service::Conclude(reader, config.base)) return *exit_code;
   const telemetry::StopSignal stop;  // before any thread: it handles SIGTERM from here on
   auto keyring = crypto::Keyring::Load(config.base.keyring_file);
   if (!keyring) return telemetry::ReportFatal(keyring.error());

@@ -100,11 +100,19 @@ TEST_F(RegistryFileTest, RefusesTheModeSimulationWithItsLine) {
               At(18) + "channel mode `simulation` is not implemented; use `live` or `disabled`");
 }
 
+TEST_F(RegistryFileTest, NamesNoLineZero) {
+  for (const std::string text : {"", "# only a comment\n", "---\n", "~\n", "clients:\n  -\n",
+                                 "clients: {}\n", "clients: [~]\n", "channels:\n",
+                                 "channels: {sms: }\n", "senders:\n  - id:\n", "\t\n", "a: *b\n"})
+    EXPECT_THAT(ErrorOf(text), Not(HasSubstr(":0:"))) << text;
+}
+
 TEST_F(RegistryFileTest, NamesAFileThatCannotBeReadOrIsNotYaml) {
   EXPECT_THAT(Load(path_ / "nothing").error().message,
               HasSubstr("cannot be read: No such file or directory"));
   EXPECT_THAT(ErrorOf("clients: [\n"), HasSubstr("not YAML"));
   EXPECT_THAT(ErrorOf("just a word\n"), HasSubstr(At(1) + "expected a mapping"));
+  EXPECT_EQ(ErrorOf(""), path_.string() + ": expected a mapping");
 }
 
 }  // namespace
