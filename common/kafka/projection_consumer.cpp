@@ -103,9 +103,7 @@ bool ProjectionConsumer::Impl::Add(const rd_kafka_message_t& message) {
 }
 
 void ProjectionConsumer::Impl::Apply() {
-  const Status applied = store_.apply(batch_);
-  if (!applied) {
-    Log(4, "batch not applied: " + applied.error().message);
+  if (!store_.apply(batch_)) {
     batch_.clear();
     out_of_sync_ = true;
     return;
@@ -131,10 +129,7 @@ void ProjectionConsumer::Impl::Recover() {
 
 bool ProjectionConsumer::Impl::SeekToStoredOffsets() {
   for (Partition& partition : partitions_) {
-    if (const Status read = ReadOffset(partition); !read) {
-      Log(4, "cannot read the stored offsets: " + read.error().message);
-      return false;
-    }
+    if (!ReadOffset(partition)) return false;
     const std::int64_t offset =
         partition.position < 0 ? RD_KAFKA_OFFSET_BEGINNING : partition.position;
     if (!Seek(partition.topic, partition.number, offset)) return false;
@@ -159,10 +154,7 @@ void ProjectionConsumer::Impl::OnPartitionsAssigned(rd_kafka_topic_partition_lis
     Partition& partition = assigned.emplace_back();
     partition.topic = element.topic;
     partition.number = element.partition;
-    if (const Status read = offsets_known ? ReadOffset(partition) : Status(); !read) {
-      Log(4, "cannot read the stored offsets: " + read.error().message);
-      offsets_known = false;
-    }
+    if (offsets_known && !ReadOffset(partition)) offsets_known = false;
     element.offset = partition.position < 0 ? RD_KAFKA_OFFSET_BEGINNING : partition.position;
   }
   const std::lock_guard lock(mutex_);

@@ -51,6 +51,7 @@ struct ProjectionGauge {
 };
 
 // The store. Called on the consumer's thread, never concurrently. Each may block, for 60 s at most.
+// The consumer does not log the store's errors: the store reports them itself.
 struct ProjectionStore {
   // Returns the offset of the next record to apply, or nothing to start at the beginning of the
   // partition. Called again after an error, with backoff.

@@ -1,5 +1,7 @@
 #include "common/kafka/projection_consumer.h"
 
+#include <gmock/gmock.h>
+
 #include <map>
 
 #include "tests/common/kafka/cluster.h"
@@ -93,6 +95,21 @@ TEST_F(ProjectionConsumerTest, ContinuesAtTheStoredOffsetsAfterAFailedBatch) {
   ASSERT_TRUE(WaitSeen(1'500));
   ExpectEachOnce(1'500);
   EXPECT_EQ(store_.Get().gaps, 0);
+}
+
+// The store reports them under its own name.
+TEST_F(ProjectionConsumerTest, DoesNotLogTheErrorsOfTheStore) {
+  const std::string topic = CreateTopic("events", 3);
+  PublishNumbers(topic, 0, 100);
+  store_.Edit([](Store& store) { store.failing_reads = store.failing_batches = 2; });
+  Watched<std::vector<std::string>> lines;
+  Hooks hooks;
+  hooks.log = [&](int, std::string_view line) {
+    lines.Edit([&](std::vector<std::string>& all) { all.emplace_back(line); });
+  };
+  const auto consumer = Start(topic, hooks);
+  ASSERT_TRUE(WaitSeen(100));
+  EXPECT_THAT(lines.Get(), testing::Not(testing::Contains(testing::HasSubstr("down"))));
 }
 
 TEST_F(ProjectionConsumerTest, IgnoresTheOffsetsCommittedToKafka) {
