@@ -11,7 +11,7 @@ CACHE=${TOCSIN_CACHE_DIR:-${HOME:-/var/tmp}/.cache/tocsin}
 readonly EXIT_USAGE=2 EXIT_MISSING=3
 
 # Kafka's recovery after a crash determines the limit for stores. A service drains for at most 25 s.
-readonly STORE_READY_SECONDS=120 SERVICE_READY_SECONDS=90 STOP_SECONDS=30
+readonly STORE_READY_SECONDS=120 SERVICE_READY_SECONDS=90 KEYS_READY_SECONDS=60 STOP_SECONDS=30
 readonly LOG_TAIL_LINES=25
 
 say() { printf '%s\n' "$@"; }

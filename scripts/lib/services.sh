@@ -343,6 +343,12 @@ start_service() {
   launch "$name-$i" env "${own[@]}" "$BIN/tocsin-$name"
 }
 
+# keys_restored INGRESS-I
+keys_restored() {
+  curl -fsS -m 2 "http://127.0.0.1:$(service_port "${1%-*}" "${1##*-}" $PORT_OPS)/metrics" 2>/dev/null |
+    grep -c '^tocsin_acceptances_restored\({.*}\)\? 1$' >/dev/null # -q would end curl early, which then fails
+}
+
 responds() { curl -fsS -m 2 -o /dev/null "$1"; }
 
 # start_process NAME-I: does not wait; await_process NAME-I does.

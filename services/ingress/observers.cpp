@@ -97,12 +97,17 @@ AlertServiceObserver ObserveAlerts(telemetry::Metrics& metrics, telemetry::SpanE
 }
 
 AcceptanceRestorationObserver ObserveRestoration(service::Runtime& runtime) {
+  telemetry::Gauge& complete = runtime.metrics().Gauge(
+      "tocsin_acceptances_restored",
+      "1 if Redis knows every idempotency key and alert; 0: requests with a key are refused");
+  complete.Set(0);
   return {.restored =
               [](std::size_t count) {
                 Log(Severity::kInfo, "acceptances.restored", "acceptances restored from the lanes",
                     {{"records", count}});
               },
-          .failed = [&runtime](const Error& error) { runtime.ReportDependencyError(error); }};
+          .failed = [&runtime](const Error& error) { runtime.ReportDependencyError(error); },
+          .completeness = [&complete](bool known) { complete.Set(known ? 1 : 0); }};
 }
 
 WebhookObserver ObserveWebhooks(telemetry::Metrics& metrics, telemetry::SpanExporter& spans) {

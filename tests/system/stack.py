@@ -14,7 +14,6 @@ import psycopg2
 import requests
 
 import api
-import poll
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TOCSIN_BIN_DIR", ROOT / "build/release/bin"))
@@ -25,7 +24,6 @@ PAGE_LIMIT = 100_000
 SERVICES = ("audit", "sms-worker", "voice-worker", "ingress")
 PORTS_PER_REPLICA = 4  # scripts/lib/services.sh
 LOG_LINES, LOG_CHARACTERS = 10, 400
-KEYS_SECONDS = 30  # to restore the idempotency keys at a start; seconds for an empty stack
 # Other TOCSIN_ variables of the environment are removed: they may belong to the user's own stack.
 KEPT_SETTINGS = {"TOCSIN_CACHE_DIR", "TOCSIN_BIN_DIR"}
 
@@ -69,9 +67,15 @@ class Simulator:
     def reset_faults(self):
         self._post("/sim/reset", {"faults_only": True})
 
+    def call_requests(self):
+        return self._journal("/sim/call-requests")
+
+    def every_call(self):
+        return self._journal("/sim/calls")
+
     def calls(self, to):
         """The calls to one number, in order."""
-        return [call for call in self._journal("/sim/calls") if call["to"] == to]
+        return [call for call in self.every_call() if call["to"] == to]
 
     def phones(self, scripts):
         """How phones respond: number -> script, or a list with one script for each call."""
@@ -103,13 +107,7 @@ class Stack:
             raise
         self.env = read_env(self.state)
         running.append(self)
-        self._await_restored_keys()
         return self
-
-    def _await_restored_keys(self):
-        """Until an ingress has restored the idempotency keys it refuses requests that have one."""
-        logs = [log for log in (self.state / "log").glob("ingress-*.log")]
-        poll.within(KEYS_SECONDS, lambda: not logs or any("acceptances.restored" in log.read_text() for log in logs))
 
     def __exit__(self, *_):
         if self in running:

@@ -53,6 +53,14 @@ def test_an_edited_registry_file_is_not_modified(shell, tmp_path):
     assert not (tmp_path / "registry.yaml.part").exists()
 
 
+@pytest.mark.parametrize(("metrics", "restored"), [
+    ("tocsin_acceptances_restored 1", True), ('tocsin_acceptances_restored{service="tocsin-ingress"} 1', True),
+    ("tocsin_acceptances_restored 0", False), ("", False)])
+def test_the_keys_are_restored_when_the_ingress_reports_it(shell, metrics, restored):
+    output = shell(f"curl() {{ printf '# HELP x\\n%s\\n' '{metrics}'; }}\nkeys_restored ingress-2 && echo restored || echo not")
+    assert output.strip() == ("restored" if restored else "not")
+
+
 def test_the_environment_has_the_names_of_the_contract(shell, tmp_path):
     shell("make_env")
     assert CONTRACT <= set(stacks.read_env(tmp_path))

@@ -81,10 +81,12 @@ Status AcceptanceRestoration::RestoreOnce() {
   const WallTime begin_time = parts_.clock.Now();
   TOCSIN_TRY(const StoreEpoch epoch, parts_.restorer.AdoptEpoch());
   if (!epoch.restored) {
+    observer_.completeness(false);
     TOCSIN_CHECK_OK(RestoreAll(epoch, begin_time));
   } else if (not_stored_since) {
     TOCSIN_CHECK_OK(RestoreSince(epoch, *not_stored_since - kClockSkew));
   }
+  observer_.completeness(true);
   const std::lock_guard lock(mutex_);
   if (not_stored_since_ == not_stored_since) not_stored_since_.reset();
   return {};

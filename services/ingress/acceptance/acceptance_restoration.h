@@ -21,6 +21,8 @@ namespace tocsin::ingress {
 struct AcceptanceRestorationObserver {
   std::function<void(std::size_t count)> restored = [](std::size_t) {};
   std::function<void(const Error&)> failed = [](const Error&) {};  // it is retried
+  // Whether the store knows every acceptance: at start and after a loss first false, then true.
+  std::function<void(bool complete)> completeness = [](bool) {};
 };
 
 // Has a thread. At start and after every NotifyDataLoss() it adopts the store's epoch and, unless

@@ -64,7 +64,12 @@ class AcceptanceRestorationTest : public testing::Test {
   }
   AcceptanceRestorationObserver Observer() {
     return {.restored = [this](std::size_t count) { restored += static_cast<int>(count) + 1; },
-            .failed = [this](const Error&) { ++failures; }};
+            .failed = [this](const Error&) { ++failures; },
+            .completeness =
+                [this](bool known) {
+                  complete = known;
+                  if (!known) ++losses;
+                }};
   }
   static bool WaitUntil(const std::function<bool()>& condition) {
     const SteadyTime deadline = std::chrono::steady_clock::now() + kPatience;
@@ -89,6 +94,8 @@ class AcceptanceRestorationTest : public testing::Test {
   AlertActions actions{{clock, registry, admissions, log, topics}};
   std::atomic<int> restored{0};
   std::atomic<int> failures{0};
+  std::atomic<bool> complete{false};
+  std::atomic<int> losses{0};
 };
 
 TEST_F(AcceptanceRestorationTest, CancelsAnAlertThatTheStoreHadLost) {  // A2
@@ -187,6 +194,21 @@ TEST_F(AcceptanceRestorationTest, AdoptsTheEpochOfAnotherLossWhileItWaitsForReco
   const int adoptions = admissions.adoptions;
   restoration.NotifyDataLoss();
   EXPECT_TRUE(WaitUntil([&] { return admissions.adoptions > adoptions; }));
+}
+
+TEST_F(AcceptanceRestorationTest, IsCompleteAtStartIfAnotherProcessHasRestored) {  // A3
+  const AcceptanceRestoration restoration({clock, admissions, history, topics}, Micros(0),
+                                          Observer());
+  EXPECT_TRUE(WaitUntil([this] { return complete.load(); }));
+  EXPECT_EQ(losses, 0);
+}
+
+TEST_F(AcceptanceRestorationTest, IsIncompleteFromALossUntilItIsRestored) {  // A3
+  AcceptanceRestoration restoration({clock, admissions, history, topics}, Micros(0), Observer());
+  ASSERT_TRUE(WaitUntil([this] { return complete.load(); }));
+  LoseData();
+  restoration.NotifyDataLoss();
+  EXPECT_TRUE(WaitUntil([this] { return losses > 0 && complete; }));
 }
 
 TEST_F(AcceptanceRestorationTest, StopsWhileItWaitsForRecordsInFlight) {
