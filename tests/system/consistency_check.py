@@ -11,6 +11,7 @@ import argparse
 import base64
 import collections
 import dataclasses
+import itertools
 import pathlib
 import struct
 import sys
@@ -25,17 +26,29 @@ import api
 import stack as stacks
 
 PREFIX = "tocsin"
-LANES = [f"{PREFIX}.sms.{name}" for name in ("emergency", "high", "normal", "bulk")]
+CHANNELS = ("sms", "voice")
+LANES = [f"{PREFIX}.{channel}.{name}" for channel in CHANNELS for name in ("emergency", "high", "normal", "bulk")]
 DELAYS = [f"{PREFIX}.delay.{kind}.{tier}" for kind in ("emergency", "other") for tier in ("5s", "1m", "10m", "1h")]
-DEAD, EVENTS, WEBHOOKS = f"{PREFIX}.sms.dead", f"{PREFIX}.events", f"{PREFIX}.webhooks"
+DEAD = [f"{PREFIX}.{channel}.dead" for channel in CHANNELS]
+EVENTS, WEBHOOKS = f"{PREFIX}.events", f"{PREFIX}.webhooks"
+
+
+def _groups_of(channel):
+    prefix = f"{PREFIX}.{channel}"
+    lanes = [lane for lane in LANES if lane.startswith(prefix)]
+    return {f"{prefix}.emergency": lanes[:1], f"{prefix}.other": lanes[1:], f"{prefix}.events": [WEBHOOKS]}
+
+
 # Consumer groups and their topics. A group commits the offsets of what it has finished.
-GROUPS = {f"{PREFIX}.sms.emergency": LANES[:1], f"{PREFIX}.sms.other": LANES[1:], f"{PREFIX}.sms.events": [WEBHOOKS],
-          f"{PREFIX}.delay_queue": DELAYS}
+GROUPS = {name: topics for channel in CHANNELS for name, topics in _groups_of(channel).items()} | {
+    f"{PREFIX}.delay_queue": DELAYS}
 PROJECTED = [*LANES, EVENTS, WEBHOOKS]  # the topics that audit reads
 SHOWN = 20  # items of one difference
 KAFKA_SECONDS = 120  # for all topics
 TOKEN = struct.Struct(">B16sII")  # version, alert, step, attempt: the begin of a token (attempt_token.cpp)
-FINAL_CALLBACKS = {"delivered", "undelivered", "failed", "canceled"}
+FINAL_CALLBACKS = {"delivered", "undelivered", "failed", "canceled", "completed"}
+NOT_SENT = {"CANCELLED", "EXPIRED", "SUPPRESSED", "REJECTED"}  # such a start was abandoned before the POST
+GIVEN_UP = {"FAILED", "UNDELIVERED", "BUSY", "NO_ANSWER"}  # a dead letter is written if no attempt follows
 
 
 def attempt_of(ref):
@@ -51,6 +64,10 @@ def attempt_of_token(token):
     except (ValueError, TypeError, struct.error):
         return None
     return (str(uuid.UUID(bytes=alert)), step, attempt) if version == 1 else None
+
+
+def _keep_first(times, attempt, time_us):
+    times[attempt] = min(time_us, times.get(attempt, time_us))
 
 
 def read_topics(bootstrap, topics):
@@ -86,9 +103,12 @@ class KafkaRecords:
     started: set = dataclasses.field(default_factory=set)  # attempts with an event SENDING
     in_doubt: dict = dataclasses.field(default_factory=dict)  # attempt -> when it first became in doubt, us of UTC
     resolved_by: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(set))  # attempt -> names
-    resent: set = dataclasses.field(default_factory=set)  # alerts that the policy resent, with an event
     not_received: set = dataclasses.field(default_factory=set)  # attempts that Twilio's list lacked
+    resent: set = dataclasses.field(default_factory=set)  # attempts after which the policy resent, with an event
+    # Attempts that Twilio accepted, reported as not delivered, with a next attempt -> when, us of UTC
+    undelivered: dict = dataclasses.field(default_factory=dict)
     failed: set = dataclasses.field(default_factory=set)  # attempts
+    not_sent: set = dataclasses.field(default_factory=set)  # attempts that ended without a POST, maybe after a start
     given_up: set = dataclasses.field(default_factory=set)  # failed attempts that no other follows
     dead_letters: set = dataclasses.field(default_factory=set)  # attempts
     sids: dict = dataclasses.field(default_factory=dict)  # SID -> attempt
@@ -98,8 +118,8 @@ class KafkaRecords:
     @classmethod
     def read(cls, bootstrap):
         records = cls()
-        handlers = {DEAD: records._dead_letter, EVENTS: records._event, WEBHOOKS: records._webhook}
-        for topic, headers, _, value in read_topics(bootstrap, [*LANES, DEAD, EVENTS, WEBHOOKS]):
+        handlers = {**dict.fromkeys(DEAD, records._dead_letter), EVENTS: records._event, WEBHOOKS: records._webhook}
+        for topic, headers, _, value in read_topics(bootstrap, [*LANES, *DEAD, EVENTS, WEBHOOKS]):
             handlers.get(topic, records._work)(value, headers)
         return records
 
@@ -116,7 +136,10 @@ class KafkaRecords:
 
     def _event(self, value, _):
         event = api.message("records.v1.Event").FromString(value)
-        if event.WhichOneof("fact") != "attempt_changed":
+        fact = event.WhichOneof("fact")
+        if fact in ("acknowledged", "cancel_requested", "attempt_priced"):
+            self.events.add(event.event_id)
+        if fact != "attempt_changed":
             return
         attempt, changed = attempt_of(event.attempt), event.attempt_changed
         status, resolved_by = api.ATTEMPT_STATUSES[changed.status], api.RESOLVED_BY[changed.resolved_by]
@@ -127,17 +150,21 @@ class KafkaRecords:
         if status == "SENDING":
             self.started.add(attempt)
         if status == "IN_DOUBT":
-            self.in_doubt[attempt] = min(event.time_us, self.in_doubt.get(attempt, event.time_us))
+            _keep_first(self.in_doubt, attempt, event.time_us)
         if changed.resolved_by:
             self.resolved_by[attempt].add(resolved_by)
         if status == "FAILED":
             self.failed.add(attempt)
-        if status in ("FAILED", "UNDELIVERED") and changed.last:
+        if status in NOT_SENT:
+            self.not_sent.add(attempt)
+        if status in GIVEN_UP and changed.last:
             self.given_up.add(attempt)
         if resolved_by == "LIST_ABSENCE":
             self.not_received.add(attempt)
-        if resolved_by == "POLICY" and changed.next_attempt:
-            self.resent.add(attempt[0])
+        if changed.next_attempt and resolved_by == "POLICY":
+            self.resent.add(attempt)
+        elif changed.next_attempt and changed.provider_sid:
+            _keep_first(self.undelivered, attempt, event.time_us)
 
     def _webhook(self, value, _):
         webhook = api.message("records.v1.WebhookRecord").FromString(value)
@@ -162,7 +189,8 @@ class TwilioRecords:
 
     @classmethod
     def read(cls, simulator):
-        requests, messages = simulator.requests(), simulator.messages()
+        requests = simulator.requests() + simulator.call_requests()
+        messages = simulator.messages() + simulator.every_call()
         posts = [(request, attempt_of_token(request["token"] or "")) for request in requests]
         accepted_posts = sorted((request["at_us"], attempt) for request, attempt in posts
                                 if attempt and request["accepted"])
@@ -260,16 +288,21 @@ class Comparison:
 
     def _of_posts(self):
         kafka, twilio = self.kafka, self.twilio
-        per_alert = collections.Counter(alert for alert, _, _ in twilio.accepted.elements())
+        per_alert = collections.defaultdict(set)
+        for attempt in twilio.accepted:
+            per_alert[attempt[0]].add(attempt)
+        followed = kafka.resent | set(kafka.undelivered)
         return {
             "POSTs without a token": twilio.without_token,
             "POSTs of attempts without a recorded start": twilio.posted - kafka.started,
-            "attempts started, but neither POSTed nor failed nor in doubt":
-                kafka.started - twilio.posted - kafka.failed - set(kafka.in_doubt),
+            "attempts started, but neither POSTed nor ended nor in doubt":
+                kafka.started - twilio.posted - kafka.failed - kafka.not_sent - set(kafka.in_doubt),
+            "attempts POSTed and accepted, but recorded as not sent": set(twilio.accepted) & kafka.not_sent,
             "attempts accepted more than once": {attempt for attempt, count in twilio.accepted.items() if count > 1},
-            "alerts accepted more than once without a recorded resend":
-                {alert for alert, count in per_alert.items() if count > 1} - kafka.resent,
-            "accepted again before the earlier attempt was recorded as in doubt": self.unrecorded_repeats(),
+            "alerts accepted more than once without a recorded resend or repetition":
+                {alert for alert, attempts in per_alert.items() if set(sorted(attempts)[:-1]) - followed},
+            "accepted again before the earlier attempt was recorded as in doubt or as not delivered":
+                self.unrecorded_repeats(),
             "accepted by Twilio, but sent again as never received": set(twilio.accepted) & kafka.not_received,
             "attempts in doubt that were not resolved": set(kafka.in_doubt) - set(kafka.resolved_by),
         }
@@ -296,10 +329,12 @@ class Comparison:
         return found
 
     def unrecorded_repeats(self):
-        """Repeats before which no other attempt of the alert was recorded as in doubt."""
+        """Repeats before which no other attempt of the alert was recorded as in doubt or as not delivered."""
+        recorded = collections.defaultdict(list)  # alert -> (attempt, us of UTC)
+        for attempt, time_us in itertools.chain(self.kafka.in_doubt.items(), self.kafka.undelivered.items()):
+            recorded[attempt[0]].append((attempt, time_us))
         return [(at_us, attempt) for at_us, attempt in self.repeats()
-                if not any(other[0] == attempt[0] and other != attempt and begin_us <= at_us
-                           for other, begin_us in self.kafka.in_doubt.items())]
+                if not any(other != attempt and time_us <= at_us for other, time_us in recorded[attempt[0]])]
 
     def without_final_callback(self):
         """Alerts that stay SENT because Twilio's final callback did not arrive."""
@@ -326,7 +361,7 @@ class Comparison:
             f"faults    {_counts(twilio.faults)}",
             f"accepted POSTs beyond one per attempt: {sum(count - 1 for count in twilio.accepted.values())}",
             f"accepted POSTs beyond one per alert: {len(self.repeats())}, "
-            f"without an earlier attempt in doubt: {len(self.unrecorded_repeats())}",
+            f"without an earlier attempt in doubt or not delivered: {len(self.unrecorded_repeats())}",
             f"alerts that stay SENT without a final callback: {len(self.without_final_callback())}",
             f"attempts in doubt, resolved by: {_counts(resolved)}",
             f"attempts ever in doubt: {len(database.in_doubt)}, still in doubt: {len(still)}",

@@ -1,0 +1,59 @@
+"""Random faults of all parts under load: no accepted alert is lost, none is sent twice without a record. R1, R4, A3.
+
+TOCSIN_SYSTEM_CHAOS_SECONDS sets how long faults are caused, TOCSIN_SYSTEM_SEED which ones. A failed run shows its seed.
+"""
+
+import contextlib
+import os
+import random
+
+import pytest
+
+import api
+import consistency_check
+import poll
+import stack as stacks
+from chaos import faults, report, views, workload
+
+SECONDS = int(os.environ.get("TOCSIN_SYSTEM_CHAOS_SECONDS", "90"))
+SEED = int(os.environ.get("TOCSIN_SYSTEM_SEED", random.randrange(1, 1_000_000)))
+QUIESCENT_SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with stacks.Stack(faults.SETTINGS, replicas=str(faults.REPLICAS)) as started:
+        started.simulator().phones(workload.busy_phones(SEED, workload.PER_SECOND * (SECONDS + QUIESCENT_SECONDS)))
+        yield started
+
+
+@pytest.fixture(scope="module")
+def client(stack):
+    connected = api.Client(*(stack.every_address(setting, faults.REPLICAS) for setting in
+                             ("TOCSIN_INGRESS_GRPC", "TOCSIN_AUDIT_GRPC")), stack.api_key())
+    yield connected
+    connected.close()
+
+
+def is_over(stack):
+    """Whether every alert is final and nothing is left to do."""
+    with contextlib.closing(stack.database()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM tocsin.alerts WHERE end_time_us IS NULL")
+        all_final = cursor.fetchone()[0] == 0
+    return all_final and consistency_check.is_quiescent(stack)
+
+
+def test_faults_of_all_parts_lose_no_alert_and_send_none_twice(stack, client):
+    print(f"seed {SEED}, {SECONDS} s; the same faults again: TOCSIN_SYSTEM_SEED={SEED}")
+    caused = faults.Faults(stack, SEED)
+    with workload.Workload(client, SEED) as load:
+        caused.run(SECONDS, lambda: load.accepted)
+    try:
+        poll.until("every alert is final", lambda: is_over(stack), QUIESCENT_SECONDS)
+    finally:
+        alerts, listed_differently = views.read_status(client)
+        compared = views.Views(load.sent, views.read_simulator(stack.simulator()), alerts, listed_differently)
+        comparison = consistency_check.Comparison.read(stack.env, compared.known_to_client())
+        print(report.of(load, caused, compared, comparison), report.histories(client, compared, comparison), sep="\n")
+    assert not compared.differences()
+    assert not comparison.differences()
