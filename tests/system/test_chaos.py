@@ -45,12 +45,12 @@ def is_over(stack):
 
 def test_faults_of_all_parts_lose_no_alert_and_send_none_twice(stack, client):
     print(f"seed {SEED}, {SECONDS} s; the same faults again: TOCSIN_SYSTEM_SEED={SEED}")
-    caused = faults.Faults(stack, SEED)
-    with workload.Workload(client, SEED) as load:
-        caused.run(SECONDS, lambda: load.accepted)
+    caused, load = faults.Faults(stack, SEED), workload.Workload(client, SEED)
     try:
+        with load:
+            caused.run(SECONDS, lambda: load.accepted)
         poll.until("every alert is final", lambda: is_over(stack), QUIESCENT_SECONDS)
-    finally:
+    finally:  # also if a process did not become ready again
         alerts, listed_differently = views.read_status(client)
         compared = views.Views(load.sent, views.read_simulator(stack.simulator()), alerts, listed_differently)
         comparison = consistency_check.Comparison.read(stack.env, compared.known_to_client())

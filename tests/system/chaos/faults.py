@@ -122,9 +122,14 @@ class Faults:
         """Causes faults until the time is up. accepted: a function that returns the number of accepted alerts."""
         deadline = time.monotonic() + seconds
         with contextlib.ExitStack() as calm:
-            calm.callback(self._simulator.faults, **NO_FAULT)
+            calm.callback(self._finish)
             while time.monotonic() < deadline:
                 self.step()
                 enough = accepted() + self.enough()
                 poll.within(min(BETWEEN_SECONDS, deadline - time.monotonic()), lambda: accepted() >= enough)
+
+    def _finish(self):
         self.end = time.time()
+        for step in self.steps[-1:]:
+            step.end = step.end or self.end  # its process did not become ready
+        self._simulator.faults(**NO_FAULT)
