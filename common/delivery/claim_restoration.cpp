@@ -11,6 +11,9 @@ namespace {
 constexpr RetryDelays kRetryDelays{std::chrono::seconds(1), std::chrono::seconds(1)};
 constexpr Micros kClockSkew = std::chrono::seconds(1);
 constexpr size_t kBatch = 256;  // attempts per request
+// Of a batch. Reading the log again would cost more, and a slow store might never be restored.
+constexpr RetryDelays kBatchRetryDelays{std::chrono::milliseconds(100), std::chrono::seconds(1)};
+constexpr int kBatchTries = 6;
 
 std::optional<KnownAttempt> ReadKnownAttempt(const Topics& topics, const IncomingRecord& record) {
   if (record.position.topic() == topics.Events()) {
@@ -85,7 +88,7 @@ Status ClaimRestoration::RestoreSince(const StoreEpoch& epoch, WallTime since, b
   const std::stop_callback stopping(stop_.get_token(), [&cancel] { cancel.request_stop(); });
   const auto flush = [&] {
     count += batch.size();
-    if (status && !batch.empty()) status = parts_.restorer.Restore(epoch, batch);
+    if (status && !batch.empty()) status = RestoreBatch(epoch, batch);
     batch.clear();
     if (!status) cancel.request_stop();
   };
@@ -102,6 +105,21 @@ Status ClaimRestoration::RestoreSince(const StoreEpoch& epoch, WallTime since, b
   TOCSIN_CHECK_OK(Status(read));
   parts_.probe.OnClaimsRestored(count, complete);
   return {};
+}
+
+Status ClaimRestoration::RestoreBatch(const StoreEpoch& epoch,
+                                      std::span<const KnownAttempt> batch) {
+  int tries = 1;
+  return RetryLoop(
+      kBatchRetryDelays, [&] { return parts_.restorer.Restore(epoch, batch); },
+      [&](Micros delay) {
+        if (++tries > kBatchTries || !SleepFor(delay, stop_.get_token())) return false;
+        const std::lock_guard lock(mutex_);
+        return !lost_;  // another loss: the epoch is another one
+      },
+      [&](const Error& error) {
+        if (tries < kBatchTries) parts_.probe.OnDependencyError(error);  // Run() reports the last
+      });
 }
 
 Result<bool> ClaimRestoration::LogIsEmpty() {

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <span>
 #include <stop_token>
 #include <thread>
 
@@ -44,6 +45,7 @@ class ClaimRestoration {
   void Run();
   Status RestoreOnce();
   Status RestoreSince(const StoreEpoch& epoch, WallTime since, bool complete);
+  Status RestoreBatch(const StoreEpoch& epoch, std::span<const KnownAttempt> batch);
   Result<bool> LogIsEmpty();
 
   const Parts parts_;

@@ -25,6 +25,7 @@ class FakeRestorer final : public ClaimRestorer {
  public:
   Result<StoreEpoch> FindEpoch() override {
     const std::lock_guard lock(mutex);
+    ++runs;
     return epoch;
   }
   Status Restore(const StoreEpoch&, std::span<const KnownAttempt> attempts) override {
@@ -49,6 +50,7 @@ class FakeRestorer final : public ClaimRestorer {
   std::mutex mutex;
   StoreEpoch epoch{.id = "new", .restored = false};
   int failures = 0;
+  int runs = 0;  // restorations that were begun
   std::vector<std::int32_t> restored;
   std::vector<std::pair<WallTime, size_t>> adopted;  // with the number of attempts restored before
 };
@@ -116,6 +118,23 @@ TEST_F(ClaimRestorationTest, RetriesWhenTheStoreFails) {
   restorer.failures = 1;
   Run();
   EXPECT_EQ(probe.errors, 1);
+  EXPECT_THAT(restorer.restored, ElementsAre(1, 1));
+}
+
+// A slow store is restored too, however long the log is.
+TEST_F(ClaimRestorationTest, RepeatsAFailedBatchWithoutReadingTheLogAgain) {
+  AddStart(1, minutes(1));
+  restorer.failures = 3;
+  Run();
+  EXPECT_EQ(restorer.runs, 1);
+  EXPECT_THAT(restorer.restored, ElementsAre(1, 1));
+}
+
+TEST_F(ClaimRestorationTest, BeginsAgainIfTheStoreFailsForLonger) {
+  AddStart(1, minutes(1));
+  restorer.failures = 7;
+  Run();
+  EXPECT_EQ(restorer.runs, 2);
   EXPECT_THAT(restorer.restored, ElementsAre(1, 1));
 }
 
