@@ -47,6 +47,7 @@ SHOWN = 20  # items of one difference
 KAFKA_SECONDS = 120  # for all topics
 TOKEN = struct.Struct(">B16sII")  # version, alert, step, attempt: the begin of a token (attempt_token.cpp)
 FINAL_CALLBACKS = {"delivered", "undelivered", "failed", "canceled", "completed"}
+PRICED = 5  # AlertEventKind::kPriced. Prices may still arrive when everything else is final; they are not compared.
 NOT_SENT = {"CANCELLED", "EXPIRED", "SUPPRESSED", "REJECTED"}  # such a start was abandoned before the POST
 GIVEN_UP = {"FAILED", "UNDELIVERED", "BUSY", "NO_ANSWER"}  # a dead letter is written if no attempt follows
 
@@ -137,7 +138,7 @@ class KafkaRecords:
     def _event(self, value, _):
         event = api.message("records.v1.Event").FromString(value)
         fact = event.WhichOneof("fact")
-        if fact in ("acknowledged", "cancel_requested", "attempt_priced"):
+        if fact in ("acknowledged", "cancel_requested"):
             self.events.add(event.event_id)
         if fact != "attempt_changed":
             return
@@ -231,7 +232,7 @@ class DatabaseRows:
             alerts = cursor.fetchall()
             cursor.execute("SELECT alert_id::text, step, attempt, provider_sid, was_in_doubt FROM tocsin.attempts")
             attempts = [(tuple(row[:3]), row[3], row[4]) for row in cursor]
-            cursor.execute("SELECT event_id::text FROM tocsin.alert_events")
+            cursor.execute("SELECT event_id::text FROM tocsin.alert_events WHERE kind <> %s", (PRICED,))
             events = {row[0] for row in cursor}
         return cls(states={row[0]: api.STATES[row[1]] for row in alerts},
                    final={row[0] for row in alerts if row[2]}, accepted={row[0] for row in alerts if row[3]},
