@@ -75,6 +75,13 @@ ClientConf& ClientConf::Set(const char* name, std::chrono::milliseconds value) {
   return Set(name, std::to_string(value.count()));
 }
 
+ClientConf& ClientConf::WithFetch(const FetchProfile& profile) {
+  return Set("fetch.min.bytes", profile.min_bytes)
+      .Set("fetch.wait.max.ms", profile.max_wait)
+      .Set("fetch.message.max.bytes", kPartitionFetchBytes)
+      .Set("fetch.max.bytes", kFetchBytes);
+}
+
 ClientConf& ClientConf::WithDeliveryReports() {
   rd_kafka_conf_set_dr_msg_cb(conf_.get(),
                               [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {

@@ -22,8 +22,6 @@ constexpr std::chrono::milliseconds kPollTimeout{100};  // of threads that poll 
 constexpr std::int64_t kPartitionFetchBytes = 256LL * 1024;
 constexpr std::int64_t kFetchBytes = 4LL * 1024 * 1024;
 constexpr std::int64_t kBatchBytes = 96LL * 1024;
-// How long a broker delays an empty fetch response: a reader at the end of the log waits for it.
-constexpr std::chrono::milliseconds kFetchWait{100};
 
 struct Destroy {
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
@@ -76,6 +74,8 @@ class ClientConf {
   ClientConf& Set(const char* name, const std::string& value);
   ClientConf& Set(const char* name, std::chrono::milliseconds value);
   ClientConf& Set(const char* name, std::int64_t value) { return Set(name, std::to_string(value)); }
+  // Of a consumer: when the broker answers a fetch request, and the limits of the response.
+  ClientConf& WithFetch(const FetchProfile& profile);
   ClientConf& WithDeliveryReports();  // OnDeliveryReport
   ClientConf& WithRebalance();        // OnRebalance and OnOffsetCommit
 

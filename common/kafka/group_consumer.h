@@ -31,6 +31,7 @@ struct GroupOptions {
   // `resume_at` it is resumed: each pause discards the fetched records.
   size_t pause_at = 128;
   size_t resume_at = 64;
+  FetchProfile fetch = kLowLatencyFetch;
   // Fetched in advance (queued.min.messages, queued.max.messages.kbytes). A full queue stops
   // fetching for a second (librdkafka 2.0.2), so it holds more than a second of work.
   std::int64_t queue_records = 20'000;

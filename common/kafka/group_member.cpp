@@ -19,10 +19,7 @@ Status GroupMember::Start(const KafkaSettings& settings, const MemberConf& conf,
       .Set("heartbeat.interval.ms", conf.heartbeat_interval)
       // A topic that is created later is found by the next refresh; the default is five minutes.
       .Set("topic.metadata.refresh.interval.ms", kMetadataRefresh)
-      // A resumed partition waits for the current fetch request of the others.
-      .Set("fetch.wait.max.ms", kFetchWait)
-      .Set("fetch.message.max.bytes", kPartitionFetchBytes)
-      .Set("fetch.max.bytes", kFetchBytes)
+      .WithFetch(conf.fetch)
       .Set("queued.min.messages", conf.queue_records)
       .Set("queued.max.messages.kbytes", conf.queue_kbytes)
       .WithRebalance();

@@ -21,6 +21,7 @@ struct MemberConf {
   std::string group;
   std::chrono::milliseconds session_timeout;
   std::chrono::milliseconds heartbeat_interval;
+  FetchProfile fetch;
   std::int64_t queue_records;
   std::int64_t queue_kbytes;
 };

@@ -35,9 +35,7 @@ class LogRead {
         .Set("enable.auto.commit", "false")
         .Set("enable.auto.offset.store", "false")
         .Set("auto.offset.reset", "earliest")
-        .Set("fetch.wait.max.ms", kFetchWait)
-        .Set("fetch.message.max.bytes", kPartitionFetchBytes)
-        .Set("fetch.max.bytes", kFetchBytes)
+        .WithFetch(kLowLatencyFetch)
         .Set("queued.min.messages", std::int64_t{10'000})
         .Set("queued.max.messages.kbytes", std::int64_t{4'096});
     TOCSIN_TRY(client_, conf.Create(RD_KAFKA_CONSUMER));

@@ -10,4 +10,9 @@ std::int32_t PartitionFor(std::string_view key, std::int32_t partitions) {
                                           nullptr);
 }
 
+std::int32_t PartitionOfSlot(SteadyTime now, std::uint32_t first, std::int32_t partitions) {
+  const auto slot = static_cast<std::uint64_t>(now.time_since_epoch() / kPartitionSlot) + first;
+  return static_cast<std::int32_t>(slot % static_cast<std::uint64_t>(partitions));
+}
+
 }  // namespace tocsin::kafka

@@ -9,8 +9,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "common/base/digest.h"
 #include "common/base/time.h"
 #include "common/kafka/client.h"
+#include "common/kafka/partitioner.h"
+#include "common/ports/topics.h"
 
 namespace tocsin::kafka {
 namespace {
@@ -51,6 +54,24 @@ rd_kafka_headers_t* ToHeaders(const RecordHeaders& headers) {
   return list;
 }
 
+std::uint32_t FirstPartition() {
+  std::uint32_t first = 0;
+  RandomBytes(sizeof first).copy(reinterpret_cast<char*>(&first), sizeof first);
+  return first;
+}
+
+// A partitioner of librdkafka. A partition without a leader would delay the records.
+std::int32_t SelectBySlot(const rd_kafka_topic_t* topic, const void*, size_t, std::int32_t count,
+                          void*, void*) {
+  static const std::uint32_t first = FirstPartition();
+  const std::int32_t selected = PartitionOfSlot(std::chrono::steady_clock::now(), first, count);
+  for (std::int32_t i = 0; i < count; ++i)
+    if (const std::int32_t next = (selected + i) % count;
+        rd_kafka_topic_partition_available(topic, next) != 0)
+      return next;
+  return selected;
+}
+
 std::string LingerText(std::chrono::microseconds linger) {  // in ms, with a fraction
   return std::to_string(static_cast<double>(linger.count()) / 1000.0);
 }
@@ -60,7 +81,10 @@ std::string LingerText(std::chrono::microseconds linger) {  // in ms, with a fra
 class Producer::Impl final : public Callbacks {
  public:
   Impl(KafkaSettings settings, const ProducerProfile& profile, Hooks hooks)
-      : Callbacks(std::move(hooks)), settings_(std::move(settings)), profile_(profile) {}
+      : Callbacks(std::move(hooks)),
+        settings_(std::move(settings)),
+        names_(settings_.prefix),
+        profile_(profile) {}
   ~Impl() override;
 
   Status Start();
@@ -85,6 +109,7 @@ class Producer::Impl final : public Callbacks {
   void Refuse(Refused refused);
 
   const KafkaSettings settings_;
+  const Topics names_;
   const ProducerProfile profile_;
 
   // Shared: use client_. Exclusive: change client_, topics_, replacing_, buffered_.
@@ -173,7 +198,13 @@ rd_kafka_resp_err_t Producer::Impl::PublishOrBuffer(PendingPtr& pending) {
 
 rd_kafka_topic_t* Producer::Impl::TopicHandle(const std::string& name) {
   Owned<rd_kafka_topic_t>& topic = topics_[name];
-  if (!topic) topic.reset(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
+  if (topic) return topic.get();
+  rd_kafka_topic_conf_t* conf = nullptr;  // the client's
+  if (!names_.KeepsKeyOrder(name)) {
+    conf = rd_kafka_default_topic_conf_dup(client_.get());
+    rd_kafka_topic_conf_set_partitioner_cb(conf, &SelectBySlot);
+  }
+  topic.reset(rd_kafka_topic_new(client_.get(), name.c_str(), conf));  // takes `conf` over
   return topic.get();
 }
 

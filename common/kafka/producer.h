@@ -28,8 +28,9 @@ constexpr ProducerProfile kIngressProfile{
 // Only the next step of the same alert waits.
 constexpr ProducerProfile kWorkerProfile{};
 
-// RecordLog on one librdkafka producer. A thread of its own calls the report callbacks. Records go
-// to the partition PartitionFor(key, number of partitions).
+// RecordLog on one librdkafka producer. A thread of its own calls the report callbacks. Records of
+// topics that keep the order of keys go to the partition PartitionFor(key, number of partitions),
+// others to PartitionOfSlot(), or the next one that has a leader.
 //
 // After a fatal error (out of order sequence numbers) a new librdkafka producer replaces the failed
 // one: it publishes the records that certainly were not written, in their order and before records

@@ -22,7 +22,10 @@ struct ProjectionOptions {
   std::vector<std::string> topics;         // with their prefix; one created later is found in 10 s
   size_t max_records = 1'000;              // of a batch
   size_t max_bytes = 1u << 20;             // of a batch's values; the last value may exceed it
-  std::chrono::milliseconds max_wait{50};  // from the first record of a batch until it is applied
+  std::chrono::milliseconds max_wait{10};  // from the first record of a batch until it is applied
+  // Portions as well, but short ones: clients wait until their own writes are applied.
+  FetchProfile fetch{.min_bytes = kThroughputFetch.min_bytes,
+                     .max_wait = std::chrono::milliseconds(50)};
   std::chrono::milliseconds session_timeout{6'000};
   std::chrono::milliseconds heartbeat_interval{1'500};
   // Of commits to Kafka. They only show the progress to Kafka's tools; nothing reads them.

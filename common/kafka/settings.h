@@ -1,6 +1,8 @@
 // Settings and hooks that all Kafka clients of a process share.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -33,6 +35,21 @@ struct KafkaSettings {
 // Fails with kInvalidConfig, naming the property, if librdkafka would refuse one. Opens no
 // connection.
 Status Validate(const KafkaSettings& settings);
+
+// When the broker answers a consumer's fetch request: as soon as it has `min_bytes` of new records
+// (fetch.min.bytes), or after `max_wait` (fetch.wait.max.ms) with what it has. A partition that is
+// resumed, sought or assigned waits for the answer to the current request, for `max_wait` at most.
+struct FetchProfile {
+  std::int64_t min_bytes = 1;
+  std::chrono::milliseconds max_wait{100};
+};
+// Each record at once: for records that are waited for. A topic with N records per second costs the
+// broker up to N requests per second and reader.
+constexpr FetchProfile kLowLatencyFetch{};
+// In portions: for records that may wait a quarter of a second. A reader costs the broker four
+// requests per second until the records are more than the minimum.
+constexpr FetchProfile kThroughputFetch{.min_bytes = 64LL * 1024,
+                                        .max_wait = std::chrono::milliseconds(250)};
 
 // Called on threads of the client; must not block. Each may be empty, and must stay callable until
 // the client is destroyed.

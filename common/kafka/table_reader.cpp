@@ -59,9 +59,7 @@ Status TableReader::Impl::Start(const KafkaSettings& settings) {
       .Set("enable.auto.offset.store", "false")
       .Set("enable.partition.eof", "true")
       .Set("auto.offset.reset", "earliest")  // the topic was created again
-      .Set("fetch.wait.max.ms", kFetchWait)
-      .Set("fetch.message.max.bytes", kPartitionFetchBytes)
-      .Set("fetch.max.bytes", kFetchBytes)
+      .WithFetch(kLowLatencyFetch)
       .Set("queued.min.messages", std::int64_t{10'000})
       .Set("queued.max.messages.kbytes", std::int64_t{4'096});
   TOCSIN_TRY(client_, conf.Create(RD_KAFKA_CONSUMER));

@@ -32,7 +32,8 @@ class RecordHistory {
   virtual Status ReadTo(const records::v1::Position& last, WallTime from, SteadyTime deadline,
                         const Handle& handle) = 0;
 
-  // The same for the partition of `key`, up to its end when the reading starts.
+  // The same for the partition of `key`, up to its end when the reading starts. The topic keeps the
+  // order of keys (Topics::KeepsKeyOrder).
   virtual Status ReadKey(const std::string& topic, const std::string& key, WallTime from,
                          SteadyTime deadline, const Handle& handle) = 0;
 

@@ -48,8 +48,8 @@ class RecordLog {
 
   // Queues the record and calls `report` once, within the publish timeout, on a thread of the log
   // or, if the queue is full (kNotPersisted), on the caller's. Never blocks; `report` must not
-  // block either. Records with the same topic and key keep their order. Safe to use from several
-  // threads.
+  // block either. Records with the same topic and key keep their order if the topic does
+  // (Topics::KeepsKeyOrder). Safe to use from several threads.
   virtual void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) = 0;
 
   // Publishes all and blocks until every report, at most the publish timeout and a second. Returns

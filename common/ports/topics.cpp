@@ -71,6 +71,13 @@ bool Topics::IsLaneOf(v1::Channel channel, std::string_view topic) const {
       kPriorities, [&](v1::Priority priority) { return topic == Lane(channel, priority); });
 }
 
+bool Topics::KeepsKeyOrder(std::string_view topic) const {
+  if (topic == Webhooks()) return false;
+  for (const v1::Channel channel : {v1::CHANNEL_SMS, v1::CHANNEL_VOICE})
+    if (IsLaneOf(channel, topic)) return topic == Lane(channel, v1::PRIORITY_EMERGENCY);
+  return true;
+}
+
 std::vector<std::string> Topics::Delays(bool emergency) const {
   std::vector<std::string> names;
   for (const DelayTier tier : kTiers) names.push_back(Delay(emergency, tier));

@@ -11,8 +11,7 @@
 
 namespace tocsin {
 
-// Of lanes, events, webhooks and consents: an alert has the same partition number in all of them.
-constexpr int kLanePartitions = 12;
+constexpr int kLanePartitions = 12;  // of lanes, dead letters, events, webhooks and consents
 constexpr int kDelayPartitions = 3;
 constexpr int kRegistryPartitions = 1;
 
@@ -43,6 +42,10 @@ class Topics {
   std::vector<std::string> Lanes(v1::Channel channel) const;  // emergency first
   // One of Lanes(channel).
   bool IsLaneOf(v1::Channel channel, std::string_view topic) const;
+  // Whether the records of a key are in one partition, in the order in which they were published.
+  // False for webhooks and for the lanes below emergency, whose records may be in any partition
+  // (docs/decisions/0019-sticky-partitions.md).
+  bool KeepsKeyOrder(std::string_view topic) const;
   std::vector<std::string> Delays(bool emergency) const;          // shortest first
   std::optional<DelayTier> TierOf(std::string_view topic) const;  // nothing for other topics
   std::vector<TopicSpec> All() const;                             // created at start

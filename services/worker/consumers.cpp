@@ -52,12 +52,13 @@ Result<Consumers> Consumers::Start(const WorkerSpec& spec, const Config& config,
                                    service::Runtime& runtime, const Topics& topics,
                                    DeliveryEngine& engine) {
   const auto start = [&](const std::string& group, std::vector<std::string> names,
-                         std::chrono::milliseconds retry_interval,
+                         std::chrono::milliseconds retry_interval, kafka::FetchProfile fetch,
                          kafka::GroupConsumer::Handler handler) {
     return kafka::GroupConsumer::Start(config.base.kafka,
                                        {.group = config.base.kafka.prefix + '.' + group,
                                         .topics = std::move(names),
-                                        .retry_interval = retry_interval},
+                                        .retry_interval = retry_interval,
+                                        .fetch = fetch},
                                        std::move(handler), runtime.KafkaHooks(group));
   };
   const std::vector<std::string> lanes = topics.Lanes(spec.channel);
@@ -65,15 +66,19 @@ Result<Consumers> Consumers::Start(const WorkerSpec& spec, const Config& config,
   for (std::string& topic : topics.Delays(false)) delays.push_back(std::move(topic));
   Consumers consumers;
   consumers.channel_name_ = spec.name;
-  TOCSIN_TRY(consumers.emergency_, start(spec.name + ".emergency", {lanes[0]}, kRetryInterval,
-                                         ToSenders(lanes, engine.senders())));
-  TOCSIN_TRY(consumers.other_, start(spec.name + ".other", {lanes.begin() + 1, lanes.end()},
-                                     kRetryInterval, ToSenders(lanes, engine.senders())));
-  TOCSIN_TRY(consumers.events_, start(spec.name + ".events", {topics.Webhooks(), topics.Events()},
-                                      kRetryInterval, ToCallbackHandler(engine)));
+  TOCSIN_TRY(consumers.emergency_,
+             start(spec.name + ".emergency", {lanes[0]}, kRetryInterval, kafka::kLowLatencyFetch,
+                   ToSenders(lanes, engine.senders())));
+  TOCSIN_TRY(consumers.other_,
+             start(spec.name + ".other", {lanes.begin() + 1, lanes.end()}, kRetryInterval,
+                   kafka::kLowLatencyFetch, ToSenders(lanes, engine.senders())));
+  // Callbacks and events resolve attempts in doubt and schedule retries: no POST waits for them.
+  TOCSIN_TRY(consumers.events_,
+             start(spec.name + ".events", {topics.Webhooks(), topics.Events()}, kRetryInterval,
+                   kafka::kThroughputFetch, ToCallbackHandler(engine)));
   TOCSIN_TRY(consumers.delay_queue_,
              start("delay_queue", std::move(delays), kDelayQueueRetryInterval,
-                   ToDelayQueue(engine.delay_queue())));
+                   kafka::kLowLatencyFetch, ToDelayQueue(engine.delay_queue())));
   return consumers;
 }
 

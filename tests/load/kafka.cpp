@@ -11,7 +11,7 @@ namespace {
 constexpr std::ptrdiff_t kPipelined = 16'000;  // below the limit of the producer
 constexpr size_t kValueBytes = 300;
 constexpr std::chrono::milliseconds kTimeout{30'000};
-constexpr const char* kTopic = "load.raw";
+constexpr const char* kPrefix = "load";
 
 struct Options {
   std::string bootstrap;
@@ -24,18 +24,20 @@ struct Options {
 Result<int> Drive(const Options& options) {
   kafka::KafkaSettings settings;
   settings.bootstrap_servers = options.bootstrap;
+  settings.prefix = kPrefix;
+  const std::string topic = Topics(kPrefix).Lane(v1::CHANNEL_SMS, v1::PRIORITY_NORMAL);
   TOCSIN_TRY(kafka::Admin admin, kafka::Admin::Create(settings));
   TOCSIN_CHECK_OK(admin.EnsureTopics(
-      {{kTopic, kLanePartitions, false, std::chrono::hours(1), false}}, kTimeout));
+      {{topic, kLanePartitions, false, std::chrono::hours(1), false}}, kTimeout));
   TOCSIN_TRY(const auto producer, kafka::Producer::Create(settings, kafka::kIngressProfile));
-  TOCSIN_CHECK_OK(producer->FetchMetadata({kTopic}, kTimeout));
+  TOCSIN_CHECK_OK(producer->FetchMetadata({topic}, kTimeout));
 
   Measure measure(options.count);
   std::counting_semaphore<kPipelined> open(options.pipelined ? kPipelined : options.in_flight);
   for (std::uint64_t i = 0; i < options.count; ++i) {
     open.acquire();
     const auto start = Steady::now();
-    producer->Publish({kTopic, std::to_string(i), std::string(kValueBytes, 'x'), {}},
+    producer->Publish({topic, std::to_string(i), std::string(kValueBytes, 'x'), {}},
                       [&measure, &open, start](const PublishReport& report) {
                         if (report.outcome == PublishOutcome::kPersisted)
                           measure.Done(start);

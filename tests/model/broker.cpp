@@ -9,7 +9,9 @@ std::int32_t Broker::PartitionOf(const std::string& key) {
 }
 
 records::v1::Position Broker::Append(const OutgoingRecord& record) {
-  const std::int32_t number = PartitionOf(record.key);
+  const std::int32_t number = topics_.KeepsKeyOrder(record.topic)
+                                  ? PartitionOf(record.key)
+                                  : static_cast<std::int32_t>(dice_.Below(kPartitions));
   Partition& partition = partitions_[{record.topic, number}];
   IncomingRecord& written = partition.records.emplace_back();
   written.position.set_topic(record.topic);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/ports/record_log.h"
+#include "common/ports/topics.h"
 #include "tests/model/timeline.h"
 
 namespace tocsin::model {
@@ -24,10 +25,12 @@ class Broker {
  public:
   static constexpr std::int32_t kPartitions = 2;  // per topic; few, so that alerts share partitions
 
-  explicit Broker(const Timeline& timeline) : timeline_(timeline) {}
+  Broker(const Timeline& timeline, Dice& dice, const Topics& topics)
+      : timeline_(timeline), dice_(dice), topics_(topics) {}
 
-  static std::int32_t PartitionOf(const std::string& key);
+  static std::int32_t PartitionOf(const std::string& key);  // of topics that keep key order
 
+  // A record of a topic without key order goes to a partition that is drawn.
   records::v1::Position Append(const OutgoingRecord& record);
   Partition& At(const Place& place) { return partitions_[place]; }
   const std::map<Place, Partition>& All() const { return partitions_; }
@@ -36,6 +39,8 @@ class Broker {
 
  private:
   const Timeline& timeline_;
+  Dice& dice_;
+  const Topics& topics_;
   std::map<Place, Partition> partitions_;
 };
 

@@ -62,7 +62,7 @@ struct Simulation {
   const Bug bug;
   const Topics topics;
   const std::vector<std::string> lanes = topics.Lanes(v1::CHANNEL_SMS);  // emergency first
-  Broker broker{timeline};
+  Broker broker{timeline, dice, topics};
   Checker checker{timeline, topics};
   FakeClaims store{timeline};
   FakeClaims other_store{timeline};  // empty; responds while the store is replaced

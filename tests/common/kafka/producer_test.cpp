@@ -6,6 +6,7 @@
 #include <set>
 
 #include "common/kafka/partitioner.h"
+#include "common/ports/topics.h"
 #include "tests/common/kafka/eventually.h"
 #include "tests/common/kafka/mock_cluster.h"
 
@@ -95,6 +96,20 @@ TEST_F(ProducerTest, ReportsThePositionOfAPersistedRecord) {
   EXPECT_EQ(report.position.topic(), "alerts");
   EXPECT_EQ(report.position.offset(), 0);
   EXPECT_EQ(report.position.partition(), PartitionFor("a key", kPartitions));
+}
+
+TEST_F(ProducerTest, SpreadsTheRecordsOfAKeyWhereTheTopicDoesNotKeepTheirOrder) {
+  const std::string topic = Topics(cluster_.Settings().prefix).Webhooks();
+  cluster_.CreateTopic(topic, kPartitions);
+  const auto producer = Make(kIngressProfile);
+  std::set<std::int32_t> used;
+  EXPECT_TRUE(Eventually([&] {  // one partition per time slot
+    const auto published =
+        producer->PublishAndWait({{.topic = topic, .key = "a key", .value = "1", .headers = {}}});
+    EXPECT_TRUE(published);
+    if (published) used.insert(published->front().partition());
+    return used.size() == kPartitions;
+  }));
 }
 
 TEST_F(ProducerTest, PublishesRecordsOnceAndInOrderAcrossAFatalError) {

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/kafka/group_consumer.h"
+#include "common/kafka/projection_consumer.h"
+
 namespace tocsin::kafka {
 namespace {
 
@@ -40,6 +43,29 @@ TEST(KafkaSettingsTest, AcceptsSecurityProperties) {
   settings.security["security.protocol"] = Secret("ssl");
   EXPECT_TRUE(Validate(settings));
 }
+
+class FetchProfileTest : public testing::TestWithParam<std::pair<FetchProfile, std::string>> {};
+
+TEST_P(FetchProfileTest, IsCheckedByTheConsumerOfAGroup) {
+  const auto consumer = GroupConsumer::Start(
+      ValidSettings(), {.group = "g", .topics = {"t"}, .fetch = GetParam().first},
+      [](IncomingRecord&&, Completion) { return true; });
+  ASSERT_FALSE(consumer);
+  EXPECT_EQ(consumer.error().field, GetParam().second);
+}
+
+TEST_P(FetchProfileTest, IsCheckedByTheProjection) {
+  const auto consumer = ProjectionConsumer::Start(
+      ValidSettings(), {.group = "g", .topics = {"t"}, .fetch = GetParam().first}, {});
+  ASSERT_FALSE(consumer);
+  EXPECT_EQ(consumer.error().field, GetParam().second);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Invalid, FetchProfileTest,
+    testing::Values(std::pair(FetchProfile{.min_bytes = 0}, "fetch.min.bytes"),
+                    std::pair(FetchProfile{.max_wait = std::chrono::milliseconds(-1)},
+                              "fetch.wait.max.ms")));
 
 }  // namespace
 }  // namespace tocsin::kafka
