@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 namespace tocsin {
 namespace {
@@ -105,6 +106,28 @@ std::vector<TopicSpec> Topics::All() const {
   specs.push_back({Consents(), kLanePartitions, true, hours(0), false});
   specs.push_back({Registry(), kRegistryPartitions, true, hours(0), false});
   return specs;
+}
+
+std::vector<std::string> Topics::WrittenByIngress() const {
+  std::vector<std::string> names{Events(), Webhooks(), Consents()};
+  std::ranges::move(Lanes(v1::CHANNEL_SMS), std::back_inserter(names));
+  std::ranges::move(Lanes(v1::CHANNEL_VOICE), std::back_inserter(names));
+  return names;
+}
+
+std::vector<std::string> Topics::WrittenByWorker(v1::Channel channel) const {
+  std::vector<std::string> names{Dead(channel), Events(), Webhooks(), Consents()};
+  std::ranges::move(Lanes(channel), std::back_inserter(names));
+  std::ranges::move(Delays(true), std::back_inserter(names));
+  std::ranges::move(Delays(false), std::back_inserter(names));
+  return names;
+}
+
+std::vector<std::string> Topics::WrittenByAudit() const {
+  std::vector<std::string> names{Events()};
+  std::ranges::move(Lanes(v1::CHANNEL_SMS), std::back_inserter(names));
+  std::ranges::move(Lanes(v1::CHANNEL_VOICE), std::back_inserter(names));
+  return names;
 }
 
 }  // namespace tocsin

@@ -49,6 +49,10 @@ class Topics {
   std::vector<std::string> Delays(bool emergency) const;          // shortest first
   std::optional<DelayTier> TierOf(std::string_view topic) const;  // nothing for other topics
   std::vector<TopicSpec> All() const;                             // created at start
+  // What a service publishes to: its producer knows these topics before the service is ready.
+  std::vector<std::string> WrittenByIngress() const;
+  std::vector<std::string> WrittenByWorker(v1::Channel channel) const;
+  std::vector<std::string> WrittenByAudit() const;
 
  private:
   std::string prefix_;

@@ -19,6 +19,18 @@ constexpr Micros kMaxPublishDelay =
     kafka::kIngressProfile.delivery_timeout + std::chrono::milliseconds(1'000);
 constexpr std::chrono::milliseconds kWebhookTimeout{10'000};  // Twilio's is 15 s
 
+// The cluster responds, and since the first such check the producer knows every topic that the
+// ingress writes: the first alert does not wait for metadata.
+std::function<Status()> KafkaCheck(kafka::Admin& admin, kafka::Producer& producer,
+                                   const Topics& topics) {
+  return [&admin, &producer, names = topics.WrittenByIngress(), known = false]() mutable -> Status {
+    if (!known) TOCSIN_CHECK_OK(producer.FetchMetadata(names, kHealthTimeout));
+    known = true;
+    TOCSIN_CHECK_OK(admin.ClusterId(kHealthTimeout));
+    return {};
+  };
+}
+
 // Serves until a stop is requested.
 Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring keyring,
              const telemetry::StopSignal& stop) {
@@ -66,11 +78,7 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
   // Emergencies are accepted without Redis, so it does not affect readiness.
   const service::Health health(
       runtime.readiness(),
-      {{"kafka",
-        [&]() -> Status {
-          TOCSIN_CHECK_OK(admin.ClusterId(kHealthTimeout));
-          return {};
-        }},
+      {{"kafka", KafkaCheck(admin, *producer, topics)},
        {"redis", [&] { return stores.server.Ping(); }, telemetry::DependencyRole::kInformative}},
       [&](bool ready) { grpc->SetReady(ready); });
   telemetry::Log(telemetry::Severity::kInfo, "service.started", "accepting",

@@ -34,14 +34,16 @@ constexpr std::chrono::milliseconds kTopicTimeout{10'000};
 constexpr std::chrono::milliseconds kHealthTimeout{2'000};
 constexpr std::chrono::seconds kTwilioCheckInterval{15};  // each check opens a connection
 
-// Creates the topics and checks Redis. Blocks until Kafka is available; returns false after a stop
-// request.
-bool Prepare(kafka::Admin& admin, redis::Server& redis, const Topics& topics,
-             service::Runtime& runtime, const telemetry::StopSignal& stop) {
+// Creates the topics, lets the producer know those that this worker writes, and checks Redis.
+// Blocks until Kafka is available; returns false after a stop request.
+bool Prepare(const WorkerSpec& spec, kafka::Admin& admin, kafka::Producer& producer,
+             redis::Server& redis, const Topics& topics, service::Runtime& runtime,
+             const telemetry::StopSignal& stop) {
   for (const char* dependency : {"kafka", "redis", "consents"})
     runtime.readiness().Declare(dependency);
   const auto step = [&]() -> Status {
     TOCSIN_CHECK_OK(admin.EnsureTopics(topics.All(), kTopicTimeout));
+    TOCSIN_CHECK_OK(producer.FetchMetadata(topics.WrittenByWorker(spec.channel), kTopicTimeout));
     // Emergencies proceed without Redis. A Redis that is misconfigured is never used.
     const Status checked = redis.CheckServer();
     if (!checked && checked.error().code != ErrorCode::kRedisUnavailable) return checked;
@@ -101,7 +103,7 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   if (!producer) return telemetry::ReportFatal(producer.error());
   kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
   RedisStores stores(config.redis, config.reconciliation.schedule.initial_delay);
-  if (!Prepare(*admin, stores.server, topics, runtime, stop)) return 0;
+  if (!Prepare(spec, *admin, **producer, stores.server, topics, runtime, stop)) return 0;
 
   ClaimRestoration restoration({clock, stores.restorer, history, topics, probe},
                                config.delivery.lease - config.delivery.post_timeout);

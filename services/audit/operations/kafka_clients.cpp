@@ -29,8 +29,9 @@ Result<std::unique_ptr<KafkaClients>> KafkaClients::Connect(const kafka::KafkaSe
   const bool connected = service::RetryUntil(
       stop.Token(),
       [&]() -> Status {
-        TOCSIN_CHECK_OK(
-            clients->admin_.EnsureTopics(Topics(settings.prefix).All(), kTopicsTimeout));
+        const Topics topics(settings.prefix);
+        TOCSIN_CHECK_OK(clients->admin_.EnsureTopics(topics.All(), kTopicsTimeout));
+        TOCSIN_CHECK_OK(clients->producer_->FetchMetadata(topics.WrittenByAudit(), kTopicsTimeout));
         TOCSIN_TRY(clients->cluster_id_, clients->admin_.ClusterId(kCheckTimeout));
         return {};
       },

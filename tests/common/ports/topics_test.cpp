@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace tocsin {
 namespace {
 
@@ -20,6 +22,27 @@ TEST(TopicsTest, KeepTheOrderOfKeysExceptWebhooksAndTheLanesBelowEmergency) {
 
 TEST(TopicsTest, KeepTheOrderOfKeysUnderAnotherPrefix) {
   EXPECT_TRUE(Topics("x").KeepsKeyOrder(Topics("y").Webhooks()));
+}
+
+TEST(TopicsTest, EveryWrittenTopicIsCreated) {
+  const Topics topics("x");
+  std::set<std::string> created;
+  for (const TopicSpec& topic : topics.All()) created.insert(topic.name);
+  for (const auto& names :
+       {topics.WrittenByIngress(), topics.WrittenByAudit(), topics.WrittenByWorker(v1::CHANNEL_SMS),
+        topics.WrittenByWorker(v1::CHANNEL_VOICE)})
+    for (const std::string& name : names) EXPECT_TRUE(created.contains(name)) << name;
+}
+
+TEST(TopicsTest, EveryTopicButTheRegistryHasAWriter) {
+  const Topics topics("x");
+  std::set<std::string> written;
+  for (const auto& names :
+       {topics.WrittenByIngress(), topics.WrittenByAudit(), topics.WrittenByWorker(v1::CHANNEL_SMS),
+        topics.WrittenByWorker(v1::CHANNEL_VOICE)})
+    written.insert(names.begin(), names.end());
+  for (const TopicSpec& topic : topics.All())
+    EXPECT_EQ(written.contains(topic.name), topic.name != topics.Registry()) << topic.name;
 }
 
 }  // namespace
