@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ struct MarkRequest {
   // How and by whom it was acknowledged. The actor contains no PII and no line breaks.
   records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
+  // Present if the id proves that `client_id` owns the alert (IssuedUntil()): the store need not
+  // know it. Not in the past.
+  std::optional<WallTime> issued_until = {};
 };
 
 struct MarkResult {
@@ -84,7 +88,8 @@ class Admissions {
   // Sets the mark permanently. Fails as Admit() does; kNotFound when this client has no such alert
   // (any more); kRedisUnavailable while the alert or its attempts may not be restored yet. That
   // includes the cancellation of any emergency while claims are being restored, because emergencies
-  // are sent meanwhile.
+  // are sent meanwhile. Alerts without a key are
+  // not admitted: what they have in the store was stored by a claim or a mark.
   virtual void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) = 0;
 };
 

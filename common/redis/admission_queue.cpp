@@ -7,11 +7,13 @@
 #include <map>
 #include <utility>
 
+#include "common/domain/alert/issued_id.h"
 #include "common/ports/acceptance_restorer.h"
 
 namespace tocsin::redis {
 namespace {
 
+static_assert(kRetention >= kAlertStateRetention, "the promise of issued ids");
 constexpr std::size_t kMarkHeaderItems = 7;  // of the reply of mark.lua, before the results
 
 Admission NewAdmission(const AdmitRequest& request) {
@@ -249,7 +251,7 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
         .keys = {keys.Alert(mark.alert_id), keys.AcceptancesRestored(), keys.Restored()},
         .args = {mark.client_id, cancelled ? "cancelled" : "acknowledged",
                  MarkText({.time = mark.time, .method = mark.method, .actor_id = mark.actor_id}),
-                 marker()}};
+                 marker(), mark.issued_until ? ExpiryText(*mark.issued_until) : std::string()}};
   }
   return std::nullopt;
 }

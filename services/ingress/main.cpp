@@ -49,8 +49,9 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
   Acceptance acceptance({clock, runtime.registry(), stores.admissions, vault, *producer, topics,
                          [&](WallTime time) { restoration.NotifyNotStored(time); }},
                         config.acceptance);
-  AlertActions alert_actions({clock, runtime.registry(), stores.admissions, *producer, topics},
-                             config.acceptance.rules);
+  AlertActions alert_actions(
+      {clock, runtime.registry(), stores.admissions, vault, *producer, topics},
+      config.acceptance.rules);
   rpc::AdmissionGate gate(runtime.registry());
   AlertService alerts(gate, acceptance, alert_actions,
                       ObserveAlerts(runtime.metrics(), runtime.spans()));

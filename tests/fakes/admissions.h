@@ -144,6 +144,11 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
   Result<MarkResult> DecideMark(MarkRequest request) {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
+    if (request.issued_until && !alerts_.contains(request.alert_id)) {
+      AdmitRequest& stored = alerts_[request.alert_id].request;
+      stored.alert_id = request.alert_id;
+      stored.client_id = request.client_id;
+    }
     const auto found = alerts_.find(request.alert_id);
     if (found == alerts_.end() && !restored_) return Fail(RestoringAcceptances());
     if (found == alerts_.end() || found->second.request.client_id != request.client_id)

@@ -2,21 +2,27 @@
 --   KEYS[3] alert  [4] marker of restored acceptances  [5] marker of restored claims
 --   ARGV[3] client  [4] 'cancelled' or 'acknowledged'  [5] when and by whom
 --   [6] value of the markers in this epoch and this process of Redis
+--   [7] if the id proves that the alert is the client's: expiry of a new hash, ms of UTC; else ''
 -- Returns when and by whom the mark was set first, whether this call set it, whether a POST may be in
 -- progress, whether an attempt was delivered, whether the alert was acknowledged no later than cancelled, and
 -- "<step>.<attempt>" and result of each attempt with a result.
 local alert = KEYS[3]
 local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency')
-if not owner[1] and redis.call('GET', KEYS[4]) ~= ARGV[6] then
+local issued = not owner[1] and ARGV[7] ~= ''
+if not owner[1] and not issued and redis.call('GET', KEYS[4]) ~= ARGV[6] then
   return {'restoring', 0}
-elseif owner[1] ~= ARGV[3] then
+elseif owner[1] ~= ARGV[3] and not issued then
   return {'unknown_alert', 0}
 end
--- A restored alert (without a nonce) may have attempts that are not restored yet. While claims are being
+-- An alert that was not admitted here (it has no nonce) may have attempts that are not restored yet. While claims are being
 -- restored, the attempts of an emergency are claimed by the order of the log and stored here later, so it is
 -- not known whether a cancellation is in time.
 if (not owner[2] or (owner[3] and ARGV[4] == 'cancelled')) and redis.call('GET', KEYS[5]) ~= ARGV[6] then
   return {'restoring', 0}
+end
+if issued then
+  redis.call('HSET', alert, 'client_id', ARGV[3])
+  expire_after(alert, ARGV[7])
 end
 local newly_marked = redis.call('HSETNX', alert, ARGV[4], ARGV[5])
 local sending, delivered, acknowledged, results = '0', '0', '0', {}

@@ -4,6 +4,7 @@
 
 #include "common/base/digest.h"
 #include "common/domain/alert/ids.h"
+#include "common/domain/alert/issued_id.h"
 #include "common/ports/consistency_token.h"
 
 namespace tocsin::ingress {
@@ -86,28 +87,39 @@ void Acceptance::Enqueue(const std::string& client_id, const v1::EnqueueRequest&
   const WallTime now = parts_.clock.Now();
   auto checked = CheckRequest(request, *parts_.registry.Now(), now, settings_.rules);
   if (!checked) return RespondIfKnown(client_id, request, checked.error(), now, std::move(done));
-  const std::string& key = request.idempotency_key();
-  std::string request_digest = parts_.vault.DigestRequest(checked->normalized.canonical.Reveal());
-  const auto pending = std::make_shared<Pending>(
-      Pending{.alert = {.alert_id = key.empty() ? NewAlertId(now, RandomBytes(kIdRandomBytes))
-                                                : KeyedAlertId(now, client_id, key, request_digest),
-                        .client_id = client_id,
-                        .request = *std::move(checked),
-                        .labels = request.labels(),
-                        .in_doubt_policy = request.in_doubt_policy(),
-                        .create_time = now,
-                        .idempotency_digest =
-                            key.empty() ? std::string() : IdempotencyDigest(client_id, key),
-                        .request_digest = std::move(request_digest),
-                        .nonce = RandomBytes(kNonceBytes),
-                        .max_attempts = settings_.max_attempts},
-              .traceparent = traceparent,
-              .done = std::move(done)});
+  const auto pending =
+      std::make_shared<Pending>(Pending{.alert = {.alert_id = {},
+                                                  .client_id = client_id,
+                                                  .request = *std::move(checked),
+                                                  .labels = request.labels(),
+                                                  .in_doubt_policy = request.in_doubt_policy(),
+                                                  .create_time = now,
+                                                  .max_attempts = settings_.max_attempts},
+                                        .traceparent = traceparent,
+                                        .done = std::move(done)});
+  if (request.idempotency_key().empty()) {
+    pending->alert.alert_id = IssueId(pending->alert);
+    return Publish(pending);
+  }
+  SetKey(request, pending->alert);
   const NewAlert& alert = pending->alert;
-  if (pending->has_key() &&
-      !keys_.Start(alert.idempotency_digest, alert.request_digest, pending->done))
-    return;
-  Admit(pending);
+  if (keys_.Start(alert.idempotency_digest, alert.request_digest, pending->done)) Admit(pending);
+}
+
+// The id proves to whom it was issued: the store need not know the alert.
+std::string Acceptance::IssueId(const NewAlert& alert) const {
+  return IssueAlertId(alert.create_time, alert.request.expire_time, alert.client_id,
+                      RandomBytes(kIdRandomBytes),
+                      [this](std::string_view text) { return parts_.vault.DigestRequest(text); });
+}
+
+void Acceptance::SetKey(const v1::EnqueueRequest& request, NewAlert& alert) const {
+  const std::string& key = request.idempotency_key();
+  alert.request_digest =
+      parts_.vault.DigestRequest(CanonicalForm(request, alert.request.normalized).Reveal());
+  alert.idempotency_digest = IdempotencyDigest(alert.client_id, key);
+  alert.nonce = RandomBytes(kNonceBytes);
+  alert.alert_id = KeyedAlertId(alert.create_time, alert.client_id, key, alert.request_digest);
 }
 
 void Acceptance::Admit(const std::shared_ptr<Pending>& pending) {
@@ -156,7 +168,8 @@ void Acceptance::RespondIfKnown(const std::string& client_id, const v1::EnqueueR
   const std::string& key = request.idempotency_key();
   const auto normalized = Normalize(request);
   if (key.empty() || !normalized) return done(Fail(refusal));
-  const std::string request_digest = parts_.vault.DigestRequest(normalized->canonical.Reveal());
+  const std::string request_digest =
+      parts_.vault.DigestRequest(CanonicalForm(request, *normalized).Reveal());
   parts_.admissions.Admit(
       {.alert_id = KeyedAlertId(now, client_id, key, request_digest),
        .client_id = client_id,
@@ -195,7 +208,7 @@ void Acceptance::Publish(const std::shared_ptr<Pending>& pending) {
 
 void Acceptance::OnPublished(const std::shared_ptr<Pending>& pending, const PublishReport& report) {
   const NewAlert& alert = pending->alert;
-  if (!pending->admitted && report.outcome != PublishOutcome::kNotPersisted)
+  if (pending->has_key() && !pending->admitted && report.outcome != PublishOutcome::kNotPersisted)
     parts_.on_not_stored(alert.create_time);
   switch (report.outcome) {
     case PublishOutcome::kPersisted: {
@@ -203,12 +216,11 @@ void Acceptance::OnPublished(const std::shared_ptr<Pending>& pending, const Publ
           MakeResponse(alert.alert_id, alert.create_time, report.position,
                        alert.request.normalized.segment_count);
       response.set_replayed(pending->republished);
-      // With a key the client gets the response after the store has saved it: a repetition is then
-      // a replay even if this process is killed.
-      if (pending->admitted && pending->has_key())
+      // The client gets the response after the store has saved it: a repetition is then a replay
+      // even if this process is killed.
+      if (pending->admitted)
         return parts_.admissions.Confirm(alert.alert_id, report.position,
                                          [this, pending, response] { Finish(*pending, response); });
-      if (pending->admitted) parts_.admissions.Confirm(alert.alert_id, report.position, [] {});
       return Finish(*pending, std::move(response));
     }
     case PublishOutcome::kNotPersisted:

@@ -1,4 +1,4 @@
-// Accepts alerts: check, admit, seal, publish, respond.
+// Accepts alerts: check, admit (with an idempotency key), seal, publish, respond.
 #pragma once
 
 #include <functional>
@@ -36,7 +36,8 @@ class Acceptance {
     Vault& vault;
     RecordLog& log;
     const Topics& topics;
-    // An alert of this create time may be in a lane, and the store does not know it. Never blocks.
+    // An alert with a key and this create time may be in a lane, and the store does not know it.
+    // Never blocks.
     std::function<void(WallTime create_time)> on_not_stored = [](WallTime) {};
   };
   using Done = std::function<void(Result<v1::EnqueueResponse>)>;
@@ -47,7 +48,7 @@ class Acceptance {
   // the caller's. An alert that was accepted is on disk. Fails with kKafkaUnavailable if the alert
   // was certainly not accepted; kOutcomeUnknown if it may have been and the request has a key, so
   // that it can be repeated; kOutcomeUnknownNoKey if it may have been and a repetition could be a
-  // second alert. Emergencies are accepted without the store.
+  // second alert. Alerts without a key are accepted without the store, with a key only emergencies.
   void Enqueue(const std::string& client_id, const v1::EnqueueRequest& request,
                const std::string& traceparent, Done done);
 
@@ -56,6 +57,8 @@ class Acceptance {
  private:
   struct Pending;
 
+  std::string IssueId(const NewAlert& alert) const;
+  void SetKey(const v1::EnqueueRequest& request, NewAlert& alert) const;
   void RespondIfKnown(const std::string& client_id, const v1::EnqueueRequest& request,
                       const Error& refusal, WallTime now, Done done);
   void Admit(const std::shared_ptr<Pending>& pending);

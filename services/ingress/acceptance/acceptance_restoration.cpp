@@ -132,7 +132,10 @@ Result<AcceptanceRestoration::ReadCount> AcceptanceRestoration::RestoreSince(
       AllLanes(parts_.topics), since,
       [&](const IncomingRecord& record) {
         ++count.records;
-        if (auto alert = AcceptedAlertOf(record)) batch.push_back(*std::move(alert));
+        // Without a key the store is not asked when a request is repeated, and the id proves the
+        // client.
+        auto alert = AcceptedAlertOf(record);
+        if (alert && !alert->idempotency_digest.empty()) batch.push_back(*std::move(alert));
         if (batch.size() >= kBatch) flush();
       },
       cancel.get_token());

@@ -41,10 +41,12 @@ Result<records::v1::WorkRecord> FirstWork(const NewAlert& alert, Vault& vault) {
   work.mutable_retry_budget()->set_attempts_max(alert.max_attempts);
   work.set_in_doubt_policy(alert.in_doubt_policy);
   *work.mutable_labels() = alert.labels;
-  records::v1::Acceptance& acceptance = *work.mutable_acceptance();
-  acceptance.set_request_digest(alert.request_digest);
-  acceptance.set_idempotency_digest(alert.idempotency_digest);
-  acceptance.set_nonce(alert.nonce);
+  records::v1::Acceptance& acceptance = *work.mutable_acceptance();  // present without a key, too
+  if (!alert.idempotency_digest.empty()) {
+    acceptance.set_request_digest(alert.request_digest);
+    acceptance.set_idempotency_digest(alert.idempotency_digest);
+    acceptance.set_nonce(alert.nonce);
+  }
   return work;
 }
 

@@ -19,9 +19,9 @@ struct NewAlert {
   google::protobuf::Map<std::string, std::string> labels;
   v1::InDoubtPolicy in_doubt_policy;
   WallTime create_time;
-  std::string idempotency_digest;  // empty without a key
-  std::string request_digest;
-  std::string nonce;
+  std::string idempotency_digest = {};  // this and the next two are empty without a key
+  std::string request_digest = {};
+  std::string nonce = {};
   std::int32_t max_attempts;
 };
 

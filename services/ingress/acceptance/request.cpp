@@ -54,22 +54,6 @@ Status CheckCredentials(const RegistrySnapshot& registry, const Sender& sender) 
               "sender_id");
 }
 
-// The request without differences of spelling, in protobuf's deterministic form.
-std::string CanonicalForm(const v1::EnqueueRequest& request, const NormalizedRequest& normalized) {
-  v1::EnqueueRequest canonical = request;
-  canonical.clear_idempotency_key();
-  canonical.set_to(normalized.to.E164());
-  canonical.set_priority(normalized.priority);
-  canonical.set_channel(normalized.channel);
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  canonical.SerializeToCodedStream(&coded);
-  coded.Trim();
-  return bytes;
-}
-
 }  // namespace
 
 Result<NormalizedRequest> Normalize(const v1::EnqueueRequest& request) {
@@ -88,10 +72,24 @@ Result<NormalizedRequest> Normalize(const v1::EnqueueRequest& request) {
           request.priority() == v1::PRIORITY_UNSPECIFIED ? v1::PRIORITY_NORMAL : request.priority(),
       .channel = channel,
       .segment_count = sms ? static_cast<std::int32_t>(CountSegments(request.text()).segments) : 0,
-      .voice = std::move(voice),
-      .canonical = {}};
-  normalized.canonical = Pii(CanonicalForm(request, normalized));
+      .voice = std::move(voice)};
   return normalized;
+}
+
+Pii CanonicalForm(const v1::EnqueueRequest& request, const NormalizedRequest& normalized) {
+  v1::EnqueueRequest canonical = request;
+  canonical.clear_idempotency_key();
+  canonical.set_to(normalized.to.E164());
+  canonical.set_priority(normalized.priority);
+  canonical.set_channel(normalized.channel);
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    canonical.SerializeToCodedStream(&coded);
+  }
+  return Pii(std::move(bytes));
 }
 
 Result<CheckedRequest> CheckRequest(const v1::EnqueueRequest& request,

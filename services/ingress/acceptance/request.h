@@ -21,7 +21,6 @@ struct NormalizedRequest {
   v1::Channel channel;
   std::int32_t segment_count;  // of an SMS; 0 for a call
   v1::VoiceOptions voice;      // of a call
-  Pii canonical;               // bytes; equal for equal requests, however they are written
 };
 
 // A request that may be accepted.
@@ -39,6 +38,10 @@ struct RequestRules {
 
 // Checks what depends on the request alone. Fails as CheckRequest() does.
 Result<NormalizedRequest> Normalize(const v1::EnqueueRequest& request);
+
+// The request in protobuf's deterministic form, without its key and without differences of
+// spelling: equal for equal requests, however they are written.
+Pii CanonicalForm(const v1::EnqueueRequest& request, const NormalizedRequest& normalized);
 
 // Checks the request against the registry and selects the sender. The error names the field, the
 // reason and the fix; it never repeats `to`, `text`, or metadata that looks like personal data.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/domain/alert/ids.h"
+#include "common/domain/alert/issued_id.h"
 #include "common/domain/alert/request_rules.h"
 #include "common/domain/delivery/cancel_outcome.h"
 #include "services/ingress/acceptance/metadata.h"
@@ -42,7 +43,8 @@ void AlertActions::Cancel(const std::string& client_id, const v1::CancelRequest&
       {.alert_id = request.alert_id(),
        .client_id = client_id,
        .mark = MarkRequest::Mark::kCancelled,
-       .time = now},
+       .time = now,
+       .issued_until = IssuedUntil(client_id, request.alert_id(), now)},
       [this, client_id, alert_id = request.alert_id(), traceparent, now,
        done = std::move(done)](Result<MarkResult> marked) {
         if (!marked) return done(Fail(marked.error()));
@@ -87,6 +89,15 @@ void AlertActions::AcknowledgeByKeypress(
                    traceparent, std::move(done));
 }
 
+// Nothing for an alert that is over: the store may have deleted its state.
+std::optional<WallTime> AlertActions::IssuedUntil(const std::string& client_id,
+                                                  const std::string& alert_id, WallTime now) const {
+  const auto until = tocsin::IssuedUntil(alert_id, client_id, [this](std::string_view text) {
+    return parts_.vault.DigestRequest(text);
+  });
+  return until && *until >= now ? until : std::nullopt;
+}
+
 Status AlertActions::CheckActor(const std::string& actor_id) const {
   TOCSIN_CHECK_OK(CheckActorId(actor_id));
   if (rules_.allow_pii_like_metadata) return {};
@@ -96,6 +107,7 @@ Status AlertActions::CheckActor(const std::string& actor_id) const {
 void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& traceparent,
                                     std::function<void(Result<v1::AcknowledgeResponse>)> done) {
   const std::string client_id = request.client_id, alert_id = request.alert_id;
+  request.issued_until = IssuedUntil(client_id, alert_id, request.time);
   parts_.admissions.Mark(std::move(request), [this, client_id, alert_id, traceparent,
                                               done = std::move(done)](Result<MarkResult> marked) {
     if (!marked) return done(Fail(marked.error()));

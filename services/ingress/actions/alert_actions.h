@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/base/result.h"
@@ -10,6 +11,7 @@
 #include "common/ports/record_log.h"
 #include "common/ports/registry_source.h"
 #include "common/ports/topics.h"
+#include "common/ports/vault.h"
 #include "services/ingress/acceptance/request.h"
 #include "tocsin/records/v1/records.pb.h"
 #include "tocsin/v1/alert_service.pb.h"
@@ -28,6 +30,7 @@ class AlertActions {
     const Clock& clock;
     const RegistrySource& registry;
     Admissions& admissions;
+    Vault& vault;
     RecordLog& log;
     const Topics& topics;
   };
@@ -47,6 +50,8 @@ class AlertActions {
                              std::function<void(Result<v1::AcknowledgeResponse>)> done);
 
  private:
+  std::optional<WallTime> IssuedUntil(const std::string& client_id, const std::string& alert_id,
+                                      WallTime now) const;
   Status CheckActor(const std::string& actor_id) const;
   void MarkAcknowledged(MarkRequest request, const std::string& traceparent,
                         std::function<void(Result<v1::AcknowledgeResponse>)> done);

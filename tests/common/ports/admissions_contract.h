@@ -304,6 +304,29 @@ TYPED_TEST_P(AdmissionsContract, MarksNoAlertOfAnotherClientAndNoUnknownAlert) {
   }
 }
 
+TYPED_TEST_P(AdmissionsContract, MarksAnIssuedAlertThatItDoesNotKnow) {  // A2
+  this->Admit(this->ARequest());
+  this->world.StartRestoring();
+  MarkRequest mark = this->ACancel(this->ARequest());
+  mark.issued_until = mark.time + std::chrono::hours(48);
+  const auto marked = this->Mark(mark);
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_TRUE(marked->newly_marked);
+  mark.issued_until.reset();  // from now on the store knows it
+  EXPECT_FALSE(this->Mark(mark)->newly_marked);
+  mark.client_id = "another";
+  EXPECT_EQ(this->Mark(mark).error().code, ErrorCode::kNotFound);
+}
+
+TYPED_TEST_P(AdmissionsContract, BelievesTheStoredClientMoreThanTheId) {  // A2
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  MarkRequest guessed = this->ACancel(request);
+  guessed.client_id = "another";
+  guessed.issued_until = guessed.time + std::chrono::hours(48);
+  EXPECT_EQ(this->Mark(guessed).error().code, ErrorCode::kNotFound);
+}
+
 TYPED_TEST_P(AdmissionsContract, AdmitsNothingAfterTheStoreLostItsData) {
   this->Admit(this->ARequest());
   this->world.LoseData();
@@ -403,6 +426,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     IgnoresAWithdrawalAfterTheConfirmation, MarksAnAlertOnceAndReturnsTheFirstMark,
     ReturnsTheMethodOfAKeyPress, ReportsToACancelThatAPostMayBeInProgress,
     ReportsToACancelThatTheAlertWasDelivered, ReportsToACancelThatTheAlertWasAcknowledgedBefore,
-    MarksNoAlertOfAnotherClientAndNoUnknownAlert, AdmitsNothingAfterTheStoreLostItsData);
+    MarksNoAlertOfAnotherClientAndNoUnknownAlert, MarksAnIssuedAlertThatItDoesNotKnow,
+    BelievesTheStoredClientMoreThanTheId, AdmitsNothingAfterTheStoreLostItsData);
 
 }  // namespace tocsin

@@ -91,7 +91,7 @@ class AcceptanceRestorationTest : public testing::Test {
   Acceptance acceptance{{clock, registry, admissions, vault, log, topics,
                          [this](WallTime time) { on_not_stored(time); }},
                         {}};
-  AlertActions actions{{clock, registry, admissions, log, topics}};
+  AlertActions actions{{clock, registry, admissions, vault, log, topics}};
   std::atomic<int> restored{0};
   std::atomic<int> failures{0};
   std::atomic<bool> complete{false};
@@ -99,7 +99,7 @@ class AcceptanceRestorationTest : public testing::Test {
 };
 
 TEST_F(AcceptanceRestorationTest, CancelsAnAlertThatTheStoreHadLost) {  // A2
-  const auto accepted = Enqueue(ARequest("", "Boiler 3 is too hot"));
+  const auto accepted = Enqueue(ARequest("k1", "Boiler 3 is too hot"));
   ASSERT_TRUE(accepted);
   LoseData();
   const auto early = Cancel(accepted->alert_id());
@@ -111,6 +111,15 @@ TEST_F(AcceptanceRestorationTest, CancelsAnAlertThatTheStoreHadLost) {  // A2
   const auto cancelled = Cancel(accepted->alert_id());
   ASSERT_TRUE(cancelled) << cancelled.error().message;
   EXPECT_EQ(cancelled->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+}
+
+TEST_F(AcceptanceRestorationTest, RestoresNothingOfAnAlertWithoutAKey) {
+  ASSERT_TRUE(Enqueue(ARequest("", "Boiler 3 is too hot")));
+  LoseData();
+  const AcceptanceRestoration restoration({clock, admissions, history, topics}, Micros(0),
+                                          Observer());
+  ASSERT_TRUE(WaitUntilRestored());
+  EXPECT_EQ(restored, 1);  // one restoration of no acceptances
 }
 
 TEST_F(AcceptanceRestorationTest, ReportsAConflictForAKeyThatTheStoreHadLost) {  // A3
@@ -135,7 +144,7 @@ TEST_F(AcceptanceRestorationTest, ReportsAConflictForAKeyThatTheStoreHadLost) { 
 TEST_F(AcceptanceRestorationTest, RestoresAgainAfterEachLoss) {
   AcceptanceRestoration restoration({clock, admissions, history, topics}, Micros(0), Observer());
   for (int i = 0; i < 3; ++i) {
-    const auto accepted = Enqueue(ARequest("", "Boiler 3 is too hot"));
+    const auto accepted = Enqueue(ARequest("k" + std::to_string(i), "Boiler 3 is too hot"));
     ASSERT_TRUE(accepted);
     LoseData();
     restoration.NotifyDataLoss();
@@ -155,7 +164,7 @@ TEST_F(AcceptanceRestorationTest, RestoresNothingFromEmptyLanesAtOnce) {
 }
 
 TEST_F(AcceptanceRestorationTest, RetriesWhileTheStoreIsDown) {
-  const auto accepted = Enqueue(ARequest("", "Boiler 3 is too hot"));
+  const auto accepted = Enqueue(ARequest("k1", "Boiler 3 is too hot"));
   LoseData();
   admissions.SetDown(true);
   const AcceptanceRestoration restoration({clock, admissions, history, topics}, Micros(0),
@@ -186,7 +195,7 @@ TEST_F(AcceptanceRestorationTest, RestoresWhatWasAcceptedWithoutTheStore) {  // 
 
 // Until the new epoch is adopted all requests fail.
 TEST_F(AcceptanceRestorationTest, AdoptsTheEpochOfAnotherLossWhileItWaitsForRecordsInFlight) {
-  ASSERT_TRUE(Enqueue(ARequest("", "Boiler 3 is too hot")));
+  ASSERT_TRUE(Enqueue(ARequest("k1", "Boiler 3 is too hot")));
   LoseData();
   AcceptanceRestoration restoration({clock, admissions, history, topics}, std::chrono::hours(1),
                                     Observer());
@@ -212,7 +221,7 @@ TEST_F(AcceptanceRestorationTest, IsIncompleteFromALossUntilItIsRestored) {  // 
 }
 
 TEST_F(AcceptanceRestorationTest, StopsWhileItWaitsForRecordsInFlight) {
-  ASSERT_TRUE(Enqueue(ARequest("", "Boiler 3 is too hot")));
+  ASSERT_TRUE(Enqueue(ARequest("k1", "Boiler 3 is too hot")));
   LoseData();
   const SteadyTime start = std::chrono::steady_clock::now();
   {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/domain/alert/ids.h"
+#include "common/domain/alert/issued_id.h"
 #include "common/ports/consistency_token.h"
 #include "common/ports/sealed_content.h"
 #include "tests/fakes/admissions.h"
@@ -222,9 +223,15 @@ TEST_F(AcceptanceTest, RespondsToAKeyedRequestAfterTheStoreHasConfirmedIt) {  //
   EXPECT_EQ(acceptance.InFlight(), 0u);
 }
 
-TEST_F(AcceptanceTest, RespondsToARequestWithoutAKeyBeforeTheStoreConfirms) {
-  admissions.hold_confirmations = true;
-  EXPECT_TRUE(Enqueue(ARequest()));
+TEST_F(AcceptanceTest, AcceptsARequestWithoutAKeyWithoutTheStore) {  // A1
+  admissions.SetDown(true);
+  const auto response = Enqueue(ARequest());
+  ASSERT_TRUE(response) << response.error().message;
+  const auto digest = [this](std::string_view text) { return vault.DigestRequest(text); };
+  EXPECT_TRUE(IssuedUntil(response->alert_id(), "demo", digest));
+  EXPECT_FALSE(IssuedUntil(response->alert_id(), "another", digest));
+  EXPECT_TRUE(Normal()[0].has_acceptance());
+  EXPECT_EQ(Normal()[0].acceptance().ByteSizeLong(), 0u);  // nothing is compared later
 }
 
 TEST_F(AcceptanceTest, RefusesAnotherRequestWithTheSameKeyAndNamesTheFirst) {  // A3
@@ -333,8 +340,9 @@ TEST_F(AcceptanceTest, ReportsAlertsThatTheStoreDoesNotKnow) {  // A2, R6
                         [&](WallTime time) { not_stored.push_back(time); }},
                        {});
   ASSERT_TRUE(Enqueue(reporting, AnEmergency("k1")));
-  EXPECT_THAT(not_stored, IsEmpty());
   admissions.SetDown(true);
+  ASSERT_TRUE(Enqueue(reporting, AnEmergency()));  // without a key the store need not know it
+  EXPECT_THAT(not_stored, IsEmpty());
   ASSERT_TRUE(Enqueue(reporting, AnEmergency("k2")));
   log.SetOutcome(PublishOutcome::kNotPersisted);
   ASSERT_FALSE(Enqueue(reporting, AnEmergency("k3")));

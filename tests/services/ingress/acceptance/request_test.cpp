@@ -265,7 +265,9 @@ TEST(CheckRequest, SelectsTheDedicatedSenderForAnEmergency) {  // A4
 
 TEST(CheckRequest, HasOneCanonicalFormForAllSpellings) {  // A3
   const auto form = [](const Change& change) {
-    return Checked(change)->normalized.canonical.Reveal();
+    v1::EnqueueRequest request = ARequest();
+    if (change) change(request);
+    return CanonicalForm(request, *Normalize(request)).Reveal();
   };
   const std::string plain = form({});
   EXPECT_EQ(plain, form([](auto& r) { r.set_to("+1 514 555-0123"); }));

@@ -6,10 +6,12 @@
 #include <optional>
 
 #include "common/base/uuid.h"
+#include "common/domain/alert/issued_id.h"
 #include "tests/fakes/admissions.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/record_log.h"
 #include "tests/fakes/registry.h"
+#include "tests/fakes/vault.h"
 
 namespace tocsin::ingress {
 namespace {
@@ -53,9 +55,10 @@ class AlertActionsTest : public testing::Test {
   ManualClock clock;
   RegistrySource registry{Built(TestRegistry())};
   FakeAdmissions admissions;
+  FakeVault vault;
   FakeRecordLog log;
   Topics topics{"tocsin"};
-  AlertActions actions{{clock, registry, admissions, log, topics}};
+  AlertActions actions{{clock, registry, admissions, vault, log, topics}};
 };
 
 TEST_F(AlertActionsTest, RespondsToACancelAfterItsEventIsOnDisk) {  // A2
@@ -117,6 +120,32 @@ TEST_F(AlertActionsTest, TheAlertOfAnotherClientIsNotFound) {  // A2
   EXPECT_THAT(Events(), IsEmpty());
 }
 
+// Without an idempotency key.
+TEST_F(AlertActionsTest, CancelsAnAlertThatNoWorkerHasClaimedForItsClientOnly) {  // A2
+  const auto digest = [this](std::string_view text) { return vault.DigestRequest(text); };
+  const std::string id =
+      IssueAlertId(clock.Now(), clock.Now() + std::chrono::hours(24), "demo", "0123456789", digest);
+  const auto foreign = Cancel("another", id);
+  ASSERT_FALSE(foreign);
+  EXPECT_EQ(foreign.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(Events(), IsEmpty());
+  const auto cancelled = Cancel("demo", id);
+  ASSERT_TRUE(cancelled) << cancelled.error().message;
+  EXPECT_EQ(cancelled->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+  EXPECT_THAT(Events(), SizeIs(1));
+}
+
+// The state of its attempts may be deleted by then: it would be reported as cancelled.
+TEST_F(AlertActionsTest, AnAlertThatIsOverAndNotStoredIsNotFound) {  // A2
+  const auto digest = [this](std::string_view text) { return vault.DigestRequest(text); };
+  const std::string id =
+      IssueAlertId(clock.Now(), clock.Now() + std::chrono::hours(24), "demo", "0123456789", digest);
+  clock.Advance(kAlertStateRetention + std::chrono::seconds(1));
+  const auto late = Cancel("demo", id);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::kNotFound);
+}
+
 TEST_F(AlertActionsTest, NamesTheFieldOfAnInvalidRequest) {
   EXPECT_EQ(Cancel("demo", "17").error().field, "alert_id");
   for (const std::string& actor_id : {std::string(), std::string(65, 'x'), std::string("a\nb")})
@@ -147,7 +176,7 @@ TEST_F(AlertActionsTest, RefusesAnActorIdThatLooksLikePii) {  // P3
     EXPECT_EQ(response.error().field, "actor_id");
     EXPECT_THAT(response.error().message, Not(HasSubstr("555")));
   }
-  AlertActions lenient({clock, registry, admissions, log, topics},
+  AlertActions lenient({clock, registry, admissions, vault, log, topics},
                        {.allow_pii_like_metadata = true});
   v1::AcknowledgeRequest request;
   request.set_alert_id(alert_id);

@@ -158,7 +158,7 @@ class AlertServiceTest : public testing::Test {
   FakeRecordLog log;
   Topics topics;
   Acceptance acceptance{{clock, registry, admissions, vault, log, topics}, {}};
-  AlertActions alert_actions{{clock, registry, admissions, log, topics}};
+  AlertActions alert_actions{{clock, registry, admissions, vault, log, topics}};
   std::unique_ptr<AlertService> service;
   std::unique_ptr<rpc::Server> server;
   std::shared_ptr<grpc::Channel> channel;

@@ -138,7 +138,7 @@ class CallsTest : public testing::Test {
   FakeWorks works;
   std::vector<WebhookResult> results;
   FakeAdmissions admissions;
-  AlertActions alert_actions{{clock, registry, admissions, log, topics}};
+  AlertActions alert_actions{{clock, registry, admissions, vault, log, topics}};
   Webhooks webhooks{{clock, registry, vault, log, topics, works, alert_actions},
                     kPublicUrl,
                     {.result = [this](WebhookResult result, records::v1::WebhookKind,

@@ -123,7 +123,7 @@ class WebhooksTest : public testing::Test {
   Topics topics;
   NoWorks works;
   FakeAdmissions admissions;
-  AlertActions alert_actions{{clock, registry, admissions, log, topics}};
+  AlertActions alert_actions{{clock, registry, admissions, vault, log, topics}};
   const v1::AttemptRef attempt = AnAttempt();
   std::vector<WebhookResult> results;
   Webhooks webhooks = With(log);
