@@ -52,6 +52,9 @@ auto CatchErrors(Body&& body) -> decltype(body()) {
     return Fail(ErrorCode::kPostgresUnavailable, "connection to PostgreSQL lost during commit");
   } catch (const pqxx::broken_connection&) {
     return Fail(ErrorCode::kPostgresUnavailable, "no connection to PostgreSQL");
+  } catch (const pqxx::transaction_rollback&) {  // not a pqxx::sql_error
+    return Fail(ErrorCode::kPostgresUnavailable,
+                "PostgreSQL aborted the transaction because of another");
   } catch (const pqxx::sql_error& caught) {
     return Fail(ToError(caught));
   } catch (const std::exception& caught) {
@@ -135,12 +138,8 @@ RowArrays::RowArrays(size_t columns, size_t expected) : columns_(columns) {
 }
 
 std::string& RowArrays::Next() {
-  std::string& column = columns_[next_];
+  std::string& column = columns_.at(next_++);
   if (rows_ > 0) column += ',';
-  if (++next_ == columns_.size()) {
-    next_ = 0;
-    ++rows_;
-  }
   return column;
 }
 
@@ -160,9 +159,9 @@ RowArrays& RowArrays::Add(std::int64_t number) {
   return *this;
 }
 
-RowArrays& RowArrays::AddHex(std::string_view bytes) {
+RowArrays& RowArrays::AddBytes(std::string_view bytes) {
   std::string& column = Next();
-  column += '"';
+  column += "\"\\\\x";  // the array's quote, and an escaped backslash
   column += HexEncode(bytes);
   column += '"';
   return *this;
@@ -173,8 +172,13 @@ RowArrays& RowArrays::AddNull() {
   return *this;
 }
 
+void RowArrays::EndRow() {
+  if (next_ != columns_.size()) std::abort();  // incomplete row
+  next_ = 0;
+  ++rows_;
+}
+
 std::vector<Value> RowArrays::Parameters() && {
-  if (next_ != 0) std::abort();  // incomplete row
   std::vector<Value> parameters;
   for (std::string& column : columns_) {
     column += '}';
@@ -255,13 +259,21 @@ class LiveTransaction final : public Transaction {
     });
   }
 
-  Status Copy(const std::string& target, const std::function<void(CopyRows&)>& add) override {
-    return CatchErrors([&]() -> Status {
-      pqxx::stream_to stream(work_, target);
-      CopyRows rows([&stream](const std::string& line) { stream << CopyLine{line}; });
-      add(rows);
-      stream.complete();
-      return {};
+  Result<bool> Copy(const std::string& target,
+                    const std::function<void(RowWriter&)>& add) override {
+    return CatchErrors([&]() -> Result<bool> {
+      pqxx::subtransaction savepoint(work_);
+      try {
+        pqxx::stream_to stream(savepoint, target);
+        CopyRows rows([&stream](const std::string& line) { stream << CopyLine{line}; });
+        add(rows);
+        stream.complete();
+      } catch (const pqxx::unique_violation&) {
+        savepoint.abort();
+        return false;
+      }
+      savepoint.commit();
+      return true;
     });
   }
 
@@ -287,7 +299,6 @@ Status Session::Connect() {
     setup.exec("set jit = off");
     if (!options_.synchronous_commit) setup.exec("set synchronous_commit = off");
     if (options_.prefer_indexes) setup.exec("set enable_seqscan = off");
-    if (!options_.on_connect.empty()) setup.exec(options_.on_connect);
     return {};
   });
 }

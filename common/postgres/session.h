@@ -30,8 +30,6 @@ struct Options {
   // True: sets enable_seqscan to off. For statements that touch few rows of growing tables: without
   // current statistics the planner may assume that such a table is small, and scan it.
   bool prefer_indexes = false;
-  // SQL that each new connection runs first, for example to create temporary tables; may be empty.
-  std::string on_connect = {};
 };
 
 // A value in text format; NULL without one.
@@ -64,25 +62,39 @@ class Rows {
   std::shared_ptr<const Impl> impl_;
 };
 
+// Rows that are written with one statement. Values are added row by row, in the order of the
+// columns.
+class RowWriter {
+ public:
+  virtual ~RowWriter() = default;
+
+  virtual RowWriter& Add(std::string_view text) = 0;
+  virtual RowWriter& Add(std::int64_t number) = 0;
+  virtual RowWriter& AddBytes(std::string_view bytes) = 0;  // for a bytea column
+  virtual RowWriter& AddNull() = 0;
+  virtual void EndRow() = 0;
+
+  RowWriter& AddFlag(bool flag) { return Add(std::string_view(flag ? "t" : "f")); }
+  RowWriter& AddUnlessEmpty(std::string_view text) { return text.empty() ? AddNull() : Add(text); }
+};
+
 // Rows as one array parameter per column, so that one statement writes them all: it converts them
-// to rows by `unnest($1::uuid[], $2::bigint[], …)`. Values are added row by row, in the order of
-// the columns.
-class RowArrays {
+// to rows by `unnest($1::uuid[], $2::bigint[], …)`.
+class RowArrays final : public RowWriter {
  public:
   // `columns` is at least 1; reserves memory for `expected` rows.
   RowArrays(size_t columns, size_t expected);
 
-  RowArrays& Add(std::string_view text);
-  RowArrays& Add(std::int64_t number);
-  RowArrays& AddFlag(bool flag) { return Add(std::string_view(flag ? "t" : "f")); }
-  RowArrays& AddHex(std::string_view bytes);  // converted to bytea by decode(…, 'hex')
-  RowArrays& AddNull();
-  RowArrays& AddUnlessEmpty(std::string_view text) { return text.empty() ? AddNull() : Add(text); }
+  RowArrays& Add(std::string_view text) override;
+  RowArrays& Add(std::int64_t number) override;
+  RowArrays& AddBytes(std::string_view bytes) override;
+  RowArrays& AddNull() override;
+  void EndRow() override;  // aborts if the row is incomplete
 
   size_t size() const { return rows_; }
   bool empty() const { return rows_ == 0; }
 
-  // The array literals in the order of the columns. Aborts if the last row is incomplete.
+  // The array literals in the order of the columns.
   std::vector<Value> Parameters() &&;
 
  private:
@@ -93,19 +105,25 @@ class RowArrays {
   size_t rows_ = 0;
 };
 
-// Rows for COPY: EndRow() sends each row. Values are added in the order of the columns.
-class CopyRows {
+// The parameter for $n::text[], $n::uuid[].
+template <typename Range>
+Value TextArray(const Range& texts) {
+  RowArrays column(1, texts.size());
+  for (const std::string& text : texts) column.Add(text).EndRow();
+  return std::move(std::move(column).Parameters().front());
+}
+
+// Rows for COPY: EndRow() sends each row.
+class CopyRows final : public RowWriter {
  public:
   // `send` gets each row as a line of COPY's text format, without the newline.
   explicit CopyRows(std::function<void(const std::string& line)> send) : send_(std::move(send)) {}
 
-  CopyRows& Add(std::string_view text);
-  CopyRows& Add(std::int64_t number);
-  CopyRows& AddFlag(bool flag) { return Add(std::string_view(flag ? "t" : "f")); }
-  CopyRows& AddBytes(std::string_view bytes);  // for a bytea column
-  CopyRows& AddNull();
-  CopyRows& AddUnlessEmpty(std::string_view text) { return text.empty() ? AddNull() : Add(text); }
-  void EndRow();
+  CopyRows& Add(std::string_view text) override;
+  CopyRows& Add(std::int64_t number) override;
+  CopyRows& AddBytes(std::string_view bytes) override;
+  CopyRows& AddNull() override;
+  void EndRow() override;
 
  private:
   std::string& Next();
@@ -123,10 +141,12 @@ class Transaction {
   // `sql` contains $1, $2, … for the parameters. Blocks, for the statement timeout at most.
   virtual Result<Rows> Query(const std::string& sql, const std::vector<Value>& parameters = {}) = 0;
 
-  // Copies the rows that `add` adds to `target`, such as "table (a, b, c)". They are streamed, so
-  // memory does not grow with their number. Blocks while `add` runs, and for the statement timeout
-  // at most.
-  virtual Status Copy(const std::string& target, const std::function<void(CopyRows&)>& add) = 0;
+  // Copies the rows that `add` adds to `target`, such as "table (a, b, c)", in a savepoint. They
+  // are streamed, so memory does not grow with their number. Returns false if a row violates a
+  // unique constraint: then none is stored, and the transaction can be used further. Blocks while
+  // `add` runs, and for the statement timeout at most.
+  virtual Result<bool> Copy(const std::string& target,
+                            const std::function<void(RowWriter&)>& add) = 0;
 };
 
 // Used by one thread at a time. Connects at its first use, and again after the connection broke.

@@ -1,12 +1,14 @@
 #include "services/audit/projection/alert_writer.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include "common/domain/alert/alert_projection.h"
+#include "services/audit/projection/bulk_write.h"
 #include "services/audit/projection/record_decoder.h"
-#include "services/audit/projection/staging.h"
 #include "services/audit/projection/submission.h"
 #include "services/audit/projection/tables.h"
 
@@ -53,16 +55,43 @@ AttemptRow MakeAttemptRow(const std::string& id, const AttemptProjection& attemp
           .was_in_doubt = attempt.was_in_doubt()};
 }
 
+// The end of a statement that begins with SelectFrom(table): the rows of the alerts $1. The planner
+// would examine each element of an array that it sees, which takes longer than the statement; the
+// subquery hides them. With the bounds it leaves out all partitions but a few. A join with unnest()
+// may be planned as a scan that compares each row with each id.
+constexpr char kOfAlerts[] =
+    " WHERE alert_id = ANY ((SELECT $1::uuid[])::uuid[])"
+    " AND alert_id BETWEEN $2::uuid AND $3::uuid";
+
+std::vector<postgres::Value> ParametersOf(const AlertIds& ids) {
+  return {postgres::TextArray(ids), *ids.begin(), *ids.rbegin()};
+}
+
+AlertIds IdsIn(const Rows& rows) {
+  AlertIds ids;
+  for (size_t i = 0; i < rows.size(); ++i) ids.emplace_hint(ids.end(), rows.Text(i, 0));
+  return ids;
+}
+
+void AddStoredEvents(const Rows& rows, AlertEventsByAlert& events) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    AlertEventRow row = ReadRow(kAlertEvents, rows, i);
+    events[std::move(row.alert_id)].push_back(std::move(row.event));
+  }
+}
+
 // Writes the alerts of one batch.
 class AlertWriter {
  public:
-  AlertWriter(Transaction& transaction, const AlertIds& with_new_events, const TermsById& terms)
-      : transaction_(transaction), with_new_events_(with_new_events), terms_(terms) {}
+  AlertWriter(Transaction& transaction, const AlertIds& with_new_events, const TermsById& terms,
+              const std::vector<AlertEventRow>& batch);
 
-  // Updates those of `ids` that are stored; returns the others.
-  Result<AlertIds> Update(const AlertIds& ids);
+  // Those of `ids` that are stored. Waits for no lock.
+  Result<AlertIds> FindStored(const AlertIds& ids);
   // Inserts those of `ids` that are not stored; returns the others.
-  Result<AlertIds> Insert(const AlertIds& ids, const std::vector<AlertEventRow>& batch);
+  Result<AlertIds> Insert(const AlertIds& ids);
+  // Updates stored alerts.
+  Status Update(const AlertIds& ids);
 
   AlertIds written() && { return std::move(written_); }
 
@@ -70,13 +99,23 @@ class AlertWriter {
   // What happens to the alerts, by id.
   using Projected = std::map<std::string, ProjectedAlert>;
 
-  Status WriteAttempts(const Projected& alerts, const AlertIds& ids);
+  // Locks the alerts. Returns the terms of those that change.
+  Result<TermsById> LockChanged(const AlertIds& ids);
+  Result<AlertEventsByAlert> ReadEvents(const AlertIds& ids);
+  std::vector<AttemptRow> AttemptsOf(const Projected& alerts, const AlertIds& ids) const;
 
   Transaction& transaction_;
   const AlertIds& with_new_events_;
   const TermsById& terms_;
+  AlertEventsByAlert batch_;
   AlertIds written_;
 };
+
+AlertWriter::AlertWriter(Transaction& transaction, const AlertIds& with_new_events,
+                         const TermsById& terms, const std::vector<AlertEventRow>& batch)
+    : transaction_(transaction), with_new_events_(with_new_events), terms_(terms) {
+  for (const auto& [id, event] : batch) batch_[id].push_back(event);
+}
 
 ProjectedAlert Project(const std::string& id, const AlertTerms& terms,
                        const AlertEventsByAlert& events) {
@@ -85,28 +124,73 @@ ProjectedAlert Project(const std::string& id, const AlertTerms& terms,
                                                               : std::span(found->second));
 }
 
-Result<AlertIds> AlertWriter::Update(const AlertIds& ids) {
-  AlertIds missing = ids;
-  if (ids.empty()) return missing;
-  TOCSIN_TRY(
-      const Rows locked,
-      transaction_.Query(
-          SelectFrom(kAlerts) + " WHERE alert_id = ANY ($1::uuid[]) ORDER BY alert_id FOR UPDATE",
-          {IdArray(ids)}));
+Result<AlertIds> AlertWriter::FindStored(const AlertIds& ids) {
+  TOCSIN_TRY(const Rows rows, transaction_.Query(std::string("SELECT alert_id FROM tocsin.alerts") +
+                                                     kOfAlerts + " ORDER BY alert_id",
+                                                 ParametersOf(ids)));
+  return IdsIn(rows);
+}
+
+Result<AlertIds> AlertWriter::Insert(const AlertIds& ids) {
+  Projected projected;
+  std::vector<AlertRow> rows;
+  for (const std::string& id : ids) {
+    const auto stated = terms_.find(id);
+    const AlertTerms terms = stated == terms_.end() ? AlertTerms() : stated->second;
+    const auto entry = projected.emplace(id, Project(id, terms, batch_)).first;
+    rows.push_back(MakeAlertRow(id, terms, entry->second));
+  }
+  TOCSIN_TRY(const std::optional<Rows> some, audit::Insert(transaction_, kAlerts, rows));
+  AlertIds inserted = some ? IdsIn(*some) : ids;
+  AlertIds stored;
+  std::ranges::set_difference(ids, inserted, std::inserter(stored, stored.end()));
+  TOCSIN_CHECK_OK(audit::Insert(transaction_, kAttempts, AttemptsOf(projected, inserted)));
+  written_.merge(inserted);
+  return stored;
+}
+
+Result<TermsById> AlertWriter::LockChanged(const AlertIds& ids) {
+  TOCSIN_TRY(const Rows locked, transaction_.Query(SelectFrom(kAlerts) + kOfAlerts +
+                                                       " ORDER BY alert_id FOR UPDATE OF alerts",
+                                                   ParametersOf(ids)));
   TermsById changed;
   for (size_t i = 0; i < locked.size(); ++i) {
     AlertRow row = ReadRow(kAlerts, locked, i);
-    missing.erase(row.alert_id);
     bool differs = with_new_events_.contains(row.alert_id);
     if (const auto stated = terms_.find(row.alert_id); stated != terms_.end())
       differs = Merge(stated->second, row.terms) || differs;
     if (differs) changed.emplace(std::move(row.alert_id), std::move(row.terms));
   }
-  if (changed.empty()) return missing;
+  return changed;
+}
+
+// Those of the batch are known, so PostgreSQL returns the others only.
+Result<AlertEventsByAlert> AlertWriter::ReadEvents(const AlertIds& ids) {
+  AlertEventsByAlert events;
+  std::vector<std::string> known;
+  for (const std::string& id : ids) {
+    const auto found = batch_.find(id);
+    if (found == batch_.end()) continue;
+    for (const AlertEvent& event : found->second) known.push_back(event.id);
+    events.insert(events.end(), *found);
+  }
+  std::vector<postgres::Value> parameters = ParametersOf(ids);
+  parameters.push_back(postgres::TextArray(known));
+  TOCSIN_TRY(const Rows rows, transaction_.Query(SelectFrom(kAlertEvents) + kOfAlerts +
+                                                     " AND event_id <> ALL ($4::uuid[])",
+                                                 parameters));
+  AddStoredEvents(rows, events);
+  return events;
+}
+
+Status AlertWriter::Update(const AlertIds& ids) {
+  if (ids.empty()) return {};
+  TOCSIN_TRY(const TermsById changed, LockChanged(ids));
+  if (changed.empty()) return {};
   AlertIds changed_ids;
   for (const auto& [id, terms] : changed) changed_ids.insert(changed_ids.end(), id);
   // Read after the rows are locked: the events of earlier transactions are committed by then.
-  TOCSIN_TRY(const AlertEventsByAlert events, ReadAlertEvents(transaction_, changed_ids));
+  TOCSIN_TRY(const AlertEventsByAlert events, ReadEvents(changed_ids));
   Projected projected;
   std::vector<AlertRow> rows;
   for (const auto& [id, terms] : changed) {
@@ -116,61 +200,31 @@ Result<AlertIds> AlertWriter::Update(const AlertIds& ids) {
   // An upsert finds each row by its key; an UPDATE ... FROM could be planned as a scan of the
   // partition.
   TOCSIN_CHECK_OK(Upsert(transaction_, kAlerts, rows, "revision = alerts.revision + 1"));
-  TOCSIN_CHECK_OK(WriteAttempts(projected, changed_ids));
+  TOCSIN_CHECK_OK(Upsert(transaction_, kAttempts, AttemptsOf(projected, changed_ids)));
   written_.merge(changed_ids);
-  return missing;
+  return {};
 }
 
-Result<AlertIds> AlertWriter::Insert(const AlertIds& ids, const std::vector<AlertEventRow>& batch) {
-  AlertIds stored = ids;
-  if (ids.empty()) return stored;
-  AlertEventsByAlert events;
-  for (const AlertEventRow& row : batch)
-    if (ids.contains(row.alert_id)) events[row.alert_id].push_back(row.event);
-  Projected projected;
-  std::vector<AlertRow> rows;
-  for (const std::string& id : ids) {
-    const auto stated = terms_.find(id);
-    const AlertTerms terms = stated == terms_.end() ? AlertTerms() : stated->second;
-    const auto entry = projected.emplace(id, Project(id, terms, events)).first;
-    rows.push_back(MakeAlertRow(id, terms, entry->second));
-  }
-  TOCSIN_TRY(const Rows added, audit::Insert(transaction_, kAlerts, rows));
-  AlertIds inserted;
-  for (size_t i = 0; i < added.size(); ++i) {
-    const std::string id(added.Text(i, 0));
-    stored.erase(id);
-    inserted.insert(id);
-  }
-  TOCSIN_CHECK_OK(WriteAttempts(projected, inserted));
-  written_.merge(inserted);
-  return stored;
-}
-
-Status AlertWriter::WriteAttempts(const Projected& alerts, const AlertIds& ids) {
+std::vector<AttemptRow> AlertWriter::AttemptsOf(const Projected& alerts,
+                                                const AlertIds& ids) const {
   std::vector<AttemptRow> rows;
   for (const std::string& id : ids)
     for (const AttemptProjection& attempt : alerts.at(id).attempts)
       rows.push_back(MakeAttemptRow(id, attempt));
-  if (rows.empty()) return {};
-  return Upsert(transaction_, kAttempts, rows);
+  return rows;
 }
 
 }  // namespace
 
-postgres::Value IdArray(const AlertIds& ids) {
-  postgres::RowArrays column(1, ids.size());
-  for (const std::string& id : ids) column.Add(id);
-  return std::move(std::move(column).Parameters().front());
-}
-
 Result<NewEvents> InsertAlertEvents(Transaction& transaction,
                                     const std::vector<AlertEventRow>& events) {
+  TOCSIN_TRY(const std::optional<Rows> some, Insert(transaction, kAlertEvents, events));
   NewEvents inserted;
-  if (events.empty()) return inserted;
-  TOCSIN_TRY(const Rows added, Insert(transaction, kAlertEvents, events));
-  for (size_t i = 0; i < added.size(); ++i) inserted.alerts.emplace(added.Text(i, 0));
-  inserted.count = added.size();
+  inserted.count = some ? some->size() : events.size();
+  if (some)
+    inserted.alerts = IdsIn(*some);
+  else
+    for (const AlertEventRow& row : events) inserted.alerts.insert(row.alert_id);
   return inserted;
 }
 
@@ -178,24 +232,27 @@ Result<AlertEventsByAlert> ReadAlertEvents(Transaction& transaction, const Alert
   TOCSIN_TRY(const Rows rows, transaction.Query(SelectFrom(kAlertEvents) +
                                                     " WHERE alert_id = ANY ($1::uuid[])"
                                                     " ORDER BY alert_id, event_time_us, event_id",
-                                                {IdArray(alerts)}));
+                                                {postgres::TextArray(alerts)}));
   AlertEventsByAlert events;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    AlertEventRow row = ReadRow(kAlertEvents, rows, i);
-    events[std::move(row.alert_id)].push_back(std::move(row.event));
-  }
+  AddStoredEvents(rows, events);
   return events;
 }
 
+// Two transactions with the same alerts cannot block each other: each first inserts, in the order
+// of the ids, and waits only for transactions that insert too or do more; then it locks stored
+// alerts, in the same order, and waits only for transactions that do the same.
 Result<AlertIds> WriteAlerts(Transaction& transaction, const AlertIds& with_new_events,
                              const TermsById& terms, const std::vector<AlertEventRow>& events) {
   AlertIds all = with_new_events;
   for (const auto& [id, stated] : terms) all.insert(id);
   if (all.empty()) return AlertIds();
-  AlertWriter writer(transaction, with_new_events, terms);
-  TOCSIN_TRY(const AlertIds missing, writer.Update(all));
-  TOCSIN_TRY(const AlertIds stored, writer.Insert(missing, events));
-  // Stored by another process since Update() missed them, with its events.
+  AlertWriter writer(transaction, with_new_events, terms, events);
+  TOCSIN_TRY(AlertIds stored, writer.FindStored(all));
+  AlertIds missing;
+  std::ranges::set_difference(all, stored, std::inserter(missing, missing.end()));
+  // Some may have been stored by another transaction in the meantime, with its events.
+  TOCSIN_TRY(AlertIds others, writer.Insert(missing));
+  stored.merge(others);
   TOCSIN_CHECK_OK(writer.Update(stored));
   return std::move(writer).written();
 }

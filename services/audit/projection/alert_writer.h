@@ -1,5 +1,5 @@
-// Writes alerts, attempts and alert events, each table with one statement for any number of rows.
-// Ids are sorted, so that all transactions lock in the same order.
+// Writes alerts, attempts and alert events, with few statements for any number of rows. Alerts are
+// locked in the order of their ids.
 #pragma once
 
 #include <map>
@@ -21,15 +21,16 @@ struct NewEvents {
   size_t count = 0;
 };
 
-// Inserts the events that are not stored yet.
+// Inserts the events that are not stored yet. `events` are sorted by key.
 Result<NewEvents> InsertAlertEvents(postgres::Transaction& transaction,
                                     const std::vector<AlertEventRow>& events);
 
 // Inserts and updates the alerts of a batch and their attempts. `with_new_events` are the alerts
 // for which InsertAlertEvents() inserted events, `terms` what the batch states about its alerts,
-// `events` all its events. A stored alert is locked and projected again from all of its events; it
-// gets a new revision if it has new events or if its terms changed. Other alerts are inserted from
-// the batch alone, because events are never stored without their alert. Returns the alerts written.
+// `events` all its events, which are stored. A stored alert is locked and projected again from all
+// of its events; it gets a new revision if it has new events or if its terms changed. Other alerts
+// are inserted from the batch alone, because events are never stored without their alert. Returns
+// the alerts written.
 Result<AlertIds> WriteAlerts(postgres::Transaction& transaction, const AlertIds& with_new_events,
                              const std::map<std::string, AlertTerms>& terms,
                              const std::vector<AlertEventRow>& events);
@@ -37,8 +38,5 @@ Result<AlertIds> WriteAlerts(postgres::Transaction& transaction, const AlertIds&
 // Sorted by time and id.
 Result<AlertEventsByAlert> ReadAlertEvents(postgres::Transaction& transaction,
                                            const AlertIds& alerts);
-
-// The parameter for $n::uuid[].
-postgres::Value IdArray(const AlertIds& ids);
 
 }  // namespace tocsin::audit

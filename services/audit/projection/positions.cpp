@@ -34,9 +34,10 @@ Status MovePositions(Transaction& transaction, const std::string& cluster_id,
   RowArrays known(4, moves.size());
   RowArrays first(3, moves.size());
   for (const auto& [partition, move] : moves) {
-    RowArrays& rows = (move.from ? known : first).Add(partition.first).Add(partition.second);
+    RowArrays& rows = move.from ? known : first;
+    rows.Add(partition.first).Add(partition.second);
     if (move.from) rows.Add(*move.from);
-    rows.Add(move.to);
+    rows.Add(move.to).EndRow();
   }
   size_t moved = 0;
   for (auto& [rows, sql] : {std::pair{&known, kUpdate}, std::pair{&first, kInsert}}) {

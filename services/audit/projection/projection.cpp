@@ -6,8 +6,9 @@
 #include <tuple>
 #include <utility>
 
+#include "common/base/failpoint.h"
+#include "services/audit/projection/bulk_write.h"
 #include "services/audit/projection/positions.h"
-#include "services/audit/projection/staging.h"
 #include "services/audit/projection/tables.h"
 #include "services/audit/projection/unmatched_callbacks.h"
 
@@ -26,7 +27,7 @@ Status AddMatchedCallbacks(Transaction& transaction, Batch& batch) {
   TOCSIN_TRY(std::vector<AlertEventRow> by_events, MatchByEvents(transaction, batch.alert_events));
   std::vector<std::string> sids;
   WallTime receive_time = WallTime::max();
-  for (const records::v1::WebhookRecord& webhook : batch.webhooks) {
+  for (const auto& [key, webhook] : batch.webhooks) {
     if (!webhook.attempt().alert_id().empty() || webhook.provider_sid().empty()) continue;
     sids.push_back(webhook.provider_sid());
     receive_time = std::min(receive_time, FromUnixMicros(webhook.receive_time_us()));
@@ -38,29 +39,23 @@ Status AddMatchedCallbacks(Transaction& transaction, Batch& batch) {
   return {};
 }
 
-template <typename Row, typename Range>
-Status InsertAll(Transaction& transaction, const Table<Row>& table, const Range& rows) {
-  if (std::ranges::empty(rows)) return {};
-  TOCSIN_CHECK_OK(Insert(transaction, table, rows));
-  return {};
-}
-
-// Stores everything but the positions.
+// Stores everything but the positions. Every transaction writes the tables in this order, and
+// alerts last: others with the same alerts wait for the rest of the transaction.
 Status StoreRows(Transaction& transaction, const std::string& cluster_id, Batch& batch,
                  AppliedBatch& applied) {
-  TOCSIN_CHECK_OK(InsertAll(transaction, kWebhooks, batch.webhooks));
+  std::ranges::sort(batch.dead_letters, {}, [](const DeadLetterRow& row) {
+    return std::tie(row.alert_id, row.step, row.attempt);
+  });
+  for (UnparsedRow& row : batch.unparsed) row.cluster_id = cluster_id;
+  TOCSIN_CHECK_OK(Insert(transaction, kUnparsed, batch.unparsed));
+  TOCSIN_CHECK_OK(Insert(transaction, kDeadLetters, batch.dead_letters));
+  TOCSIN_CHECK_OK(Insert(transaction, kWrappedKeys, std::views::values(batch.keys)));
+  TOCSIN_CHECK_OK(Insert(transaction, kWebhooks, std::views::values(batch.webhooks)));
   TOCSIN_CHECK_OK(InsertUnmatched(transaction, batch.webhooks));
   TOCSIN_CHECK_OK(AddMatchedCallbacks(transaction, batch));
   TOCSIN_TRY(const NewEvents added, InsertAlertEvents(transaction, batch.alert_events));
   TOCSIN_TRY(applied.changed,
              WriteAlerts(transaction, added.alerts, batch.alerts, batch.alert_events));
-  std::ranges::sort(batch.dead_letters, {}, [](const DeadLetterRow& row) {
-    return std::tie(row.alert_id, row.step, row.attempt);
-  });
-  TOCSIN_CHECK_OK(InsertAll(transaction, kDeadLetters, batch.dead_letters));
-  TOCSIN_CHECK_OK(InsertAll(transaction, kWrappedKeys, std::views::values(batch.keys)));
-  for (UnparsedRow& row : batch.unparsed) row.cluster_id = cluster_id;
-  TOCSIN_CHECK_OK(InsertAll(transaction, kUnparsed, batch.unparsed));
   applied.new_events = added.count;
   return {};
 }
@@ -90,7 +85,6 @@ Projection::Projection(postgres::Options database, std::string cluster_id, Proje
         // same records are projected again. Commits therefore do not wait for the disk.
         database.synchronous_commit = false;
         database.prefer_indexes = true;  // the cost of a batch must not grow with history
-        database.on_connect = CreateStagingTables(TableNames());
         return std::move(database);
       }()),
       cluster_id_(std::move(cluster_id)),
@@ -131,7 +125,9 @@ Status Projection::Store(Batch batch) {
   AppliedBatch applied;
   const Status stored = session_.Run([&](Transaction& transaction) -> Status {
     TOCSIN_CHECK_OK(MovePositions(transaction, cluster_id_, moves));
-    return StoreRows(transaction, cluster_id_, batch, applied);
+    TOCSIN_CHECK_OK(StoreRows(transaction, cluster_id_, batch, applied));
+    if (TOCSIN_FAILS_AT("project")) return Fail(ErrorCode::kPostgresUnavailable, "failpoint");
+    return {};
   });
   if (!stored) {
     // The commit may have succeeded, or another process may have moved a position: read them again.
@@ -152,7 +148,8 @@ Result<size_t> Projection::MatchCallbacks(WallTime now) {
   size_t matched = 0;
   const Status done = session_.Run([&](Transaction& transaction) -> Status {
     TOCSIN_CHECK_OK(DeleteOldUnmatched(transaction, now));
-    TOCSIN_TRY(const std::vector<AlertEventRow> events, MatchRecent(transaction, now));
+    TOCSIN_TRY(std::vector<AlertEventRow> events, MatchRecent(transaction, now));
+    SortByKey(events);
     TOCSIN_TRY(const NewEvents added, InsertAlertEvents(transaction, events));
     matched = added.count;
     TOCSIN_CHECK_OK(WriteAlerts(transaction, added.alerts, {}, events));

@@ -7,6 +7,7 @@
 
 #include "common/base/result.h"
 #include "common/base/uuid.h"
+#include "services/audit/projection/tables.h"
 
 namespace tocsin::audit {
 namespace {
@@ -21,7 +22,10 @@ tl::unexpected<Error> Invalid(const char* reason) {
 }
 
 Status CheckAttempt(const v1::AttemptRef& attempt) {
-  if (!TimeOfUuid(attempt.alert_id())) return Invalid("alert_id is not a UUID of version 7 or 8");
+  const std::string& id = attempt.alert_id();
+  // Ids are compared as text, and PostgreSQL returns lower case.
+  if (!TimeOfUuid(id) || id.find_first_of("ABCDEF") != std::string::npos)
+    return Invalid("alert_id is not a UUID of version 7 or 8 in lower case");
   if (attempt.step() < 0 || attempt.attempt() < 0) return Invalid("step or attempt is negative");
   return {};
 }
@@ -126,7 +130,8 @@ Status AddWebhook(const IncomingRecord& record, Batch& batch) {
     batch.alert_events.push_back({webhook.attempt().alert_id(), *alert_event});
   }
   AddKey(webhook.key(), webhook.recipient().token(), batch);
-  batch.webhooks.push_back(std::move(webhook));
+  std::pair key(PartitionKeyOf(webhook), webhook.webhook_id());
+  batch.webhooks.try_emplace(std::move(key), std::move(webhook));
   return {};
 }
 

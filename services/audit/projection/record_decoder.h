@@ -39,13 +39,15 @@ class ProjectedTopics {
 
 using PartitionKey = std::pair<std::string, std::int32_t>;  // topic, partition
 
+using WebhooksByKey = std::map<std::pair<std::string, std::string>, records::v1::WebhookRecord>;
+
 // What one transaction stores. Rows are sorted by key, so that all transactions lock in the same
 // order.
 struct Batch {
   std::map<PartitionKey, std::pair<std::int64_t, std::int64_t>> offsets;  // first, last + 1
   std::map<std::string, AlertTerms> alerts;                               // by alert_id
   std::vector<AlertEventRow> alert_events;
-  std::vector<records::v1::WebhookRecord> webhooks;
+  WebhooksByKey webhooks;  // by partition_key and webhook_id
   std::vector<DeadLetterRow> dead_letters;
   std::map<std::string, WrappedKeyRow> keys;  // by dek_id
   std::vector<UnparsedRow> unparsed;

@@ -1,4 +1,4 @@
-// The columns of an SQL table in one list, which drives COPY, upserts and reads.
+// The columns of an SQL table in one list, which drives inserts, upserts and reads.
 //
 //   constexpr std::array kColumns{
 //       Field<AttemptRow, &AttemptRow::alert_id>("alert_id", "uuid"),
@@ -25,8 +25,8 @@ template <typename Row>
 struct Column {
   std::string_view name;
   std::string_view type;  // as PostgreSQL's format_type() prints it
-  // Adds the value of `row` to a COPY; null for a column that PostgreSQL fills by its default.
-  void (*add)(const Row& row, postgres::CopyRows& to);
+  // Adds the value of `row`; null for a column that PostgreSQL fills by its default.
+  void (*add)(const Row& row, postgres::RowWriter& to);
   // Reads the value; null for a column that is never read.
   void (*read)(const postgres::Rows& rows, std::size_t row, std::size_t column, Row& into);
 };
@@ -43,14 +43,14 @@ namespace sql {
 template <typename Number>
 concept Numeric = (std::integral<Number> && !std::same_as<Number, bool>) || std::is_enum_v<Number>;
 
-inline void Add(const std::string& text, postgres::CopyRows& to) { to.Add(text); }
-inline void Add(bool flag, postgres::CopyRows& to) { to.AddFlag(flag); }
-inline void Add(WallTime time, postgres::CopyRows& to) { to.Add(ToUnixMicros(time)); }
-inline void Add(std::optional<std::int64_t> number, postgres::CopyRows& to) {
+inline void Add(const std::string& text, postgres::RowWriter& to) { to.Add(text); }
+inline void Add(bool flag, postgres::RowWriter& to) { to.AddFlag(flag); }
+inline void Add(WallTime time, postgres::RowWriter& to) { to.Add(ToUnixMicros(time)); }
+inline void Add(std::optional<std::int64_t> number, postgres::RowWriter& to) {
   number ? to.Add(*number) : to.AddNull();
 }
 template <Numeric Number>
-void Add(Number number, postgres::CopyRows& to) {
+void Add(Number number, postgres::RowWriter& to) {
   to.Add(static_cast<std::int64_t>(number));
 }
 
@@ -91,7 +91,7 @@ bool IsEmpty(Number number) {
 template <typename Row, auto... Path>
 constexpr Column<Row> Field(std::string_view name, std::string_view type) {
   return {name, type,
-          [](const Row& row, postgres::CopyRows& to) { sql::Add(sql::At<Path...>(row), to); },
+          [](const Row& row, postgres::RowWriter& to) { sql::Add(sql::At<Path...>(row), to); },
           [](const postgres::Rows& rows, std::size_t row, std::size_t column, Row& into) {
             sql::Read(rows, row, column, sql::At<Path...>(into));
           }};
@@ -101,7 +101,7 @@ constexpr Column<Row> Field(std::string_view name, std::string_view type) {
 template <typename Row, auto... Path>
 constexpr Column<Row> NullableField(std::string_view name, std::string_view type) {
   Column<Row> column = Field<Row, Path...>(name, type);
-  column.add = [](const Row& row, postgres::CopyRows& to) {
+  column.add = [](const Row& row, postgres::RowWriter& to) {
     const auto& value = sql::At<Path...>(row);
     sql::IsEmpty(value) ? static_cast<void>(to.AddNull()) : sql::Add(value, to);
   };
@@ -112,7 +112,7 @@ constexpr Column<Row> NullableField(std::string_view name, std::string_view type
 template <typename Row, auto... Path>
 constexpr Column<Row> BytesField(std::string_view name) {
   return {name, "bytea",
-          [](const Row& row, postgres::CopyRows& to) {
+          [](const Row& row, postgres::RowWriter& to) {
             const std::string& bytes = sql::At<Path...>(row);
             bytes.empty() ? to.AddNull() : to.AddBytes(bytes);
           },
@@ -124,13 +124,13 @@ constexpr Column<Row> BytesField(std::string_view name) {
 // A value that is computed from the row, and never read back.
 template <typename Row, typename Compute>
 constexpr Column<Row> Computed(std::string_view name, std::string_view type, Compute) {
-  return {name, type, [](const Row& row, postgres::CopyRows& to) { sql::Add(Compute{}(row), to); },
+  return {name, type, [](const Row& row, postgres::RowWriter& to) { sql::Add(Compute{}(row), to); },
           nullptr};
 }
 template <typename Row, typename Compute>
 constexpr Column<Row> ComputedBytes(std::string_view name, Compute) {
   return {name, "bytea",
-          [](const Row& row, postgres::CopyRows& to) {
+          [](const Row& row, postgres::RowWriter& to) {
             const std::string& bytes = Compute{}(row);
             bytes.empty() ? to.AddNull() : to.AddBytes(bytes);
           },
@@ -156,6 +156,14 @@ std::string WrittenColumns(const Table<Row>& table) {
   for (const Column<Row>& column : table.columns)
     if (column.add != nullptr) names.append(names.empty() ? "" : ", ").append(column.name);
   return names;
+}
+
+// Adds the values of the columns that are written, and ends the row.
+template <typename Row>
+void WriteRow(const Table<Row>& table, const Row& row, postgres::RowWriter& to) {
+  for (const Column<Row>& column : table.columns)
+    if (column.add != nullptr) column.add(row, to);
+  to.EndRow();
 }
 
 // "SELECT a, b, c FROM tocsin.table": the columns that ReadRow() reads.

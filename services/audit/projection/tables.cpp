@@ -83,15 +83,6 @@ constexpr std::array kAlertEventColumns{
     EventField<&AlertEvent::currency>("currency_code", "text"),
 };
 
-// The alert's id, else the first id of the month of receipt: a webhook is in the same partition as
-// its alert, or in that of its month.
-std::string PartitionKeyOf(const WebhookRecord& webhook) {
-  if (!webhook.attempt().alert_id().empty()) return webhook.attempt().alert_id();
-  const std::chrono::year_month_day day{
-      std::chrono::floor<std::chrono::days>(FromUnixMicros(webhook.receive_time_us()))};
-  return FirstUuidAt(std::chrono::sys_days{day.year() / day.month() / 1});
-}
-
 // A column for a value of a webhook's record.
 template <typename Compute>
 constexpr Column<WebhookRecord> Of(std::string_view name, std::string_view type, Compute compute) {
@@ -194,10 +185,11 @@ constexpr Table<WrappedKeyRow> kWrappedKeys{"wrapped_keys", kWrappedKeyColumns, 
 constexpr Table<UnparsedRow> kUnparsed{"unparsed", kUnparsedColumns, 4};
 constexpr Table<DeadLetterRow> kDeadLetters{"dead_letters", kDeadLetterColumns, 3};
 
-std::vector<std::string_view> TableNames() {
-  return {kAlerts.name,   kAttempts.name,           kAlertEvents.name,
-          kWebhooks.name, kUnmatchedCallbacks.name, kWrappedKeys.name,
-          kUnparsed.name, kDeadLetters.name};
+std::string PartitionKeyOf(const WebhookRecord& webhook) {
+  if (!webhook.attempt().alert_id().empty()) return webhook.attempt().alert_id();
+  const std::chrono::year_month_day day{
+      std::chrono::floor<std::chrono::days>(FromUnixMicros(webhook.receive_time_us()))};
+  return FirstUuidAt(std::chrono::sys_days{day.year() / day.month() / 1});
 }
 
 }  // namespace tocsin::audit

@@ -3,8 +3,7 @@
 #pragma once
 
 #include <array>
-#include <string_view>
-#include <vector>
+#include <string>
 
 #include "services/audit/projection/rows.h"
 #include "services/audit/projection/sql_table.h"
@@ -20,7 +19,8 @@ extern const Table<WrappedKeyRow> kWrappedKeys;
 extern const Table<UnparsedRow> kUnparsed;
 extern const Table<DeadLetterRow> kDeadLetters;
 
-// The names of all of them.
-std::vector<std::string_view> TableNames();
+// The first column of kWebhooks: the alert's id, else the first id of the month of receipt. A
+// webhook is in the same partition as its alert, or in that of its month.
+std::string PartitionKeyOf(const records::v1::WebhookRecord& webhook);
 
 }  // namespace tocsin::audit

@@ -1,11 +1,11 @@
 #include "services/audit/projection/unmatched_callbacks.h"
 
-#include <map>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "common/base/uuid.h"
-#include "services/audit/projection/staging.h"
+#include "services/audit/projection/bulk_write.h"
 #include "services/audit/projection/tables.h"
 
 namespace tocsin::audit {
@@ -33,10 +33,12 @@ void AddEvent(const std::string& record, const v1::AttemptRef& attempt,
     events.push_back({attempt.alert_id(), *std::move(event)});
 }
 
-postgres::Value TextArray(const std::vector<std::string>& texts) {
-  postgres::RowArrays column(1, texts.size());
-  for (const std::string& text : texts) column.Add(text);
-  return std::move(std::move(column).Parameters().front());
+Status Delete(Transaction& transaction, const std::vector<std::string>& webhook_ids) {
+  if (webhook_ids.empty()) return {};
+  TOCSIN_CHECK_OK(transaction.Query(
+      "DELETE FROM tocsin.unmatched_callbacks WHERE webhook_id = ANY ($1::uuid[])",
+      {postgres::TextArray(webhook_ids)}));
+  return {};
 }
 
 // `condition` follows a join of unmatched callbacks (u) with attempts (a).
@@ -59,18 +61,15 @@ Result<std::vector<AlertEventRow>> Match(Transaction& transaction, const std::st
     webhook_ids.emplace_back(matched.Text(i, 0));
     AddEvent(matched.Bytes(i, 1), attempt, events);
   }
-  TOCSIN_CHECK_OK(transaction.Query(
-      "DELETE FROM tocsin.unmatched_callbacks WHERE webhook_id = ANY ($1::uuid[])",
-      {TextArray(webhook_ids)}));
+  TOCSIN_CHECK_OK(Delete(transaction, webhook_ids));
   return events;
 }
 
 }  // namespace
 
-Status InsertUnmatched(Transaction& transaction,
-                       const std::vector<records::v1::WebhookRecord>& webhooks) {
+Status InsertUnmatched(Transaction& transaction, const WebhooksByKey& webhooks) {
   std::vector<UnmatchedCallbackRow> rows;
-  for (const records::v1::WebhookRecord& webhook : webhooks) {
+  for (const auto& [key, webhook] : webhooks) {
     if (!IsUnmatched(webhook)) continue;
     records::v1::WebhookRecord stored = webhook;
     stored.clear_raw_body();
@@ -84,7 +83,7 @@ Status InsertUnmatched(Transaction& transaction,
 
 Result<std::vector<AlertEventRow>> MatchByEvents(Transaction& transaction,
                                                  const std::vector<AlertEventRow>& events) {
-  std::map<std::string, v1::AttemptRef> attempts;  // by SID
+  std::unordered_map<std::string, v1::AttemptRef> attempts;  // by SID
   std::vector<std::string> sids;
   for (const auto& [alert_id, event] : events) {
     if (event.provider_sid.empty() || event.step == 0) continue;
@@ -97,13 +96,19 @@ Result<std::vector<AlertEventRow>> MatchByEvents(Transaction& transaction,
   }
   std::vector<AlertEventRow> matched;
   if (sids.empty()) return matched;
-  TOCSIN_TRY(const Rows rows,
-             transaction.Query(
-                 "DELETE FROM tocsin.unmatched_callbacks WHERE provider_sid = ANY ($1::text[])"
-                 " RETURNING provider_sid, record",
-                 {TextArray(sids)}));
-  for (size_t i = 0; i < rows.size(); ++i)
-    AddEvent(rows.Bytes(i, 1), attempts[std::string(rows.Text(i, 0))], matched);
+  // The subquery hides the elements of the array from the planner, which would examine each.
+  TOCSIN_TRY(
+      const Rows rows,
+      transaction.Query("SELECT webhook_id, provider_sid, record FROM tocsin.unmatched_callbacks"
+                        " WHERE provider_sid = ANY ((SELECT $1::text[])::text[])"
+                        " ORDER BY webhook_id FOR UPDATE",
+                        {postgres::TextArray(sids)}));
+  std::vector<std::string> webhook_ids;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    webhook_ids.emplace_back(rows.Text(i, 0));
+    AddEvent(rows.Bytes(i, 2), attempts[std::string(rows.Text(i, 1))], matched);
+  }
+  TOCSIN_CHECK_OK(Delete(transaction, webhook_ids));
   return matched;
 }
 
@@ -112,7 +117,7 @@ Result<std::vector<AlertEventRow>> MatchBySid(Transaction& transaction,
                                               WallTime receive_time) {
   if (sids.empty()) return std::vector<AlertEventRow>();
   return Match(transaction, "u.provider_sid = ANY ($1::text[]) AND a.alert_id >= $2::uuid",
-               {TextArray(sids), FirstIdOf(receive_time)});
+               {postgres::TextArray(sids), FirstIdOf(receive_time)});
 }
 
 Result<std::vector<AlertEventRow>> MatchRecent(Transaction& transaction, WallTime now) {

@@ -9,6 +9,7 @@
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/postgres/session.h"
+#include "services/audit/projection/record_decoder.h"
 #include "services/audit/projection/rows.h"
 
 namespace tocsin::audit {
@@ -22,8 +23,7 @@ constexpr size_t kMatchLimit = 1'000;  // callbacks matched by one call of Match
 
 // Stores the status callbacks among `webhooks` that name no attempt. Other webhooks without an
 // attempt, such as inbound messages, concern none.
-Status InsertUnmatched(postgres::Transaction& transaction,
-                       const std::vector<records::v1::WebhookRecord>& webhooks);
+Status InsertUnmatched(postgres::Transaction& transaction, const WebhooksByKey& webhooks);
 
 // Callbacks with a SID of one of `events`.
 Result<std::vector<AlertEventRow>> MatchByEvents(postgres::Transaction& transaction,

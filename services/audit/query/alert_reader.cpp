@@ -99,10 +99,11 @@ Result<std::map<std::string, v1::Alert>> ReadAlerts(postgres::Session& session,
   const Status read = session.Run([&](Transaction& transaction) -> Status {
     alerts.clear();
     TOCSIN_CHECK_OK(transaction.Query(kOneSnapshot));
-    TOCSIN_TRY(const Rows rows, transaction.Query(SelectFrom(kAlerts) + kOfAlerts, {IdArray(ids)}));
+    TOCSIN_TRY(const Rows rows,
+               transaction.Query(SelectFrom(kAlerts) + kOfAlerts, {postgres::TextArray(ids)}));
     TOCSIN_TRY(const Rows attempts, transaction.Query(SelectFrom(kAttempts) + kOfAlerts +
                                                           " ORDER BY alert_id, step, attempt",
-                                                      {IdArray(ids)}));
+                                                      {postgres::TextArray(ids)}));
     TOCSIN_TRY(const AlertEventsByAlert events, ReadAlertEvents(transaction, ids));
     for (size_t i = 0; i < rows.size(); ++i) {
       const AlertRow row = ReadRow(kAlerts, rows, i);

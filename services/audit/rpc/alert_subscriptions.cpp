@@ -116,7 +116,7 @@ Status AlertSubscriptions::PollRevisions() {
     changed.clear();
     TOCSIN_TRY(const Rows rows, transaction.Query("SELECT alert_id, revision FROM tocsin.alerts"
                                                   " WHERE alert_id = ANY ($1::uuid[])",
-                                                  {IdArray(ids)}));
+                                                  {postgres::TextArray(ids)}));
     for (size_t i = 0; i < rows.size(); ++i) {
       std::string id(rows.Text(i, 0));
       if (rows.Integer(i, 1) > seen[id]) changed.insert(std::move(id));

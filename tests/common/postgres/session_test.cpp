@@ -38,14 +38,13 @@ TEST(RowArraysTest, PreservesQuotesAndBackslashes) {
   Session session(TestDatabase());
   const std::vector<std::string> texts{"", "a\"b", "c\\d", "{x,y}", "NULL", "päck 日本"};
   RowArrays rows(2, texts.size());
-  for (const std::string& text : texts) rows.Add(text).AddHex(text);
-  rows.AddNull().AddNull();
+  for (const std::string& text : texts) rows.Add(text).AddBytes(text).EndRow();
+  rows.AddNull().AddNull().EndRow();
   std::vector<Value> parameters = std::move(rows).Parameters();
   ASSERT_TRUE(session.Run([&](Transaction& transaction) -> Status {
-    TOCSIN_TRY(const Rows read,
-               transaction.Query("SELECT a, decode(b, 'hex') FROM unnest($1::text[], $2::text[])"
-                                 " WITH ORDINALITY AS s (a, b, n) ORDER BY n",
-                                 parameters));
+    TOCSIN_TRY(const Rows read, transaction.Query("SELECT a, b FROM unnest($1::text[], $2::bytea[])"
+                                                  " WITH ORDINALITY AS s (a, b, n) ORDER BY n",
+                                                  parameters));
     EXPECT_EQ(read.size(), texts.size() + 1);
     for (size_t i = 0; i < texts.size(); ++i) {
       EXPECT_EQ(read.Text(i, 0), texts[i]);
@@ -57,13 +56,14 @@ TEST(RowArraysTest, PreservesQuotesAndBackslashes) {
 }
 
 constexpr char kCreateTable[] =
-    "CREATE TEMPORARY TABLE copied (n integer, a text, b bytea, c boolean, d text)"
-    " ON COMMIT DELETE ROWS";
+    "CREATE TEMPORARY TABLE copied (n integer PRIMARY KEY, a text, b bytea, c boolean, d text)"
+    " ON COMMIT DROP";
 
-// Copies rows into the table and calls `check` with its content.
-Status CopyAndRead(Session& session, const std::function<void(CopyRows&)>& add,
+// Copies rows into a new table and calls `check` with its content.
+Status CopyAndRead(Session& session, const std::function<void(RowWriter&)>& add,
                    const std::function<void(const Rows&)>& check) {
   return session.Run([&](Transaction& transaction) -> Status {
+    TOCSIN_CHECK_OK(transaction.Query(kCreateTable));
     TOCSIN_CHECK_OK(transaction.Copy("copied (n, a, b, c, d)", add));
     TOCSIN_TRY(const Rows rows, transaction.Query("SELECT * FROM copied ORDER BY n"));
     check(rows);
@@ -72,16 +72,14 @@ Status CopyAndRead(Session& session, const std::function<void(CopyRows&)>& add,
 }
 
 TEST(CopyRowsTest, PreservesAllCharactersAndBytes) {
-  Options options = TestDatabase();
-  options.on_connect = kCreateTable;
-  Session session(options);
+  Session session(TestDatabase());
   std::string bytes;
   for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
   const std::vector<std::string> texts{"",     "\\N",       "\\.",   "a\tb\nc\rd",
                                        "c\\d", "päck 日本", "\x7f\b"};
   ASSERT_TRUE(CopyAndRead(
       session,
-      [&](CopyRows& rows) {
+      [&](RowWriter& rows) {
         for (size_t i = 0; i < texts.size(); ++i)
           rows.Add(static_cast<std::int64_t>(i))
               .Add(texts[i])
@@ -102,12 +100,10 @@ TEST(CopyRowsTest, PreservesAllCharactersAndBytes) {
 }
 
 TEST(CopyRowsTest, StoresNothingIfARowIsRejected) {
-  Options options = TestDatabase();
-  options.on_connect = kCreateTable;
-  Session session(options);
+  Session session(TestDatabase());
   const Status rejected = CopyAndRead(
       session,
-      [](CopyRows& rows) {
+      [](RowWriter& rows) {
         rows.Add(1).Add("valid").AddNull().AddNull().AddNull().EndRow();
         rows.Add("hidden-word").AddNull().AddNull().AddNull().AddNull().EndRow();
       },
@@ -116,7 +112,48 @@ TEST(CopyRowsTest, StoresNothingIfARowIsRejected) {
   EXPECT_EQ(rejected.error().code, ErrorCode::kDataCorrupted);
   EXPECT_THAT(rejected.error().message, Not(HasSubstr("hidden-word")));
   ASSERT_TRUE(CopyAndRead(
-      session, [](CopyRows&) {}, [](const Rows& rows) { EXPECT_EQ(rows.size(), 0U); }));
+      session, [](RowWriter&) {}, [](const Rows& rows) { EXPECT_EQ(rows.size(), 0U); }));
+}
+
+TEST(CopyRowsTest, CopiesNothingIfAKeyExistsAndTheTransactionContinues) {
+  Session session(TestDatabase());
+  const auto add = [](RowWriter& rows) {
+    for (const std::int64_t n : {2, 1, 3}) rows.Add(n).EndRow();
+  };
+  ASSERT_TRUE(session.Run([&](Transaction& transaction) -> Status {
+    TOCSIN_CHECK_OK(transaction.Query(kCreateTable));
+    TOCSIN_CHECK_OK(transaction.Query("INSERT INTO copied VALUES (1)"));
+    TOCSIN_TRY(const bool copied, transaction.Copy("copied (n)", add));
+    EXPECT_FALSE(copied);
+    TOCSIN_TRY(const Rows rows, transaction.Query("SELECT n FROM copied"));
+    EXPECT_EQ(rows.size(), 1U);
+    return {};
+  }));
+}
+
+// Each of two transactions waits for a lock of the other, so PostgreSQL aborts one.
+TEST(SessionTest, ADeadlockCanBeRetried) {
+  const auto lock_both = [](std::int64_t first, std::int64_t second, std::promise<void>& locked,
+                            std::future<void> other) {
+    Session session(TestDatabase());
+    return session.Run([&](Transaction& transaction) -> Status {
+      const std::string lock =
+          "SELECT pg_advisory_xact_lock(hashtext('session_test'), $1::integer)";
+      TOCSIN_CHECK_OK(transaction.Query(lock, {std::to_string(first)}));
+      locked.set_value();
+      other.wait();
+      TOCSIN_CHECK_OK(transaction.Query(lock, {std::to_string(second)}));
+      return {};
+    });
+  };
+  std::promise<void> one;
+  std::promise<void> two;
+  auto aborted =
+      std::async(std::launch::async, [&] { return lock_both(1, 2, one, two.get_future()); });
+  const Status other = lock_both(2, 1, two, one.get_future());
+  const Status first = aborted.get();
+  ASSERT_NE(first.has_value(), other.has_value());
+  EXPECT_EQ((first ? other : first).error().code, ErrorCode::kPostgresUnavailable);
 }
 
 TEST(SessionTest, ReportsAMissingConnectionWithoutTheUrl) {

@@ -2,9 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <random>
+#include <thread>
 
 #include "common/base/encoding.h"
 #include "services/audit/query/alert_reader.h"
@@ -178,6 +184,123 @@ TEST_F(ProjectionTest, OnlyOneOfTwoWritersOfAPartitionCommits) {
   EXPECT_EQ(*second.NextOffset(events, 0), 2);
   EXPECT_TRUE(second.Apply(std::vector{late}));
 }
+
+// The records of many alerts, as two writers read them: events in the partition of the alert, the
+// other records in any.
+std::array<std::vector<IncomingRecord>, 2> RecordsOfTwoWriters(int alerts) {
+  RecordBuilder build;
+  std::array<std::vector<IncomingRecord>, 2> writers;
+  std::map<std::pair<std::string, size_t>, std::int64_t> offsets;
+  const auto add = [&](IncomingRecord record, int number) {
+    const size_t writer = static_cast<size_t>(number) % 2;
+    record.position.set_partition(static_cast<std::int32_t>(writer));
+    record.position.set_offset(offsets[{record.position.topic(), writer}]++);
+    writers[writer].push_back(std::move(record));
+  };
+  for (int i = 0; i < alerts; ++i) {
+    const std::string alert = AlertIdOf(i);
+    const std::string sid = "SM" + std::to_string(i);
+    add(build.Accepted(alert), i / 2);
+    add(build.Changed(alert, v1::ATTEMPT_STATUS_SENDING, 1), i);
+    add(build.Changed(alert, v1::ATTEMPT_STATUS_SENT, 2, sid), i);
+    add(build.Callback(alert, sid, "delivered", 3), i / 3);
+    add(build.Callback("", sid, "sent", 2), i / 5);
+  }
+  return writers;
+}
+
+// Applies the records from the stored positions on, as a consumer does.
+Status Continue(Projection& projection, std::span<const IncomingRecord> records, size_t batch) {
+  std::vector<IncomingRecord> left;
+  std::map<PartitionKey, std::int64_t> next;
+  for (const IncomingRecord& record : records) {
+    const PartitionKey partition{record.position.topic(), record.position.partition()};
+    if (!next.contains(partition)) {
+      TOCSIN_TRY(const auto stored, projection.NextOffset(partition.first, partition.second));
+      next[partition] = stored.value_or(0);
+    }
+    if (record.position.offset() >= next[partition]) left.push_back(record);
+  }
+  for (std::span<const IncomingRecord> rest(left); !rest.empty();) {
+    const auto first = rest.first(std::min(batch, rest.size()));
+    TOCSIN_CHECK_OK(projection.Apply(first));
+    rest = rest.subspan(first.size());
+  }
+  return {};
+}
+
+// W5
+TEST_F(ProjectionTest, TwoWritersOfTheSameAlertsNeitherBlockEachOtherNorLoseAChange) {
+  const auto records = RecordsOfTwoWriters(300);
+  Projection single = MakeProjection("single");
+  for (const auto& of_writer : records) ASSERT_TRUE(Continue(single, of_writer, 10'000));
+  ASSERT_TRUE(single.MatchCallbacks(FromUnixMicros(kCreateTimeUs)));
+  const std::string expected = Digest();
+  for (const size_t batch : {30, 300}) {
+    ClearTables(AuditDatabase());
+    std::array<Status, 2> results;
+    {
+      std::vector<std::jthread> threads;
+      for (size_t i = 0; i < 2; ++i)
+        threads.emplace_back([&, i] {
+          Projection projection = MakeProjection();
+          results[i] = Continue(projection, records[i], batch);
+        });
+    }
+    // A transaction that PostgreSQL aborted because of a deadlock would have failed.
+    for (const Status& result : results) EXPECT_TRUE(result) << result.error().message;
+    Projection projection = MakeProjection();
+    ASSERT_TRUE(projection.MatchCallbacks(FromUnixMicros(kCreateTimeUs)));
+    EXPECT_EQ(Digest(), expected) << "batches of " << batch;
+  }
+}
+
+#ifdef TOCSIN_FAILPOINTS
+// The failpoints of this process are armed by files with this name. Set before the first failpoint
+// is reached.
+const std::string& FailpointFile() {
+  static const std::string file =
+      testing::TempDir() + "projection_test_" + std::to_string(getpid());
+  return file;
+}
+const int failpoint_file_is_set = setenv("TOCSIN_FAILPOINT_FILE", FailpointFile().c_str(), 1);
+
+// Ends the process by SIGKILL when one writer has committed and the other has not.
+void ApplyAndDie(const std::array<std::vector<IncomingRecord>, 2>& records) {
+  Projection first(AuditDatabase(), "cluster", ProjectedTopics(Topics()));
+  Projection second(AuditDatabase(), "cluster", ProjectedTopics(Topics()));
+  if (!first.Apply(std::span(records[0]).first(100))) return;
+  std::ofstream(FailpointFile() + ".project") << "kill";
+  static_cast<void>(second.Apply(std::span(records[1]).first(100)));
+}
+
+// W5
+TEST_F(ProjectionTest, AProcessThatIsKilledBetweenTheCommitsOfItsWritersLosesAndRepeatsNothing) {
+  const auto records = RecordsOfTwoWriters(60);
+  Projection single = MakeProjection("single");
+  for (const auto& of_writer : records) ASSERT_TRUE(Continue(single, of_writer, 10'000));
+  ASSERT_TRUE(single.MatchCallbacks(FromUnixMicros(kCreateTimeUs)));
+  const std::string expected = Digest();
+  ClearTables(AuditDatabase());
+  ASSERT_EQ(failpoint_file_is_set, 0);
+  EXPECT_EXIT(ApplyAndDie(records), testing::KilledBySignal(SIGKILL), "");
+  std::filesystem::remove(FailpointFile() + ".reached");
+  EXPECT_EQ(Query("SELECT count(DISTINCT partition) FROM tocsin.positions"), "1");
+  std::map<TopicKind, size_t> counted;
+  for (const auto& of_writer : records) {
+    Projection projection = MakeProjection();
+    projection.OnApplied([&](const AppliedBatch& batch) {
+      for (const auto& [kind, count] : batch.records) counted[kind] += count;
+    });
+    ASSERT_TRUE(Continue(projection, of_writer, 50));
+    ASSERT_TRUE(projection.MatchCallbacks(FromUnixMicros(kCreateTimeUs)));
+  }
+  EXPECT_EQ(Digest(), expected);
+  size_t total = 0;
+  for (const auto& [kind, count] : counted) total += count;
+  EXPECT_EQ(total, records[0].size() + records[1].size() - 100);  // the first writer's are stored
+}
+#endif
 
 TEST_F(ProjectionTest, APartitionThatWasNeverProjectedHasNoNextOffset) {
   const auto next = MakeProjection().NextOffset(build.topics.Events(), 7);
