@@ -28,7 +28,7 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
         const telemetry::StopSignal& stop) {
   ShutdownDeadline deadline(runtime);
   crypto::KeyringVault vault(std::move(keyring));
-  AuditMetrics metrics(runtime.metrics());
+  AuditMetrics metrics(runtime.metrics(), config.writers);
   runtime.readiness().Declare("postgres");
   const auto kafka = KafkaClients::Connect(config.base.kafka, runtime, stop);
   if (!kafka) return telemetry::ReportFatal(kafka.error());
@@ -45,8 +45,8 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
   if (!projector) return telemetry::ReportFatal(projector.error());
   if (const Status started = api.Start(); !started) return telemetry::ReportFatal(started.error());
   const Gauges gauges(runtime.metrics(),
-                      {topics, (*projector)->consumer(), api.waiter(), api.subscriptions(),
-                       api.readers(), config.waiting_reads});
+                      {topics, [&] { return (*projector)->PartitionGauges(); }, api.waiter(),
+                       api.subscriptions(), api.readers(), config.waiting_reads});
   postgres::Session health_session(config.postgres);
   const service::Health health(runtime.readiness(), MakeHealthChecks(**kafka, health_session),
                                [&](bool ready) { api.server().SetReady(ready); });

@@ -22,6 +22,13 @@ Config Config::Read(config::Reader& reader) {
           .Example("0.0.0.0:7444")
           .Required()
           .Text();
+  config.writers = static_cast<size_t>(
+      reader
+          .Integer("TOCSIN_AUDIT_WRITERS",
+                   "consumers that project records at the same time, with a connection to "
+                   "PostgreSQL each",
+                   1, 16, "consumers")
+          .Default(static_cast<std::int64_t>(config.writers)));
   config.readers = static_cast<size_t>(reader
                                            .Integer("TOCSIN_AUDIT_READERS",
                                                     "connections to PostgreSQL that serve reads", 1,

@@ -17,9 +17,17 @@ const telemetry::Buckets kBatchSeconds{.005, .01, .025, .05, .1, .25, .5, 1, 2.5
 const telemetry::Buckets kResponseSeconds{.001, .0025, .005, .01, .025, .05, .1,
                                           .25,  .5,    1,    2.5, 5,    10,  30};
 
-constexpr char kBatchTime[] = "tocsin_audit_batch_timestamp_seconds";
-constexpr char kBatchTimeHelp[] =
-    "Append time of the oldest record of the current or the last batch";
+telemetry::Gauge& BatchTime(telemetry::Metrics& metrics, size_t writer) {
+  return metrics.Gauge("tocsin_audit_batch_timestamp_seconds",
+                       "Append time of the oldest record of a writer's current or last batch",
+                       {{"writer", std::to_string(writer + 1)}});
+}
+
+std::vector<telemetry::Gauge*> BatchTimes(telemetry::Metrics& metrics, size_t writers) {
+  std::vector<telemetry::Gauge*> gauges;
+  for (size_t i = 0; i < writers; ++i) gauges.push_back(&BatchTime(metrics, i));
+  return gauges;
+}
 
 const std::vector<rpc::MeasuredService> kServices{
     {"StatusService", {{"GetAlert"}, {"ListAlerts"}, {"WatchAlert", /*timed=*/false}}},
@@ -65,22 +73,31 @@ std::int64_t LagOf(const kafka::ProjectionGauge& gauge) {
 
 void SetLag(telemetry::Metrics& metrics, const Gauges::Parts& parts) {
   std::array<std::int64_t, kTopicKinds.size()> lag{};
-  for (const kafka::ProjectionGauge& gauge : parts.consumer.Gauges())
-    if (const auto kind = parts.topics.KindOf(gauge.topic))
+  double oldest = 0;
+  const auto writers = parts.partitions();
+  for (size_t writer = 0; writer < writers.size(); ++writer) {
+    std::int64_t unfinished = 0;
+    for (const kafka::ProjectionGauge& gauge : writers[writer]) {
+      const auto kind = parts.topics.KindOf(gauge.topic);
+      if (!kind) continue;
       lag[static_cast<size_t>(*kind)] += LagOf(gauge);
+      unfinished += LagOf(gauge);
+    }
+    const double time = unfinished == 0 ? 0 : BatchTime(metrics, writer).Value();
+    if (time != 0) oldest = oldest == 0 ? time : std::min(oldest, time);
+  }
   for (size_t kind = 0; kind < lag.size(); ++kind)
     metrics
         .Gauge("tocsin_audit_lag_records", "Records of assigned partitions that are not projected",
                {{"topic_kind", std::string(kTopicKinds[kind])}})
         .Set(static_cast<double>(lag[kind]));
-  const std::int64_t unfinished = std::accumulate(lag.begin(), lag.end(), std::int64_t{0});
   const telemetry::Labels group{{"group", "audit"}};
   metrics.Gauge("tocsin_consumer_lag_records", "Records not finished, to the end of the log", group)
-      .Set(static_cast<double>(unfinished));
+      .Set(static_cast<double>(std::accumulate(lag.begin(), lag.end(), std::int64_t{0})));
   metrics
       .Gauge("tocsin_consumer_oldest_unfinished_timestamp_seconds",
              "Append time of the oldest record read and not finished; 0 for none", group)
-      .Set(unfinished == 0 ? 0 : metrics.Gauge(kBatchTime, kBatchTimeHelp).Value());
+      .Set(oldest);
 }
 
 void SetRequests(telemetry::Metrics& metrics, const Gauges::Parts& parts) {
@@ -98,7 +115,7 @@ void SetRequests(telemetry::Metrics& metrics, const Gauges::Parts& parts) {
 
 }  // namespace
 
-AuditMetrics::AuditMetrics(telemetry::Metrics& metrics)
+AuditMetrics::AuditMetrics(telemetry::Metrics& metrics, size_t writers)
     : records_(RecordCounters(metrics)),
       new_events_(metrics.Counter("tocsin_audit_new_events_total",
                                   "Alert events that were not stored before")),
@@ -106,7 +123,7 @@ AuditMetrics::AuditMetrics(telemetry::Metrics& metrics)
                                 "Records that could not be parsed and were set aside")),
       batch_seconds_(metrics.Histogram("tocsin_audit_batch_seconds",
                                        "Duration of projecting one batch", kBatchSeconds)),
-      batch_time_(metrics.Gauge(kBatchTime, kBatchTimeHelp)),
+      batch_times_(BatchTimes(metrics, writers)),
       alerts_(GaugesBy(metrics, "tocsin_alerts", "Alerts accepted in the last day, by state",
                        "state", AlertStateNames())),
       dead_letters_(GaugesBy(metrics, "tocsin_dead_letters_open", "Open dead letters", "channel",
@@ -137,12 +154,12 @@ void AuditMetrics::OnApplied(const AppliedBatch& batch) {
   }
 }
 
-Status AuditMetrics::Measure(std::span<const IncomingRecord> records,
+Status AuditMetrics::Measure(size_t writer, std::span<const IncomingRecord> records,
                              const std::function<Status(std::span<const IncomingRecord>)>& apply) {
   const auto start = std::chrono::steady_clock::now();
   WallTime oldest = WallTime::max();
   for (const IncomingRecord& record : records) oldest = std::min(oldest, record.append_time);
-  if (!records.empty()) batch_time_.Set(SecondsOf(oldest));
+  if (!records.empty()) batch_times_.at(writer)->Set(SecondsOf(oldest));
   Status applied = apply(records);
   batch_seconds_.Observe(std::chrono::steady_clock::now() - start);
   return applied;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/kafka/projection_consumer.h"
 #include "common/postgres/reader_pool.h"
@@ -21,13 +22,14 @@ namespace tocsin::audit {
 // What the components report. Thread-safe, does not block. `metrics` outlives it.
 class AuditMetrics {
  public:
-  explicit AuditMetrics(telemetry::Metrics& metrics);
+  // `writers` is the number of writers of the projection.
+  AuditMetrics(telemetry::Metrics& metrics, size_t writers);
 
   // A batch was committed. Logs the positions of unparsed records.
   void OnApplied(const AppliedBatch& batch);
 
-  // Calls `apply` with the batch, and measures it.
-  Status Measure(std::span<const IncomingRecord> records,
+  // Calls `apply` with the batch of a writer (numbered from 0), and measures it.
+  Status Measure(size_t writer, std::span<const IncomingRecord> records,
                  const std::function<Status(std::span<const IncomingRecord>)>& apply);
 
   void OnCounts(const AlertCounts& counts);
@@ -40,7 +42,7 @@ class AuditMetrics {
   telemetry::Counter& new_events_;
   telemetry::Counter& unparsed_;
   telemetry::Histogram& batch_seconds_;
-  telemetry::Gauge& batch_time_;
+  std::vector<telemetry::Gauge*> batch_times_;             // by writer
   std::map<std::string, telemetry::Gauge*> alerts_;        // by state
   std::map<std::string, telemetry::Gauge*> dead_letters_;  // by channel
   telemetry::Gauge& oldest_dead_letter_;
@@ -56,7 +58,8 @@ class Gauges {
  public:
   struct Parts {
     const ProjectedTopics& topics;
-    const kafka::ProjectionConsumer& consumer;
+    // Of the assigned partitions, by writer.
+    std::function<std::vector<std::vector<kafka::ProjectionGauge>>()> partitions;
     const ProjectionWaiter& waiter;
     const AlertSubscriptions& subscriptions;
     const postgres::ReaderPool& readers;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/kafka/projection_consumer.h"
 #include "common/service/runtime.h"
@@ -13,25 +14,34 @@
 
 namespace tocsin::audit {
 
+// Several writers, each with its own consumer, thread and connection to PostgreSQL: one decodes
+// while PostgreSQL stores the batch of another. They share the partitions like replicas, as members
+// of one consumer group, and may write the same alerts at the same time.
 class Projector {
  public:
-  // `on_applied` is called after each commit, on the consumer's thread; it must not block. The
-  // references outlive *this. Fails with kInvalidConfig.
+  // `on_applied` is called after each commit, on the thread of a writer, concurrently; it must not
+  // block. The references outlive *this. Fails with kInvalidConfig.
   static Result<std::unique_ptr<Projector>> Start(
       const Config& config, const std::string& cluster_id, service::Runtime& runtime,
       AuditMetrics& metrics, std::function<void(const AppliedBatch&)> on_applied);
 
-  const kafka::ProjectionConsumer& consumer() const { return *consumer_; }
+  // Of the assigned partitions, by writer. Safe to call on any thread.
+  std::vector<std::vector<kafka::ProjectionGauge>> PartitionGauges() const;
 
-  // Ends after the current batch; false if the consumer could not be stopped.
-  bool Stop() { return consumer_->Stop(); }
+  // Each writer ends after its current batch; false if one could not be stopped.
+  bool Stop();
 
  private:
-  Projector(const Config& config, const std::string& cluster_id, const ProjectedTopics& topics)
-      : projection_(config.postgres, cluster_id, topics) {}
+  struct Writer {
+    Writer(const Config& config, const std::string& cluster_id, const ProjectedTopics& topics)
+        : projection(config.postgres, cluster_id, topics) {}
+    Projection projection;
+    std::unique_ptr<kafka::ProjectionConsumer> consumer;
+  };
 
-  Projection projection_;
-  std::unique_ptr<kafka::ProjectionConsumer> consumer_;
+  Projector() = default;
+
+  std::vector<std::unique_ptr<Writer>> writers_;
 };
 
 }  // namespace tocsin::audit

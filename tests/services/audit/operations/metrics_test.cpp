@@ -12,7 +12,7 @@ using testing::Not;
 class AuditMetricsTest : public testing::Test {
  protected:
   telemetry::Metrics metrics{"tocsin-audit"};
-  AuditMetrics audit{metrics};
+  AuditMetrics audit{metrics, /*writers=*/2};
 };
 
 // O1
