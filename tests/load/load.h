@@ -26,11 +26,13 @@ class Measure {
   void Failed(const std::string& error, std::uint64_t count = 1);
 
   // Prints one line of JSON on stdout: done, failed, seconds (since the construction), per_second,
-  // p50_ms, p99_ms, p999_ms and, after a failure, error. Returns 0 if nothing failed, else 1.
+  // p50_ms, p99_ms, p999_ms, cpu_us (CPU time of this process per item, since the construction)
+  // and, after a failure, error. Returns 0 if nothing failed, else 1.
   int Report();
 
  private:
   const Steady::time_point begin_ = Steady::now();
+  const double cpu_begin_;
   std::mutex mutex_;
   std::vector<std::uint32_t> micros_;
   std::uint64_t done_ = 0;
@@ -43,6 +45,8 @@ class Measure {
 class Schedule {
  public:
   explicit Schedule(double per_second) : per_second_(per_second) {}
+  // Of a request; the begin of the run without a rate.
+  Steady::time_point StartOf(std::uint64_t number) const;
   // Blocks until the start time and returns it: latency counts from it, even if we are late.
   Steady::time_point Await(std::uint64_t number) const;
 
