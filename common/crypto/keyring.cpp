@@ -73,6 +73,15 @@ bool IsAlias(std::string_view text) {
   });
 }
 
+// Kubernetes mounts the files of a Secret as root's, readable by the group of the process: another
+// process of that group is of the same pod. A file of the process itself, or of another user, must
+// be closed to the group.
+bool IsPrivate(const struct stat& status) {
+  const bool of_root = status.st_uid == 0 && ::geteuid() != 0;
+  const mode_t others = of_root ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+  return (status.st_mode & others) == 0;
+}
+
 Status ReadOwnFile(const std::string& path, std::string& text) {
   // O_NONBLOCK: without it, opening a FIFO that has no writer blocks.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -84,7 +93,7 @@ Status ReadOwnFile(const std::string& path, std::string& text) {
   struct stat status {};
   if (::fstat(file.number(), &status) != 0) return SystemError(path, "cannot be read");
   if (!S_ISREG(status.st_mode)) return InvalidKeyring(path, "is not a regular file");
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+  if (!IsPrivate(status))
     return InvalidKeyring(path, "is accessible to group or others; fix: `chmod 600 " + path + "`");
   if (status.st_size > static_cast<off_t>(kMaxKeyringFile))
     return InvalidKeyring(path, "is larger than " + std::to_string(kMaxKeyringFile) + " bytes");

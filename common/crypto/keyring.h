@@ -42,7 +42,8 @@ constexpr size_t kMaxKeyVersions = 64;         // of one purpose
 class Keyring {
  public:
   // Reads the file. Fails with kInvalidConfig if it is missing, larger than kMaxKeyringFile,
-  // accessible to group or others, or malformed. The message names the error and the fix, and never
+  // accessible to group or others, or malformed. A file of root may be readable by the group of a
+  // process of another user. The message names the error and the fix, and never
   // contains a key.
   static Result<Keyring> Load(const std::string& path);
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
@@ -78,6 +80,26 @@ TEST_F(KeyringTest, RefusesAFileThatOthersCanAccess) {
     EXPECT_EQ(loaded.error().code, ErrorCode::kInvalidConfig);
     EXPECT_THAT(loaded.error().message, HasSubstr("chmod 600 " + path));
   }
+}
+
+// As Kubernetes mounts a Secret for a process that is not root. Only root can make such a file.
+TEST_F(KeyringTest, AcceptsAFileOfRootThatOnlyTheGroupCanRead) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make a file of root";
+  constexpr uid_t kUser = 65532;
+  ASSERT_EQ(::chmod(std::filesystem::path(path).parent_path().c_str(), 0711), 0);
+  const auto load_as_user = [&](mode_t mode) {
+    WriteFile(path, KnownKeyring(), mode);
+    EXPECT_EQ(::chown(path.c_str(), 0, kUser), 0);
+    EXPECT_EQ(::setegid(kUser), 0);
+    EXPECT_EQ(::seteuid(kUser), 0);
+    const bool loaded = Keyring::Load(path).has_value();
+    EXPECT_EQ(::seteuid(0), 0);
+    EXPECT_EQ(::setegid(0), 0);
+    return loaded;
+  };
+  EXPECT_TRUE(load_as_user(0440));
+  EXPECT_TRUE(load_as_user(0640));
+  for (const mode_t mode : {0660, 0650, 0644, 0641}) EXPECT_FALSE(load_as_user(mode)) << mode;
 }
 
 TEST_F(KeyringTest, NamesTheCommandThatCreatesAMissingFile) {
