@@ -138,6 +138,12 @@ Setting<Secret> Reader::SecretUrl(std::string name, std::string help,
           }};
 }
 
+Setting<Secret> Reader::SecretText(std::string name, std::string help, std::string values) {
+  return {*this,
+          {std::move(name), std::move(help), std::move(values), true},
+          [](std::string_view text) -> Parsed<Secret> { return Secret(std::string(text)); }};
+}
+
 void Reader::AddError(std::string setting, std::string reason, std::string fix) {
   const auto source = std::ranges::find(sources_, setting, &SettingSource::name);
   std::string place = source == sources_.end() ? std::string() : source->place;

@@ -126,6 +126,9 @@ class Reader {
   // read command lines.
   Setting<Secret> SecretUrl(std::string name, std::string help, std::vector<std::string> schemes);
 
+  // Text that may hold a password, such as several lines of NAME=VALUE. As SecretUrl.
+  Setting<Secret> SecretText(std::string name, std::string help, std::string values);
+
   // Adds an error that only the service can detect, such as two settings that contradict each
   // other. `setting` is declared.
   void AddError(std::string setting, std::string reason, std::string fix);

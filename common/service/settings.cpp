@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <sstream>
+
 namespace tocsin::service {
 namespace {
 
@@ -20,6 +22,37 @@ std::string WithoutPrefix(const std::string& service) {
 // TOCSIN_OPS_INGRESS_ADDRESS -> TOCSIN_OPS_INGRESS
 std::string WithoutSuffix(const std::string& setting) {
   return setting.substr(0, setting.rfind("_ADDRESS"));
+}
+
+constexpr const char* kKafkaProperties = "TOCSIN_KAFKA_PROPERTIES";
+
+// Lines NAME=VALUE; empty lines and lines that begin with # are skipped.
+void ReadKafkaProperties(config::Reader& reader, kafka::KafkaSettings& kafka) {
+  const auto text =
+      reader
+          .SecretText(kKafkaProperties,
+                      "how to connect to the brokers: properties of librdkafka whose names begin "
+                      "with `security.`, `ssl.`, `sasl.` or `enable.ssl.`, such as "
+                      "`security.protocol=ssl`; default: without TLS and authentication",
+                      "lines of NAME=VALUE")
+          .Optional();
+  std::istringstream lines(text ? text->Reveal() : std::string());
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty() || line.front() == '#') continue;
+    const size_t equals = line.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      reader.AddError(kKafkaProperties, "has a line that is not NAME=VALUE",
+                      "write one property on each line, such as security.protocol=ssl");
+      return;
+    }
+    kafka.security.insert_or_assign(line.substr(0, equals), Secret(line.substr(equals + 1)));
+  }
+  if (kafka.security.empty() || kafka.bootstrap_servers.empty()) return;
+  // Not at the first connection: a file that a property names may be missing.
+  if (const Status valid = kafka::Validate(kafka); !valid)
+    reader.AddError(kKafkaProperties, valid.error().field + ": " + valid.error().message,
+                    "see CONFIGURATION.md of librdkafka 2.0");
 }
 
 void ReadKafka(config::Reader& reader, kafka::KafkaSettings& kafka) {
@@ -44,6 +77,7 @@ void ReadKafka(config::Reader& reader, kafka::KafkaSettings& kafka) {
                    9, "replicas")
           .Example("2")
           .Default(1));
+  ReadKafkaProperties(reader, kafka);
   if (kafka.min_insync_replicas > kafka.replication_factor)
     reader.AddError("TOCSIN_KAFKA_MIN_INSYNC", "is greater than TOCSIN_KAFKA_REPLICATION",
                     "lower it, or raise TOCSIN_KAFKA_REPLICATION");
