@@ -118,7 +118,11 @@ def add_migrations(root, base):
     used = set()
     for package in perl_packages():
         for name in output("dpkg", "-L", package).splitlines():
-            if PERL_FILE.match(name) and not PERL_UNUSED.search(name) and pathlib.Path(name).is_file():
+            path = pathlib.Path(name)
+            if PERL_FILE.match(f"{name}/x") and path.is_symlink() and path.is_dir():  # such as 5.36 -> 5.36.0
+                (root / name.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+                (root / name.lstrip("/")).symlink_to(path.readlink())
+            elif PERL_FILE.match(name) and not PERL_UNUSED.search(name) and path.is_file():
                 used.add(copy(name, root, name))
     client = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin/psql"), key=lambda path: int(path.parts[4]))
     used.add(copy(client, root, "/usr/bin/psql", 0o755))

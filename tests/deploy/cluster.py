@@ -24,7 +24,7 @@ ACCOUNT = "AC00000000000000000000000000000000"  # of overlays/dev
 API_KEY = "tk_demo_for_the_simulator_only"
 DNS_ADDRESS, DNS_PORT = "10.96.0.10", 10053  # the first is a setting of the kubelets
 COMMAND_SECONDS = 300
-READY_SECONDS = 180
+READY_SECONDS = 300
 
 
 def programs():
@@ -122,9 +122,9 @@ class Cluster:
                                   stderr=subprocess.STDOUT, timeout=COMMAND_SECONDS, check=False).returncode
         assert code == 0 or not check, f"{name} failed with {code}:\n{log.read_text()[-4000:]}"
 
-    def kubectl(self, *arguments, stdin=None, check=True, seconds=COMMAND_SECONDS):
+    def kubectl(self, *arguments, stdin=None, check=True, seconds=COMMAND_SECONDS, namespace=("--namespace", NAMESPACE)):
         """The output of kubectl, which works in the namespace of Tocsin."""
-        done = subprocess.run([self.home / "kube/bin/kubectl", "--namespace", NAMESPACE, *map(str, arguments)],
+        done = subprocess.run([self.home / "kube/bin/kubectl", *namespace, *map(str, arguments)],
                               env=self._environment, input=stdin, capture_output=True, text=True, timeout=seconds,
                               check=False)
         assert done.returncode == 0 or not check, f"kubectl {arguments}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
@@ -134,7 +134,8 @@ class Cluster:
         return json.loads(self.kubectl("get", *what, "-o", "json"))
 
     def apply(self, *objects):
-        self.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(objects))
+        """Each object names its namespace."""
+        self.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(objects), namespace=())
 
     def render(self, folder):
         return [found for found in yaml.safe_load_all(self.kubectl("kustomize", folder)) if found]
