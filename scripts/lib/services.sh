@@ -249,9 +249,9 @@ store_env() {
   local name
   for name in "$@"; do
     case $name in
-      kafka) STACK_ENV+=("TOCSIN_KAFKA_BOOTSTRAP=127.0.0.1:$((PORT_BASE + PORT_KAFKA))") ;;
-      postgres) STACK_ENV+=("TOCSIN_POSTGRES_URL=postgresql://tocsin:$(secret postgres-password)@127.0.0.1:$((PORT_BASE + PORT_POSTGRES))/tocsin") ;;
-      redis) STACK_ENV+=("TOCSIN_REDIS_URL=redis://127.0.0.1:$((PORT_BASE + PORT_REDIS))/0") ;;
+      kafka) STACK_ENV+=("TOCSIN_KAFKA_BOOTSTRAP=$(store_host):$((PORT_BASE + PORT_KAFKA))") ;;
+      postgres) STACK_ENV+=("TOCSIN_POSTGRES_URL=postgresql://tocsin:$(secret postgres-password)@$(store_host):$((PORT_BASE + PORT_POSTGRES))/tocsin") ;;
+      redis) STACK_ENV+=("TOCSIN_REDIS_URL=redis://$(store_host):$((PORT_BASE + PORT_REDIS))/0") ;;
     esac
   done
 }
@@ -315,7 +315,7 @@ migrate() {
   (
     cd "$ROOT/services/audit/migrations" &&
       SQITCH_PASSWORD=$(secret postgres-password) SQITCH_FULLNAME=Tocsin SQITCH_EMAIL=tocsin@localhost \
-        sqitch deploy "db:pg://tocsin@127.0.0.1:$((PORT_BASE + PORT_POSTGRES))/tocsin"
+        sqitch deploy "db:pg://tocsin@$(store_host):$((PORT_BASE + PORT_POSTGRES))/tocsin"
   ) >>"$STATE/log/migrate.log" 2>&1 || {
     tail -n "$LOG_TAIL_LINES" "$STATE/log/migrate.log" >&2
     die "the database could not be migrated"

@@ -1,8 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2153  # names shared with the other libraries
-# Kafka, PostgreSQL and Redis of one state folder: on loopback, on their own ports, with data that survives
-# kill -9. Uses common.sh and KAFKA_JARS of install.sh.
+# Kafka, PostgreSQL and Redis of one state folder: on loopback (or TOCSIN_STORE_HOST, for tests in which other hosts
+# connect), on their own ports, with data that survives kill -9. Uses common.sh and KAFKA_JARS of install.sh.
 
 STORES=(kafka postgres redis)
+
+# The address on which the stores listen, and that Kafka advertises. Only PostgreSQL asks for a password.
+store_host() { printf %s "${TOCSIN_STORE_HOST:-127.0.0.1}"; }
 
 # PostgreSQL refuses to run as root, and the others should not. As root, the stores run as the user of Debian's
 # postgresql package.
@@ -65,7 +68,8 @@ prepare_kafka() {
 # The broker session is short, so that a killed broker can register again within seconds. The default buffer of the
 # log cleaner would use a third of the heap.
 write_kafka_config() {
-  local broker=127.0.0.1:$((PORT_BASE + PORT_KAFKA)) controller=127.0.0.1:$((PORT_BASE + PORT_CONTROLLER))
+  local broker controller
+  broker=$(store_host):$((PORT_BASE + PORT_KAFKA)) controller=127.0.0.1:$((PORT_BASE + PORT_CONTROLLER))
   cat >"$1/server.properties" <<EOF
 process.roles=broker,controller
 node.id=1
@@ -100,7 +104,7 @@ start_kafka() {
   launch kafka-1 "${KAFKA_JAVA[@]}" kafka.Kafka server.properties
 }
 
-kafka_ready() { /usr/bin/python3 "$ROOT/scripts/lib/kafka_ready.py" 127.0.0.1 $((PORT_BASE + PORT_KAFKA)); }
+kafka_ready() { /usr/bin/python3 "$ROOT/scripts/lib/kafka_ready.py" "$(store_host)" $((PORT_BASE + PORT_KAFKA)); }
 
 # --- PostgreSQL ---------------------------------------------------------------------------------------
 
@@ -117,9 +121,11 @@ start_postgres() {
   wait_until 10 unused "$data/cluster" || die "backends of a killed PostgreSQL are still running"
   rm -f "$data/cluster/postmaster.pid"
   launch postgres-1 "${AS_STORE_USER[@]}" env -C "$data" "$programs/postgres" -D "$data/cluster" \
-    -c listen_addresses=127.0.0.1 -c port=$((PORT_BASE + PORT_POSTGRES)) -c unix_socket_directories= \
+    -c "listen_addresses=$(store_host)" -c port=$((PORT_BASE + PORT_POSTGRES)) -c unix_socket_directories= \
     -c fsync=on -c synchronous_commit=on -c max_connections=100 -c shared_buffers=64MB
 }
+
+client_addresses() { if [[ $(store_host) == 127.0.0.1 ]]; then printf 127.0.0.1/32; else printf all; fi; }
 
 # Only the role of the services can connect over the network; the superuser can only be used by --single. The folder
 # is renamed when it is complete.
@@ -128,7 +134,7 @@ make_cluster() {
   rm -rf "$part"
   "${AS_STORE_USER[@]}" env -C "$1" "$programs/initdb" -D "$part" --username=postgres --encoding=UTF8 \
     --locale=C.UTF-8 --auth=reject &&
-    "${AS_STORE_USER[@]}" tee "$part/pg_hba.conf" <<<"host all tocsin 127.0.0.1/32 scram-sha-256" &&
+    "${AS_STORE_USER[@]}" tee "$part/pg_hba.conf" <<<"host all tocsin $(client_addresses) scram-sha-256" &&
     "${AS_STORE_USER[@]}" env -C "$1" "$programs/postgres" --single -D "$part" postgres <<EOF &&
 create role tocsin login createdb password '$(secret postgres-password)'
 create database tocsin owner tocsin
@@ -137,7 +143,7 @@ EOF
 }
 
 postgres_ready() {
-  PGPASSWORD=$(secret postgres-password) psql -qAtX -h 127.0.0.1 -p $((PORT_BASE + PORT_POSTGRES)) \
+  PGPASSWORD=$(secret postgres-password) psql -qAtX -h "$(store_host)" -p $((PORT_BASE + PORT_POSTGRES)) \
     -U tocsin -d tocsin -c 'select 1'
 }
 
@@ -147,7 +153,8 @@ start_redis() {
   local data
   data=$(realpath "$STATE/redis")
   cat >"$data/redis.conf" <<EOF
-bind 127.0.0.1
+bind $(store_host)
+protected-mode $(if [[ $(store_host) == 127.0.0.1 ]]; then printf yes; else printf no; fi)
 port $((PORT_BASE + PORT_REDIS))
 dir $data
 daemonize no
@@ -159,4 +166,4 @@ EOF
 }
 
 # A server that is still loading its data replies with an error instead of PONG.
-redis_ready() { [[ $(redis-cli -h 127.0.0.1 -p $((PORT_BASE + PORT_REDIS)) ping 2>/dev/null) == PONG ]]; }
+redis_ready() { [[ $(redis-cli -h "$(store_host)" -p $((PORT_BASE + PORT_REDIS)) ping 2>/dev/null) == PONG ]]; }
