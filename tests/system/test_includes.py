@@ -1,6 +1,6 @@
 """The include rules of the architecture.
 
-main -> delivery -> ports -> domain -> (proto, base); adapters -> (ports, domain, base). An adapter wraps one
+main -> delivery -> ports -> domain -> (proto, base); adapters -> (ports, domain, async, base). An adapter wraps one
 third-party library and does not include another adapter. The tables below list the exceptions with their reasons.
 """
 
@@ -8,12 +8,13 @@ import re
 
 import stack as stacks
 
-CORE = {"common/base", "common/domain", "common/ports", "proto"}
+CORE = {"common/async", "common/base", "common/domain", "common/ports", "proto"}
 ADAPTERS = ["config", "crypto", "http", "kafka", "postgres", "redis", "registry_file", "rpc", "telemetry", "twilio"]
 MAY_INCLUDE = {
     "common/base": set(),
+    "common/async": {"common/base"},
     "common/domain": {"common/base", "proto"},
-    "common/ports": {"common/base", "common/domain", "proto"},
+    "common/ports": {"common/async", "common/base", "common/domain", "proto"},
     "common/delivery": CORE,
     **{f"common/{name}": CORE for name in ADAPTERS},
     # What every service does at its start: read settings, connect to its stores, export their state.
@@ -59,7 +60,7 @@ LIBRARIES = {
     "pqxx": {"common/postgres"}, "curl": {"common/twilio", "common/telemetry"}, "grpcpp": {"common/rpc", "services/ingress",
     "services/audit"}, "prometheus": {"common/telemetry"}, "spdlog": {"common/telemetry"},
     "yaml-cpp": {"common/config", "common/registry_file"}, "phonenumbers": {"common/domain"},
-    "pistache": {"common/http"}, "boost": {"common/http"},
+    "pistache": {"common/http"}, "boost": {"common/http"}, "uv": {"common/async"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 

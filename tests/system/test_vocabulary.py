@@ -195,6 +195,7 @@ ALLOWED = [
     Allowed("in doubt", "the state of an attempt", EVERY_KIND),
     Allowed("=try", "keyword of C++"),
     Allowed("tocsin try", "the macro TOCSIN_TRY, named after Rust's and Abseil's"),
+    Allowed("tocsin co try", "the same in a coroutine"),
     Allowed("try emplace", "std::map"),
     Allowed("try acquire", "std::counting_semaphore"),
     Allowed("=visit", "std::visit"),
