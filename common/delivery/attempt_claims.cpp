@@ -1,6 +1,8 @@
 #include "common/delivery/attempt_claims.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "common/base/failpoint.h"
 #include "common/delivery/follow_up_records.h"
@@ -40,6 +42,14 @@ Result<std::vector<records::v1::Position>> FailpointError() {
 
 }  // namespace
 
+Task<void> AttemptClaims::WatchStore(Scheduler& scheduler) {
+  while (true) {
+    const Status pong = co_await parts_.store.Ping();
+    RecordOutcome(pong ? std::nullopt : std::optional(pong.error()));
+    co_await Sleep(scheduler, kPingInterval);
+  }
+}
+
 bool AttemptClaims::StoreIsComplete(const records::v1::WorkRecord& work) const {
   return EarliestEventTime(work) >= parts_.store.CompleteSince();
 }
@@ -56,44 +66,43 @@ bool AttemptClaims::IsStoreDown(const Error& error) {
   return breaker_.FailingFor(kStoreDownAfter, parts_.clock.SteadyNow());
 }
 
-Result<ClaimReply> AttemptClaims::Claim(const IncomingRecord& record,
-                                        const records::v1::WorkRecord& work,
-                                        std::optional<records::v1::AttemptResult> not_attempted) {
+Task<Result<ClaimReply>> AttemptClaims::Claim(
+    const IncomingRecord& record, const records::v1::WorkRecord& work,
+    std::optional<records::v1::AttemptResult> not_attempted) {
   std::optional<AcceptedAlert> accepted;
   if (!work.acceptance().idempotency_digest().empty())
     accepted = AcceptedAlertOf(work, record.position);
-  Result<ClaimReply> claim =
-      parts_.store.Claim({.attempt = work.attempt(),
-                          .client_id = work.client_id(),
-                          .owner = owner_,
-                          .lease = lease_,
-                          .not_attempted = std::move(not_attempted),
-                          .work = record.value,
-                          .duplicate_key = DuplicateKey(work),
-                          .expire_time = FromUnixMicros(work.expire_time_us()),
-                          .accepted = std::move(accepted)});
+  const ClaimRequest request{.attempt = work.attempt(),
+                             .client_id = work.client_id(),
+                             .owner = owner_,
+                             .lease = lease_,
+                             .not_attempted = std::move(not_attempted),
+                             .work = record.value,
+                             .duplicate_key = DuplicateKey(work),
+                             .expire_time = FromUnixMicros(work.expire_time_us()),
+                             .accepted = std::move(accepted)};
+  Result<ClaimReply> claim = co_await parts_.store.Claim(request);
   RecordOutcome(claim ? std::nullopt : std::optional(claim.error()));
-  return claim;
+  co_return claim;
 }
 
 // While the store is down, one emergency a second still asks it: a request costs a whole timeout.
-Result<ClaimReply> AttemptClaims::ClaimToSend(const IncomingRecord& record,
-                                              const records::v1::WorkRecord& work) {
+Task<Result<ClaimReply>> AttemptClaims::ClaimToSend(const IncomingRecord& record,
+                                                    const records::v1::WorkRecord& work) {
   ClaimReply by_log;
   by_log.state = ClaimReply::State::kGranted;
   by_log.begin_time = parts_.clock.Now();
-  if (!StoreIsComplete(work)) return by_log;
+  if (!StoreIsComplete(work)) co_return by_log;
   if (IsEmergency(work) && !breaker_.AllowRequest(kStoreDownAfter, parts_.clock.SteadyNow()))
-    return by_log;
-  Result<ClaimReply> claim = Claim(record, work, std::nullopt);
-  if (claim || !IsStoreDown(claim.error()) || !IsEmergency(work)) return claim;
-  return by_log;
+    co_return by_log;
+  Result<ClaimReply> claim = co_await Claim(record, work, std::nullopt);
+  if (claim || !IsStoreDown(claim.error()) || !IsEmergency(work)) co_return claim;
+  co_return by_log;
 }
 
-Result<records::v1::Position> AttemptClaims::PublishStarted(const IncomingRecord& record,
-                                                            const records::v1::WorkRecord& work,
-                                                            const Sender& sender,
-                                                            const ClaimReply& claim) {
+Task<Result<records::v1::Position>> AttemptClaims::PublishStarted(
+    const IncomingRecord& record, const records::v1::WorkRecord& work, const Sender& sender,
+    const ClaimReply& claim) {
   const std::int64_t begin_time_us = ToUnixMicros(claim.begin_time);
   records::v1::Event started = AttemptStarted(work, begin_time_us, begin_time_us + lease_.count(),
                                               sender.id, sender.account_sid);
@@ -101,18 +110,18 @@ Result<records::v1::Position> AttemptClaims::PublishStarted(const IncomingRecord
     started.mutable_attempt_changed()->set_note(std::string(kStartedByLog));
   std::vector<OutgoingRecord> records;
   records.push_back(MakeRecord(parts_.topics.Events(), started, OriginOf(record)));
-  auto published = TOCSIN_FAILS_AT("started_produce")
-                       ? FailpointError()
-                       : parts_.log.PublishAndWait(std::move(records));
+  auto published = FailpointError();
+  if (!TOCSIN_FAILS_AT("started_produce"))
+    published = co_await parts_.log.PublishAll(std::move(records));
   if (TOCSIN_FAILS_AT("started_report")) published = FailpointError();
-  if (!published) return Fail(published.error());
-  return std::move(published->front());
+  if (!published) co_return Fail(published.error());
+  co_return std::move(published->front());
 }
 
-Status AttemptClaims::Release(const records::v1::WorkRecord& work, const ClaimReply& claim) {
+Task<Status> AttemptClaims::Release(const records::v1::WorkRecord& work, const ClaimReply& claim) {
   aborted_starts_.Put(StartKey(work.attempt(), ToUnixMicros(claim.begin_time)), true);
-  if (IsDecidedByLog(claim)) return {};
-  return parts_.store.Release(work.attempt(), claim.fence);
+  if (IsDecidedByLog(claim)) co_return {};
+  co_return co_await parts_.store.Release(work.attempt(), claim.fence);
 }
 
 bool AttemptClaims::MustReadLog(const IncomingRecord& record, const records::v1::WorkRecord& work,
@@ -126,57 +135,63 @@ bool AttemptClaims::StoreSuffices(const ClaimReply& claim) const {
          breaker_.RespondingFor(kStoreTrustedAfter, parts_.clock.SteadyNow());
 }
 
-Result<LogClaim> AttemptClaims::ReadLog(const records::v1::WorkRecord& work,
-                                        const ClaimReply& claim,
-                                        const records::v1::Position& started, SteadyTime deadline) {
+Task<Result<LogClaim>> AttemptClaims::ReadLog(const records::v1::WorkRecord& work,
+                                              const ClaimReply& claim,
+                                              const records::v1::Position& started,
+                                              SteadyTime deadline) {
   const bool by_log = IsDecidedByLog(claim);
   LogClaim log_claim(work.attempt(), started,
                      by_log ? LogClaim::Starts::kAll : LogClaim::Starts::kByLog);
-  const auto apply = [&](const IncomingRecord& record) {
+  const Micros window = by_log ? kRepeatWindow : kClockSkew;
+  TOCSIN_CO_TRY(const std::vector<IncomingRecord> records,
+                co_await parts_.history.ReadTo(work.attempt().alert_id(), started,
+                                               EarliestEventTime(work) - window, deadline));
+  for (const IncomingRecord& record : records) {
     records::v1::Event event;
-    if (!event.ParseFromString(record.value)) return;
-    if (IsStart(event) && aborted_starts_.Find(StartKey(event.attempt(), event.time_us()))) return;
+    if (!event.ParseFromString(record.value)) continue;
+    if (IsStart(event) && aborted_starts_.Find(StartKey(event.attempt(), event.time_us())))
+      continue;
     log_claim.Apply(event, record.position);
-  };
-  TOCSIN_CHECK_OK(parts_.history.ReadTo(
-      started, EarliestEventTime(work) - (by_log ? kRepeatWindow : kClockSkew), deadline, apply));
+  }
   if (log_claim.verdict() == LogClaim::Verdict::kUnread)
-    return Fail(ErrorCode::kKafkaUnavailable, "the SENDING event was not read back from the log");
-  return log_claim;
+    co_return Fail(ErrorCode::kKafkaUnavailable,
+                   "the SENDING event was not read back from the log");
+  co_return log_claim;
 }
 
-Result<bool> AttemptClaims::WasStarted(const records::v1::WorkRecord& work,
-                                       const ClaimReply& claim) {
-  bool started = false;
+Task<Result<bool>> AttemptClaims::WasStarted(const records::v1::WorkRecord& work,
+                                             const ClaimReply& claim) {
+  TOCSIN_CO_TRY(const std::vector<IncomingRecord> records,
+                co_await parts_.history.ReadAll(work.attempt().alert_id(), parts_.topics.Events(),
+                                                claim.begin_time - kClockSkew,
+                                                parts_.clock.SteadyNow() + kFindStartTimeout));
   const std::string attempt = AttemptText(work.attempt());
-  const auto find_start = [&](const IncomingRecord& record) {
+  co_return std::ranges::any_of(records, [&](const IncomingRecord& record) {
     records::v1::Event event;
-    if (!event.ParseFromString(record.value) || !IsStart(event)) return;
-    if (AttemptText(event.attempt()) != attempt) return;
-    started = started || !aborted_starts_.Find(StartKey(event.attempt(), event.time_us()));
-  };
-  TOCSIN_CHECK_OK(parts_.history.ReadKey(parts_.topics.Events(), work.attempt().alert_id(),
-                                         claim.begin_time - kClockSkew,
-                                         parts_.clock.SteadyNow() + kFindStartTimeout, find_start));
-  return started;
+    return event.ParseFromString(record.value) && IsStart(event) &&
+           AttemptText(event.attempt()) == attempt &&
+           !aborted_starts_.Find(StartKey(event.attempt(), event.time_us()));
+  });
 }
 
-Result<std::optional<records::v1::AttemptResult>> AttemptClaims::SaveResult(
+Task<Result<std::optional<records::v1::AttemptResult>>> AttemptClaims::SaveResult(
     const records::v1::WorkRecord& work, const ClaimReply& claim,
     const records::v1::AttemptResult& result) {
   if (IsDecidedByLog(claim) && !breaker_.AllowRequest(kStoreDownAfter, parts_.clock.SteadyNow()))
-    return Fail(ErrorCode::kRedisUnavailable, "the claim store is down; it is synced from the log");
-  auto stored = parts_.store.SaveResult(work.attempt(), claim.fence, result);
+    co_return Fail(ErrorCode::kRedisUnavailable,
+                   "the claim store is down; it is synced from the log");
+  auto stored = co_await parts_.store.SaveResult(work.attempt(), claim.fence, result);
   RecordOutcome(stored ? std::nullopt : std::optional(stored.error()));
-  return stored;
+  co_return stored;
 }
 
-Status AttemptClaims::SyncStore(const records::v1::WorkRecord& work, const LogClaim& other) {
-  return parts_.store.Sync({.name = work.attempt(),
-                            .client_id = work.client_id(),
-                            .time = other.began(),
-                            .lease_until = other.lease_until(),
-                            .result = {}});
+Task<Status> AttemptClaims::SyncStore(const records::v1::WorkRecord& work, const LogClaim& other) {
+  const KnownAttempt known{.name = work.attempt(),
+                           .client_id = work.client_id(),
+                           .time = other.began(),
+                           .lease_until = other.lease_until(),
+                           .result = {}};
+  co_return co_await parts_.store.Sync(known);
 }
 
 }  // namespace tocsin

@@ -22,39 +22,39 @@ bool CallbackHandler::Wants(const IncomingRecord& record) const {
   return event.channel() == channel_ || event.channel() == v1::CHANNEL_UNSPECIFIED;
 }
 
-Result<DeliveryResult> CallbackHandler::Handle(const IncomingRecord& record) {
-  return record.position.topic() == parts_.topics.Events() ? HandleEvent(record)
-                                                           : HandleCallback(record);
+Task<Result<DeliveryResult>> CallbackHandler::Handle(const IncomingRecord& record) {
+  if (record.position.topic() == parts_.topics.Events()) co_return co_await HandleEvent(record);
+  co_return co_await HandleCallback(record);
 }
 
-Result<DeliveryResult> CallbackHandler::HandleEvent(const IncomingRecord& record) {
+Task<Result<DeliveryResult>> CallbackHandler::HandleEvent(const IncomingRecord& record) {
   records::v1::Event event;
   if (!Wants(record) || !event.ParseFromString(record.value))
-    return DeliveryResult::kCallbackHandled;
+    co_return DeliveryResult::kCallbackHandled;
   if (const std::optional<KnownAttempt> known = KnownAttemptOf(event))
-    TOCSIN_CHECK_OK(parts_.claims.Sync(*known));
-  return DeliveryResult::kCallbackHandled;
+    TOCSIN_CO_CHECK_OK(co_await parts_.claims.Sync(*known));
+  co_return DeliveryResult::kCallbackHandled;
 }
 
-Result<DeliveryResult> CallbackHandler::HandleCallback(const IncomingRecord& record) {
+Task<Result<DeliveryResult>> CallbackHandler::HandleCallback(const IncomingRecord& record) {
   records::v1::WebhookRecord callback;
   if (!callback.ParseFromString(record.value) || !IsRelevant(callback))
-    return DeliveryResult::kCallbackHandled;
+    co_return DeliveryResult::kCallbackHandled;
   const auto stored =
-      parts_.claims.SaveResult(callback.attempt(), kNoFence, ProvenByCallback(callback));
+      co_await parts_.claims.SaveResult(callback.attempt(), kNoFence, ProvenByCallback(callback));
   // The SID belongs to another attempt, or is missing: Twilio contradicts itself. Audit keeps the
   // callback.
   if (!stored && stored.error().code != ErrorCode::kRedisUnavailable)
-    return DeliveryResult::kCallbackHandled;
+    co_return DeliveryResult::kCallbackHandled;
   if (!stored) {
     // The retry of an emergency does not wait for the store. The proof does.
     if (IsEmergency(callback) && retried_early_.Put(PositionText(record.position), true))
-      TOCSIN_CHECK_OK(Retry(callback, OriginOf(record)));
-    return Fail(stored.error());
+      TOCSIN_CO_CHECK_OK(co_await Retry(callback, OriginOf(record)));
+    co_return Fail(stored.error());
   }
   if (*stored && (*stored)->outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED)
-    TOCSIN_CHECK_OK(Retry(callback, OriginOf(record)));
-  return DeliveryResult::kCallbackHandled;
+    TOCSIN_CO_CHECK_OK(co_await Retry(callback, OriginOf(record)));
+  co_return DeliveryResult::kCallbackHandled;
 }
 
 bool CallbackHandler::IsEmergency(const records::v1::WebhookRecord& callback) const {
@@ -67,37 +67,39 @@ bool CallbackHandler::IsRelevant(const records::v1::WebhookRecord& callback) con
          parts_.clock.Now() - FromUnixMicros(callback.token_time_us()) <= kMaxCallbackAge;
 }
 
-Status CallbackHandler::Retry(const records::v1::WebhookRecord& callback,
-                              const RecordOrigin& origin) {
-  if (!IsRetryable(callback)) return {};
-  TOCSIN_TRY(const std::optional<records::v1::WorkRecord> work, FindWork(callback));
-  if (!work) return {};  // deleted from the log: the status of the callback is final
-  return PublishRetry(callback, *work, callback.work(), origin);
+Task<Status> CallbackHandler::Retry(const records::v1::WebhookRecord& callback,
+                                    const RecordOrigin& origin) {
+  if (!IsRetryable(callback)) co_return {};
+  TOCSIN_CO_TRY(const std::optional<records::v1::WorkRecord> work, co_await FindWork(callback));
+  if (!work) co_return {};  // deleted from the log: the status of the callback is final
+  co_return co_await PublishRetry(callback, *work, callback.work(), origin);
 }
 
-Status CallbackHandler::PublishRetry(const records::v1::WebhookRecord& callback,
-                                     const records::v1::WorkRecord& work,
-                                     const std::optional<records::v1::Position>& position,
-                                     const RecordOrigin& origin) {
-  if (!IsRetryable(callback)) return {};
+Task<Status> CallbackHandler::PublishRetry(const records::v1::WebhookRecord& callback,
+                                           const records::v1::WorkRecord& work,
+                                           const std::optional<records::v1::Position>& position,
+                                           const RecordOrigin& origin) {
+  if (!IsRetryable(callback)) co_return {};
   const FollowUp follow_up = DecideAfterUndelivered(work, callback, retry_);
-  TOCSIN_CHECK_OK(parts_.log.PublishAndWait(MakeFollowUpRecords(
+  TOCSIN_CO_CHECK_OK(co_await parts_.log.PublishAll(MakeFollowUpRecords(
       parts_.topics, follow_up, channel_, position, origin, parts_.clock.Now())));
-  return {};
+  co_return {};
 }
 
 // From the store, or from the log at the position that the attempt token names.
-Result<std::optional<records::v1::WorkRecord>> CallbackHandler::FindWork(
+Task<Result<std::optional<records::v1::WorkRecord>>> CallbackHandler::FindWork(
     const records::v1::WebhookRecord& callback) {
   records::v1::WorkRecord work;
-  const Result<std::optional<std::string>> stored = parts_.claims.FindWork(callback.attempt());
-  if (!stored && !IsEmergency(callback)) return Fail(stored.error());
-  if (stored && *stored && work.ParseFromString(**stored)) return std::optional(std::move(work));
-  TOCSIN_TRY(const std::optional<IncomingRecord> record, parts_.history.At(callback.work()));
+  const Result<std::optional<std::string>> stored =
+      co_await parts_.claims.FindWork(callback.attempt());
+  if (!stored && !IsEmergency(callback)) co_return Fail(stored.error());
+  if (stored && *stored && work.ParseFromString(**stored)) co_return std::optional(std::move(work));
+  TOCSIN_CO_TRY(const std::optional<IncomingRecord> record,
+                co_await parts_.history.At(callback.work()));
   if (!record || !work.ParseFromString(record->value) ||
       AttemptText(work.attempt()) != AttemptText(callback.attempt()))
-    return std::optional<records::v1::WorkRecord>();
-  return std::optional(std::move(work));
+    co_return std::optional<records::v1::WorkRecord>();
+  co_return std::optional(std::move(work));
 }
 
 }  // namespace tocsin

@@ -6,14 +6,15 @@
 #include <optional>
 #include <utility>
 
+#include "common/async/task.h"
 #include "common/base/result.h"
 #include "common/delivery/bounded_cache.h"
 #include "common/delivery/delivery_result.h"
 #include "common/delivery/follow_up_records.h"
 #include "common/domain/delivery/follow_up.h"
+#include "common/ports/alert_history.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
-#include "common/ports/record_history.h"
 #include "common/ports/record_log.h"
 #include "common/ports/topics.h"
 
@@ -23,45 +24,46 @@ namespace tocsin {
 // the attempt by then.
 constexpr std::chrono::hours kMaxCallbackAge{30 * 24};
 
-// Handles records of the topics webhooks and events, of one channel. Safe to use from several
-// threads. The parts must outlive it.
+// Handles records of the topics webhooks and events, of one channel. Used on the loop's
+// thread. The parts must outlive it; arguments must outlive the task.
 class CallbackHandler {
  public:
   struct Parts {
     const Clock& clock;
     Claims& claims;
     RecordLog& log;
-    RecordHistory& history;
+    AlertHistory& history;
     const Topics& topics;
   };
 
   CallbackHandler(v1::Channel channel, Parts parts, RetryPolicy retry)
       : channel_(channel), parts_(parts), retry_(std::move(retry)) {}
 
-  // False for an event that Handle() ignores: most of them. Never blocks.
+  // False for an event that Handle() ignores: most of them. Safe to call on
+  // any thread.
   bool Wants(const IncomingRecord& record) const;
 
   // Handles the record; ignores what is not a callback of an attempt of this channel. When it
-  // returns a result, the record's offset may be stored. Blocks for two store timeouts, a reading
+  // returns a result, the record's offset may be stored. Takes two store timeouts, a reading
   // of the log and the publish timeout at most. An error means that a dependency failed: the same
   // record must be handled again.
-  Result<DeliveryResult> Handle(const IncomingRecord& record);
+  Task<Result<DeliveryResult>> Handle(const IncomingRecord& record);
 
   // Publishes what follows if `callback` reports a failure after acceptance: a retry or a dead
-  // letter. `work` is the attempt's work record, `position` its place, if known. Blocks for the
+  // letter. `work` is the attempt's work record, `position` its place, if known. Takes the
   // publish timeout at most.
-  Status PublishRetry(const records::v1::WebhookRecord& callback,
-                      const records::v1::WorkRecord& work,
-                      const std::optional<records::v1::Position>& position,
-                      const RecordOrigin& origin);
+  Task<Status> PublishRetry(const records::v1::WebhookRecord& callback,
+                            const records::v1::WorkRecord& work,
+                            const std::optional<records::v1::Position>& position,
+                            const RecordOrigin& origin);
 
  private:
-  Result<DeliveryResult> HandleEvent(const IncomingRecord& record);
-  Result<DeliveryResult> HandleCallback(const IncomingRecord& record);
+  Task<Result<DeliveryResult>> HandleEvent(const IncomingRecord& record);
+  Task<Result<DeliveryResult>> HandleCallback(const IncomingRecord& record);
   bool IsRelevant(const records::v1::WebhookRecord& callback) const;
   bool IsEmergency(const records::v1::WebhookRecord& callback) const;
-  Status Retry(const records::v1::WebhookRecord& callback, const RecordOrigin& origin);
-  Result<std::optional<records::v1::WorkRecord>> FindWork(
+  Task<Status> Retry(const records::v1::WebhookRecord& callback, const RecordOrigin& origin);
+  Task<Result<std::optional<records::v1::WorkRecord>>> FindWork(
       const records::v1::WebhookRecord& callback);
 
   const v1::Channel channel_;

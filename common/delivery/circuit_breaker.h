@@ -2,46 +2,40 @@
 #pragma once
 
 #include <chrono>
-#include <mutex>
 #include <optional>
 
 #include "common/base/time.h"
 
 namespace tocsin {
 
-// The caller reports the result of every request. The dependency counts as responding from
-// construction on. Safe to use from several threads.
+// The caller reports the result of every request, and makes one at least every kMaxSilence: without
+// requests nothing is known of the dependency. Not thread-safe.
 class CircuitBreaker {
  public:
   static constexpr Micros kProbeInterval = std::chrono::seconds(1);
-
-  explicit CircuitBreaker(SteadyTime now) : responding_since_(now) {}
+  static constexpr Micros kMaxSilence = std::chrono::seconds(3);
 
   void RecordSuccess(SteadyTime now) {
-    const std::lock_guard lock(mutex_);
     failing_since_.reset();
-    if (!responding_since_) responding_since_ = now;
+    if (!responding_since_ || IsSilent(now)) responding_since_ = now;
+    last_success_ = now;
   }
   void RecordFailure(SteadyTime now) {
-    const std::lock_guard lock(mutex_);
     responding_since_.reset();
     if (!failing_since_) failing_since_ = now;
   }
 
   // The first failure since the last success was at least `time` ago.
   bool FailingFor(Micros time, SteadyTime now) const {
-    const std::lock_guard lock(mutex_);
     return failing_since_ && now - *failing_since_ >= time;
   }
-  // The first success since the last failure was at least `time` ago.
+  // All requests since at least `time` have succeeded.
   bool RespondingFor(Micros time, SteadyTime now) const {
-    const std::lock_guard lock(mutex_);
-    return responding_since_ && now - *responding_since_ >= time;
+    return responding_since_ && now - *responding_since_ >= time && !IsSilent(now);
   }
   // False while it has been failing for `time`, except for one probe every kProbeInterval: each
   // request costs a timeout.
   bool AllowRequest(Micros time, SteadyTime now) {
-    const std::lock_guard lock(mutex_);
     if (!failing_since_ || now - *failing_since_ < time) return true;
     if (last_probe_ && now - *last_probe_ < kProbeInterval) return false;
     last_probe_ = now;
@@ -49,10 +43,12 @@ class CircuitBreaker {
   }
 
  private:
-  mutable std::mutex mutex_;
+  bool IsSilent(SteadyTime now) const { return now - last_success_ > kMaxSilence; }
+
   std::optional<SteadyTime> responding_since_;
   std::optional<SteadyTime> failing_since_;
   std::optional<SteadyTime> last_probe_;
+  SteadyTime last_success_;
 };
 
 }  // namespace tocsin

@@ -13,7 +13,7 @@ constexpr Micros kClockSkew = std::chrono::seconds(1);
 constexpr size_t kBatch = 256;  // attempts per request
 // Of a batch. Reading the log again would cost more, and a slow store might never be restored.
 constexpr RetryDelays kBatchRetryDelays{std::chrono::milliseconds(100), std::chrono::seconds(1)};
-constexpr int kBatchTries = 6;
+constexpr int kMaxBatchAttempts = 6;
 
 std::optional<KnownAttempt> ReadKnownAttempt(const Topics& topics, const IncomingRecord& record) {
   if (record.position.topic() == topics.Events()) {
@@ -109,16 +109,17 @@ Status ClaimRestoration::RestoreSince(const StoreEpoch& epoch, WallTime since, b
 
 Status ClaimRestoration::RestoreBatch(const StoreEpoch& epoch,
                                       std::span<const KnownAttempt> batch) {
-  int tries = 1;
+  int attempts = 1;
   return RetryLoop(
       kBatchRetryDelays, [&] { return parts_.restorer.Restore(epoch, batch); },
       [&](Micros delay) {
-        if (++tries > kBatchTries || !SleepFor(delay, stop_.get_token())) return false;
+        if (++attempts > kMaxBatchAttempts || !SleepFor(delay, stop_.get_token())) return false;
         const std::lock_guard lock(mutex_);
         return !lost_;  // another loss: the epoch is another one
       },
       [&](const Error& error) {
-        if (tries < kBatchTries) parts_.probe.OnDependencyError(error);  // Run() reports the last
+        if (attempts < kMaxBatchAttempts)
+          parts_.probe.OnDependencyError(error);  // Run() reports the last
       });
 }
 

@@ -10,25 +10,14 @@ namespace tocsin {
 namespace {
 
 constexpr Micros kRetryDelay = std::chrono::milliseconds(500);
-constexpr Micros kMaxSleep = std::chrono::seconds(1);  // the wall clock may be set meanwhile
+constexpr Micros kMaxSleep = std::chrono::seconds(10);  // the wall clock may be set meanwhile
 
 }  // namespace
 
-DelayQueue::DelayQueue(const Clock& clock, RecordLog& log, const Topics& topics, Drive drive)
-    : clock_(clock), log_(log), topics_(topics) {
-  if (drive == Drive::kOwnThread) thread_ = std::thread([this] { Run(); });
-}
-
-DelayQueue::~DelayQueue() { Stop(); }
-
 void DelayQueue::Stop() {
-  {
-    std::unique_lock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return in_flight_ == 0; });  // bounded by the publish timeout
-  }
-  if (thread_.joinable()) thread_.join();
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  idle_.wait(lock, [this] { return in_flight_ == 0; });  // bounded by the publish timeout
   waiting_ = {};
   for (auto& [name, partition] : partitions_) partition.ready.clear();
 }
@@ -55,7 +44,7 @@ bool DelayQueue::Offer(IncomingRecord&& record, Finish finish) {
   else
     waiting_.push(std::move(item));
   ++partition.held;
-  changed_.notify_all();
+  PostMoveDue();
   return true;
 }
 
@@ -78,27 +67,17 @@ Micros DelayQueue::LastLateness() const {
   return lateness_;
 }
 
-std::optional<Micros> DelayQueue::MoveDue() {
-  std::unique_lock lock(mutex_);
-  return MoveDue(lock);
+void DelayQueue::PostMoveDue() {
+  if (std::exchange(move_posted_, true)) return;
+  scheduler_.Post([this] { MoveDue(); });
 }
 
-void DelayQueue::Run() {
+void DelayQueue::MoveDue() {
   std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    const std::optional<Micros> left = MoveDue(lock);
-    if (stopping_) return;
-    if (left)
-      changed_.wait_for(lock, std::min(*left, kMaxSleep));
-    else
-      changed_.wait(lock);
-  }
-}
-
-std::optional<Micros> DelayQueue::MoveDue(std::unique_lock<std::mutex>& lock) {
+  move_posted_ = false;
   while (!stopping_ && !waiting_.empty()) {
     const Micros left = waiting_.top()->move_time - clock_.Now();
-    if (left > Micros(0)) return left;
+    if (left > Micros(0)) return MoveAfter(std::min(left, kMaxSleep));
     const ItemPtr item = waiting_.top();
     waiting_.pop();
     ++in_flight_;
@@ -107,7 +86,18 @@ std::optional<Micros> DelayQueue::MoveDue(std::unique_lock<std::mutex>& lock) {
     Move(item);
     lock.lock();
   }
-  return std::nullopt;
+}
+
+// One timer at a time, unless a record is due before it ends.
+void DelayQueue::MoveAfter(Micros time) {
+  const SteadyTime end = clock_.SteadyNow() + time;
+  if (timer_end_ && *timer_end_ <= end) return;
+  timer_end_ = end;
+  scheduler_.After(time, [this, end] {
+    if (timer_end_ != end) return;  // an earlier one was started since
+    timer_end_.reset();
+    MoveDue();
+  });
 }
 
 void DelayQueue::Move(const ItemPtr& item) {
@@ -134,8 +124,8 @@ void DelayQueue::OnPublished(const ItemPtr& item, const PublishReport& report) {
     item->move_time = clock_.Now() + kRetryDelay;
     waiting_.push(item);
   }
-  --in_flight_;
-  changed_.notify_all();
+  if (--in_flight_ == 0) idle_.notify_all();
+  if (!stopping_) PostMoveDue();
 }
 
 }  // namespace tocsin

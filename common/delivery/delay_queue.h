@@ -12,9 +12,9 @@
 #include <optional>
 #include <queue>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "common/async/scheduler.h"
 #include "common/ports/clock.h"
 #include "common/ports/record_log.h"
 #include "common/ports/topics.h"
@@ -22,14 +22,12 @@
 namespace tocsin {
 
 // Copies records without opening their content. It holds copies of records whose offsets are not
-// stored: after a crash they are read again, and claims make the repetition harmless. Safe to use
-// from several threads.
+// stored: after a crash they are read again, and claims make the repetition harmless. Records leave
+// on the scheduler's thread; the scheduler outlives the queue, which is destroyed while that thread
+// does not run, or on it. The other functions are safe to call on any thread.
 class DelayQueue {
  public:
   using Finish = std::function<void()>;  // called once, when the moved record is on disk
-
-  // kManual: the caller, such as a simulation, calls MoveDue().
-  enum class Drive { kOwnThread, kManual };
 
   // The 5 s tier: records held per partition. Each leaves at its own due time, in any order.
   static constexpr size_t kMaxHeldShortest = 10'000;
@@ -39,20 +37,16 @@ class DelayQueue {
   static constexpr size_t kMaxHeldLonger = 128;
   static constexpr size_t kMaxInFlightLonger = 32;
 
-  DelayQueue(const Clock& clock, RecordLog& log, const Topics& topics,
-             Drive drive = Drive::kOwnThread);
-  ~DelayQueue();  // as Stop()
+  DelayQueue(const Clock& clock, Scheduler& scheduler, RecordLog& log, const Topics& topics)
+      : clock_(clock), scheduler_(scheduler), log_(log), topics_(topics) {}
 
   // Stops taking records and drops what it holds, unfinished: it is read again. Blocks until
-  // publishes in flight have ended, the publish timeout at most. May be called again.
+  // publishes in flight have ended, the publish timeout at most. Not on the scheduler's thread.
   void Stop();
 
   // Returns false when the queue holds the maximum for this partition: offer the record again.
   // Never blocks.
   bool Offer(IncomingRecord&& record, Finish finish);
-
-  // Moves what is due. Returns the time until the next record is due, nothing if none is held.
-  std::optional<Micros> MoveDue();
 
   size_t HeldCount() const;
   std::uint64_t MovedCount() const;
@@ -80,16 +74,18 @@ class DelayQueue {
     }
   };
 
-  void Run();
-  std::optional<Micros> MoveDue(std::unique_lock<std::mutex>& lock);
+  void MoveDue();
+  void PostMoveDue();  // under mutex_
+  void MoveAfter(Micros time);
   void Move(const ItemPtr& item);
   void OnPublished(const ItemPtr& item, const PublishReport& report);
 
   const Clock& clock_;
+  Scheduler& scheduler_;
   RecordLog& log_;
   const Topics& topics_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable idle_;  // no publish is in flight
   std::priority_queue<ItemPtr, std::vector<ItemPtr>, Later> waiting_;
   std::map<std::string, Partition> partitions_;  // by topic and partition
   size_t in_flight_ = 0;                         // published, report pending
@@ -98,7 +94,8 @@ class DelayQueue {
   std::uint64_t dropped_ = 0;
   Micros lateness_{};
   bool stopping_ = false;
-  std::thread thread_;
+  bool move_posted_ = false;
+  std::optional<SteadyTime> timer_end_;  // of the scheduler's thread
 };
 
 }  // namespace tocsin

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/async/task.h"
 #include "common/base/result.h"
 #include "common/delivery/probe.h"
 #include "common/domain/delivery/in_doubt.h"
@@ -26,7 +27,8 @@ struct InDoubtFinding {
   bool read_list = false;                                 // the provider's list was read completely
 };
 
-// Stateless: any process can continue the lookups of another. Safe to use from several threads.
+// Stateless: any process can continue the lookups of another. Used on the loop's thread.
+// Arguments must outlive the task.
 class InDoubtResolver {
  public:
   struct Parts {
@@ -41,10 +43,10 @@ class InDoubtResolver {
       : parts_(parts), schedule_(schedule) {}
 
   // Returns the result that resolves the attempt, stored in the claims; none while it stays in
-  // doubt. Blocks for twice kListTimeout and two store timeouts at most. A list that cannot be read
+  // doubt. Takes twice kListTimeout and two store timeouts at most. A list that cannot be read
   // proves nothing. Fails if the claims cannot be reached.
-  Result<InDoubtFinding> Resolve(const records::v1::WorkRecord& lookup,
-                                 const RegistrySnapshot& registry);
+  Task<Result<InDoubtFinding>> Resolve(const records::v1::WorkRecord& lookup,
+                                       const RegistrySnapshot& registry);
 
  private:
   struct ListReading {
@@ -53,9 +55,9 @@ class InDoubtResolver {
     bool complete = false;
     bool may_prove_absence = false;  // as far as account and number are concerned
   };
-  ListReading ReadList(const records::v1::WorkRecord& lookup, const RegistrySnapshot& registry,
-                       WallTime now);
-  bool ShowsRecipients(const Account& account);
+  Task<ListReading> ReadList(const records::v1::WorkRecord& lookup,
+                             const RegistrySnapshot& registry, WallTime now);
+  Task<bool> ShowsRecipients(const Account& account);
 
   const Parts parts_;
   const InDoubtSchedule schedule_;

@@ -3,9 +3,9 @@
 
 #include <chrono>
 #include <optional>
-#include <semaphore>
 #include <string>
 
+#include "common/async/task.h"
 #include "common/base/result.h"
 #include "common/delivery/attempt_claims.h"
 #include "common/delivery/bounded_cache.h"
@@ -14,11 +14,11 @@
 #include "common/delivery/probe.h"
 #include "common/domain/delivery/clearance.h"
 #include "common/domain/delivery/follow_up.h"
+#include "common/ports/alert_history.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
 #include "common/ports/provider.h"
 #include "common/ports/provider_list.h"
-#include "common/ports/record_history.h"
 #include "common/ports/record_log.h"
 #include "common/ports/registry_source.h"
 #include "common/ports/topics.h"
@@ -34,9 +34,10 @@ struct DeliverySettings {
   RetryPolicy retry{};
 };
 
-// Delivers work records of one channel. Keeps nothing of a record after it is delivered. Safe to
-// use from several threads. While the claim store is down or being restored, only emergencies
-// proceed: the log decides which process sends (LogClaim). The parts must outlive it.
+// Delivers work records of one channel. Keeps nothing of a record after it is delivered. Used on
+// the loop's thread; many deliveries may be in progress. While the claim store is down or being
+// restored, only emergencies proceed: the log decides which process sends (LogClaim). The parts
+// must outlive it.
 class DeliveryPipeline {
  public:
   struct Parts {
@@ -49,7 +50,7 @@ class DeliveryPipeline {
     Provider& provider;
     ProviderList& list;
     RecordLog& log;
-    RecordHistory& history;
+    AlertHistory& history;
     const Topics& topics;
     DeliveryProbe& probe;
   };
@@ -57,57 +58,62 @@ class DeliveryPipeline {
   DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySettings settings);
 
   // Delivers the record: when it returns a result, everything that follows is on disk and the
-  // record's offset may be stored. Blocks for post_timeout and a few store timeouts at most. An
-  // error means that a dependency failed: nothing was lost, and the same record must be delivered
-  // again.
-  Result<DeliveryResult> Deliver(const IncomingRecord& record);
+  // record's offset may be stored. Takes post_timeout and a few store timeouts at most. An error
+  // means that a dependency failed: nothing was lost, and the same record must be delivered again.
+  // `record` must outlive the task.
+  Task<Result<DeliveryResult>> Deliver(const IncomingRecord& record);
+
+  // AttemptClaims::WatchStore(). Never ends: destroy the task.
+  Task<void> WatchStore(Scheduler& scheduler) { return claims_.WatchStore(scheduler); }
 
  private:
   struct Delivery;  // one record while it is delivered
 
   // Steps, in the order of Deliver().
-  Result<DeliveryResult> DeadLetterUnparsable(const IncomingRecord& record);
-  Result<DeliveryResult> ResolveInDoubt(Delivery& delivery);
-  Result<std::optional<WallTime>> ReserveRate(Delivery& delivery, const ClearedAttempt& cleared);
-  Result<std::optional<LogClaim>> FindEarlierStart(const Delivery& delivery,
-                                                   const ClaimReply& claim,
-                                                   const records::v1::Position& started,
-                                                   SteadyTime post_by);
-  records::v1::AttemptResult Post(const Delivery& delivery, const ClearedAttempt& cleared,
-                                  records::v1::Content content);
+  Task<Result<DeliveryResult>> DeadLetterUnparsable(const IncomingRecord& record);
+  Task<Result<DeliveryResult>> ResolveInDoubt(Delivery& delivery);
+  Task<Result<std::optional<WallTime>>> ReserveRate(Delivery& delivery,
+                                                    const ClearedAttempt& cleared);
+  Task<Result<std::optional<LogClaim>>> FindEarlierStart(const Delivery& delivery,
+                                                         const ClaimReply& claim,
+                                                         const records::v1::Position& started,
+                                                         SteadyTime post_by);
+  Task<records::v1::AttemptResult> Post(const Delivery& delivery, const ClearedAttempt& cleared,
+                                        records::v1::Content content);
   void ReportSubmitted(const records::v1::WorkRecord& work,
                        const records::v1::AttemptResult& result) const;
 
   // The other ways to end a delivery.
-  Result<DeliveryResult> Reschedule(Delivery& delivery, WallTime due);
-  Result<DeliveryResult> EndWithoutPost(Delivery& delivery,
-                                        const records::v1::AttemptResult& result);
-  Result<DeliveryResult> HandleClaimReply(Delivery& delivery, const ClaimReply& claim);
-  Result<DeliveryResult> HandleLapsedClaim(Delivery& delivery, const ClaimReply& claim);
-  Result<DeliveryResult> HandleEarlierStart(Delivery& delivery, const ClaimReply& claim,
-                                            const LogClaim& other);
-  Result<DeliveryResult> Release(const Delivery& delivery, const ClaimReply& claim, Error reason);
-  Result<DeliveryResult> HandleStoreError(Delivery& delivery, const Error& error);
+  Task<Result<DeliveryResult>> Reschedule(Delivery& delivery, WallTime due);
+  Task<Result<DeliveryResult>> EndWithoutPost(Delivery& delivery,
+                                              const records::v1::AttemptResult& result);
+  Task<Result<DeliveryResult>> HandleClaimReply(Delivery& delivery, const ClaimReply& claim);
+  Task<Result<DeliveryResult>> HandleLapsedClaim(Delivery& delivery, const ClaimReply& claim);
+  Task<Result<DeliveryResult>> HandleEarlierStart(Delivery& delivery, const ClaimReply& claim,
+                                                  const LogClaim& other);
+  Task<Result<DeliveryResult>> Release(const Delivery& delivery, const ClaimReply& claim,
+                                       Error reason);
+  Task<Result<DeliveryResult>> HandleStoreError(Delivery& delivery, const Error& error);
 
   // What follows from a result.
   records::v1::AttemptResult InDoubtResultOf(const Delivery& delivery, WallTime begin_time) const;
   FollowUp FollowUpOf(const Delivery& delivery, const records::v1::AttemptResult& result) const;
-  Result<DeliveryResult> RecordResult(const Delivery& delivery,
-                                      const records::v1::AttemptResult& result);
-  Result<DeliveryResult> RecordUnpersisted(const Delivery& delivery,
-                                           const records::v1::AttemptResult& result);
-  Result<DeliveryResult> PublishResult(const Delivery& delivery,
-                                       const records::v1::AttemptResult& result,
-                                       const FollowUp& follow_up);
-  Status PublishFollowUp(const Delivery& delivery, const FollowUp& follow_up);
-  Status PublishWork(const Delivery& delivery, const records::v1::WorkRecord& work);
+  Task<Result<DeliveryResult>> RecordResult(const Delivery& delivery,
+                                            const records::v1::AttemptResult& result);
+  Task<Result<DeliveryResult>> RecordUnpersisted(const Delivery& delivery,
+                                                 const records::v1::AttemptResult& result);
+  Task<Result<DeliveryResult>> PublishResult(const Delivery& delivery,
+                                             const records::v1::AttemptResult& result,
+                                             const FollowUp& follow_up);
+  Task<Status> PublishFollowUp(const Delivery& delivery, const FollowUp& follow_up);
+  Task<Status> PublishWork(const Delivery& delivery, const records::v1::WorkRecord& work);
 
   const v1::Channel channel_;
   const Parts parts_;
   const DeliverySettings settings_;
   InDoubtResolver resolver_;
   AttemptClaims claims_;
-  std::counting_semaphore<> lapsed_lookups_{4};  // concurrent log readings for lapsed claims
+  size_t lapsed_lookups_ = 0;  // readings of the log for lapsed claims that are in progress
   // Lookups of which everything that follows is in the log. Each record of the log may be there
   // several times; without this the copies of a lookup would multiply with every further lookup.
   BoundedCache<bool> continued_lookups_{10'000};

@@ -3,7 +3,6 @@
 #include <set>
 #include <utility>
 
-#include "common/base/sleep.h"
 #include "common/delivery/follow_up_records.h"
 #include "common/domain/alert/ids.h"
 #include "common/domain/delivery/reconciliation_plan.h"
@@ -13,79 +12,75 @@ namespace tocsin {
 // The requests of one run, at a limited rate.
 class Reconciliation::Requests {
  public:
-  Requests(const std::function<bool(Micros)>& sleep, double per_second)
-      : sleep_(sleep), interval_(static_cast<std::int64_t>(1e6 / per_second)) {}
+  Requests(Scheduler& scheduler, double per_second)
+      : scheduler_(scheduler), interval_(static_cast<std::int64_t>(1e6 / per_second)) {}
 
-  // Waits for the next request. False: the run has made all of its requests, or is stopped.
-  bool Take() {
-    if (count_ == kRequestsPerRun || stopped_) return false;
-    stopped_ = count_ > 0 && !sleep_(interval_);
-    if (stopped_) return false;
-    ++count_;
-    return true;
+  // Waits for the next request. False: the run has made all of its requests.
+  Task<bool> Take() {
+    if (count_ == kRequestsPerRun) co_return false;
+    if (count_++ > 0) co_await Sleep(scheduler_, interval_);
+    co_return true;
   }
-  bool Stopped() const { return stopped_; }
 
  private:
-  const std::function<bool(Micros)>& sleep_;
+  Scheduler& scheduler_;
   const Micros interval_;
   size_t count_ = 0;
-  bool stopped_ = false;
 };
 
-void Reconciliation::Serve(std::stop_token stop, const std::function<bool()>& is_owner) {
-  const auto sleep = [&stop](Micros time) { return SleepFor(time, stop); };
-  while (!stop.stop_requested()) {
+Task<void> Reconciliation::Serve(std::function<bool()> is_owner) {
+  while (true) {
     bool more_due = false;
     if (is_owner()) {
-      const Result<ReconciliationRun> run = Run(sleep);
+      const Result<ReconciliationRun> run = co_await Run();
       if (!run) parts_.probe.OnDependencyError(run.error());
       more_due = run && run->more_due;
     }
-    if (!more_due && !sleep(kBetweenRuns)) return;
+    if (!more_due) co_await Sleep(parts_.scheduler, kBetweenRuns);
   }
 }
 
-Result<ReconciliationRun> Reconciliation::Run(const std::function<bool(Micros)>& sleep) {
-  TOCSIN_TRY(DueAttempts attempts,
-             parts_.attempts.FindDue(channel_, parts_.clock.Now(), kAttemptsPerRun));
+Task<Result<ReconciliationRun>> Reconciliation::Run() {
+  TOCSIN_CO_TRY(DueAttempts attempts,
+                co_await parts_.attempts.FindDue(channel_, parts_.clock.Now(), kAttemptsPerRun));
   parts_.probe.OnReconciliationRun(attempts.total);
   SortByUrgency(attempts.due, settings_.schedule);
-  Requests requests(sleep, settings_.max_lookups_per_second);
-  const Records listed = ReadLists(attempts.due, requests);
+  Requests requests(parts_.scheduler, settings_.max_lookups_per_second);
+  const Records listed = co_await ReadLists(attempts.due, requests);
   ReconciliationRun run{.more_due = attempts.due.size() == kAttemptsPerRun};
   size_t failures_in_a_row = 0;
   for (const UnreconciledAttempt& attempt : attempts.due) {
-    if (requests.Stopped()) break;
     if (const std::optional<Reconciled> found = FromList(attempt, listed)) {
-      TOCSIN_CHECK_OK(Save(attempt, *found));
+      TOCSIN_CO_CHECK_OK(co_await Save(attempt, *found));
       ++run.attempts;
       continue;
     }
-    if (!requests.Take()) {  // what the lists contain is still saved
+    const bool may_request = co_await requests.Take();
+    if (!may_request) {  // what the lists contain is still saved
       run.more_due = true;
       continue;
     }
     ++run.attempts;
-    const Result<std::optional<ProviderRecord>> record = Fetch(attempt);
+    const Result<std::optional<ProviderRecord>> record = co_await Fetch(attempt);
     if (!record) {
-      TOCSIN_CHECK_OK(Defer(attempt));
-      if (++failures_in_a_row == kMaxFailuresInARow) return Fail(record.error());
+      TOCSIN_CO_CHECK_OK(co_await Defer(attempt));
+      if (++failures_in_a_row == kMaxFailuresInARow) co_return Fail(record.error());
       parts_.probe.OnDependencyError(record.error());
       continue;
     }
     failures_in_a_row = 0;
-    TOCSIN_CHECK_OK(Save(
-        attempt, Reconcile(channel_, attempt, *record, settings_.schedule, parts_.clock.Now())));
+    const Reconciled found =
+        Reconcile(channel_, attempt, *record, settings_.schedule, parts_.clock.Now());
+    TOCSIN_CO_CHECK_OK(co_await Save(attempt, found));
   }
-  return run;
+  co_return run;
 }
 
 // The records of due attempts in the provider's lists. What is missing is fetched afterwards.
-Reconciliation::Records Reconciliation::ReadLists(const std::vector<UnreconciledAttempt>& due,
-                                                  Requests& requests) {
+Task<Reconciliation::Records> Reconciliation::ReadLists(const std::vector<UnreconciledAttempt>& due,
+                                                        Requests& requests) {
   Records found;
-  if (channel_ != v1::CHANNEL_SMS) return found;  // calls are few
+  if (channel_ != v1::CHANNEL_SMS) co_return found;  // calls are few
   std::set<std::string> wanted;
   for (const UnreconciledAttempt& attempt : due) wanted.insert(attempt.result.provider_sid());
   const auto registry = parts_.registry.Now();
@@ -95,10 +90,12 @@ Reconciliation::Records Reconciliation::ReadLists(const std::vector<Unreconciled
     if (account == nullptr) continue;
     std::string next;
     size_t wanted_in_page = kMinPerList;
-    while (wanted_in_page >= kMinPerList && pages++ < kPagesPerRun && requests.Take()) {
-      Result<ProviderPage> page =
-          parts_.provider.ListSent(*account, {.from = list.from, .until = list.until}, next,
-                                   parts_.clock.SteadyNow() + kPageTimeout);
+    const SentWindow window{.from = list.from, .until = list.until};
+    while (wanted_in_page >= kMinPerList && pages++ < kPagesPerRun) {
+      const bool may_request = co_await requests.Take();
+      if (!may_request) co_return found;
+      Result<ProviderPage> page = co_await parts_.provider.ListSent(
+          *account, window, next, parts_.clock.SteadyNow() + kPageTimeout);
       if (!page) {
         parts_.probe.OnDependencyError(page.error());
         break;
@@ -110,7 +107,7 @@ Reconciliation::Records Reconciliation::ReadLists(const std::vector<Unreconciled
       if (next.empty()) break;
     }
   }
-  return found;
+  co_return found;
 }
 
 // Nothing if the attempt must be fetched.
@@ -124,43 +121,45 @@ std::optional<Reconciled> Reconciliation::FromList(const UnreconciledAttempt& at
   return found;
 }
 
-Status Reconciliation::Save(const UnreconciledAttempt& attempt, const Reconciled& found) {
-  TOCSIN_CHECK_OK(Publish(attempt, found));
-  TOCSIN_CHECK_OK(parts_.attempts.SaveLookup(channel_, attempt.name, found));
+Task<Status> Reconciliation::Save(const UnreconciledAttempt& attempt, const Reconciled& found) {
+  TOCSIN_CO_CHECK_OK(co_await Publish(attempt, found));
+  TOCSIN_CO_CHECK_OK(co_await parts_.attempts.SaveLookup(channel_, attempt.name, found));
   parts_.probe.OnReconciled(found.finding);
-  return {};
+  co_return Status();
 }
 
 // One account may be unreachable for long: its attempts must not delay the others.
-Status Reconciliation::Defer(const UnreconciledAttempt& attempt) {
+Task<Status> Reconciliation::Defer(const UnreconciledAttempt& attempt) {
   Reconciled later;
   later.next_time = parts_.clock.Now() + kAfterFailure;
-  return parts_.attempts.SaveLookup(channel_, attempt.name, later);
+  co_return co_await parts_.attempts.SaveLookup(channel_, attempt.name, later);
 }
 
 // Returns nothing without a request if there is no SID or no account.
-Result<std::optional<ProviderRecord>> Reconciliation::Fetch(const UnreconciledAttempt& attempt) {
+Task<Result<std::optional<ProviderRecord>>> Reconciliation::Fetch(
+    const UnreconciledAttempt& attempt) {
   const auto registry = parts_.registry.Now();
   const Account* account = registry->FindAccount(attempt.result.account_sid());
   if (!attempt.holds_sid || attempt.result.provider_sid().empty() || account == nullptr)
-    return std::optional<ProviderRecord>();
-  return parts_.provider.Find(*account, attempt.result.provider_sid(),
-                              parts_.clock.SteadyNow() + kLookupTimeout);
+    co_return std::optional<ProviderRecord>();
+  co_return co_await parts_.provider.Find(*account, attempt.result.provider_sid(),
+                                          parts_.clock.SteadyNow() + kLookupTimeout);
 }
 
-Status Reconciliation::Publish(const UnreconciledAttempt& attempt, const Reconciled& found) {
+Task<Status> Reconciliation::Publish(const UnreconciledAttempt& attempt, const Reconciled& found) {
   const RecordOrigin origin{.key = attempt.name.alert_id(), .traceparent = {}};
   if (!found.events.empty()) {
     std::vector<OutgoingRecord> records;
     for (const records::v1::Event& event : found.events)
       records.push_back(MakeRecord(parts_.topics.Events(), event, origin));
-    TOCSIN_CHECK_OK(parts_.log.PublishAndWait(std::move(records)));
+    TOCSIN_CO_CHECK_OK(co_await parts_.log.PublishAll(std::move(records)));
   }
   // The stored work record is that of the step's newest attempt.
   const bool has_work =
       attempt.work && AttemptText(attempt.work->attempt()) == AttemptText(attempt.name);
-  if (!found.callback || !has_work) return {};
-  return parts_.callback_handler.PublishRetry(*found.callback, *attempt.work, std::nullopt, origin);
+  if (!found.callback || !has_work) co_return {};
+  co_return co_await parts_.callback_handler.PublishRetry(*found.callback, *attempt.work,
+                                                          std::nullopt, origin);
 }
 
 }  // namespace tocsin

@@ -4,10 +4,11 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "common/async/scheduler.h"
+#include "common/async/task.h"
 #include "common/base/result.h"
 #include "common/delivery/callback_handler.h"
 #include "common/delivery/probe.h"
@@ -48,6 +49,7 @@ class Reconciliation {
  public:
   struct Parts {
     const Clock& clock;
+    Scheduler& scheduler;
     const RegistrySource& registry;
     UnreconciledAttempts& attempts;
     ProviderLookup& provider;
@@ -60,25 +62,23 @@ class Reconciliation {
   Reconciliation(v1::Channel channel, Parts parts, ReconciliationSettings settings)
       : channel_(channel), parts_(parts), settings_(settings) {}
 
-  // Runs whenever `is_owner` returns true, until `stop`. Blocks; returns within kPageTimeout and
-  // the publish timeout after a stop.
-  void Serve(std::stop_token stop, const std::function<bool()>& is_owner);
+  // Runs whenever `is_owner` returns true. Never ends: destroy the task.
+  Task<void> Serve(std::function<bool()> is_owner);
 
-  // One run: at most kAttemptsPerRun attempts and kRequestsPerRun requests. `sleep` blocks between
-  // requests and returns false to end the run. An error means that a dependency failed; what was
-  // found so far is saved.
-  Result<ReconciliationRun> Run(const std::function<bool(Micros)>& sleep);
+  // One run: at most kAttemptsPerRun attempts and kRequestsPerRun requests. An error means that a
+  // dependency failed; what was found so far is saved.
+  Task<Result<ReconciliationRun>> Run();
 
  private:
   using Records = std::map<std::string, ProviderRecord>;  // by SID
   class Requests;
 
-  Records ReadLists(const std::vector<UnreconciledAttempt>& due, Requests& requests);
+  Task<Records> ReadLists(const std::vector<UnreconciledAttempt>& due, Requests& requests);
   std::optional<Reconciled> FromList(const UnreconciledAttempt& attempt, const Records& listed);
-  Result<std::optional<ProviderRecord>> Fetch(const UnreconciledAttempt& attempt);
-  Status Save(const UnreconciledAttempt& attempt, const Reconciled& found);
-  Status Defer(const UnreconciledAttempt& attempt);
-  Status Publish(const UnreconciledAttempt& attempt, const Reconciled& found);
+  Task<Result<std::optional<ProviderRecord>>> Fetch(const UnreconciledAttempt& attempt);
+  Task<Status> Save(const UnreconciledAttempt& attempt, const Reconciled& found);
+  Task<Status> Defer(const UnreconciledAttempt& attempt);
+  Task<Status> Publish(const UnreconciledAttempt& attempt, const Reconciled& found);
 
   const v1::Channel channel_;
   const Parts parts_;

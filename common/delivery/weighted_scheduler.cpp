@@ -2,14 +2,12 @@
 
 namespace tocsin {
 
-std::optional<size_t> WeightedScheduler::Pick(const std::array<bool, kLanes>& waiting,
-                                              bool emergency_only) {
-  if (waiting[0]) return 0;
-  if (emergency_only) return std::nullopt;
+std::optional<size_t> WeightedScheduler::Pick(const std::array<bool, kLanes>& ready) {
+  if (ready[0]) return 0;
   std::optional<size_t> best;
   int total = 0;
   for (size_t lane = 1; lane < kLanes; ++lane) {
-    if (!waiting[lane]) {
+    if (!ready[lane]) {
       credit_[lane] = 0;  // an idle lane saves no credit
       continue;
     }

@@ -1,4 +1,4 @@
-// Selects the lane that a free sender takes its next record from (pure).
+// Selects the lane of the next delivery (pure).
 #pragma once
 
 #include <array>
@@ -13,9 +13,8 @@ constexpr size_t kLanes = 4;  // emergency, high, normal, bulk: the order of Top
 // that bulk is never starved by high and normal. Not thread-safe.
 class WeightedScheduler {
  public:
-  // The next lane among those with `waiting` records; nothing if there is none. With
-  // `emergency_only` only the first lane is considered.
-  std::optional<size_t> Pick(const std::array<bool, kLanes>& waiting, bool emergency_only);
+  // The next lane among the `ready` ones; nothing if there is none.
+  std::optional<size_t> Pick(const std::array<bool, kLanes>& ready);
 
  private:
   static constexpr std::array<int, kLanes> kWeights{0, 8, 4, 1};

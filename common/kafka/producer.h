@@ -25,8 +25,9 @@ constexpr ProducerProfile kIngressProfile{
     .delivery_timeout = std::chrono::milliseconds(4'000),
     .linger = std::chrono::microseconds(1'000),
     .max_records = 40'000};  // requests in flight, and webhooks
-// Only the next step of the same alert waits.
+// Only the next step of the same alert waits. The second profile is for a backlog.
 constexpr ProducerProfile kWorkerProfile{};
+constexpr ProducerProfile kWorkerBatchingProfile{.linger = std::chrono::microseconds(2'000)};
 
 // RecordLog on one librdkafka producer. A thread of its own calls the report callbacks. Records of
 // topics that keep the order of keys go to the partition PartitionFor(key, number of partitions),

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/async/task.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/domain/delivery/known_attempt.h"
@@ -63,18 +64,18 @@ struct ResolveRequest {
   std::vector<std::string> listed_sids = {};
 };
 
-// Blocking requests, each bounded by the store's timeout (1 s). Safe to use from several threads.
-// All fail with kRedisUnavailable when the store does not respond, is not the one this process
-// started with, or has lost its data.
+// Requests, each bounded by the store's timeout (1 s); many may be in progress. Used on the loop's
+// thread. Arguments must outlive the task. All fail with kRedisUnavailable when the store does not
+// respond, is not the one this process started with, or has lost its data.
 class Claims {
  public:
   virtual ~Claims() = default;
 
   // A started attempt keeps its state; `not_attempted` is stored only if the attempt never started.
-  virtual Result<ClaimReply> Claim(const ClaimRequest& request) = 0;
+  virtual Task<Result<ClaimReply>> Claim(const ClaimRequest& request) = 0;
 
   // Releases the claim: its POST certainly did not start. No effect unless `fence` holds the claim.
-  virtual Status Release(const v1::AttemptRef& attempt, std::uint64_t fence) = 0;
+  virtual Task<Status> Release(const v1::AttemptRef& attempt, std::uint64_t fence) = 0;
 
   // Stores the result. ACCEPTED is stored under any fence and replaces weaker proof (ProofOf);
   // other results are stored only if the attempt has none. A SID belongs to one attempt; if it was
@@ -82,7 +83,7 @@ class Claims {
   // result that is stored afterwards, nothing if there is none (the attempt was released, or
   // another caller holds the claim). Fails with kDataCorrupted if the SID belongs to another
   // attempt.
-  virtual Result<std::optional<records::v1::AttemptResult>> SaveResult(
+  virtual Task<Result<std::optional<records::v1::AttemptResult>>> SaveResult(
       const v1::AttemptRef& attempt, std::uint64_t fence,
       const records::v1::AttemptResult& result) = 0;
 
@@ -93,16 +94,19 @@ class Claims {
   // caller gets an entry that is left, and the others end as `unresolved`. Without an entry for it,
   // the attempt ends as `absent` if each of `listed_sids` belongs to another attempt, as a callback
   // or a response proves.
-  virtual Result<std::optional<records::v1::AttemptResult>> Resolve(
+  virtual Task<Result<std::optional<records::v1::AttemptResult>>> Resolve(
       const ResolveRequest& request) = 0;
 
   // Merges what the log knows of an attempt or its alert: what happened while the store was
   // unavailable. Weaker proof never replaces a stored result.
-  virtual Status Sync(const KnownAttempt& known) = 0;
+  virtual Task<Status> Sync(const KnownAttempt& known) = 0;
 
   // The work record stored by the claim on the step's newest attempt; nothing if that is another
   // attempt.
-  virtual Result<std::optional<std::string>> FindWork(const v1::AttemptRef& attempt) = 0;
+  virtual Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& attempt) = 0;
+
+  // Succeeds if the store responds and has not lost its data.
+  virtual Task<Status> Ping() = 0;
 
   // The store knows every attempt whose work was published since this time (KnownFrom). An older
   // attempt may have started without the store knowing it, so its work waits. Never blocks.
@@ -115,10 +119,10 @@ class Pacer {
   virtual ~Pacer() = default;
 
   // Returns the time at which `units` may be sent under `key` (a sender or an account). Reserves it
-  // unless it is after `latest`. A time that is not in the future means now. Blocks and fails as
-  // Claims does; kInvalidArgument unless the rate is positive and finite. 0 units count as 1.
-  virtual Result<WallTime> Reserve(const std::string& key, double units_per_second,
-                                   std::int32_t units, WallTime latest) = 0;
+  // unless it is after `latest`. A time that is not in the future means now. Is bounded and fails
+  // as Claims; kInvalidArgument unless the rate is positive and finite. 0 units count as 1.
+  virtual Task<Result<WallTime>> Reserve(const std::string& key, double units_per_second,
+                                         std::int32_t units, WallTime latest) = 0;
 };
 
 }  // namespace tocsin

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "common/async/task.h"
 #include "common/base/secret.h"
 #include "common/base/time.h"
 #include "common/domain/registry/registry.h"
@@ -30,8 +31,9 @@ class Provider {
 
   // Makes one POST, never a retry. The result is a value, never an error: sets outcome, provider
   // fields, http_status, retry_after_us, reason and segment_count; the caller sets times, sender
-  // and account. Blocks, never past `deadline`. Safe to use from several threads.
-  virtual records::v1::AttemptResult Send(const Dispatch& dispatch, SteadyTime deadline) = 0;
+  // and account. Ends at `deadline` at the latest. Used on the loop's
+  // thread; many may be in progress. `dispatch` must outlive the task.
+  virtual Task<records::v1::AttemptResult> Send(const Dispatch& dispatch, SteadyTime deadline) = 0;
 };
 
 }  // namespace tocsin

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/async/task.h"
 #include "common/base/result.h"
 #include "common/base/secret.h"
 #include "common/base/time.h"
@@ -33,15 +34,15 @@ class ProviderList {
 
   // All entries to the number that were not received from it, unordered; of messages those of all
   // senders, of calls those of the sender. Fails with kTwilioApiError if any page cannot be read:
-  // never returns a part. Recent entries may be missing, because lists lag. Blocks, never past
-  // `deadline`. Safe to use from several threads.
-  virtual Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query,
-                                                      SteadyTime deadline) = 0;
+  // never returns a part. Recent entries may be missing, because lists lag. Ends at `deadline` at
+  // the latest. Used on the loop's thread. Arguments must outlive the task.
+  virtual Task<Result<std::vector<ProviderListEntry>>> List(const ProviderListQuery& query,
+                                                            SteadyTime deadline) = 0;
 
   // Whether the account's newest entries have the whole numbers of their recipients: a list by
   // number finds nothing in an account that redacts numbers or deletes messages. False for calls
-  // and for an account without entries. Blocks and fails as List().
-  virtual Result<bool> ShowsRecipients(const Account& account, SteadyTime deadline) = 0;
+  // and for an account without entries. Ends and fails as List().
+  virtual Task<Result<bool>> ShowsRecipients(const Account& account, SteadyTime deadline) = 0;
 };
 
 }  // namespace tocsin

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/async/task.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/ports/outgoing_record.h"
@@ -56,6 +57,9 @@ class RecordLog {
   // the positions in the order of `records`. Fails with kKafkaUnavailable if one record is not
   // persisted, kOutcomeUnknown if one is unknown.
   Result<std::vector<records::v1::Position>> PublishAndWait(std::vector<OutgoingRecord> records);
+
+  // The same without blocking. The log must report on the thread of the task.
+  Task<Result<std::vector<records::v1::Position>>> PublishAll(std::vector<OutgoingRecord> records);
 };
 
 }  // namespace tocsin

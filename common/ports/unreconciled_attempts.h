@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "common/async/task.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/domain/delivery/unreconciled_attempt.h"
@@ -19,19 +20,19 @@ struct DueAttempts {
 };
 
 // An attempt is added when Claims stores its SID, and removed when its final status and its price
-// are known. Blocking requests, each bounded by the store's timeout (1 s); they fail as Claims
-// does. Safe to use from several threads.
+// are known. Requests, each bounded by the store's timeout (1 s); they fail as those of Claims.
+// Used on the loop's thread. Arguments must outlive the task.
 class UnreconciledAttempts {
  public:
   virtual ~UnreconciledAttempts() = default;
 
   // Attempts whose next lookup is due at `now`, at most `max`. Attempts whose state has expired are
   // removed.
-  virtual Result<DueAttempts> FindDue(v1::Channel channel, WallTime now, std::size_t max) = 0;
+  virtual Task<Result<DueAttempts>> FindDue(v1::Channel channel, WallTime now, std::size_t max) = 0;
 
   // Stores what a lookup found and when the next one is due. Removes the attempt if there is none.
-  virtual Status SaveLookup(v1::Channel channel, const v1::AttemptRef& attempt,
-                            const Reconciled& found) = 0;
+  virtual Task<Status> SaveLookup(v1::Channel channel, const v1::AttemptRef& attempt,
+                                  const Reconciled& found) = 0;
 };
 
 }  // namespace tocsin

@@ -248,7 +248,8 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
     const bool cancelled = mark.mark == MarkRequest::Mark::kCancelled;
     return ScriptCall{
         .script = MarkScript(),
-        .keys = {keys.Alert(mark.alert_id), keys.AcceptancesRestored(), keys.Restored()},
+        .keys = {keys.Alert(mark.alert_id), keys.AcceptancesRestored(), keys.Restored(),
+                 keys.RecentlyRestored()},
         .args = {mark.client_id, cancelled ? "cancelled" : "acknowledged",
                  MarkText({.time = mark.time, .method = mark.method, .actor_id = mark.actor_id}),
                  marker(), mark.issued_until ? ExpiryText(*mark.issued_until) : std::string()}};

@@ -51,11 +51,27 @@ Result<ClaimReply> ParseReply(const Reply& reply) {
   return claim;
 }
 
+ScriptCall FindWorkCall(const v1::AttemptRef& attempt, const Keys& keys) {
+  return {.script = FindWorkScript(),
+          .keys = {keys.Alert(attempt.alert_id())},
+          .args = {std::to_string(attempt.step())}};
+}
+
+// Nothing if the script found no work, or that of another attempt of the step.
+std::optional<std::string> WorkOf(const v1::AttemptRef& attempt, const Reply& reply) {
+  records::v1::WorkRecord work;
+  const std::string_view stored = reply.Text(2);
+  if (stored.empty() || !work.ParseFromArray(stored.data(), static_cast<int>(stored.size())) ||
+      work.attempt().attempt() != attempt.attempt())
+    return std::nullopt;
+  return std::string(stored);
+}
+
 }  // namespace
 
-Result<ClaimReply> ClaimStore::Claim(const ClaimRequest& request) {
+Task<Result<ClaimReply>> ClaimStore::Claim(const ClaimRequest& request) {
   const auto& end = request.not_attempted;
-  const Keys& keys = server_.keys();
+  const Keys& keys = client_.keys();
   ScriptCall call{
       .script = ClaimScript(),
       .keys = {keys.Alert(request.attempt.alert_id()), keys.Duplicates(request.duplicate_key)},
@@ -74,7 +90,7 @@ Result<ClaimReply> ClaimStore::Claim(const ClaimRequest& request) {
                            v1::ATTEMPT_STATUS_REJECTED)})
       call.args.push_back(std::move(arg));
   }
-  TOCSIN_TRY(const Reply reply, server_.Run(call));
+  TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
   Result<ClaimReply> claim = ParseReply(reply);
   if (TOCSIN_WITHOUT("claim") && claim && !end) {
     claim->state = State::kGranted;
@@ -83,46 +99,46 @@ Result<ClaimReply> ClaimStore::Claim(const ClaimRequest& request) {
   }
   // As if the release of the former claim were delayed and ignored the fence.
   if (TOCSIN_WITHOUT("fence") && claim && claim->fence > 1 && claim->state == State::kGranted)
-    TOCSIN_CHECK_OK(Release(request.attempt, claim->fence));
-  return claim;
+    TOCSIN_CO_CHECK_OK(co_await Release(request.attempt, claim->fence));
+  co_return claim;
 }
 
-Status ClaimStore::Release(const v1::AttemptRef& attempt, std::uint64_t fence) {
-  TOCSIN_CHECK_OK(server_.Run({.script = ReleaseScript(),
-                               .keys = {server_.keys().Alert(attempt.alert_id())},
-                               .args = {FieldPrefix(attempt), std::to_string(fence)}}));
-  return {};
+Task<Status> ClaimStore::Release(const v1::AttemptRef& attempt, std::uint64_t fence) {
+  ScriptCall call{.script = ReleaseScript(),
+                  .keys = {client_.keys().Alert(attempt.alert_id())},
+                  .args = {FieldPrefix(attempt), std::to_string(fence)}};
+  TOCSIN_CO_CHECK_OK(co_await client_.Run(std::move(call)));
+  co_return Status();
 }
 
-Result<std::optional<records::v1::AttemptResult>> ClaimStore::SaveResult(
+Task<Result<std::optional<records::v1::AttemptResult>>> ClaimStore::SaveResult(
     const v1::AttemptRef& attempt, std::uint64_t fence, const records::v1::AttemptResult& result) {
-  const Keys& keys = server_.keys();
+  const Keys& keys = client_.keys();
   const bool accepted = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
   if (accepted && result.provider_sid().empty())
-    return Fail(ErrorCode::kInvalidArgument,
-                "accepted attempt " + AttemptName(attempt) + " without a SID");
-  TOCSIN_TRY(
-      const Reply reply,
-      server_.Run({.script = SaveResultScript(),
-                   .keys = {keys.Alert(attempt.alert_id()), keys.Sid(result.provider_sid()),
-                            keys.Unreconciled(ChannelOf(result)), keys.Unpriced(ChannelOf(result))},
-                   .args = {FieldPrefix(attempt), std::to_string(fence), result.SerializeAsString(),
-                            FlagText(accepted), ProofText(ProofOf(result)), AttemptName(attempt),
-                            std::to_string(kMaxLife.count()), ProofText(Proof::kInDoubt),
-                            EndText(accepted && IsEnd(result.status()),
-                                    result.status() == v1::ATTEMPT_STATUS_DELIVERED),
-                            std::to_string(initial_delay_.count()), keys.AlertPrefix()}}));
+    co_return Fail(ErrorCode::kInvalidArgument,
+                   "accepted attempt " + AttemptName(attempt) + " without a SID");
+  ScriptCall call{.script = SaveResultScript(),
+                  .keys = {keys.Alert(attempt.alert_id()), keys.Sid(result.provider_sid()),
+                           keys.Unreconciled(ChannelOf(result)), keys.Unpriced(ChannelOf(result))},
+                  .args = {FieldPrefix(attempt), std::to_string(fence), result.SerializeAsString(),
+                           FlagText(accepted), ProofText(ProofOf(result)), AttemptName(attempt),
+                           std::to_string(kMaxLife.count()), ProofText(Proof::kInDoubt),
+                           EndText(accepted && IsEnd(result.status()),
+                                   result.status() == v1::ATTEMPT_STATUS_DELIVERED),
+                           std::to_string(initial_delay_.count()), keys.AlertPrefix()}};
+  TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
   if (reply.Text(0) == "sid_conflict")
-    return Fail(ErrorCode::kDataCorrupted, "the SID of attempt " + AttemptName(attempt) +
-                                               " belongs to " + std::string(reply.Text(2)));
-  if (reply.Text(2).empty()) return std::optional<records::v1::AttemptResult>();
-  TOCSIN_TRY(records::v1::AttemptResult stored, ParseResult(reply.Text(2)));
-  return std::optional(std::move(stored));
+    co_return Fail(ErrorCode::kDataCorrupted, "the SID of attempt " + AttemptName(attempt) +
+                                                  " belongs to " + std::string(reply.Text(2)));
+  if (reply.Text(2).empty()) co_return std::optional<records::v1::AttemptResult>();
+  TOCSIN_CO_TRY(records::v1::AttemptResult stored, ParseResult(reply.Text(2)));
+  co_return std::optional(std::move(stored));
 }
 
-Result<std::optional<records::v1::AttemptResult>> ClaimStore::Resolve(
+Task<Result<std::optional<records::v1::AttemptResult>>> ClaimStore::Resolve(
     const ResolveRequest& request) {
-  const Keys& keys = server_.keys();
+  const Keys& keys = client_.keys();
   const v1::Channel channel =
       request.found.empty() ? v1::CHANNEL_SMS : ChannelOf(request.found.front());
   ScriptCall call{
@@ -142,27 +158,33 @@ Result<std::optional<records::v1::AttemptResult>> ClaimStore::Resolve(
     call.args.push_back(found.provider_sid());
     call.args.push_back(found.SerializeAsString());
   }
-  TOCSIN_TRY(const Reply reply, server_.Run(call));
-  if (reply.Text(0) == "in_doubt") return std::optional<records::v1::AttemptResult>();
-  TOCSIN_TRY(records::v1::AttemptResult result, ParseResult(reply.Text(2)));
-  return std::optional(std::move(result));
+  TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
+  if (reply.Text(0) == "in_doubt") co_return std::optional<records::v1::AttemptResult>();
+  TOCSIN_CO_TRY(records::v1::AttemptResult result, ParseResult(reply.Text(2)));
+  co_return std::optional(std::move(result));
 }
 
-Status ClaimStore::Sync(const KnownAttempt& known) {
-  TOCSIN_CHECK_OK(server_.Run(RestoreCall(known, server_.keys(), initial_delay_)));
-  return {};
+Task<Status> ClaimStore::Sync(const KnownAttempt& known) {
+  ScriptCall call = RestoreCall(known, client_.keys(), initial_delay_);
+  TOCSIN_CO_CHECK_OK(co_await client_.Run(std::move(call)));
+  co_return Status();
 }
 
-Result<std::optional<std::string>> ClaimStore::FindWork(const v1::AttemptRef& attempt) {
-  TOCSIN_TRY(const Reply reply, server_.Run({.script = FindWorkScript(),
-                                             .keys = {server_.keys().Alert(attempt.alert_id())},
-                                             .args = {std::to_string(attempt.step())}}));
-  records::v1::WorkRecord work;
-  const std::string_view stored = reply.Text(2);
-  if (stored.empty() || !work.ParseFromArray(stored.data(), static_cast<int>(stored.size())) ||
-      work.attempt().attempt() != attempt.attempt())
-    return std::optional<std::string>();
-  return std::optional(std::string(stored));
+Task<Result<std::optional<std::string>>> ClaimStore::FindWork(const v1::AttemptRef& attempt) {
+  ScriptCall call = FindWorkCall(attempt, client_.keys());
+  TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
+  co_return WorkOf(attempt, reply);
+}
+
+Result<std::optional<std::string>> FindWork(Server& server, const v1::AttemptRef& attempt) {
+  TOCSIN_TRY(const Reply reply, server.Run(FindWorkCall(attempt, server.keys())));
+  return WorkOf(attempt, reply);
+}
+
+Task<Status> ClaimStore::Ping() {
+  ScriptCall call{.script = PingScript(), .keys = {}, .args = {}};
+  TOCSIN_CO_CHECK_OK(co_await client_.Run(std::move(call)));
+  co_return Status();
 }
 
 }  // namespace tocsin::redis

@@ -3,7 +3,7 @@
 
 #include "common/domain/delivery/unreconciled_attempt.h"
 #include "common/ports/claims.h"
-#include "common/redis/server.h"
+#include "common/redis/script_client.h"
 
 namespace tocsin::redis {
 
@@ -13,22 +13,29 @@ class ClaimStore final : public Claims {
  public:
   // `initial_delay`: from storing the SID of an attempt to the first lookup of its final status and
   // price.
-  explicit ClaimStore(Server& server, Micros initial_delay = ReconcileSchedule().initial_delay)
-      : server_(server), initial_delay_(initial_delay) {}
+  explicit ClaimStore(ScriptClient& client,
+                      Micros initial_delay = ReconcileSchedule().initial_delay)
+      : client_(client), initial_delay_(initial_delay) {}
 
-  Result<ClaimReply> Claim(const ClaimRequest& request) override;
-  Status Release(const v1::AttemptRef& attempt, std::uint64_t fence) override;
-  Result<std::optional<records::v1::AttemptResult>> SaveResult(
+  Task<Result<ClaimReply>> Claim(const ClaimRequest& request) override;
+  Task<Status> Release(const v1::AttemptRef& attempt, std::uint64_t fence) override;
+  Task<Result<std::optional<records::v1::AttemptResult>>> SaveResult(
       const v1::AttemptRef& attempt, std::uint64_t fence,
       const records::v1::AttemptResult& result) override;
-  Result<std::optional<records::v1::AttemptResult>> Resolve(const ResolveRequest& request) override;
-  Status Sync(const KnownAttempt& known) override;
-  Result<std::optional<std::string>> FindWork(const v1::AttemptRef& attempt) override;
-  WallTime CompleteSince() const override { return server_.CompleteSince(); }
+  Task<Result<std::optional<records::v1::AttemptResult>>> Resolve(
+      const ResolveRequest& request) override;
+  Task<Status> Sync(const KnownAttempt& known) override;
+  Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& attempt) override;
+  Task<Status> Ping() override;
+  WallTime CompleteSince() const override { return client_.server().CompleteSince(); }
 
  private:
-  Server& server_;
+  ScriptClient& client_;
   const Micros initial_delay_;
 };
+
+// Claims::FindWork() for a process without a loop. Safe to use from several threads. Blocks for
+// request_timeout (1 s) at most.
+Result<std::optional<std::string>> FindWork(Server& server, const v1::AttemptRef& attempt);
 
 }  // namespace tocsin::redis

@@ -12,8 +12,6 @@
 namespace tocsin::redis {
 namespace {
 
-constexpr std::size_t kReadChunk = 64u << 10;
-
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
@@ -107,14 +105,13 @@ void Connection::Append(std::span<const std::string_view> words) {
 }
 
 Result<std::vector<Reply>> Connection::Execute(SteadyTime deadline) {
-  const std::size_t expected = std::exchange(pending_, 0);
+  const std::size_t expected = pending_;
   failed_ = true;  // until every reply is read
   TOCSIN_CHECK_OK(SendAll(deadline));
   std::vector<Reply> replies;
   replies.reserve(expected);
-  std::size_t budget = kReplyLimit;
   while (replies.size() < expected) {
-    TOCSIN_TRY(Reply reply, ReadReply(deadline, budget));
+    TOCSIN_TRY(Reply reply, ReadReply(deadline));
     replies.push_back(std::move(reply));
   }
   failed_ = false;
@@ -136,45 +133,68 @@ bool Connection::IsUsable() const {
   return poll(&polled, 1, 0) == 0;
 }
 
+int Connection::fd() const { return context_->fd; }
+
 Status Connection::SendAll(SteadyTime deadline) {
-  const std::string out = std::exchange(out_, {});
-  std::size_t sent = 0;
-  while (sent < out.size()) {
-    const ssize_t written = send(context_->fd, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
-    if (written >= 0) {
-      sent += static_cast<std::size_t>(written);
-    } else if (errno == EAGAIN) {
-      TOCSIN_CHECK_OK(Await(context_->fd, POLLOUT, deadline));
-    } else if (errno != EINTR) {
-      return Fail(Unavailable("connection lost"));
-    }
+  while (true) {
+    TOCSIN_TRY(const bool sent, Send());
+    if (sent) return {};
+    TOCSIN_CHECK_OK(Await(context_->fd, POLLOUT, deadline));
   }
-  return {};
 }
 
-Result<Reply> Connection::ReadReply(SteadyTime deadline, std::size_t& budget) {
-  std::array<char, kReadChunk> chunk;
+Result<Reply> Connection::ReadReply(SteadyTime deadline) {
   while (true) {
-    void* raw = nullptr;
-    if (redisReaderGetReply(context_->reader, &raw) != REDIS_OK)
-      return Fail(Unavailable("protocol error"));
-    if (raw != nullptr) {
-      const std::unique_ptr<void, void (*)(void*)> owned(raw, freeReplyObject);
-      return Convert(*static_cast<const redisReply*>(raw));
-    }
-    const ssize_t received = recv(context_->fd, chunk.data(), std::min(chunk.size(), budget), 0);
-    if (received > 0) {
-      budget -= static_cast<std::size_t>(received);
-      if (budget == 0) return Fail(Unavailable("reply too long"));
-      redisReaderFeed(context_->reader, chunk.data(), static_cast<std::size_t>(received));
-    } else if (received == 0) {
-      return Fail(Unavailable("connection closed by the server"));
+    TOCSIN_TRY(std::optional<Reply> reply, NextReply());
+    if (reply) return *std::move(reply);
+    TOCSIN_TRY(const bool received, Receive());
+    if (!received) TOCSIN_CHECK_OK(Await(context_->fd, POLLIN, deadline));
+  }
+}
+
+Result<bool> Connection::Send() {
+  while (sent_ < out_.size()) {
+    const ssize_t written =
+        send(context_->fd, out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
+    if (written >= 0) {
+      sent_ += static_cast<std::size_t>(written);
     } else if (errno == EAGAIN) {
-      TOCSIN_CHECK_OK(Await(context_->fd, POLLIN, deadline));
+      return false;
     } else if (errno != EINTR) {
       return Fail(Unavailable("connection lost"));
     }
   }
+  out_.clear();
+  sent_ = 0;
+  return true;
+}
+
+Result<bool> Connection::Receive() {
+  std::array<char, kReadChunk> chunk;
+  while (true) {
+    const ssize_t received = recv(context_->fd, chunk.data(), chunk.size(), 0);
+    if (received > 0) {
+      received_ += static_cast<std::size_t>(received);
+      if (received_ > kReplyLimit) return Fail(Unavailable("reply too long"));
+      redisReaderFeed(context_->reader, chunk.data(), static_cast<std::size_t>(received));
+      return true;
+    }
+    if (received == 0) return Fail(Unavailable("connection closed by the server"));
+    if (errno == EAGAIN) return false;
+    if (errno != EINTR) return Fail(Unavailable("connection lost"));
+  }
+}
+
+Result<std::optional<Reply>> Connection::NextReply() {
+  void* raw = nullptr;
+  if (redisReaderGetReply(context_->reader, &raw) != REDIS_OK)
+    return Fail(Unavailable("protocol error"));
+  if (raw == nullptr) return std::optional<Reply>();
+  const std::unique_ptr<void, void (*)(void*)> owned(raw, freeReplyObject);
+  if (pending_ == 0) return Fail(Unavailable("unexpected reply"));
+  --pending_;
+  received_ = 0;
+  return std::optional(Convert(*static_cast<const redisReply*>(raw)));
 }
 
 }  // namespace tocsin::redis

@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,10 +18,12 @@ struct redisContext;
 
 namespace tocsin::redis {
 
-constexpr std::size_t kReplyLimit = 16u << 20;  // bytes of all replies of one pipeline
+constexpr std::size_t kReplyLimit = 16u << 20;  // bytes of one reply
+constexpr std::size_t kReadChunk = 64u << 10;
 
-// Used by one thread at a time. All failures are kRedisUnavailable. After a failure the connection
-// is not usable any more: the commands may have been executed, and replies may still arrive.
+// Blocking with Execute(), or driven by a loop with Send(), Receive() and NextReply(). Used by one
+// thread at a time. All failures are kRedisUnavailable. After a failure the connection is not
+// usable any more: the commands may have been executed, and replies may still arrive.
 class Connection {
  public:
   // Connects, authenticates, selects the database. Blocks until `deadline` and for connect_timeout
@@ -43,6 +46,18 @@ class Connection {
   // False after a failure, or if Redis has closed the connection. Does not block.
   bool IsUsable() const;
 
+  // Sends what the socket takes of the pipeline. Does not block. Returns true if all of it is sent.
+  Result<bool> Send();
+
+  // Reads what has arrived, kReadChunk bytes at most. Does not block. Returns false if nothing has.
+  Result<bool> Receive();
+
+  // The next reply among those that were received; nothing if it is not complete. Fails if it is
+  // longer than kReplyLimit.
+  Result<std::optional<Reply>> NextReply();
+
+  int fd() const;
+
  private:
   struct Closer {
     void operator()(redisContext* context) const;
@@ -51,11 +66,13 @@ class Connection {
   explicit Connection(std::unique_ptr<redisContext, Closer> context)
       : context_(std::move(context)) {}
   Status SendAll(SteadyTime deadline);
-  Result<Reply> ReadReply(SteadyTime deadline, std::size_t& budget);
+  Result<Reply> ReadReply(SteadyTime deadline);
 
   std::unique_ptr<redisContext, Closer> context_;
   std::string out_;
-  std::size_t pending_ = 0;  // commands without a reply
+  std::size_t sent_ = 0;      // bytes of out_
+  std::size_t received_ = 0;  // bytes since the last complete reply
+  std::size_t pending_ = 0;   // commands without a reply
   bool failed_ = false;
 };
 

@@ -36,7 +36,7 @@ std::shared_ptr<EpochTracker::AdoptedEpoch> EpochTracker::Current() const {
 void EpochTracker::SetCurrent(const std::string& epoch_id) {
   current_ = std::make_shared<AdoptedEpoch>();
   current_->id = epoch_id;
-  current_->process_id = RandomId();
+  if (!requires_restore_) current_->process_id = RandomId();
 }
 
 Status EpochTracker::OnConnect(Connection& connection, const ServerInfo& info,

@@ -23,8 +23,8 @@ namespace tocsin::redis {
 // process: it is too low if a restart or a failover lost the last writes, while the older epoch was
 // kept. Then this process replaces the epoch, so that all others stop, too.
 //
-// A process that restores claims (`requires_restore`) does not rely on its own write count, because
-// the lost writes may be those of a process that is gone. It treats each restart of Redis as a loss
+// A process that restores claims (`requires_restore`) has no write count, because the lost writes
+// may be those of a process that is gone. It treats each restart of Redis as a loss
 // until the claims are restored there.
 //
 // Safe to use from several threads.
@@ -33,7 +33,8 @@ class EpochTracker {
   // The state of this process in one epoch.
   struct AdoptedEpoch {
     std::string id;
-    std::string process_id;  // random; the field of this process in Keys::WriteCounts()
+    // Random; the field of this process in Keys::WriteCounts(). Empty if it uses no write count.
+    std::string process_id;
     std::atomic<std::int64_t> write_count{0};
 
     void Confirm(std::int64_t count);  // raises write_count to `count`

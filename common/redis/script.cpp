@@ -1,5 +1,7 @@
 #include "common/redis/script.h"
 
+#include <array>
+
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
 #include "redis_script_texts.h"
@@ -27,6 +29,10 @@ const Script& ResolveScript() {
 }
 const Script& FindWorkScript() {
   static const Script script(script_texts::find_work);
+  return script;
+}
+const Script& PingScript() {
+  static const Script script(script_texts::ping);
   return script;
 }
 const Script& RestoreScript() {
@@ -64,6 +70,14 @@ const Script& WithdrawScript() {
 const Script& MarkScript() {
   static const Script script(script_texts::mark);
   return script;
+}
+
+std::span<const Script* const> WorkerScripts() {
+  static const std::array scripts{
+      &ClaimScript(),          &ReleaseScript(),    &SaveResultScript(),  &ResolveScript(),
+      &FindWorkScript(),       &RestoreScript(),    &RestoreMarkScript(), &DueUnreconciledScript(),
+      &NoteReconciledScript(), &ReserveRateScript()};
+  return scripts;
 }
 
 void Append(Connection& connection, const ScriptCall& call, const Keys& keys,

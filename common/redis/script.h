@@ -1,6 +1,7 @@
 // The Lua scripts (common/redis/scripts) and how they are called.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@ const Script& ReleaseScript();
 const Script& SaveResultScript();
 const Script& ResolveScript();
 const Script& FindWorkScript();
+const Script& PingScript();
 const Script& RestoreScript();
 const Script& RestoreAcceptanceScript();
 const Script& RestoreMarkScript();
@@ -32,6 +34,9 @@ const Script& ReserveRateScript();
 const Script& AdmitScript();
 const Script& WithdrawScript();
 const Script& MarkScript();
+
+// The scripts that a worker calls.
+std::span<const Script* const> WorkerScripts();
 
 // `keys` and `args` follow the two of the prologue.
 struct ScriptCall {

@@ -42,7 +42,8 @@ class Server {
 
   std::size_t ConnectionsInUse() const { return pool_.InUse(); }
 
-  // For the adapters of this folder. Runs a script and returns its checked reply.
+  // For the adapters of this folder. Runs a script on a connection of the pool and returns its
+  // checked reply. Tasks use a ScriptClient.
   Result<Reply> Run(const ScriptCall& call);
   // Opens a connection outside the pool.
   Result<Connection> Connect(SteadyTime deadline);

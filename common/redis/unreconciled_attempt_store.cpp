@@ -17,14 +17,13 @@ bool Parse(google::protobuf::Message& message, std::string_view bytes) {
 
 }  // namespace
 
-Result<DueAttempts> UnreconciledAttemptStore::FindDue(v1::Channel channel, WallTime now,
-                                                      std::size_t max) {
-  TOCSIN_TRY(
-      const Reply reply,
-      server_.Run({.script = DueUnreconciledScript(),
-                   .keys = {server_.keys().Unreconciled(channel), server_.keys().Unpriced(channel)},
-                   .args = {std::to_string(ToUnixMicros(now)), std::to_string(max),
-                            server_.keys().AlertPrefix()}}));
+Task<Result<DueAttempts>> UnreconciledAttemptStore::FindDue(v1::Channel channel, WallTime now,
+                                                            std::size_t max) {
+  ScriptCall call{.script = DueUnreconciledScript(),
+                  .keys = {client_.keys().Unreconciled(channel), client_.keys().Unpriced(channel)},
+                  .args = {std::to_string(ToUnixMicros(now)), std::to_string(max),
+                           client_.keys().AlertPrefix()}};
+  TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
   DueAttempts attempts{.total = static_cast<std::size_t>(reply.Number(2)), .due = {}};
   for (std::size_t i = kHeaderItems; i + kItemsPerAttempt <= reply.items.size();
        i += kItemsPerAttempt) {
@@ -42,22 +41,23 @@ Result<DueAttempts> UnreconciledAttemptStore::FindDue(v1::Channel channel, WallT
       attempt.work = std::move(work);
     attempts.due.push_back(std::move(attempt));
   }
-  return attempts;
+  co_return attempts;
 }
 
-Status UnreconciledAttemptStore::SaveLookup(v1::Channel channel, const v1::AttemptRef& attempt,
-                                            const Reconciled& found) {
+Task<Status> UnreconciledAttemptStore::SaveLookup(v1::Channel channel,
+                                                  const v1::AttemptRef& attempt,
+                                                  const Reconciled& found) {
   const std::string next =
       found.next_time ? std::to_string(ToUnixMicros(*found.next_time)) : std::string();
-  TOCSIN_CHECK_OK(server_.Run(
-      {.script = NoteReconciledScript(),
-       .keys = {server_.keys().Alert(attempt.alert_id()), server_.keys().Unreconciled(channel),
-                server_.keys().Unpriced(channel)},
-       .args = {FieldPrefix(attempt), AttemptName(attempt),
-                EndText(found.ended,
-                        found.callback && found.callback->status() == v1::ATTEMPT_STATUS_DELIVERED),
-                FlagText(found.priced), next}}));
-  return {};
+  ScriptCall call{.script = NoteReconciledScript(),
+                  .keys = {client_.keys().Alert(attempt.alert_id()),
+                           client_.keys().Unreconciled(channel), client_.keys().Unpriced(channel)},
+                  .args = {FieldPrefix(attempt), AttemptName(attempt),
+                           EndText(found.ended, found.callback && found.callback->status() ==
+                                                                      v1::ATTEMPT_STATUS_DELIVERED),
+                           FlagText(found.priced), next}};
+  TOCSIN_CO_CHECK_OK(co_await client_.Run(std::move(call)));
+  co_return Status();
 }
 
 }  // namespace tocsin::redis

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/ports/unreconciled_attempts.h"
-#include "common/redis/server.h"
+#include "common/redis/script_client.h"
 
 namespace tocsin::redis {
 
@@ -10,14 +10,14 @@ namespace tocsin::redis {
 // attempts that lack only their price. ClaimStore and ClaimStoreRestorer add the attempts.
 class UnreconciledAttemptStore final : public UnreconciledAttempts {
  public:
-  explicit UnreconciledAttemptStore(Server& server) : server_(server) {}
+  explicit UnreconciledAttemptStore(ScriptClient& client) : client_(client) {}
 
-  Result<DueAttempts> FindDue(v1::Channel channel, WallTime now, std::size_t max) override;
-  Status SaveLookup(v1::Channel channel, const v1::AttemptRef& attempt,
-                    const Reconciled& found) override;
+  Task<Result<DueAttempts>> FindDue(v1::Channel channel, WallTime now, std::size_t max) override;
+  Task<Status> SaveLookup(v1::Channel channel, const v1::AttemptRef& attempt,
+                          const Reconciled& found) override;
 
  private:
-  Server& server_;
+  ScriptClient& client_;
 };
 
 }  // namespace tocsin::redis

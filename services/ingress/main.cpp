@@ -2,6 +2,7 @@
 #include "common/crypto/vault.h"
 #include "common/kafka/admin.h"
 #include "common/kafka/log_reader.h"
+#include "common/redis/claim_store.h"
 #include "common/service/health.h"
 #include "common/telemetry/fatal.h"
 #include "common/telemetry/log.h"
@@ -56,7 +57,8 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
   AlertService alerts(gate, acceptance, alert_actions,
                       ObserveAlerts(runtime.metrics(), runtime.spans()));
   WorkFinder works(
-      {.store = [&](const v1::AttemptRef& attempt) { return stores.claims.FindWork(attempt); },
+      {.store =
+           [&](const v1::AttemptRef& attempt) { return redis::FindWork(stores.server, attempt); },
        .log = [&](const records::v1::Position& position) -> Result<std::optional<std::string>> {
          TOCSIN_TRY(const std::optional<IncomingRecord> record, history.At(position));
          return record ? std::optional(record->value) : std::nullopt;

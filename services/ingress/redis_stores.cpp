@@ -10,7 +10,6 @@ RedisStores::RedisStores(const redis::Settings& settings)
     : server(
           settings, [this] { NotifyDataLoss(); }, [this] { CallHandler(); }),
       admissions(server),
-      claims(server),
       restorer(server) {}
 
 void RedisStores::OnDataLoss(std::function<void()> handler) {

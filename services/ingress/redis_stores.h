@@ -6,7 +6,6 @@
 
 #include "common/redis/acceptance_store_restorer.h"
 #include "common/redis/admission_queue.h"
-#include "common/redis/claim_store.h"
 #include "common/redis/server.h"
 
 namespace tocsin::ingress {
@@ -22,7 +21,6 @@ class RedisStores {
 
   redis::Server server;
   redis::AdmissionQueue admissions;
-  redis::ClaimStore claims;
   redis::AcceptanceStoreRestorer restorer;
 
  private:

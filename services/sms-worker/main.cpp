@@ -8,13 +8,14 @@ namespace {
 
 worker::ChannelAdapter MakeSmsAdapter(const worker::AdapterParts& parts) {
   auto provider = std::make_unique<twilio::SmsProvider>(
+      parts.loop,
       twilio::SmsProviderSettings{.rest = parts.rest,
                                   .public_base_url = parts.config.public_base_url,
                                   .topics = parts.topics},
       parts.vault, parts.clock);
   auto check = [&sms = *provider] { return sms.CheckConnectivity(); };
   return {.provider = std::move(provider),
-          .list = std::make_unique<twilio::MessageList>(parts.rest),
+          .list = std::make_unique<twilio::MessageList>(parts.loop, parts.rest),
           .check_connectivity = std::move(check)};
 }
 

@@ -8,6 +8,7 @@ namespace {
 
 worker::ChannelAdapter MakeVoiceAdapter(const worker::AdapterParts& parts) {
   auto provider = std::make_unique<twilio::VoiceProvider>(
+      parts.loop,
       twilio::VoiceProviderSettings{.rest = parts.rest,
                                     .public_base_url = parts.config.public_base_url,
                                     .topics = parts.topics,
@@ -15,7 +16,7 @@ worker::ChannelAdapter MakeVoiceAdapter(const worker::AdapterParts& parts) {
       parts.vault, parts.clock);
   auto check = [&voice = *provider] { return voice.CheckConnectivity(); };
   return {.provider = std::move(provider),
-          .list = std::make_unique<twilio::CallList>(parts.rest),
+          .list = std::make_unique<twilio::CallList>(parts.loop, parts.rest),
           .check_connectivity = std::move(check)};
 }
 

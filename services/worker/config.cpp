@@ -140,19 +140,22 @@ void ReadRetries(config::Reader& reader, RetryPolicy& retry) {
           .Default(milliseconds(60'000));
 }
 
-void ReadPool(config::Reader& reader, SenderPoolSettings& pool) {
+void ReadPool(config::Reader& reader, DeliveryPoolSettings& pool) {
   pool.senders = static_cast<size_t>(
-      reader.Integer("TOCSIN_SENDERS", "largest number of POSTs in progress", 2, 4096, "POSTs")
-          .Default(100));
-  pool.reserved_for_emergency = static_cast<size_t>(
       reader
-          .Integer("TOCSIN_SENDERS_EMERGENCY",
-                   "POSTs reserved for emergency alerts; less than TOCSIN_SENDERS", 1, 4095,
-                   "POSTs")
-          .Default(10));
-  if (pool.reserved_for_emergency >= pool.senders)
-    reader.AddError("TOCSIN_SENDERS_EMERGENCY", "is not less than TOCSIN_SENDERS",
-                    "lower it, or raise TOCSIN_SENDERS");
+          .Integer(
+              "TOCSIN_SENDERS",
+              "largest number of POSTs of bulk alerts in progress; see TOCSIN_SENDERS_RESERVED "
+              "for the other priorities",
+              1, 10'000, "POSTs")
+          .Default(1000));
+  pool.reserved = static_cast<size_t>(
+      reader
+          .Integer("TOCSIN_SENDERS_RESERVED",
+                   "POSTs that each priority may have in progress beyond those of the next lower "
+                   "priority",
+                   0, 1'000, "POSTs")
+          .Default(50));
   pool.lane_capacity = static_cast<size_t>(
       reader
           .Integer("TOCSIN_LANE_CAPACITY", "largest number of records queued in a lane", 1, 100'000,

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "common/config/reader.h"
+#include "common/delivery/delivery_pool.h"
 #include "common/delivery/pipeline.h"
 #include "common/delivery/reconciliation.h"
-#include "common/delivery/sender_pool.h"
 #include "common/redis/settings.h"
 #include "common/service/settings.h"
 
@@ -21,7 +21,7 @@ struct Config {
   std::chrono::milliseconds connect_timeout{3'000};
   std::chrono::seconds ring{30};  // ring timeout of a call
   DeliverySettings delivery;
-  SenderPoolSettings pool;
+  DeliveryPoolSettings pool;
   ReconciliationSettings reconciliation;
 
   // `program` such as "tocsin-sms-worker", `ops_setting` such as "TOCSIN_OPS_SMS_WORKER_ADDRESS".

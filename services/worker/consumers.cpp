@@ -23,10 +23,10 @@ std::function<void()> FinishOf(kafka::Completion complete) {
   return [shared = std::make_shared<kafka::Completion>(std::move(complete))] { (*shared)(); };
 }
 
-kafka::GroupConsumer::Handler ToSenders(std::vector<std::string> lanes, SenderPool& senders) {
-  return [lanes = std::move(lanes), &senders](IncomingRecord&& record, kafka::Completion complete) {
+kafka::GroupConsumer::Handler ToPool(std::vector<std::string> lanes, DeliveryPool& pool) {
+  return [lanes = std::move(lanes), &pool](IncomingRecord&& record, kafka::Completion complete) {
     const size_t lane = LaneOf(lanes, record.position.topic());
-    return senders.Offer(lane, std::move(record), FinishOf(std::move(complete)));
+    return pool.Offer(lane, std::move(record), FinishOf(std::move(complete)));
   };
 }
 
@@ -36,7 +36,7 @@ kafka::GroupConsumer::Handler ToCallbackHandler(DeliveryEngine& engine) {
       complete();
       return true;
     }
-    return engine.callback_senders().Offer(0, std::move(record), FinishOf(std::move(complete)));
+    return engine.callback_pool().Offer(0, std::move(record), FinishOf(std::move(complete)));
   };
 }
 
@@ -66,12 +66,11 @@ Result<Consumers> Consumers::Start(const WorkerSpec& spec, const Config& config,
   for (std::string& topic : topics.Delays(false)) delays.push_back(std::move(topic));
   Consumers consumers;
   consumers.channel_name_ = spec.name;
-  TOCSIN_TRY(consumers.emergency_,
-             start(spec.name + ".emergency", {lanes[0]}, kRetryInterval, kafka::kLowLatencyFetch,
-                   ToSenders(lanes, engine.senders())));
+  TOCSIN_TRY(consumers.emergency_, start(spec.name + ".emergency", {lanes[0]}, kRetryInterval,
+                                         kafka::kLowLatencyFetch, ToPool(lanes, engine.pool())));
   TOCSIN_TRY(consumers.other_,
              start(spec.name + ".other", {lanes.begin() + 1, lanes.end()}, kRetryInterval,
-                   kafka::kLowLatencyFetch, ToSenders(lanes, engine.senders())));
+                   kafka::kLowLatencyFetch, ToPool(lanes, engine.pool())));
   // Callbacks and events resolve attempts in doubt and schedule retries: no POST waits for them.
   TOCSIN_TRY(consumers.events_,
              start(spec.name + ".events", {topics.Webhooks(), topics.Events()}, kRetryInterval,

@@ -1,48 +1,57 @@
 #include "services/worker/engine.h"
 
+#include <future>
 #include <utility>
 
 namespace tocsin::worker {
 namespace {
 
 // Each callback takes one or two requests to Redis. They use the first lane only.
-constexpr SenderPoolSettings kCallbackPool{.senders = 8, .reserved_for_emergency = 0};
+constexpr DeliveryPoolSettings kCallbackPool{.senders = 100, .reserved = 0};
 
 }  // namespace
 
 DeliveryEngine::DeliveryEngine(v1::Channel channel, const Parts& parts, const Config& config)
-    : pipeline_(channel,
+    : scheduler_(parts.scheduler),
+      log_(parts.log, parts.batching_log, parts.scheduler),
+      history_(parts.scheduler, parts.history),
+      pipeline_(channel,
                 {parts.clock, parts.registry, parts.consents, parts.stores.claims,
                  parts.stores.pacer, parts.vault, *parts.adapter.provider, *parts.adapter.list,
-                 parts.log, parts.history, parts.topics, parts.probe},
+                 log_, history_, parts.topics, parts.probe},
                 config.delivery),
-      senders_([this](const IncomingRecord& record) { return pipeline_.Deliver(record); },
-               config.pool, parts.probe),
-      callback_handler_(channel,
-                        {parts.clock, parts.stores.claims, parts.log, parts.history, parts.topics},
+      pool_([this](const IncomingRecord& record) { return pipeline_.Deliver(record); }, config.pool,
+            parts.scheduler, parts.probe),
+      callback_handler_(channel, {parts.clock, parts.stores.claims, log_, history_, parts.topics},
                         config.delivery.retry),
-      callback_senders_(
+      callback_pool_(
           [this](const IncomingRecord& record) { return callback_handler_.Handle(record); },
-          kCallbackPool, parts.probe),
-      delay_queue_(parts.clock, parts.log, parts.topics),
-      reconciliation_(channel,
-                      {parts.clock, parts.registry, parts.stores.unreconciled_attempts,
-                       parts.lookup, callback_handler_, parts.log, parts.topics, parts.probe},
-                      config.reconciliation) {}
+          kCallbackPool, parts.scheduler, parts.probe),
+      delay_queue_(parts.clock, parts.scheduler, log_, parts.topics),
+      reconciliation_(
+          channel,
+          {parts.clock, parts.scheduler, parts.registry, parts.stores.unreconciled_attempts,
+           parts.lookup, callback_handler_, log_, parts.topics, parts.probe},
+          config.reconciliation) {}
 
-void DeliveryEngine::StartReconciliation(std::function<bool()> is_owner) {
-  reconciler_ = std::jthread([this, is_owner = std::move(is_owner)](std::stop_token stop) {
-    reconciliation_.Serve(std::move(stop), is_owner);
+void DeliveryEngine::StartTasks(std::function<bool()> is_owner) {
+  scheduler_.Post([this, is_owner = std::move(is_owner)] {
+    tasks_.Start(pipeline_.WatchStore(scheduler_));
+    tasks_.Start(reconciliation_.Serve(is_owner));
   });
 }
 
 bool DeliveryEngine::Stop(SteadyTime deadline) {
-  reconciler_.request_stop();
-  const bool callbacks_in_time = callback_senders_.Stop(deadline);
-  const bool senders_in_time = senders_.Stop(deadline);
+  std::promise<void> ended;
+  scheduler_.Post([this, &ended] {
+    tasks_.Clear();
+    ended.set_value();
+  });
+  ended.get_future().wait();
+  const bool callbacks_in_time = callback_pool_.Stop(deadline);
+  const bool deliveries_in_time = pool_.Stop(deadline);
   delay_queue_.Stop();
-  if (reconciler_.joinable()) reconciler_.join();
-  return callbacks_in_time && senders_in_time;
+  return callbacks_in_time && deliveries_in_time;
 }
 
 }  // namespace tocsin::worker

@@ -1,32 +1,38 @@
-// The delivery core of a worker and its threads.
+// The delivery core of a worker, on one event loop.
 #pragma once
 
 #include <functional>
-#include <thread>
 
+#include "common/async/scheduler.h"
+#include "common/async/task_group.h"
 #include "common/delivery/callback_handler.h"
 #include "common/delivery/delay_queue.h"
+#include "common/delivery/delivery_pool.h"
+#include "common/delivery/history_reader.h"
+#include "common/delivery/loop_record_log.h"
 #include "common/delivery/pipeline.h"
 #include "common/delivery/reconciliation.h"
-#include "common/delivery/sender_pool.h"
 #include "common/ports/provider_lookup.h"
 #include "services/worker/redis_stores.h"
 #include "services/worker/spec.h"
 
 namespace tocsin::worker {
 
-// The parts must outlive it.
+// Constructed before the loop's thread starts, and destroyed after it has ended. The parts must
+// outlive it.
 class DeliveryEngine {
  public:
   struct Parts {
     const Clock& clock;
+    Scheduler& scheduler;  // the loop
     const RegistrySource& registry;
     ConsentBook& consents;
     RedisStores& stores;
     Vault& vault;
     const ChannelAdapter& adapter;
     ProviderLookup& lookup;
-    RecordLog& log;
+    RecordLog& log;           // publishes at once
+    RecordLog& batching_log;  // waits a moment to fill its requests
     RecordHistory& history;
     const Topics& topics;
     DeliveryProbe& probe;
@@ -34,27 +40,30 @@ class DeliveryEngine {
 
   DeliveryEngine(v1::Channel channel, const Parts& parts, const Config& config);
 
-  // Starts the reconciliation thread. It works while `is_owner` returns true: in one process per
-  // channel.
-  void StartReconciliation(std::function<bool()> is_owner);
+  // Starts watching the claim store, and reconciliation, which works while `is_owner` returns true:
+  // in one process per channel.
+  void StartTasks(std::function<bool()> is_owner);
 
-  // Drops waiting records, waits for those in progress and stops all threads. Returns true if every
-  // sender ended before `deadline`. Blocks until all have ended.
+  // Drops waiting records, waits for those in progress and ends the tasks. Returns true if all
+  // deliveries ended before `deadline`. Blocks until all have ended. The loop must run.
   bool Stop(SteadyTime deadline);
 
-  SenderPool& senders() { return senders_; }
+  DeliveryPool& pool() { return pool_; }
   const CallbackHandler& callback_handler() const { return callback_handler_; }
-  SenderPool& callback_senders() { return callback_senders_; }
+  DeliveryPool& callback_pool() { return callback_pool_; }
   DelayQueue& delay_queue() { return delay_queue_; }
 
  private:
+  Scheduler& scheduler_;
+  LoopRecordLog log_;
+  HistoryReader history_;
   DeliveryPipeline pipeline_;
-  SenderPool senders_;
+  DeliveryPool pool_;
   CallbackHandler callback_handler_;
-  SenderPool callback_senders_;
+  DeliveryPool callback_pool_;
   DelayQueue delay_queue_;
   Reconciliation reconciliation_;
-  std::jthread reconciler_;
+  TaskGroup tasks_;
 };
 
 }  // namespace tocsin::worker

@@ -9,20 +9,21 @@ namespace {
 
 constexpr std::array<const char*, kLanes> kLaneNames{"emergency", "high", "normal", "bulk"};
 
-void UpdateSenders(telemetry::Metrics& metrics, const GaugedParts& parts) {
+void UpdatePool(telemetry::Metrics& metrics, const GaugedParts& parts) {
   for (size_t lane = 0; lane < kLanes; ++lane)
     metrics
-        .Gauge("tocsin_lane_waiting_records", "Records in a lane that wait for a sender",
+        .Gauge("tocsin_lane_waiting_records", "Records in a lane that wait for their delivery",
                {{"lane", kLaneNames[lane]}})
-        .Set(static_cast<double>(parts.senders.WaitingCount(lane)));
+        .Set(static_cast<double>(parts.pool.WaitingCount(lane)));
   metrics.Gauge("tocsin_lane_capacity_records", "Capacity of a lane in records")
       .Set(static_cast<double>(parts.settings.lane_capacity));
-  metrics.Gauge("tocsin_senders_busy", "Senders with a record")
-      .Set(static_cast<double>(parts.senders.BusyCount()));
-  metrics.Gauge("tocsin_senders", "Number of senders")
+  metrics.Gauge("tocsin_senders_busy", "Deliveries in progress")
+      .Set(static_cast<double>(parts.pool.InFlightCount()));
+  metrics.Gauge("tocsin_senders", "Largest number of deliveries of the lowest priority in progress")
       .Set(static_cast<double>(parts.settings.senders));
-  metrics.Gauge("tocsin_senders_blocked", "1 while a sender retries because a dependency failed")
-      .Set(parts.senders.IsBlocked() ? 1 : 0);
+  metrics
+      .Gauge("tocsin_senders_blocked", "1 while a delivery is retried because a dependency failed")
+      .Set(parts.pool.IsBlocked() ? 1 : 0);
 }
 
 void UpdateRedis(telemetry::Metrics& metrics, const GaugedParts& parts) {
@@ -68,7 +69,7 @@ void UpdateConsumer(telemetry::Metrics& metrics, const std::string& group,
 
 void ExportGauges(telemetry::Metrics& metrics, GaugedParts parts) {
   metrics.OnCollect([&metrics, parts = std::move(parts)] {
-    UpdateSenders(metrics, parts);
+    UpdatePool(metrics, parts);
     UpdateRedis(metrics, parts);
     UpdateDelayQueue(metrics, parts.delay_queue);
     for (const auto& [group, consumer] : parts.consumers) UpdateConsumer(metrics, group, *consumer);

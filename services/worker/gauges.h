@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/delivery/delay_queue.h"
-#include "common/delivery/sender_pool.h"
+#include "common/delivery/delivery_pool.h"
 #include "common/kafka/group_consumer.h"
 #include "common/redis/server.h"
 #include "common/telemetry/metrics.h"
@@ -14,8 +14,8 @@ namespace tocsin::worker {
 
 // The parts must outlive the last collection.
 struct GaugedParts {
-  const SenderPool& senders;
-  SenderPoolSettings settings;
+  const DeliveryPool& pool;
+  DeliveryPoolSettings settings;
   const redis::Server& redis;
   size_t redis_pool_size;
   const DelayQueue& delay_queue;

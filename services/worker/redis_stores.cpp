@@ -6,11 +6,12 @@
 
 namespace tocsin::worker {
 
-RedisStores::RedisStores(const redis::Settings& settings, Micros reconcile_delay)
+RedisStores::RedisStores(EventLoop& loop, const redis::Settings& settings, Micros reconcile_delay)
     : server(settings, [this] { NotifyDataLoss(); }),
-      claims(server, reconcile_delay),
-      unreconciled_attempts(server),
-      pacer(server),
+      client(server, loop),
+      claims(client, reconcile_delay),
+      unreconciled_attempts(client),
+      pacer(client),
       restorer(server, reconcile_delay) {}
 
 void RedisStores::OnDataLoss(std::function<void()> handler) {

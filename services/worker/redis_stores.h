@@ -7,21 +7,27 @@
 #include "common/redis/claim_store.h"
 #include "common/redis/claim_store_restorer.h"
 #include "common/redis/gcra_pacer.h"
+#include "common/redis/script_client.h"
 #include "common/redis/server.h"
 #include "common/redis/unreconciled_attempt_store.h"
 
 namespace tocsin::worker {
 
-// Thread-safe. Connects on first use.
+// Connects on first use. `claims`, `unreconciled_attempts` and `pacer` are used on the loop's
+// thread, and the object is destroyed when the loop does not run; the rest is thread-safe.
 class RedisStores {
+  std::mutex mutex_;  // outlives the connections, whose threads report a loss
+  std::function<void()> handler_;
+
  public:
   // `reconcile_delay`: from a stored SID to the attempt's first reconciliation.
-  RedisStores(const redis::Settings& settings, Micros reconcile_delay);
+  RedisStores(EventLoop& loop, const redis::Settings& settings, Micros reconcile_delay);
 
   // Calls `handler` after each data loss. It must not block, and stays valid until it is replaced.
   void OnDataLoss(std::function<void()> handler);
 
   redis::Server server;
+  redis::ScriptClient client;
   redis::ClaimStore claims;
   redis::UnreconciledAttemptStore unreconciled_attempts;
   redis::GcraPacer pacer;
@@ -29,9 +35,6 @@ class RedisStores {
 
  private:
   void NotifyDataLoss();
-
-  std::mutex mutex_;
-  std::function<void()> handler_;
 };
 
 }  // namespace tocsin::worker

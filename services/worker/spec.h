@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "common/async/event_loop.h"
 #include "common/ports/clock.h"
 #include "common/ports/provider.h"
 #include "common/ports/provider_list.h"
@@ -17,6 +18,7 @@ namespace tocsin::worker {
 
 // What a channel adapter is made from. All parts outlive it.
 struct AdapterParts {
+  EventLoop& loop;
   const Config& config;
   const Topics& topics;
   twilio::RestSettings rest;  // with metrics of its POSTs

@@ -5,12 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "common/async/event_loop.h"
+#include "common/async/loop_thread.h"
 #include "common/crypto/keyring.h"
 #include "common/crypto/vault.h"
 #include "common/delivery/claim_restoration.h"
 #include "common/kafka/admin.h"
 #include "common/kafka/log_reader.h"
-#include "common/kafka/producer.h"
 #include "common/service/delivery_metrics.h"
 #include "common/service/health.h"
 #include "common/service/runtime.h"
@@ -22,6 +23,7 @@
 #include "services/worker/engine.h"
 #include "services/worker/gauges.h"
 #include "services/worker/probe.h"
+#include "services/worker/producers.h"
 #include "services/worker/redis_stores.h"
 
 namespace tocsin::worker {
@@ -34,16 +36,16 @@ constexpr std::chrono::milliseconds kTopicTimeout{10'000};
 constexpr std::chrono::milliseconds kHealthTimeout{2'000};
 constexpr std::chrono::seconds kTwilioCheckInterval{15};  // each check opens a connection
 
-// Creates the topics, lets the producer know those that this worker writes, and checks Redis.
+// Creates the topics, lets the producers know those that this worker writes, and checks Redis.
 // Blocks until Kafka is available; returns false after a stop request.
-bool Prepare(const WorkerSpec& spec, kafka::Admin& admin, kafka::Producer& producer,
+bool Prepare(const WorkerSpec& spec, kafka::Admin& admin, const Producers& producers,
              redis::Server& redis, const Topics& topics, service::Runtime& runtime,
              const telemetry::StopSignal& stop) {
   for (const char* dependency : {"kafka", "redis", "consents"})
     runtime.readiness().Declare(dependency);
   const auto step = [&]() -> Status {
     TOCSIN_CHECK_OK(admin.EnsureTopics(topics.All(), kTopicTimeout));
-    TOCSIN_CHECK_OK(producer.FetchMetadata(topics.WrittenByWorker(spec.channel), kTopicTimeout));
+    TOCSIN_CHECK_OK(producers.FetchMetadata(topics.WrittenByWorker(spec.channel), kTopicTimeout));
     // Emergencies proceed without Redis. A Redis that is misconfigured is never used.
     const Status checked = redis.CheckServer();
     if (!checked && checked.error().code != ErrorCode::kRedisUnavailable) return checked;
@@ -78,12 +80,12 @@ std::vector<service::HealthCheck> ChecksOf(kafka::Admin& admin, redis::Server& r
 
 // Finishes records in progress. Returns false if a consumer's thread could not be stopped.
 bool Drain(const Config& config, service::Runtime& runtime, DeliveryEngine& engine,
-           const Consumers& consumers, kafka::Producer& producer) {
+           const Consumers& consumers, const Producers& producers) {
   Log(Severity::kInfo, "service.draining", "draining");
   runtime.readiness().StartDraining();
   const bool finished = engine.Stop(std::chrono::steady_clock::now() + config.base.drain);
   const bool consumers_stopped = consumers.Stop();
-  const Status flushed = producer.Flush(config.base.drain);
+  const Status flushed = producers.Flush(config.base.drain);
   Log(finished && consumers_stopped && flushed ? Severity::kInfo : Severity::kWarn,
       "service.stopped", "stopped");
   return consumers_stopped;
@@ -98,12 +100,12 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   WorkerProbe probe(runtime, spec.channel, spec.name);
   auto admin = kafka::Admin::Create(config.base.kafka, runtime.KafkaHooks("admin"));
   if (!admin) return telemetry::ReportFatal(admin.error());
-  auto producer = kafka::Producer::Create(config.base.kafka, kafka::kWorkerProfile,
-                                          runtime.ProducerHooks("producer"));
-  if (!producer) return telemetry::ReportFatal(producer.error());
+  const auto producers = Producers::Create(config.base.kafka, runtime);
+  if (!producers) return telemetry::ReportFatal(producers.error());
   kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
-  RedisStores stores(config.redis, config.reconciliation.schedule.initial_delay);
-  if (!Prepare(spec, *admin, **producer, stores.server, topics, runtime, stop)) return 0;
+  EventLoop loop;
+  RedisStores stores(loop, config.redis, config.reconciliation.schedule.initial_delay);
+  if (!Prepare(spec, *admin, *producers, stores.server, topics, runtime, stop)) return 0;
 
   ClaimRestoration restoration({clock, stores.restorer, history, topics, probe},
                                config.delivery.lease - config.delivery.post_timeout);
@@ -114,23 +116,24 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   if (*consent_reader == nullptr) return 0;
 
   const twilio::RestSettings rest = RestOf(spec, config, runtime);
-  const ChannelAdapter adapter = spec.make_adapter({config, topics, rest, vault, clock});
-  twilio::ResourceLookup lookup(rest);
+  const ChannelAdapter adapter = spec.make_adapter({loop, config, topics, rest, vault, clock});
+  twilio::ResourceLookup lookup(loop, rest);
   DeliveryEngine engine(spec.channel,
-                        {clock, runtime.registry(), consents, stores, vault, adapter, lookup,
-                         **producer, history, topics, probe},
+                        {clock, loop, runtime.registry(), consents, stores, vault, adapter, lookup,
+                         *producers->immediate, *producers->batching, history, topics, probe},
                         config);
+  const LoopThread loop_thread(loop);
   const auto consumers = Consumers::Start(spec, config, runtime, topics, engine);
   if (!consumers) return telemetry::ReportFatal(consumers.error());
-  engine.StartReconciliation([&] { return consumers->OwnsReconciliation(topics); });
+  engine.StartTasks([&] { return consumers->OwnsReconciliation(topics); });
   ExportGauges(runtime.metrics(),
-               {engine.senders(), config.pool, stores.server, config.redis.pool_size,
+               {engine.pool(), config.pool, stores.server, config.redis.pool_size,
                 engine.delay_queue(), consumers->ByGroup()});
   const service::Health health(runtime.readiness(), ChecksOf(*admin, stores.server, adapter));
   Log(Severity::kInfo, "service.started", "started", {{"senders", config.pool.senders}});
 
   stop.Wait();
-  const bool clean = Drain(config, runtime, engine, *consumers, **producer);
+  const bool clean = Drain(config, runtime, engine, *consumers, *producers);
   runtime.CloseOps();
   if (!clean) runtime.ExitNow();  // librdkafka's close blocks; all data is on disk
   return 0;

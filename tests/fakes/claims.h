@@ -18,7 +18,7 @@
 
 namespace tocsin {
 
-// Safe to use from several threads. `clock` is the store's clock.
+// `clock` is the store's clock.
 class FakeClaims final : public Claims, public UnreconciledAttempts {
  public:
   explicit FakeClaims(const Clock& clock) : clock_(clock) {}
@@ -45,30 +45,30 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     marks_[alert_id].insert(reason);
   }
 
-  Result<ClaimReply> Claim(const ClaimRequest& request) override {
+  Task<Result<ClaimReply>> Claim(const ClaimRequest& request) override {
     const std::lock_guard lock(mutex_);
     ++requests;
-    if (down_) return Down();
+    if (down_) co_return Down();
     Attempt& attempt = attempts_[Key(request.attempt)];
     const WallTime now = clock_.Now();
-    if (attempt.state == State::kDone) return Ended(ClaimReply::State::kDone, attempt.result);
+    if (attempt.state == State::kDone) co_return Ended(ClaimReply::State::kDone, attempt.result);
     if (attempt.state == State::kSending) {
       ClaimReply claim;
       claim.fence = attempt.fence;
       claim.begin_time = attempt.begin_time;
       claim.state = attempt.lease_end > now ? ClaimReply::State::kBusy : ClaimReply::State::kLapsed;
       if (attempt.lease_end > now) claim.lease_left = attempt.lease_end - now;
-      return claim;
+      co_return claim;
     }
     const bool conflict = request.accepted && !HoldsKey(*request.accepted);
     if (const auto marks = marks_.find(request.attempt.alert_id()); marks != marks_.end())
-      return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED,
-                  marks->second.contains("CANCELLED") ? "CANCELLED" : "ACKNOWLEDGED");
-    if (conflict) return Stop(attempt, v1::ATTEMPT_STATUS_REJECTED, "IDEMPOTENCY_CONFLICT");
+      co_return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED,
+                     marks->second.contains("CANCELLED") ? "CANCELLED" : "ACKNOWLEDGED");
+    if (conflict) co_return Stop(attempt, v1::ATTEMPT_STATUS_REJECTED, "IDEMPOTENCY_CONFLICT");
     if (request.not_attempted) {
       attempt.state = State::kDone;
       attempt.result = *request.not_attempted;
-      return Ended(ClaimReply::State::kDone, attempt.result);
+      co_return Ended(ClaimReply::State::kDone, attempt.result);
     }
     attempt.state = State::kSending;
     ++attempt.fence;
@@ -81,31 +81,31 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     claim.state = ClaimReply::State::kGranted;
     claim.fence = attempt.fence;
     claim.begin_time = now;
-    return claim;
+    co_return claim;
   }
 
-  Status Release(const v1::AttemptRef& ref, std::uint64_t fence) override {
+  Task<Status> Release(const v1::AttemptRef& ref, std::uint64_t fence) override {
     const std::lock_guard lock(mutex_);
-    if (down_) return Down();
+    if (down_) co_return Down();
     Attempt& attempt = attempts_[Key(ref)];
     if (attempt.state == State::kSending && attempt.fence == fence)
       attempt.state = State::kNotStarted;
-    return {};
+    co_return {};
   }
 
-  Result<std::optional<records::v1::AttemptResult>> SaveResult(
+  Task<Result<std::optional<records::v1::AttemptResult>>> SaveResult(
       const v1::AttemptRef& ref, std::uint64_t fence,
       const records::v1::AttemptResult& result) override {
     const std::lock_guard lock(mutex_);
     ++requests;
-    if (down_) return Down();
+    if (down_) co_return Down();
     const bool accepted = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
     if (accepted && result.provider_sid().empty())
-      return Fail(ErrorCode::kInvalidArgument, "accepted without a SID");
+      co_return Fail(ErrorCode::kInvalidArgument, "accepted without a SID");
     if (accepted) {
       Owner& owner = sids_.try_emplace(result.provider_sid(), Owner{Key(ref), false}).first->second;
       if (owner.name != Key(ref) && !owner.from_list)
-        return Fail(ErrorCode::kDataCorrupted, "the SID belongs to another attempt");
+        co_return Fail(ErrorCode::kDataCorrupted, "the SID belongs to another attempt");
       if (owner.name != Key(ref)) attempts_[owner.name].sid_moved = true;
       owner = {Key(ref), false};
     }
@@ -118,25 +118,26 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       attempt.state = State::kDone;
       attempt.result = result;
     }
-    if (attempt.state != State::kDone) return std::optional<records::v1::AttemptResult>();
-    return std::optional(attempt.result);
+    if (attempt.state != State::kDone) co_return std::optional<records::v1::AttemptResult>();
+    co_return std::optional(attempt.result);
   }
 
-  Result<std::optional<records::v1::AttemptResult>> Resolve(
+  Task<Result<std::optional<records::v1::AttemptResult>>> Resolve(
       const ResolveRequest& request) override {
     const std::lock_guard lock(mutex_);
-    if (down_) return Down();
+    if (down_) co_return Down();
     const std::string key = Key(request.attempt);
     Attempt& attempt = attempts_[key];
-    if (attempt.state == State::kDone && !IsInDoubt(attempt)) return std::optional(attempt.result);
-    if (IsSending(attempt)) return std::optional<records::v1::AttemptResult>();
+    if (attempt.state == State::kDone && !IsInDoubt(attempt))
+      co_return std::optional(attempt.result);
+    if (IsSending(attempt)) co_return std::optional<records::v1::AttemptResult>();
     std::vector<records::v1::AttemptResult> free;
     for (const records::v1::AttemptResult& found : request.found) {
       const auto owner = sids_.find(found.provider_sid());
       if (owner == sids_.end()) free.push_back(found);
       if (owner == sids_.end() || owner->second.name != key) continue;
       Enter(request.attempt, found);
-      return End(attempt, found);
+      co_return End(attempt, found);
     }
     size_t in_doubt = 1;
     size_t sending = 0;
@@ -149,66 +150,71 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
         (free.size() >= in_doubt + sending || (request.unresolved && sending == 0))) {
       sids_[free.front().provider_sid()] = {key, true};
       Enter(request.attempt, free.front());
-      return End(attempt, free.front());
+      co_return End(attempt, free.front());
     }
     if (request.absent && AllBelongToOthers(request.listed_sids, key))
-      return End(attempt, *request.absent);
-    if (request.unresolved) return End(attempt, *request.unresolved);
-    return std::optional<records::v1::AttemptResult>();
+      co_return End(attempt, *request.absent);
+    if (request.unresolved) co_return End(attempt, *request.unresolved);
+    co_return std::optional<records::v1::AttemptResult>();
   }
 
-  Status Sync(const KnownAttempt& known) override {
+  Task<Status> Sync(const KnownAttempt& known) override {
     const std::lock_guard lock(mutex_);
-    if (down_) return Down();
+    if (down_) co_return Down();
     if (known.mark) {
       marks_[known.name.alert_id()].insert(known.mark->acknowledged ? "ACKNOWLEDGED" : "CANCELLED");
-      return {};
+      co_return {};
     }
     Attempt& attempt = attempts_[Key(known.name)];
     clients_.try_emplace(known.name.alert_id(), known.client_id);
     attempt.ended = attempt.ended || known.ended;
     attempt.priced = attempt.priced || known.priced;
     if (known.result.outcome() == records::v1::ATTEMPT_OUTCOME_UNSPECIFIED) {
-      if (known.priced) return {};
+      if (known.priced) co_return {};
       if (attempt.state == State::kSending) {
         attempt.begin_time = std::min(attempt.begin_time, known.time);
         attempt.lease_end = std::max(attempt.lease_end, known.lease_until);
       }
-      if (attempt.state != State::kNotStarted) return {};
+      if (attempt.state != State::kNotStarted) co_return {};
       attempt.state = State::kSending;
       attempt.fence = 1;
       attempt.begin_time = known.time;
       attempt.lease_end = known.lease_until;
-      return {};
+      co_return {};
     }
     const bool done = attempt.state == State::kDone;
     if (done && (ProofOf(attempt.result) == Proof::kCertain ||
                  ProofOf(known.result) <= ProofOf(attempt.result)))
-      return {};
+      co_return {};
     attempt.state = State::kDone;
     attempt.result = known.result;
-    if (known.result.outcome() != records::v1::ATTEMPT_OUTCOME_ACCEPTED) return {};
+    if (known.result.outcome() != records::v1::ATTEMPT_OUTCOME_ACCEPTED) co_return {};
     sids_[known.result.provider_sid()] = {Key(known.name), ProofOf(known.result) == Proof::kList};
     Enter(known.name, known.result);
-    return {};
+    co_return {};
+  }
+
+  Task<Status> Ping() override {
+    if (down_) co_return Down();
+    co_return Status();
   }
 
   WallTime CompleteSince() const override { return complete_since; }
   WallTime complete_since = WallTime::min();
   int requests = 0;  // Claim and SaveResult
 
-  Result<std::optional<std::string>> FindWork(const v1::AttemptRef& ref) override {
+  Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& ref) override {
     const std::lock_guard lock(mutex_);
-    if (down_) return Down();
+    if (down_) co_return Down();
     const auto found = works_.find(StepKey(ref));
     if (found == works_.end() || found->second.first != ref.attempt())
-      return std::optional<std::string>();
-    return std::optional(found->second.second);
+      co_return std::optional<std::string>();
+    co_return std::optional(found->second.second);
   }
 
-  Result<DueAttempts> FindDue(v1::Channel channel, WallTime now, std::size_t max) override {
+  Task<Result<DueAttempts>> FindDue(v1::Channel channel, WallTime now, std::size_t max) override {
     const std::lock_guard lock(mutex_);
-    if (down_) return Down();
+    if (down_) co_return Down();
     DueAttempts attempts;
     std::vector<std::pair<std::pair<bool, WallTime>, UnreconciledAttempt>> due;
     for (const auto& [key, entry] : unreconciled_) {
@@ -232,22 +238,23 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     std::ranges::sort(due, {}, [](const auto& row) { return row.first; });
     for (auto& [key, unreconciled] : due)
       if (attempts.due.size() < max) attempts.due.push_back(std::move(unreconciled));
-    return attempts;
+    co_return attempts;
   }
 
-  Status SaveLookup(v1::Channel, const v1::AttemptRef& ref, const Reconciled& found) override {
+  Task<Status> SaveLookup(v1::Channel, const v1::AttemptRef& ref,
+                          const Reconciled& found) override {
     const std::lock_guard lock(mutex_);
-    if (down_) return Down();
+    if (down_) co_return Down();
     Attempt& attempt = attempts_[Key(ref)];
     attempt.ended = attempt.ended || found.ended;
     attempt.priced = attempt.priced || found.priced;
     const auto entry = unreconciled_.find(Key(ref));
-    if (entry == unreconciled_.end()) return {};
+    if (entry == unreconciled_.end()) co_return {};
     if (found.next_time)
       entry->second.due = *found.next_time;
     else
       unreconciled_.erase(entry);
-    return {};
+    co_return {};
   }
 
  private:

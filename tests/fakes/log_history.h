@@ -1,51 +1,55 @@
 // Reads back what was published to a FakeRecordLog, and older records.
 #pragma once
 
-#include "tests/fakes/record_history.h"
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/ports/alert_history.h"
 #include "tests/fakes/record_log.h"
 
 namespace tocsin {
 
 // One partition: a record's offset is its index in the log.
-class LogHistory final : public RecordHistory {
+class LogHistory final : public AlertHistory {
  public:
   explicit LogHistory(const FakeRecordLog& log) : log_(log) {}
 
-  Status Read(const std::vector<std::string>& topics, WallTime from, const Handle& handle,
-              std::stop_token stop) override {
-    return older.Read(topics, from, handle, std::move(stop));
-  }
-
-  Status ReadTo(const records::v1::Position& last, WallTime, SteadyTime,
-                const Handle& handle) override {
-    if (unavailable) return Fail(ErrorCode::kKafkaUnavailable, "the log is unavailable");
-    const std::vector<OutgoingRecord> records = log_.Records();
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      if (records[i].topic != last.topic() || static_cast<std::int64_t>(i) > last.offset())
-        continue;
+  Task<Result<std::vector<IncomingRecord>>> ReadTo(std::string alert_id, records::v1::Position last,
+                                                   WallTime, SteadyTime) override {
+    if (unavailable) co_return Fail(ErrorCode::kKafkaUnavailable, "the log is unavailable");
+    const std::vector<OutgoingRecord> published = log_.Records();
+    std::vector<IncomingRecord> records;
+    for (std::size_t i = 0; i < published.size(); ++i) {
+      if (published[i].topic != last.topic() || published[i].key != alert_id) continue;
+      if (static_cast<std::int64_t>(i) > last.offset()) continue;
       IncomingRecord record;
       record.position.set_topic(last.topic());
       record.position.set_offset(static_cast<std::int64_t>(i));
-      record.key = records[i].key;
-      record.value = records[i].value;
-      handle(record);
+      record.key = published[i].key;
+      record.value = published[i].value;
+      records.push_back(std::move(record));
     }
-    return {};
+    co_return records;
   }
 
-  Status ReadKey(const std::string& topic, const std::string&, WallTime from, SteadyTime deadline,
-                 const Handle& handle) override {
+  Task<Result<std::vector<IncomingRecord>>> ReadAll(std::string alert_id, std::string topic,
+                                                    WallTime from, SteadyTime deadline) override {
     records::v1::Position end;
     end.set_topic(topic);
     end.set_offset(static_cast<std::int64_t>(log_.Records().size()));
-    return ReadTo(end, from, deadline, handle);
+    co_return co_await ReadTo(alert_id, end, from, deadline);
   }
 
-  Result<std::optional<IncomingRecord>> At(const records::v1::Position& position) override {
-    return older.At(position);
+  Task<Result<std::optional<IncomingRecord>>> At(records::v1::Position position) override {
+    for (const IncomingRecord& record : older)
+      if (record.position.SerializeAsString() == position.SerializeAsString())
+        co_return std::optional(record);
+    co_return std::optional<IncomingRecord>();
   }
 
-  FakeRecordHistory older;
+  std::vector<IncomingRecord> older;  // which At() returns
   bool unavailable = false;
 
  private:

@@ -22,12 +22,12 @@ class FakePacer final : public Pacer {
     down_ = down;
   }
 
-  Result<WallTime> Reserve(const std::string& key, double units_per_second, std::int32_t units,
-                           WallTime latest) override {
+  Task<Result<WallTime>> Reserve(const std::string& key, double units_per_second,
+                                 std::int32_t units, WallTime latest) override {
     const std::lock_guard lock(mutex_);
-    if (down_) return Fail(ErrorCode::kRedisUnavailable, "the store does not respond");
+    if (down_) co_return Fail(ErrorCode::kRedisUnavailable, "the store does not respond");
     if (!std::isfinite(units_per_second) || units_per_second <= 0)
-      return Fail(ErrorCode::kInvalidArgument, "the rate is not positive");
+      co_return Fail(ErrorCode::kInvalidArgument, "the rate is not positive");
     const double micros = std::ceil(std::max(1, units) * 1e6 / units_per_second);
     const Micros interval(static_cast<std::int64_t>(std::min(micros, 604'800e6)));
     const Micros burst = std::max<Micros>(std::chrono::seconds(1), interval);
@@ -35,7 +35,7 @@ class FakePacer final : public Pacer {
     const WallTime ends = std::max(now, ends_[key]) + interval;
     const WallTime time = std::max(now, ends - burst);
     if (time <= latest) ends_[key] = ends;
-    return time;
+    co_return time;
   }
 
  private:

@@ -22,7 +22,7 @@ class FakeProvider final : public Provider {
     std::string traceparent;
   };
 
-  records::v1::AttemptResult Send(const Dispatch& dispatch, SteadyTime) override {
+  Task<records::v1::AttemptResult> Send(const Dispatch& dispatch, SteadyTime) override {
     std::function<void()> during;
     {
       const std::lock_guard lock(mutex_);
@@ -32,7 +32,7 @@ class FakeProvider final : public Provider {
     }
     if (during) during();
     const std::lock_guard lock(mutex_);
-    return result;
+    co_return result;
   }
 
   static records::v1::AttemptResult Accepted(const std::string& sid) {

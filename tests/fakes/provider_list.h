@@ -22,9 +22,10 @@ class FakeProviderList final : public ProviderList {
     rows_.push_back({to, "main", {sid, created, std::nullopt}});
   }
 
-  Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query, SteadyTime) override {
+  Task<Result<std::vector<ProviderListEntry>>> List(const ProviderListQuery& query,
+                                                    SteadyTime) override {
     ++requests;
-    if (unavailable) return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
+    if (unavailable) co_return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
     std::vector<ProviderListEntry> found;
     for (const Row& row : rows_) {
       if (row.to != query.to.Reveal() || row.entry.created < query.from ||
@@ -33,10 +34,12 @@ class FakeProviderList final : public ProviderList {
       found.push_back(row.entry);
       found.back().by_sender = row.sender == query.sender.id;
     }
-    return found;
+    co_return found;
   }
 
-  Result<bool> ShowsRecipients(const Account&, SteadyTime) override { return shows_recipients; }
+  Task<Result<bool>> ShowsRecipients(const Account&, SteadyTime) override {
+    co_return shows_recipients;
+  }
 
   bool unavailable = false;
   bool shows_recipients = true;

@@ -13,28 +13,28 @@ namespace tocsin {
 // One thread at a time.
 class FakeProviderLookup final : public ProviderLookup {
  public:
-  Result<std::optional<ProviderRecord>> Find(const Account&, const std::string& sid,
-                                             SteadyTime) override {
+  Task<Result<std::optional<ProviderRecord>>> Find(const Account&, const std::string& sid,
+                                                   SteadyTime) override {
     requested.push_back(sid);
     if (unavailable || unavailable_sids.contains(sid))
-      return Fail(ErrorCode::kTwilioApiError, "the record is unavailable");
+      co_return Fail(ErrorCode::kTwilioApiError, "the record is unavailable");
     const auto found = records.find(sid);
-    if (found == records.end()) return std::optional<ProviderRecord>();
-    return std::optional(found->second);
+    if (found == records.end()) co_return std::optional<ProviderRecord>();
+    co_return std::optional(found->second);
   }
 
-  Result<ProviderPage> ListSent(const Account&, const SentWindow& window, const std::string& page,
-                                SteadyTime) override {
+  Task<Result<ProviderPage>> ListSent(const Account&, const SentWindow& window,
+                                      const std::string& page, SteadyTime) override {
     ++pages_requested;
     windows.push_back(window);
     if (unavailable || lists_unavailable)
-      return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
+      co_return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
     const size_t number = page.empty() ? 0 : std::stoul(page);
     ProviderPage found;
     if (number < pages.size())
       for (const std::string& sid : pages[number]) found.records[sid] = records.at(sid);
     if (number + 1 < pages.size()) found.next = std::to_string(number + 1);
-    return found;
+    co_return found;
   }
 
   std::map<std::string, ProviderRecord> records;  // by SID

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "common/domain/alert/ids.h"
+#include "tests/fakes/await.h"
 #include "tests/fakes/provider.h"
-#include "tests/model/fiber.h"
 #include "tests/model/simulation.h"
 
 namespace tocsin::model {
@@ -14,7 +14,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Micros kStoreLatency = 400us;  // one way
+constexpr Micros kMinStoreLatency = 100us;  // one way
+constexpr Micros kMaxStoreLatency = 2ms;
+constexpr Micros kReadLatency = 400us;
 constexpr Micros kStoreTimeout = 1s;
 constexpr std::array kRefusals{
     records::v1::PROVIDER_ERROR_CLASS_PERMANENT_NUMBER, records::v1::PROVIDER_ERROR_CLASS_OPT_OUT,
@@ -47,42 +49,29 @@ LogPort::Fate LogPort::Draw() {
 }
 
 void LogPort::Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) {
-  host_.MayFail();
-  if (Fiber::Current() == nullptr) return PublishLater(std::move(record), std::move(report));
-  simulation_.ApplyRetryBug(record);
+  if (host_.Crashes()) return;
+  if (with_bugs_) simulation_.ApplyRetryBug(record);
   Fate fate = Draw();
-  if (simulation_.bug == Bug::kNoAwaitedReport) {
+  if (with_bugs_ && simulation_.bug == Bug::kNoAwaitedReport) {
     if (fate.written)
       host_.Later(fate.duration,
                   [this, record = std::move(record)] { simulation_.broker.Append(record); });
-    return report({PublishOutcome::kPersisted, {}, {}});
+    return host_.Later(0us, [report] { report({PublishOutcome::kPersisted, {}, {}}); });
   }
-  host_.Sleep(fate.duration / 2);
-  if (fate.written) fate.report.position = simulation_.broker.Append(record);
-  host_.Sleep(fate.duration / 2);
-  host_.MayFail();
-  report(fate.report);
-}
-
-void LogPort::PublishLater(OutgoingRecord record,
-                           std::function<void(const PublishReport&)> report) {
-  const std::uint64_t number = number_++;
-  pending_.emplace(number, std::move(report));
-  Fate fate = Draw();
-  host_.Later(fate.duration, [this, number, fate, record = std::move(record)]() mutable {
+  host_.Later(fate.duration / 2, [this, fate, report, record = std::move(record)]() mutable {
     if (fate.written) fate.report.position = simulation_.broker.Append(record);
-    auto pending = pending_.extract(number);
-    pending.mapped()(fate.report);
+    host_.Later(fate.duration / 2, [this, fate, report] {
+      if (!host_.Crashes()) report(fate.report);
+    });
   });
 }
 
-void LogPort::Abandon() {
-  while (!pending_.empty())
-    pending_.extract(pending_.begin())
-        .mapped()({PublishOutcome::kUnknown, {}, "the process crashed"});
-}
-
 // --- Claim store --------------------------------------------------------------------------------
+
+// Drawn, so that requests of deliveries in progress overtake each other.
+Micros ClaimsPort::StoreLatency() {
+  return simulation_.dice.Between(kMinStoreLatency, kMaxStoreLatency);
+}
 
 FakeClaims* ClaimsPort::Store() {
   if (!simulation_.store_replaced) return &simulation_.store;
@@ -93,40 +82,39 @@ FakeClaims* ClaimsPort::Store() {
 template <typename Apply>
 auto ClaimsPort::Request(Apply apply, bool may_repeat)
     -> decltype(apply(std::declval<FakeClaims&>())) {
-  host_.MayFail();
-  host_.Sleep(kStoreLatency);
+  co_await host_.MayFail();
+  co_await host_.Sleep(StoreLatency());
   FakeClaims* const store = Store();
   if (store == nullptr || simulation_.Occurs(simulation_.faults.store_silent)) {
-    if (store != nullptr && simulation_.dice.Chance(0.5)) static_cast<void>(apply(*store));
-    host_.Sleep(kStoreTimeout);
-    return Fail(ErrorCode::kRedisUnavailable, "the store does not respond");
+    if (store != nullptr && simulation_.dice.Chance(0.5)) static_cast<void>(co_await apply(*store));
+    co_await host_.Sleep(kStoreTimeout);
+    co_return Fail(ErrorCode::kRedisUnavailable, "the store does not respond");
   }
-  auto result = apply(*store);
+  auto result = co_await apply(*store);
   if (may_repeat && simulation_.Occurs(simulation_.faults.store_late)) {
     const Micros latest = simulation_.dice.Chance(0.5) ? kSoonCopy : kLatestCopy;
     simulation_.timeline.After(simulation_.dice.Between(0us, latest),
-                               [apply, store] { static_cast<void>(apply(*store)); });
+                               [apply, store] { static_cast<void>(Await(apply(*store))); });
   }
-  host_.Sleep(kStoreLatency);
-  host_.MayFail();
-  return result;
+  co_await host_.Sleep(StoreLatency());
+  co_await host_.MayFail();
+  co_return result;
 }
 
 // The checker is notified when the store decides: the reply may reach a frozen process much later.
-Result<ClaimReply> ClaimsPort::Claim(const ClaimRequest& request) {
+Task<Result<ClaimReply>> ClaimsPort::Claim(const ClaimRequest& request) {
   const auto report = [&simulation = simulation_,
                        attempt = request.attempt](const ClaimReply& claim) {
     simulation.newest_fence[AttemptText(attempt)] = claim.fence;
     simulation.checker.Granted(attempt);
     simulation.timeline.Trace(AttemptText(attempt) + " is granted");
   };
-  auto claim = Request(
-      [request, report](FakeClaims& store) {
-        auto reply = store.Claim(request);
-        if (reply && reply->state == ClaimReply::State::kGranted) report(*reply);
-        return reply;
-      },
-      false);
+  const auto apply = [request, report](FakeClaims& store) -> Task<Result<ClaimReply>> {
+    auto reply = co_await store.Claim(request);
+    if (reply && reply->state == ClaimReply::State::kGranted) report(*reply);
+    co_return reply;
+  };
+  auto claim = co_await Request(apply, false);
   const bool granted_by_bug =
       simulation_.bug == Bug::kNoClaim || (simulation_.bug == Bug::kLapsedClaimGrantedAgain &&
                                            claim && claim->state == ClaimReply::State::kLapsed);
@@ -136,54 +124,64 @@ Result<ClaimReply> ClaimsPort::Claim(const ClaimRequest& request) {
     claim->begin_time = simulation_.timeline.Now();
     report(*claim);
   }
-  return claim;
+  co_return claim;
 }
 
-Status ClaimsPort::Release(const v1::AttemptRef& attempt, std::uint64_t fence) {
-  return Request(
-      [&simulation = simulation_, attempt, fence](FakeClaims& store) {
-        const bool no_fence = simulation.bug == Bug::kNoFence;
-        return store.Release(attempt,
-                             no_fence ? simulation.newest_fence[AttemptText(attempt)] : fence);
-      },
-      true);
+Task<Status> ClaimsPort::Release(const v1::AttemptRef& attempt, std::uint64_t fence) {
+  const auto apply = [&simulation = simulation_, attempt, fence](FakeClaims& store) {
+    const bool no_fence = simulation.bug == Bug::kNoFence;
+    return store.Release(attempt, no_fence ? simulation.newest_fence[AttemptText(attempt)] : fence);
+  };
+  co_return co_await Request(apply, true);
 }
 
-Result<std::optional<records::v1::AttemptResult>> ClaimsPort::SaveResult(
+Task<Result<std::optional<records::v1::AttemptResult>>> ClaimsPort::SaveResult(
     const v1::AttemptRef& attempt, std::uint64_t fence, const records::v1::AttemptResult& result) {
   if (simulation_.bug == Bug::kResultNotSaved && fence != kNoFence) {
     simulation_.checker.Saved(attempt, result, result);
-    return std::optional(result);
+    co_return std::optional(result);
   }
-  return Request(
-      [&simulation = simulation_, attempt, fence, result](FakeClaims& store) {
-        auto stored = store.SaveResult(attempt, fence, result);
-        if (stored) simulation.checker.Saved(attempt, result, *stored);
-        return stored;
-      },
-      true);
+  const auto apply =
+      [&simulation = simulation_, attempt, fence,
+       result](FakeClaims& store) -> Task<Result<std::optional<records::v1::AttemptResult>>> {
+    auto stored = co_await store.SaveResult(attempt, fence, result);
+    if (stored) simulation.checker.Saved(attempt, result, *stored);
+    co_return stored;
+  };
+  co_return co_await Request(apply, true);
 }
 
-Result<std::optional<records::v1::AttemptResult>> ClaimsPort::Resolve(
+Task<Result<std::optional<records::v1::AttemptResult>>> ClaimsPort::Resolve(
     const ResolveRequest& request) {
-  return Request([request](FakeClaims& store) { return store.Resolve(request); }, false);
+  const auto apply = [request](FakeClaims& store) { return store.Resolve(request); };
+  co_return co_await Request(apply, false);
 }
 
-Status ClaimsPort::Sync(const KnownAttempt& known) {
-  return Request([known](FakeClaims& store) { return store.Sync(known); }, false);
+Task<Status> ClaimsPort::Sync(const KnownAttempt& known) {
+  const auto apply = [known](FakeClaims& store) { return store.Sync(known); };
+  co_return co_await Request(apply, false);
 }
 
-Result<std::optional<std::string>> ClaimsPort::FindWork(const v1::AttemptRef& attempt) {
-  return Request([attempt](FakeClaims& store) { return store.FindWork(attempt); }, false);
+Task<Result<std::optional<std::string>>> ClaimsPort::FindWork(const v1::AttemptRef& attempt) {
+  const auto apply = [attempt](FakeClaims& store) { return store.FindWork(attempt); };
+  co_return co_await Request(apply, false);
 }
 
-Result<WallTime> ClaimsPort::Reserve(const std::string& key, double units_per_second,
-                                     std::int32_t units, WallTime latest) {
-  return Request(
-      [&simulation = simulation_, key, units_per_second, units, latest](FakeClaims&) {
-        return simulation.pacer.Reserve(key, units_per_second, units, latest);
-      },
-      false);
+Task<Status> ClaimsPort::Ping() {
+  co_await host_.Sleep(StoreLatency());
+  if (Store() != nullptr && !simulation_.Occurs(simulation_.faults.store_silent))
+    co_return Status();
+  co_await host_.Sleep(kStoreTimeout);
+  co_return Fail(ErrorCode::kRedisUnavailable, "the store does not respond");
+}
+
+Task<Result<WallTime>> ClaimsPort::Reserve(const std::string& key, double units_per_second,
+                                           std::int32_t units, WallTime latest) {
+  const auto apply = [&simulation = simulation_, key, units_per_second, units,
+                      latest](FakeClaims&) {
+    return simulation.pacer.Reserve(key, units_per_second, units, latest);
+  };
+  co_return co_await Request(apply, false);
 }
 
 // --- Provider -----------------------------------------------------------------------------------
@@ -199,27 +197,27 @@ records::v1::AttemptResult ProviderPort::InDoubt(const Dispatch& dispatch, bool 
   return result;
 }
 
-records::v1::AttemptResult ProviderPort::Send(const Dispatch& dispatch, SteadyTime deadline) {
+Task<records::v1::AttemptResult> ProviderPort::Send(const Dispatch& dispatch, SteadyTime deadline) {
   const Faults& faults = simulation_.faults;
   // From here on no clock is read: a freeze may delay any POST.
   simulation_.checker.PostStarted(dispatch.attempt);
   simulation_.timeline.Trace(AttemptText(dispatch.attempt) + " is POSTed");
-  host_.MayFail();
+  co_await host_.MayFail();
   const auto timeout =
       std::chrono::duration_cast<Micros>(deadline - simulation_.timeline.SteadyNow());
   const Micros latency = simulation_.dice.Between(1ms, 200ms);
   if (simulation_.Occurs(faults.not_sent)) {
-    host_.Sleep(latency);
-    return FakeProvider::Of(records::v1::ATTEMPT_OUTCOME_NOT_SENT);
+    co_await host_.Sleep(latency);
+    co_return FakeProvider::Of(records::v1::ATTEMPT_OUTCOME_NOT_SENT);
   }
-  host_.Sleep(latency / 2);
-  host_.MayFail();
-  if (simulation_.Occurs(faults.reset_before)) return InDoubt(dispatch, false);
-  if (simulation_.Occurs(faults.reset_after)) return InDoubt(dispatch, true);
+  co_await host_.Sleep(latency / 2);
+  co_await host_.MayFail();
+  if (simulation_.Occurs(faults.reset_before)) co_return InDoubt(dispatch, false);
+  if (simulation_.Occurs(faults.reset_after)) co_return InDoubt(dispatch, true);
   if (simulation_.Occurs(faults.timed_out)) {
     const records::v1::AttemptResult result = InDoubt(dispatch, simulation_.dice.Chance(0.5));
-    host_.Sleep(std::max(timeout - latency / 2, 0us));
-    return result;
+    co_await host_.Sleep(std::max(timeout - latency / 2, 0us));
+    co_return result;
   }
   records::v1::AttemptResult result;
   if (simulation_.Occurs(faults.rate_limited)) {
@@ -237,69 +235,70 @@ records::v1::AttemptResult ProviderPort::Send(const Dispatch& dispatch, SteadyTi
   } else {
     result = FakeProvider::Accepted(simulation_.provider.Accept(dispatch));
   }
-  host_.Sleep(latency / 2);
-  host_.MayFail();
-  return result;
+  co_await host_.Sleep(latency / 2);
+  co_await host_.MayFail();
+  co_return result;
 }
 
-Result<std::vector<ProviderListEntry>> ProviderPort::List(const ProviderListQuery& query,
-                                                          SteadyTime) {
-  host_.MayFail();
-  host_.Sleep(simulation_.dice.Between(1ms, 500ms));
+Task<Result<std::vector<ProviderListEntry>>> ProviderPort::List(const ProviderListQuery& query,
+                                                                SteadyTime) {
+  co_await host_.MayFail();
+  co_await host_.Sleep(simulation_.dice.Between(1ms, 500ms));
   if (simulation_.Occurs(simulation_.faults.list_unavailable))
-    return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
+    co_return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
   // The lag of each reading is drawn: a later reading may show less than an earlier one.
   Micros lag = simulation_.dice.Between(0us, simulation_.faults.longest_list_lag);
   if (simulation_.Occurs(simulation_.faults.list_lags)) lag = std::max(lag, kListLag);
   auto entries = simulation_.provider.List(query, lag);
-  host_.MayFail();
-  return entries;
+  co_await host_.MayFail();
+  co_return entries;
 }
 
-Result<bool> ProviderPort::ShowsRecipients(const Account&, SteadyTime) {
-  host_.MayFail();
-  host_.Sleep(simulation_.dice.Between(1ms, 500ms));
+Task<Result<bool>> ProviderPort::ShowsRecipients(const Account&, SteadyTime) {
+  co_await host_.MayFail();
+  co_await host_.Sleep(simulation_.dice.Between(1ms, 500ms));
   if (simulation_.Occurs(simulation_.faults.list_unavailable))
-    return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
-  return true;
+    co_return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
+  co_return true;
 }
 
 // --- History ------------------------------------------------------------------------------------
 
-Status HistoryPort::Read(const std::vector<std::string>&, WallTime, const Handle&,
-                         std::stop_token) {
-  return Fail(ErrorCode::kInternal, "the simulation does not restore claims");
-}
-
-Status HistoryPort::ReadTo(const records::v1::Position& last, WallTime, SteadyTime,
-                           const Handle& handle) {
-  host_.MayFail();
-  host_.Sleep(kStoreLatency);
+Task<Result<std::vector<IncomingRecord>>> HistoryPort::ReadTo(std::string alert_id,
+                                                              records::v1::Position last, WallTime,
+                                                              SteadyTime) {
+  co_await host_.MayFail();
+  co_await host_.Sleep(kReadLatency);
   const auto& records = simulation_.broker.At({last.topic(), last.partition()}).records;
   const std::int64_t first = simulation_.bug == Bug::kLogNotRead ? last.offset() : 0;
+  std::vector<IncomingRecord> found;
   for (const IncomingRecord& record : records)
-    if (record.position.offset() >= first && record.position.offset() <= last.offset())
-      handle(record);
-  return {};
+    if (record.key == alert_id && record.position.offset() >= first &&
+        record.position.offset() <= last.offset())
+      found.push_back(record);
+  co_return found;
 }
 
-Status HistoryPort::ReadKey(const std::string& topic, const std::string& key, WallTime, SteadyTime,
-                            const Handle& handle) {
-  host_.MayFail();
-  host_.Sleep(kStoreLatency);
-  if (simulation_.bug == Bug::kLapsedClaimNotChecked) return {};
-  const auto& records = simulation_.broker.At({topic, Broker::PartitionOf(key)}).records;
-  for (const IncomingRecord& record : records) handle(record);
-  return {};
+Task<Result<std::vector<IncomingRecord>>> HistoryPort::ReadAll(std::string alert_id,
+                                                               std::string topic, WallTime,
+                                                               SteadyTime) {
+  co_await host_.MayFail();
+  co_await host_.Sleep(kReadLatency);
+  std::vector<IncomingRecord> found;
+  if (simulation_.bug == Bug::kLapsedClaimNotChecked) co_return found;
+  for (const IncomingRecord& record :
+       simulation_.broker.At({topic, Broker::PartitionOf(alert_id)}).records)
+    if (record.key == alert_id) found.push_back(record);
+  co_return found;
 }
 
-Result<std::optional<IncomingRecord>> HistoryPort::At(const records::v1::Position& position) {
-  host_.MayFail();
-  host_.Sleep(kStoreLatency);
+Task<Result<std::optional<IncomingRecord>>> HistoryPort::At(records::v1::Position position) {
+  co_await host_.MayFail();
+  co_await host_.Sleep(kReadLatency);
   const auto& records = simulation_.broker.At({position.topic(), position.partition()}).records;
   const auto offset = static_cast<size_t>(position.offset());
-  if (offset >= records.size()) return std::optional<IncomingRecord>();
-  return std::optional(records[offset]);
+  if (offset >= records.size()) co_return std::optional<IncomingRecord>();
+  co_return std::optional(records[offset]);
 }
 
 }  // namespace tocsin::model

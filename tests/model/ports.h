@@ -4,13 +4,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 
+#include "common/async/task.h"
+#include "common/ports/alert_history.h"
 #include "common/ports/claims.h"
 #include "common/ports/provider.h"
 #include "common/ports/provider_list.h"
-#include "common/ports/record_history.h"
 #include "common/ports/record_log.h"
 #include "tests/fakes/claims.h"
 #include "tests/model/timeline.h"
@@ -23,20 +23,20 @@ struct Simulation;
 class Host {
  public:
   virtual ~Host() = default;
-  virtual void Sleep(Micros time) = 0;  // in a fiber only; longer when the process is frozen
-  virtual void MayFail() = 0;           // the process may crash or freeze here
-  virtual void Later(Micros delay, std::function<void()> event) = 0;  // unless it has crashed
+  virtual Task<void> Sleep(Micros time) = 0;  // longer when the process is frozen
+  virtual Task<void> MayFail() = 0;           // the process may crash or freeze here
+  virtual bool Crashes() = 0;                 // the same without waiting; true if it has crashed
+  // Calls `event` unless the process has crashed by then; later when it is frozen.
+  virtual void Later(Micros delay, std::function<void()> event) = 0;
 };
 
 class LogPort final : public RecordLog {
  public:
-  LogPort(Simulation& simulation, Host& host) : simulation_(simulation), host_(host) {}
+  // `with_bugs`: the planted bugs of publishing apply.
+  LogPort(Simulation& simulation, Host& host, bool with_bugs)
+      : simulation_(simulation), host_(host), with_bugs_(with_bugs) {}
 
-  // Within a fiber it calls `report` before it returns, otherwise later.
   void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) override;
-
-  // The process crashed: pending reports are unknown.
-  void Abandon();
 
  private:
   struct Fate {
@@ -45,32 +45,33 @@ class LogPort final : public RecordLog {
     Micros duration;
   };
   Fate Draw();
-  void PublishLater(OutgoingRecord record, std::function<void(const PublishReport&)> report);
 
   Simulation& simulation_;
   Host& host_;
-  std::uint64_t number_ = 0;
-  std::map<std::uint64_t, std::function<void(const PublishReport&)>> pending_;
+  const bool with_bugs_;
 };
 
 class ClaimsPort final : public Claims, public Pacer {
  public:
   ClaimsPort(Simulation& simulation, Host& host) : simulation_(simulation), host_(host) {}
 
-  Result<ClaimReply> Claim(const ClaimRequest& request) override;
-  Status Release(const v1::AttemptRef& attempt, std::uint64_t fence) override;
-  Result<std::optional<records::v1::AttemptResult>> SaveResult(
+  Task<Result<ClaimReply>> Claim(const ClaimRequest& request) override;
+  Task<Status> Release(const v1::AttemptRef& attempt, std::uint64_t fence) override;
+  Task<Result<std::optional<records::v1::AttemptResult>>> SaveResult(
       const v1::AttemptRef& attempt, std::uint64_t fence,
       const records::v1::AttemptResult& result) override;
-  Result<std::optional<records::v1::AttemptResult>> Resolve(const ResolveRequest& request) override;
-  Status Sync(const KnownAttempt& known) override;
-  Result<std::optional<std::string>> FindWork(const v1::AttemptRef& attempt) override;
+  Task<Result<std::optional<records::v1::AttemptResult>>> Resolve(
+      const ResolveRequest& request) override;
+  Task<Status> Sync(const KnownAttempt& known) override;
+  Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& attempt) override;
+  Task<Status> Ping() override;
   WallTime CompleteSince() const override { return WallTime::min(); }
-  Result<WallTime> Reserve(const std::string& key, double units_per_second, std::int32_t units,
-                           WallTime latest) override;
+  Task<Result<WallTime>> Reserve(const std::string& key, double units_per_second,
+                                 std::int32_t units, WallTime latest) override;
 
  private:
   FakeClaims* Store();  // nullptr: the store was replaced
+  Micros StoreLatency();
   template <typename Apply>
   auto Request(Apply apply, bool may_repeat) -> decltype(apply(std::declval<FakeClaims&>()));
 
@@ -81,10 +82,10 @@ class ClaimsPort final : public Claims, public Pacer {
 class ProviderPort final : public Provider, public ProviderList {
  public:
   ProviderPort(Simulation& simulation, Host& host) : simulation_(simulation), host_(host) {}
-  records::v1::AttemptResult Send(const Dispatch& dispatch, SteadyTime deadline) override;
-  Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query,
-                                              SteadyTime deadline) override;
-  Result<bool> ShowsRecipients(const Account& account, SteadyTime deadline) override;
+  Task<records::v1::AttemptResult> Send(const Dispatch& dispatch, SteadyTime deadline) override;
+  Task<Result<std::vector<ProviderListEntry>>> List(const ProviderListQuery& query,
+                                                    SteadyTime deadline) override;
+  Task<Result<bool>> ShowsRecipients(const Account& account, SteadyTime deadline) override;
 
  private:
   records::v1::AttemptResult InDoubt(const Dispatch& dispatch, bool accepted);
@@ -94,16 +95,14 @@ class ProviderPort final : public Provider, public ProviderList {
 };
 
 // Reads the simulated broker.
-class HistoryPort final : public RecordHistory {
+class HistoryPort final : public AlertHistory {
  public:
   HistoryPort(Simulation& simulation, Host& host) : simulation_(simulation), host_(host) {}
-  Status Read(const std::vector<std::string>& topics, WallTime from, const Handle& handle,
-              std::stop_token stop) override;
-  Status ReadTo(const records::v1::Position& last, WallTime from, SteadyTime deadline,
-                const Handle& handle) override;
-  Status ReadKey(const std::string& topic, const std::string& key, WallTime from,
-                 SteadyTime deadline, const Handle& handle) override;
-  Result<std::optional<IncomingRecord>> At(const records::v1::Position& position) override;
+  Task<Result<std::vector<IncomingRecord>>> ReadTo(std::string alert_id, records::v1::Position last,
+                                                   WallTime from, SteadyTime deadline) override;
+  Task<Result<std::vector<IncomingRecord>>> ReadAll(std::string alert_id, std::string topic,
+                                                    WallTime from, SteadyTime deadline) override;
+  Task<Result<std::optional<IncomingRecord>>> At(records::v1::Position position) override;
 
  private:
   Simulation& simulation_;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/base/retry_loop.h"
 #include "tests/model/simulation.h"
 
 namespace tocsin::model {
@@ -13,12 +12,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr size_t kSenders = 3;
-constexpr size_t kLaneCapacity = 4;
-constexpr size_t kCallbackSenders = 2;
+constexpr DeliveryPoolSettings kPool{.senders = 6, .reserved = 1, .lane_capacity = 4};
+constexpr DeliveryPoolSettings kCallbackPool{.senders = 3, .reserved = 0, .lane_capacity = 2};
 constexpr Micros kFetch = 2ms;
+constexpr Micros kWatchAfterFaults = 60s;
 constexpr Micros kCommitInterval = 500ms;
-constexpr RetryDelays kRetryDelays{50ms, 1s};
 constexpr Micros kDelayQueueAhead = 4s;  // with the bug kDelayQueueMovesEarly
 constexpr Micros kLaterExpireTime = 1h;
 // Per run. Workers that crash again and again before they commit multiply the records in progress:
@@ -39,7 +37,8 @@ Process::Process(Simulation& simulation, size_t number)
     : simulation_(simulation),
       number_(number),
       registry_(simulation.registry),
-      log_(simulation, *this),
+      log_(simulation, *this, /*with_bugs=*/true),
+      delay_queue_log_(simulation, *this, /*with_bugs=*/false),
       claims_(simulation, *this),
       provider_(simulation, *this),
       delay_queue_clock_(simulation.timeline,
@@ -52,75 +51,57 @@ Process::Process(Simulation& simulation, size_t number)
           {.owner = fmt::format("worker-{}", number), .retry = RetryPolicyOf(simulation.bug)}),
       callback_handler_(v1::CHANNEL_SMS,
                         {simulation.timeline, claims_, log_, history_, simulation.topics}, {}),
-      delay_queue_(delay_queue_clock_, log_, simulation.topics, DelayQueue::Drive::kManual) {}
+      delay_queue_(delay_queue_clock_, *this, delay_queue_log_, simulation.topics),
+      pool_([this](const IncomingRecord& record) { return pipeline_.Deliver(record); }, kPool,
+            *this, probe_),
+      callback_pool_(
+          [this](const IncomingRecord& record) { return callback_handler_.Handle(record); },
+          kCallbackPool, *this, probe_) {}
+
+void Process::Start() { tasks_.Start(pipeline_.WatchStore(watch_scheduler_)); }
+
+void Process::WatchScheduler::After(Micros delay, std::function<void()> event) {
+  const Simulation& simulation = process_.simulation_;
+  if (simulation.timeline.Now() < simulation.faults_until + kWatchAfterFaults)
+    process_.After(delay, std::move(event));
+}
 
 Process::~Process() = default;
-
-void Process::Kill() {
-  killed_ = true;
-  while (!fibers_.empty()) Run(fibers_.front().get());  // unwinds it
-  log_.Abandon();
-  delay_queue_.Stop();
-}
 
 bool Process::Frozen() const { return simulation_.timeline.Now() < frozen_until_; }
 
 // --- Host ---------------------------------------------------------------------------------------
 
-void Process::Sleep(Micros time) {
-  Fiber* const fiber = Fiber::Current();
-  do {
-    simulation_.timeline.After(time, [weak = weak_from_this(), fiber] {
-      if (const auto self = weak.lock()) self->Run(fiber);
-    });
-    Fiber::Yield();
-    if (killed_) throw Killed{};
-    time = frozen_until_ - simulation_.timeline.Now();
-  } while (time > 0us);
+Task<void> Process::Sleep(Micros time) {
+  const auto start = [&](const Callback<bool>& done) { Later(time, [done] { done(true); }); };
+  co_await AwaitCallback<bool>(start);
 }
 
-void Process::MayFail() {
-  if (killed_) return;  // unwinding
+Task<void> Process::MayFail() {
+  if (Crashes() || Frozen()) co_await Sleep(0us);
+}
+
+bool Process::Crashes() {
   const Counts& so_far = simulation_.checker.counts;
+  if (crashed_) return true;
   if (so_far.kills < kMaxKills && simulation_.Occurs(simulation_.faults.crash)) {
-    killed_ = true;
+    crashed_ = true;
     simulation_.OnKilled(number_);
-    if (Fiber::Current() != nullptr) throw Killed{};
   } else if (so_far.freezes < kMaxFreezes && simulation_.Occurs(simulation_.faults.freeze)) {
     const Micros time = simulation_.dice.Between(1s, 60s);
     frozen_until_ = std::max(frozen_until_, simulation_.timeline.Now() + time);
     simulation_.OnFrozen(number_, time);
-    if (Fiber::Current() != nullptr) Sleep(time);
   }
+  return crashed_;
 }
 
 void Process::Later(Micros delay, std::function<void()> event) {
   simulation_.timeline.After(delay, [weak = weak_from_this(), event = std::move(event)]() mutable {
     const auto self = weak.lock();
-    if (!self || self->killed_) return;
+    if (!self || self->crashed_) return;
     if (!self->Frozen()) return event();
     self->Later(self->frozen_until_ - self->simulation_.timeline.Now(), std::move(event));
   });
-}
-
-void Process::Spawn(std::function<void()> body) {
-  Fiber* const fiber = fibers_
-                           .emplace_back(std::make_unique<Fiber>([run = std::move(body)] {
-                             try {
-                               run();
-                             } catch (const Killed&) {
-                             }
-                           }))
-                           .get();
-  simulation_.timeline.After(0us, [weak = weak_from_this(), fiber] {
-    if (const auto self = weak.lock()) self->Run(fiber);
-  });
-}
-
-void Process::Run(Fiber* fiber) {
-  fiber->Resume();
-  if (fiber->Ended())
-    std::erase_if(fibers_, [fiber](const auto& held) { return held.get() == fiber; });
 }
 
 // --- Consumers ----------------------------------------------------------------------------------
@@ -134,7 +115,7 @@ void Process::Assign(const Place& place) {
 
 void Process::Revoke(const Place& place, bool lost) {
   auto left = assigned_.extract(place);
-  if (!lost && !killed_) Commit(place, left.mapped());
+  if (!lost && !crashed_) Commit(place, left.mapped());
   left.mapped().progress->MarkLost();
 }
 
@@ -170,7 +151,7 @@ bool Process::Offer(const Place& place, Assigned& assigned, const IncomingRecord
   };
   const bool event =
       place.first == simulation_.topics.Webhooks() || place.first == simulation_.topics.Events();
-  const bool accepted = delayed ? OfferToDelayQueue(IncomingRecord(record), finish)
+  const bool accepted = delayed ? delay_queue_.Offer(IncomingRecord(record), finish)
                         : event ? OfferToCallbackHandler(IncomingRecord(record), finish)
                                 : OfferToLane(WithAssignment(record, assigned), finish);
   if (accepted && early) {
@@ -188,51 +169,14 @@ IncomingRecord Process::WithAssignment(IncomingRecord record, const Assigned& as
 bool Process::OfferToLane(IncomingRecord&& record, std::function<void()> finish) {
   const auto lane = static_cast<size_t>(
       std::ranges::find(simulation_.lanes, record.position.topic()) - simulation_.lanes.begin());
-  if (lanes_[lane].size() >= kLaneCapacity) return false;
-  lanes_[lane].push_back({ApplyTimeBug(std::move(record)), std::move(finish)});
-  StartSenders();
-  return true;
+  return pool_.Offer(lane, ApplyTimeBug(std::move(record)), std::move(finish));
 }
 
 bool Process::OfferToCallbackHandler(IncomingRecord&& record, std::function<void()> finish) {
-  if (!callback_handler_.Wants(record)) {
-    finish();
-    return true;
-  }
-  if (callbacks_in_progress_ == kCallbackSenders) return false;
-  ++callbacks_in_progress_;
-  Spawn([this, item = Item{std::move(record), std::move(finish)}] {
-    Deliver(item,
-            [this](const IncomingRecord& incoming) { return callback_handler_.Handle(incoming); });
-    --callbacks_in_progress_;
-    OnFinished();
-  });
+  if (callback_handler_.Wants(record))
+    return callback_pool_.Offer(0, std::move(record), std::move(finish));
+  finish();
   return true;
-}
-
-bool Process::OfferToDelayQueue(IncomingRecord&& record, std::function<void()> finish) {
-  if (!delay_queue_.Offer(std::move(record), std::move(finish))) return false;
-  ScheduleDrive(0us);
-  return true;
-}
-
-void Process::ScheduleDrive(Micros delay) {
-  const WallTime at = simulation_.timeline.Now() + delay;
-  if (drive_at_ && *drive_at_ <= at) return;
-  drive_at_ = at;
-  Later(delay, [this, at] {
-    if (drive_at_ != at) return;  // an earlier one was scheduled since
-    drive_at_.reset();
-    DriveDelayQueue();
-  });
-}
-
-void Process::DriveDelayQueue() {
-  const std::optional<Micros> left = delay_queue_.MoveDue();
-  if (left)
-    ScheduleDrive(*left);
-  else if (delay_queue_.HeldCount() > 0)
-    ScheduleDrive(1s);  // failed publishes are repeated
 }
 
 void Process::OnFinished() {
@@ -241,7 +185,6 @@ void Process::OnFinished() {
   Later(0us, [this] {
     polls_scheduled_ = false;
     for (const auto& [place, assigned] : assigned_) Poll(place);
-    StartSenders();
   });
 }
 
@@ -249,8 +192,7 @@ void Process::ScheduleCommit() {
   if (std::exchange(commit_scheduled_, true)) return;
   Later(kCommitInterval, [this] {
     commit_scheduled_ = false;
-    MayFail();
-    if (killed_) return;
+    if (Crashes()) return;
     for (const auto& [place, assigned] : assigned_) Commit(place, assigned);
   });
 }
@@ -261,34 +203,6 @@ void Process::Commit(const Place& place, const Assigned& assigned) {
   if (!offset || *offset == committed) return;
   simulation_.checker.Committed(place, committed, *offset);
   committed = *offset;
-}
-
-// --- Senders ------------------------------------------------------------------------------------
-
-void Process::StartSenders() {
-  while (busy_ < kSenders) {
-    std::array<bool, kLanes> waiting{};
-    for (size_t i = 0; i < kLanes; ++i) waiting[i] = !lanes_[i].empty();
-    const auto lane = scheduler_.Pick(waiting, false);
-    if (!lane) return;
-    ++busy_;
-    Spawn([this, item = std::move(lanes_[*lane].front())] {
-      Deliver(item, [this](const IncomingRecord& work) { return pipeline_.Deliver(work); });
-      --busy_;
-      OnFinished();
-    });
-    lanes_[*lane].pop_front();
-  }
-}
-
-void Process::Deliver(const Item& item, const DeliverFunction& deliver) {
-  const auto sleep = [this](Micros delay) {
-    Sleep(delay);
-    return true;
-  };
-  static_cast<void>(RetryLoop(
-      kRetryDelays, [&] { return deliver(item.record); }, sleep, [](const Error&) {}));
-  item.finish();
 }
 
 IncomingRecord Process::ApplyTimeBug(IncomingRecord record) const {

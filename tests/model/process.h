@@ -1,36 +1,34 @@
-// A simulated worker: the production pipeline, callback handler, delay queue and offset tracking on
-// simulated ports.
+// A simulated worker: the production delivery pools, pipeline, callback handler, delay queue and
+// offset tracking on simulated ports.
 #pragma once
 
-#include <array>
-#include <deque>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <vector>
 
+#include "common/async/scheduler.h"
 #include "common/delivery/callback_handler.h"
 #include "common/delivery/delay_queue.h"
+#include "common/delivery/delivery_pool.h"
 #include "common/delivery/pipeline.h"
-#include "common/delivery/weighted_scheduler.h"
 #include "common/kafka/partition_progress.h"
 #include "tests/model/broker.h"
-#include "tests/model/fiber.h"
 #include "tests/model/ports.h"
 
 namespace tocsin::model {
 
 struct Simulation;
 
-// It ends by Kill(): everything in progress ends at its current use of a port, as after kill -9.
-class Process final : public Host, public std::enable_shared_from_this<Process> {
+// One event loop with many deliveries in progress; the order in which their ports respond is drawn
+// from the seed. Its destruction is a kill -9: everything in progress ends where it waits.
+class Process final : public Host, public Scheduler, public std::enable_shared_from_this<Process> {
  public:
   Process(Simulation& simulation, size_t number);
   ~Process() override;
+
+  void Start();  // once, when it is owned by a shared_ptr
 
   // Consumer. `lost`: the process does not know of the revocation.
   void Assign(const Place& place);
@@ -38,20 +36,28 @@ class Process final : public Host, public std::enable_shared_from_this<Process> 
   bool IsAssigned(const Place& place) const { return assigned_.contains(place); }
   void SchedulePoll(const Place& place);
 
-  void Kill();
   bool Frozen() const;
-  size_t Number() const { return number_; }
 
   // Host.
-  void Sleep(Micros time) override;
-  void MayFail() override;
+  Task<void> Sleep(Micros time) override;
+  Task<void> MayFail() override;
+  bool Crashes() override;
   void Later(Micros delay, std::function<void()> event) override;
 
+  // Scheduler.
+  void Post(std::function<void()> event) override { Later(Micros(0), std::move(event)); }
+  void After(Micros delay, std::function<void()> event) override { Later(delay, std::move(event)); }
+
  private:
-  struct Killed {};  // thrown through the fibers
-  struct Item {
-    IncomingRecord record;
-    std::function<void()> finish;
+  // Ends the watch of the store some time after the last fault, so that the run ends.
+  class WatchScheduler final : public Scheduler {
+   public:
+    explicit WatchScheduler(Process& process) : process_(process) {}
+    void Post(std::function<void()> event) override { process_.Post(std::move(event)); }
+    void After(Micros delay, std::function<void()> event) override;
+
+   private:
+    Process& process_;
   };
   struct Assigned {
     std::shared_ptr<kafka::PartitionProgress> progress =
@@ -66,28 +72,20 @@ class Process final : public Host, public std::enable_shared_from_this<Process> 
   static IncomingRecord WithAssignment(IncomingRecord record, const Assigned& assigned);
   bool OfferToLane(IncomingRecord&& record, std::function<void()> finish);
   bool OfferToCallbackHandler(IncomingRecord&& record, std::function<void()> finish);
-  bool OfferToDelayQueue(IncomingRecord&& record, std::function<void()> finish);
-  void StartSenders();
-  using DeliverFunction = std::function<Result<DeliveryResult>(const IncomingRecord& record)>;
-  void Deliver(const Item& item, const DeliverFunction& deliver);
-  void ScheduleDrive(Micros delay);
-  void DriveDelayQueue();
   void OnFinished();
   void ScheduleCommit();
   void Commit(const Place& place, const Assigned& assigned);
-  void Spawn(std::function<void()> body);
-  void Run(Fiber* fiber);
   IncomingRecord ApplyTimeBug(IncomingRecord record) const;
 
   Simulation& simulation_;
   const size_t number_;
-  bool killed_ = false;
+  bool crashed_ = false;
   WallTime frozen_until_{};
-  std::list<std::unique_ptr<Fiber>> fibers_;
 
   RegistrySource registry_;
   ConsentBook consents_;
   LogPort log_;
+  LogPort delay_queue_log_;
   ClaimsPort claims_;
   ProviderPort provider_;
   DelayQueueClock delay_queue_clock_;
@@ -96,15 +94,14 @@ class Process final : public Host, public std::enable_shared_from_this<Process> 
   DeliveryPipeline pipeline_;
   CallbackHandler callback_handler_;
   DelayQueue delay_queue_;
+  DeliveryPool pool_;
+  DeliveryPool callback_pool_;
+  WatchScheduler watch_scheduler_{*this};
+  TaskGroup tasks_;
 
   std::map<Place, Assigned> assigned_;
-  std::array<std::deque<Item>, kLanes> lanes_;
-  WeightedScheduler scheduler_;
-  size_t busy_ = 0;
-  size_t callbacks_in_progress_ = 0;
   bool commit_scheduled_ = false;
   bool polls_scheduled_ = false;
-  std::optional<WallTime> drive_at_;
 };
 
 }  // namespace tocsin::model

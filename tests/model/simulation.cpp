@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kMaxSteps = 300'000;  // a run that needs more does not end
+constexpr std::uint64_t kMaxSteps = 1'000'000;  // a run that needs more does not end
 constexpr Micros kSessionTimeout = 6s;
 constexpr Micros kLatestCallback = 10min;
 constexpr Micros kWebhookRetryDelay = 5s;
@@ -121,6 +121,7 @@ Simulation::Simulation(std::uint64_t seed, Bug planted) : dice(seed), bug(plante
     faults.timed_out = faults.enqueue_repeated = 0.5;
     faults.store_late = 1;
   }
+  if (bug == Bug::kMarkIgnored) faults.store_silent = 0.5;  // the cancel is synced late
   faults_until = timeline.Now() + dice.Between(60s, 600s);
   registry = RegistryOf(dice.Chance(0.3) ? 1 : 100);
   std::vector<std::string> consumed = lanes;
@@ -141,10 +142,7 @@ Simulation::Simulation(std::uint64_t seed, Bug planted) : dice(seed), bug(plante
   };
 }
 
-Simulation::~Simulation() {
-  for (const auto& process : processes_)
-    if (process) process->Kill();
-}
+Simulation::~Simulation() = default;
 
 void Simulation::Run() {
   processes_.resize(1 + dice.Below(3));
@@ -246,6 +244,7 @@ void Simulation::ApplyRetryBug(OutgoingRecord& record) const {
 
 void Simulation::Start(size_t number) {
   processes_[number] = std::make_shared<Process>(*this, number);
+  processes_[number]->Start();
   timeline.Trace(fmt::format("worker {} starts", number));
   Rebalance();
 }
@@ -254,8 +253,6 @@ void Simulation::OnKilled(size_t number) {
   ++checker.counts.kills;
   timeline.Trace(fmt::format("worker {} is killed", number));
   timeline.After(0us, [this, number] {
-    if (!processes_[number]) return;
-    processes_[number]->Kill();
     processes_[number].reset();
     timeline.After(dice.Between(200ms, 20s), [this, number] { Start(number); });
     timeline.After(kSessionTimeout, [this] { Rebalance(); });

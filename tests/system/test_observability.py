@@ -23,7 +23,7 @@ SERVICES = ("ingress", "sms-worker", "voice-worker", "audit")
 # Every label has a few fixed values. None identifies a recipient, an alert or a client.
 LABELS = {"channel", "client", "code", "compiler", "dependency", "error_class", "group", "kind", "lane", "le", "method",
           "outcome", "priority", "reason", "result", "role", "service", "state", "topic_kind", "version"}
-MAX_SERIES = 200  # of one metric in one process
+MAX_SERIES = 250  # of one metric in one process
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import grpc
 import pytest
 import redis
 
+import api
 import consistency_check
 import poll
 import stack as stacks

@@ -25,10 +25,6 @@ if state == 'sending' then
   return {'lapsed', 0, fence, begin}
 end
 
--- `claimed` prevents a withdrawal, which would delete the claim.
-redis.call('HSET', alert, 'client_id', ARGV[5], 'claimed', '1')
-expire_after(alert, ARGV[13])
-
 -- The alert may have been accepted while Redis did not know the key. The first alert of the key that is
 -- confirmed or claimed gets it.
 local conflict = false
@@ -47,10 +43,12 @@ if KEYS[5] then
   end
 end
 
--- Stored, so that every repetition gets the same result.
+-- `claimed` prevents a withdrawal, which would delete the claim. The result is stored, so that every repetition
+-- gets the same.
 local function finish(reply, result, proof)
-  redis.call('HSET', alert, attempt .. '.state', 'done', attempt .. '.result', result,
-             attempt .. '.proof', proof)
+  redis.call('HSET', alert, 'client_id', ARGV[5], 'claimed', '1', attempt .. '.state', 'done',
+             attempt .. '.result', result, attempt .. '.proof', proof)
+  expire_after(alert, ARGV[13])
   return {reply, count_write(), result}
 end
 if known[6] then
@@ -66,10 +64,11 @@ if ARGV[9] ~= '' then
   return finish('done', ARGV[9], ARGV[10])
 end
 
-fence = redis.call('HINCRBY', alert, attempt .. '.fence', 1)
-redis.call('HSET', alert, attempt .. '.state', 'sending', attempt .. '.owner', ARGV[6],
-           attempt .. '.lease_end_us', now + ARGV[7], attempt .. '.begin_us', now, ARGV[4] .. '.work', ARGV[8],
-           attempt .. '.duplicates', KEYS[4])
+fence = (tonumber(fence) or 0) + 1
+redis.call('HSET', alert, 'client_id', ARGV[5], 'claimed', '1', attempt .. '.state', 'sending',
+           attempt .. '.fence', fence, attempt .. '.owner', ARGV[6], attempt .. '.lease_end_us', now + ARGV[7],
+           attempt .. '.begin_us', now, ARGV[4] .. '.work', ARGV[8], attempt .. '.duplicates', KEYS[4])
+expire_after(alert, ARGV[13])
 redis.call('SADD', KEYS[4], ARGV[14])
 expire_after(KEYS[4], ARGV[13])
 return {'granted', count_write(), fence, now}

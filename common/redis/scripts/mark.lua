@@ -1,5 +1,6 @@
 -- Marks an alert as cancelled or acknowledged: attempts that have not started are not made.
 --   KEYS[3] alert  [4] marker of restored acceptances  [5] marker of restored claims
+--   [6] exists for a while after the claims were restored
 --   ARGV[3] client  [4] 'cancelled' or 'acknowledged'  [5] when and by whom
 --   [6] value of the markers in this epoch and this process of Redis
 --   [7] if the id proves that the alert is the client's: expiry of a new hash, ms of UTC; else ''
@@ -14,10 +15,12 @@ if not owner[1] and not issued and redis.call('GET', KEYS[4]) ~= ARGV[6] then
 elseif owner[1] ~= ARGV[3] and not issued then
   return {'unknown_alert', 0}
 end
--- An alert that was not admitted here (it has no nonce) may have attempts that are not restored yet. While claims are being
--- restored, the attempts of an emergency are claimed by the order of the log and stored here later, so it is
--- not known whether a cancellation is in time.
-if (not owner[2] or (owner[3] and ARGV[4] == 'cancelled')) and redis.call('GET', KEYS[5]) ~= ARGV[6] then
+-- An alert that was not admitted here (it has no nonce) may have attempts that are not restored yet. Until all
+-- workers know that the claims are restored, the attempts of an emergency are claimed by the order of the log
+-- and stored here later: it is not known whether its cancellation is in time.
+local late = owner[3] and ARGV[4] == 'cancelled'
+if (not owner[2] or late) and redis.call('GET', KEYS[5]) ~= ARGV[6] or
+   late and redis.call('EXISTS', KEYS[6]) == 1 then
   return {'restoring', 0}
 end
 if issued then

@@ -1,6 +1,6 @@
 -- Precedes every script.
 --   KEYS[1] epoch          ARGV[1] epoch of the caller
---   KEYS[2] write counts   ARGV[2] process of the caller
+--   KEYS[2] write counts   ARGV[2] process of the caller; '' if it does not use the count
 -- A Redis that was flushed, restored or replaced has another epoch or none. An attempt that it does not know
 -- may have been claimed, so it returns no result.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
@@ -16,26 +16,28 @@ end
 -- Counts the writes that were confirmed to this process. If the count is lower after a restart of Redis, the
 -- end of the append-only file was lost.
 local function count_write()
+  if ARGV[2] == '' then
+    return 0
+  end
   return redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
 end
 
 -- Extends the life of a key, never shortens it: claims must exist longer than the records of their alert.
 local function expire_after(key, at_ms)
-  if redis.call('PEXPIREAT', key, at_ms, 'GT') == 0 then
-    redis.call('PEXPIREAT', key, at_ms, 'NX')
+  if redis.call('PEXPIREAT', key, at_ms, 'NX') == 0 then
+    redis.call('PEXPIREAT', key, at_ms, 'GT')
   end
 end
 
 -- Adds an accepted attempt to the unreconciled ones, unless its final status and its price are known: to
 -- `open` while its final status is missing, then to `unpriced`. Its first lookup is due after `delay` us; an
 -- attempt that moves keeps its time.
-local function add_unreconciled(open, unpriced, alert, attempt, name, delay)
-  local known = redis.call('HMGET', alert, attempt .. '.ended', attempt .. '.priced')
-  if known[1] and known[2] then
+local function add_unreconciled(open, unpriced, name, delay, ended, priced)
+  if ended and priced then
     return
   end
   local due = now_us() + delay
-  if not known[1] then
+  if not ended then
     redis.call('ZADD', open, 'NX', due, name)
     return
   end
@@ -46,10 +48,9 @@ end
 
 -- Notes the end of an attempt: '0' not yet, '1' it has its final status, 'delivered' that status is DELIVERED.
 local function set_end(alert, attempt, ended)
-  if ended ~= '0' then
-    redis.call('HSET', alert, attempt .. '.ended', '1')
-  end
   if ended == 'delivered' then
-    redis.call('HSET', alert, attempt .. '.delivered', '1')
+    redis.call('HSET', alert, attempt .. '.ended', '1', attempt .. '.delivered', '1')
+  elseif ended ~= '0' then
+    redis.call('HSET', alert, attempt .. '.ended', '1')
   end
 end

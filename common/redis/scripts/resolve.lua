@@ -8,7 +8,7 @@
 -- Returns 'resolved' with the result, or 'in_doubt'.
 local alert, duplicates, attempt, name = KEYS[3], KEYS[4], ARGV[3], ARGV[4]
 local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.result', attempt .. '.proof',
-                         attempt .. '.lease_end_us')
+                         attempt .. '.lease_end_us', attempt .. '.ended', attempt .. '.priced')
 if known[1] == 'done' and known[3] ~= ARGV[11] then
   return {'resolved', 0, known[2]}
 end
@@ -26,7 +26,7 @@ local function finish(result, proof)
 end
 local function assign(sid, result)
   redis.call('SET', ARGV[6] .. sid, name .. ' list', 'PXAT', ARGV[7])
-  add_unreconciled(KEYS[5], KEYS[6], alert, attempt, name, ARGV[12])
+  add_unreconciled(KEYS[5], KEYS[6], name, ARGV[12], known[5], known[6])
   return finish(result, ARGV[10])
 end
 

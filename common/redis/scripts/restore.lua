@@ -7,8 +7,9 @@
 --   [14] delay of the first lookup of an unreconciled attempt, us  [15] client or ''
 local alert, attempt, proof = KEYS[3], ARGV[3], tonumber(ARGV[5])
 local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.proof', attempt .. '.lease_end_us',
-                         attempt .. '.begin_us')
+                         attempt .. '.begin_us', attempt .. '.ended', attempt .. '.priced')
 local state = known[1]
+local ended, priced = known[5] or ARGV[12] ~= '0', known[6] or ARGV[13] == '1'
 
 -- Only this client may cancel and acknowledge the alert.
 if ARGV[15] ~= '' then
@@ -44,11 +45,10 @@ else
     else
       redis.call('SET', KEYS[4], ARGV[6], 'PX', ARGV[9])
     end
-    add_unreconciled(KEYS[5], KEYS[6], alert, attempt, ARGV[6], ARGV[14])
+    add_unreconciled(KEYS[5], KEYS[6], ARGV[6], ARGV[14], ended, priced)
   end
 end
-local reconciled = redis.call('HMGET', alert, attempt .. '.ended', attempt .. '.priced')
-if reconciled[1] and reconciled[2] then
+if ended and priced then
   redis.call('ZREM', KEYS[5], ARGV[6])
   redis.call('ZREM', KEYS[6], ARGV[6])
 end

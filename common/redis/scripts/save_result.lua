@@ -8,18 +8,20 @@
 -- 'sid_conflict' with the name of the attempt that the SID belongs to.
 local alert, attempt, accepted, proof = KEYS[3], ARGV[3], ARGV[6] == '1', tonumber(ARGV[7])
 local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.result', attempt .. '.proof',
-                         attempt .. '.fence', attempt .. '.lease_end_us', attempt .. '.duplicates')
+                         attempt .. '.fence', attempt .. '.lease_end_us', attempt .. '.duplicates',
+                         attempt .. '.ended', attempt .. '.priced')
 local state, result = known[1], known[2]
 
 -- A SID belongs to one attempt, otherwise one message would prove two. An assignment from a list may be
 -- wrong, because equal messages cannot be distinguished: it gives way to the attempt that is named.
-if accepted then
-  local holder = redis.call('GET', KEYS[4])
-  local id, listed = string.match(holder or '', '^([^.]+)%.(%S+) list$')
-  if listed and holder ~= ARGV[8] .. ' list' then
-    redis.call('HSET', ARGV[13] .. id, listed .. '.sid_reassigned', '1')
-  elseif holder and not listed and holder ~= ARGV[8] then
+local holder = accepted and redis.call('GET', KEYS[4])
+if holder and holder ~= ARGV[8] then
+  local id, listed = string.match(holder, '^([^.]+)%.(%S+) list$')
+  if not listed then
     return {'sid_conflict', 0, holder}
+  end
+  if holder ~= ARGV[8] .. ' list' then
+    redis.call('HSET', ARGV[13] .. id, listed .. '.sid_reassigned', '1')
   end
 end
 
@@ -37,15 +39,23 @@ if save then
   result = ARGV[5]
   redis.call('HSET', alert, 'claimed', '1', attempt .. '.state', 'done', attempt .. '.result', result,
              attempt .. '.proof', ARGV[7])
-  redis.call('PEXPIRE', alert, ARGV[9], 'NX')
   if known[6] and ARGV[7] ~= ARGV[10] then
     redis.call('SREM', known[6], ARGV[8])
   end
 end
-if accepted then
-  local life = redis.call('PTTL', alert)
-  redis.call('SET', KEYS[4], ARGV[8], 'PX', life > 0 and life or ARGV[9])
-  set_end(alert, attempt, ARGV[11])
-  add_unreconciled(KEYS[5], KEYS[6], alert, attempt, ARGV[8], ARGV[12])
+if not save and not accepted then
+  return {'saved', 0, result or ''}
 end
-return {'saved', (save or accepted) and count_write() or 0, result or ''}
+local life = redis.call('PTTL', alert)
+if life < 0 then
+  life = ARGV[9]
+  redis.call('PEXPIRE', alert, life)
+end
+if accepted then
+  if holder ~= ARGV[8] then
+    redis.call('SET', KEYS[4], ARGV[8], 'PX', life)
+  end
+  set_end(alert, attempt, ARGV[11])
+  add_unreconciled(KEYS[5], KEYS[6], ARGV[8], ARGV[12], known[7] or ARGV[11] ~= '0', known[8])
+end
+return {'saved', count_write(), result}

@@ -26,29 +26,30 @@ Result<bool> HandlePage(const json& page, const std::string& member, const Entry
 
 }  // namespace
 
-Status ReadList(RestClient& client, const ListRequest& request, SteadyTime deadline,
-                const EntryHandler& handler) {
+Task<Status> ReadList(RestClient& client, const ListRequest& request, SteadyTime deadline,
+                      const EntryHandler& handler) {
   FormFields filters = request.filters;
   filters.emplace_back("PageSize", std::to_string(kListPageSize));
   std::string path = "/2010-04-01/Accounts/" + PercentEncode(request.account.sid) + '/' +
                      request.resource + '?' + FormEncode(filters);
   for (int pages = 0; pages < kMaxListPages; ++pages) {
-    TOCSIN_TRY(const json page, ReadPage(client, request.account, path, deadline, kListPageSize));
-    TOCSIN_TRY(const bool more, HandlePage(page, request.member, handler));
+    TOCSIN_CO_TRY(const json page,
+                  co_await ReadPage(client, request.account, path, deadline, kListPageSize));
+    TOCSIN_CO_TRY(const bool more, HandlePage(page, request.member, handler));
     path = StringMember(page, "next_page_uri");
-    if (!more || path.empty()) return {};
-    if (!path.starts_with('/')) return InvalidList();  // never send credentials to another host
+    if (!more || path.empty()) co_return Status();
+    if (!path.starts_with('/')) co_return InvalidList();  // never send credentials to another host
   }
-  return Fail(ErrorCode::kTwilioApiError, "Twilio's list has too many pages");
+  co_return Fail(ErrorCode::kTwilioApiError, "Twilio's list has too many pages");
 }
 
-Result<json> ReadPage(RestClient& client, const Account& account, const std::string& path,
-                      SteadyTime deadline, size_t max_entries) {
-  TOCSIN_TRY(const std::string body,
-             client.Get(account, path, deadline, max_entries * kMaxListedMessage));
+Task<Result<json>> ReadPage(RestClient& client, const Account& account, const std::string& path,
+                            SteadyTime deadline, size_t max_entries) {
+  TOCSIN_CO_TRY(const std::string body,
+                co_await client.Get(account, path, deadline, max_entries * kMaxListedMessage));
   json page = json::parse(body, nullptr, /*allow_exceptions=*/false);
-  if (!page.is_object()) return InvalidList();
-  return page;
+  if (!page.is_object()) co_return InvalidList();
+  co_return page;
 }
 
 Result<WallTime> ParseDate(const std::string& text) {

@@ -27,15 +27,16 @@ struct ListRequest {
 // newest first. Fails with kTwilioApiError if the entry is invalid.
 using EntryHandler = std::function<Result<bool>(const nlohmann::json& entry)>;
 
-// Calls `handler` for each entry, until a page has none after which others may be wanted. Blocks,
-// never past `deadline`. Fails with kTwilioApiError if a page cannot be read or is invalid, and
-// beyond kMaxListPages.
-Status ReadList(RestClient& client, const ListRequest& request, SteadyTime deadline,
-                const EntryHandler& handler);
+// Calls `handler` for each entry, until a page has none after which others may be wanted. Ends at
+// `deadline` at the latest. Arguments must outlive the task. Fails with kTwilioApiError if a page
+// cannot be read or is invalid, and beyond kMaxListPages.
+Task<Status> ReadList(RestClient& client, const ListRequest& request, SteadyTime deadline,
+                      const EntryHandler& handler);
 
-// GETs and parses one page. Blocks and fails as ReadList().
-Result<nlohmann::json> ReadPage(RestClient& client, const Account& account, const std::string& path,
-                                SteadyTime deadline, size_t max_entries);
+// GETs and parses one page. Ends and fails as ReadList().
+Task<Result<nlohmann::json>> ReadPage(RestClient& client, const Account& account,
+                                      const std::string& path, SteadyTime deadline,
+                                      size_t max_entries);
 
 // Parses an RFC 2822 date. Fails as InvalidList().
 Result<WallTime> ParseDate(const std::string& text);

@@ -56,8 +56,8 @@ records::v1::AttemptResult AttemptResultOf(const HttpResponse& response) {
   records::v1::AttemptResult result;
   result.set_http_status(static_cast<std::int32_t>(response.http_status));
   if (response.retry_after) result.set_retry_after_us(response.retry_after->count());
-  json object = json::parse(response.body, nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object()) object = json::object();  // a proxy's error page
+  // Without members if it is a proxy's error page.
+  const json object = ParseMembers(response.body, {"sid", "num_segments", "code"});
   const unsigned family = response.http_status / 100;
   if (family == 2) {
     ParseAcceptance(object, result);

@@ -53,8 +53,8 @@ std::string DayOf(WallTime time) {
 
 }  // namespace
 
-Result<std::vector<ProviderListEntry>> MessageList::List(const ProviderListQuery& query,
-                                                         SteadyTime deadline) {
+Task<Result<std::vector<ProviderListEntry>>> MessageList::List(const ProviderListQuery& query,
+                                                               SteadyTime deadline) {
   std::vector<ProviderListEntry> entries;
   const auto handle = [&](const nlohmann::json& message) -> Result<bool> {
     std::string sid = StringMember(message, "sid");
@@ -65,34 +65,34 @@ Result<std::vector<ProviderListEntry>> MessageList::List(const ProviderListQuery
                          WasSentBy(message, query.sender)});
     return created >= query.from - kOrderTolerance;
   };
-  TOCSIN_CHECK_OK(ReadList(client_,
-                           {.account = query.account,
+  const ListRequest request{.account = query.account,
                             .resource = "Messages.json",
                             .member = "messages",
-                            .filters = {{"To", query.to.Reveal()}}},
-                           deadline, handle));
-  return entries;
+                            .filters = {{"To", query.to.Reveal()}}};
+  const EntryHandler handler = handle;
+  TOCSIN_CO_CHECK_OK(co_await ReadList(client_, request, deadline, handler));
+  co_return entries;
 }
 
 // One page of the account's newest messages.
-Result<bool> MessageList::ShowsRecipients(const Account& account, SteadyTime deadline) {
+Task<Result<bool>> MessageList::ShowsRecipients(const Account& account, SteadyTime deadline) {
   const std::string path = "/2010-04-01/Accounts/" + PercentEncode(account.sid) +
                            "/Messages.json?PageSize=" + std::to_string(kControlPageSize);
-  TOCSIN_TRY(const nlohmann::json page,
-             ReadPage(client_, account, path, deadline, kControlPageSize));
+  TOCSIN_CO_TRY(const nlohmann::json page,
+                co_await ReadPage(client_, account, path, deadline, kControlPageSize));
   const auto messages = page.find("messages");
-  if (messages == page.end() || !messages->is_array()) return InvalidList();
+  if (messages == page.end() || !messages->is_array()) co_return InvalidList();
   bool any = false;
   for (const nlohmann::json& message : *messages) {
     if (!message.is_object() || WasReceived(message)) continue;
-    if (!IsWholeNumber(StringMember(message, "to"))) return false;
+    if (!IsWholeNumber(StringMember(message, "to"))) co_return false;
     any = true;
   }
-  return any;
+  co_return any;
 }
 
-Result<std::vector<ProviderListEntry>> CallList::List(const ProviderListQuery& query,
-                                                      SteadyTime deadline) {
+Task<Result<std::vector<ProviderListEntry>>> CallList::List(const ProviderListQuery& query,
+                                                            SteadyTime deadline) {
   std::map<std::string, ProviderListEntry> by_sid;  // a call may be in both lists
   const auto handle = [&](const nlohmann::json& call) -> Result<bool> {
     const std::string sid = StringMember(call, "sid");
@@ -105,18 +105,19 @@ Result<std::vector<ProviderListEntry>> CallList::List(const ProviderListQuery& q
       by_sid.insert_or_assign(sid, ProviderListEntry{sid, created, std::nullopt});
     return true;
   };
+  const EntryHandler handler = handle;
   // Queued calls first: in the other order, a call that starts in between would be in neither list.
   for (const auto& [filter, value] :
-       {std::pair("Status", std::string("queued")), std::pair("StartTime>", DayOf(query.from))})
-    TOCSIN_CHECK_OK(ReadList(client_,
-                             {.account = query.account,
+       {std::pair("Status", std::string("queued")), std::pair("StartTime>", DayOf(query.from))}) {
+    const ListRequest request{.account = query.account,
                               .resource = "Calls.json",
                               .member = "calls",
-                              .filters = {{"To", query.to.Reveal()}, {filter, value}}},
-                             deadline, handle));
+                              .filters = {{"To", query.to.Reveal()}, {filter, value}}};
+    TOCSIN_CO_CHECK_OK(co_await ReadList(client_, request, deadline, handler));
+  }
   std::vector<ProviderListEntry> entries;
   for (auto& [sid, entry] : by_sid) entries.push_back(std::move(entry));
-  return entries;
+  co_return entries;
 }
 
 }  // namespace tocsin::twilio

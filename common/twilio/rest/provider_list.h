@@ -10,11 +10,12 @@ namespace tocsin::twilio {
 // sent.
 class MessageList final : public ProviderList {
  public:
-  explicit MessageList(RestSettings settings) : client_(std::move(settings)) {}
+  // `loop` outlives the object.
+  MessageList(EventLoop& loop, RestSettings settings) : client_(loop, std::move(settings)) {}
 
-  Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query,
-                                              SteadyTime deadline) override;
-  Result<bool> ShowsRecipients(const Account& account, SteadyTime deadline) override;
+  Task<Result<std::vector<ProviderListEntry>>> List(const ProviderListQuery& query,
+                                                    SteadyTime deadline) override;
+  Task<Result<bool>> ShowsRecipients(const Account& account, SteadyTime deadline) override;
 
  private:
   RestClient client_;
@@ -25,11 +26,12 @@ class MessageList final : public ProviderList {
 // `from`. Filters by sender and time here.
 class CallList final : public ProviderList {
  public:
-  explicit CallList(RestSettings settings) : client_(std::move(settings)) {}
+  // `loop` outlives the object.
+  CallList(EventLoop& loop, RestSettings settings) : client_(loop, std::move(settings)) {}
 
-  Result<std::vector<ProviderListEntry>> List(const ProviderListQuery& query,
-                                              SteadyTime deadline) override;
-  Result<bool> ShowsRecipients(const Account&, SteadyTime) override { return false; }
+  Task<Result<std::vector<ProviderListEntry>>> List(const ProviderListQuery& query,
+                                                    SteadyTime deadline) override;
+  Task<Result<bool>> ShowsRecipients(const Account&, SteadyTime) override { co_return false; }
 
  private:
   RestClient client_;

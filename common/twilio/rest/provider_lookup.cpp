@@ -96,30 +96,32 @@ Result<ProviderRecord> ParseResource(const std::string& body, std::string_view s
   return *std::move(record);
 }
 
-Result<std::optional<ProviderRecord>> ResourceLookup::Find(const Account& account,
-                                                           const std::string& sid,
-                                                           SteadyTime deadline) {
+Task<Result<std::optional<ProviderRecord>>> ResourceLookup::Find(const Account& account,
+                                                                 const std::string& sid,
+                                                                 SteadyTime deadline) {
   const char* const resource = IsCallSid(sid) ? "/Calls/" : "/Messages/";
   const std::string path = "/2010-04-01/Accounts/" + PercentEncode(account.sid) + resource +
                            PercentEncode(sid) + ".json";
-  const Result<std::string> body = client_.Get(account, path, deadline);
-  if (!body && body.error().code == ErrorCode::kNotFound) return std::optional<ProviderRecord>();
-  if (!body) return Fail(body.error());
-  TOCSIN_TRY(ProviderRecord record, ParseResource(*body, sid));
-  return std::optional(std::move(record));
+  const Result<std::string> body = co_await client_.Get(account, path, deadline);
+  if (!body && body.error().code == ErrorCode::kNotFound) co_return std::optional<ProviderRecord>();
+  if (!body) co_return Fail(body.error());
+  TOCSIN_CO_TRY(ProviderRecord record, ParseResource(*body, sid));
+  co_return std::optional(std::move(record));
 }
 
-Result<ProviderPage> ResourceLookup::ListSent(const Account& account, const SentWindow& window,
-                                              const std::string& page, SteadyTime deadline) {
+Task<Result<ProviderPage>> ResourceLookup::ListSent(const Account& account,
+                                                    const SentWindow& window,
+                                                    const std::string& page, SteadyTime deadline) {
+  const FormFields filters{{"DateSent>", TimeText(window.from)},
+                           {"DateSent<", TimeText(window.until)},
+                           {"PageSize", std::to_string(kSentPageSize)}};
   const std::string first = "/2010-04-01/Accounts/" + PercentEncode(account.sid) +
-                            "/Messages.json?" +
-                            FormEncode({{"DateSent>", TimeText(window.from)},
-                                        {"DateSent<", TimeText(window.until)},
-                                        {"PageSize", std::to_string(kSentPageSize)}});
-  TOCSIN_TRY(const json list,
-             ReadPage(client_, account, page.empty() ? first : page, deadline, kSentPageSize));
+                            "/Messages.json?" + FormEncode(filters);
+  const std::string& path = page.empty() ? first : page;
+  TOCSIN_CO_TRY(const json list,
+                co_await ReadPage(client_, account, path, deadline, kSentPageSize));
   const auto messages = list.find("messages");
-  if (messages == list.end() || !messages->is_array()) return InvalidList();
+  if (messages == list.end() || !messages->is_array()) co_return InvalidList();
   ProviderPage found;
   for (const json& message : *messages) {
     if (!message.is_object()) continue;
@@ -129,8 +131,8 @@ Result<ProviderPage> ResourceLookup::ListSent(const Account& account, const Sent
   }
   found.next = StringMember(list, "next_page_uri");
   // Never send credentials to another host.
-  if (!found.next.empty() && !found.next.starts_with('/')) return InvalidList();
-  return found;
+  if (!found.next.empty() && !found.next.starts_with('/')) co_return InvalidList();
+  co_return found;
 }
 
 }  // namespace tocsin::twilio

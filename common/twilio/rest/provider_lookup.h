@@ -18,12 +18,13 @@ constexpr int kSentPageSize = 1000;  // messages, Twilio's maximum
 // what it cannot parse, and everything but status, price and segment count.
 class ResourceLookup final : public ProviderLookup {
  public:
-  explicit ResourceLookup(RestSettings settings) : client_(std::move(settings)) {}
+  // `loop` outlives the object.
+  ResourceLookup(EventLoop& loop, RestSettings settings) : client_(loop, std::move(settings)) {}
 
-  Result<std::optional<ProviderRecord>> Find(const Account& account, const std::string& sid,
-                                             SteadyTime deadline) override;
-  Result<ProviderPage> ListSent(const Account& account, const SentWindow& window,
-                                const std::string& page, SteadyTime deadline) override;
+  Task<Result<std::optional<ProviderRecord>>> Find(const Account& account, const std::string& sid,
+                                                   SteadyTime deadline) override;
+  Task<Result<ProviderPage>> ListSent(const Account& account, const SentWindow& window,
+                                      const std::string& page, SteadyTime deadline) override;
 
  private:
   RestClient client_;

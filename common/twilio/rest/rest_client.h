@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/async/event_loop.h"
+#include "common/async/task.h"
 #include "common/base/encoding.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
@@ -20,7 +22,7 @@ namespace tocsin::twilio {
 constexpr std::chrono::seconds kConnectTimeout{3};  // name resolution, TCP and TLS together
 constexpr std::chrono::seconds kPostTimeout{30};    // Twilio may take 26 s to report an error
 constexpr size_t kMaxResponseBody = 256 * 1024;     // bytes; Twilio sends about 2 KiB
-constexpr size_t kMaxIdleConnections = 256;
+constexpr size_t kMaxIdleConnections = 256;         // those in use are not bounded here
 constexpr std::chrono::hours kMaxRetryAfter{24};
 
 // One POST, for logs and metrics. Free of PII.
@@ -41,7 +43,7 @@ struct RestSettings {
   std::string ca_file = {};  // empty: the certificate authorities of the system
   std::chrono::milliseconds connect_timeout = kConnectTimeout;
   std::chrono::milliseconds post_timeout = kPostTimeout;
-  // Called after each POST on the caller's thread. May be empty.
+  // Called after each POST on the loop's thread. May be empty.
   std::function<void(const PostReport&)> observe = {};
 };
 
@@ -50,41 +52,56 @@ struct RestCounters {
   std::uint64_t connections = 0;  // opened
 };
 
+class Transfers;
+struct HttpExchange;
+struct HttpRequest;
+
 // Determines for each POST whether Twilio accepted it, refused it, certainly did not receive it, or
 // may have accepted it. Never sends a POST twice: libcurl resends a POST when a reused connection
-// fails, unless the body cannot be rewound, and this client never rewinds. Connections are reused.
-// Thread-safe; each thread uses a connection of its own.
+// fails, unless the body cannot be rewound, and this client never rewinds.
+//
+// Used on the loop's thread; many requests may be in progress, each on a connection of its own.
+// Connections are reused. A request whose task is destroyed ends at once: its connection is closed.
+// All tasks must have ended before the client is destroyed, and no task that awaits it destroys it.
 class RestClient {
  public:
-  explicit RestClient(RestSettings settings);
+  // `loop` outlives the client.
+  RestClient(EventLoop& loop, RestSettings settings);
   ~RestClient();
   RestClient(const RestClient&) = delete;
   RestClient& operator=(const RestClient&) = delete;
 
-  // POSTs the form to …/Accounts/{sid}/{resource}, such as "Messages.json". Blocks, at most
-  // post_timeout and never past `deadline`. Sets outcome, provider_sid, provider_code, error_class,
-  // http_status, retry_after_us, reason and segment_count. `trace` is sent as `traceparent`.
-  records::v1::AttemptResult Post(const Account& account, std::string_view resource,
-                                  const FormFields& form, SteadyTime deadline,
-                                  const TraceContext& trace = TraceContext::New());
-
-  // Connects (name resolution, TCP, TLS) without sending a request. Blocks, at most
-  // connect_timeout. Fails with kTwilioApiError and the cause.
-  Status CheckConnectivity() const;
+  // POSTs the form to …/Accounts/{sid}/{resource}, such as "Messages.json". Ends after post_timeout
+  // and at `deadline` at the latest. Sets outcome, provider_sid, provider_code, error_class,
+  // http_status, retry_after_us, reason and segment_count. `trace` is sent as `traceparent`. The
+  // arguments need not outlive the call.
+  Task<records::v1::AttemptResult> Post(const Account& account, std::string_view resource,
+                                        const FormFields& form, SteadyTime deadline,
+                                        const TraceContext& trace = TraceContext::New());
 
   // GETs `path`, which begins with a slash, and returns the body of a 200 response of at most
-  // `max_body` bytes. Blocks, at most post_timeout and never past `deadline`. Fails with kNotFound
-  // for 404, else kTwilioApiError.
-  Result<std::string> Get(const Account& account, const std::string& path, SteadyTime deadline,
-                          size_t max_body = kMaxResponseBody);
+  // `max_body` bytes. Ends after post_timeout and at `deadline` at the latest. Fails with kNotFound
+  // for 404, else kTwilioApiError. The arguments need not outlive the call.
+  Task<Result<std::string>> Get(const Account& account, const std::string& path,
+                                SteadyTime deadline, size_t max_body = kMaxResponseBody);
+
+  // Connects (name resolution, TCP, TLS) without sending a request. Blocks, at most
+  // connect_timeout. Fails with kTwilioApiError and the cause. On any thread.
+  Status CheckConnectivity() const;
 
   RestCounters Counters() const;
 
  private:
-  struct Pool;
+  Task<records::v1::AttemptResult> PerformPost(HttpRequest request, SteadyTime deadline,
+                                               TraceContext trace);
+  Task<Result<std::string>> PerformGet(HttpRequest request, SteadyTime deadline);
+  std::chrono::milliseconds TimeLeft(SteadyTime deadline) const;
+  void Report(const HttpExchange& exchange, const records::v1::AttemptResult& result,
+              SteadyTime begin, const TraceContext& trace) const;
 
   const RestSettings settings_;
-  const std::unique_ptr<Pool> pool_;
+  const std::string base_;  // settings_.base_url without a trailing slash
+  const std::unique_ptr<Transfers> transfers_;
 };
 
 }  // namespace tocsin::twilio

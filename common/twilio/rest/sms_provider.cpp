@@ -13,17 +13,19 @@ constexpr std::chrono::seconds kMaxValidity{36'000};
 
 }  // namespace
 
-SmsProvider::SmsProvider(SmsProviderSettings settings, Vault& vault, const Clock& clock)
-    : settings_(std::move(settings)), vault_(vault), clock_(clock), client_(settings_.rest) {}
+SmsProvider::SmsProvider(EventLoop& loop, SmsProviderSettings settings, Vault& vault,
+                         const Clock& clock)
+    : settings_(std::move(settings)), vault_(vault), clock_(clock), client_(loop, settings_.rest) {}
 
-records::v1::AttemptResult SmsProvider::Send(const Dispatch& dispatch, SteadyTime deadline) {
+Task<records::v1::AttemptResult> SmsProvider::Send(const Dispatch& dispatch, SteadyTime deadline) {
   const TraceContext trace = TraceContext::Continue(dispatch.traceparent);
   const auto form = BuildForm(dispatch, trace);
-  if (form) return client_.Post(dispatch.account, "Messages.json", *form, deadline, trace);
+  if (form)
+    co_return co_await client_.Post(dispatch.account, "Messages.json", *form, deadline, trace);
   records::v1::AttemptResult result;
   result.set_outcome(records::v1::ATTEMPT_OUTCOME_NOT_SENT);
   result.set_reason(std::string(TraitsOf(form.error().code).name));
-  return result;
+  co_return result;
 }
 
 Result<FormFields> SmsProvider::BuildForm(const Dispatch& dispatch,

@@ -19,12 +19,12 @@ struct SmsProviderSettings {
 
 class SmsProvider final : public Provider {
  public:
-  // `vault` and `clock` outlive the provider.
-  SmsProvider(SmsProviderSettings settings, Vault& vault, const Clock& clock);
+  // `loop`, `vault` and `clock` outlive the provider.
+  SmsProvider(EventLoop& loop, SmsProviderSettings settings, Vault& vault, const Clock& clock);
 
   // Also NOT_SENT if the sender has neither a number nor a messaging service, or if the alert_id is
   // not a UUID.
-  records::v1::AttemptResult Send(const Dispatch& dispatch, SteadyTime deadline) override;
+  Task<records::v1::AttemptResult> Send(const Dispatch& dispatch, SteadyTime deadline) override;
 
   Status CheckConnectivity() const { return client_.CheckConnectivity(); }
 

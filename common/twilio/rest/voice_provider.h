@@ -23,11 +23,11 @@ struct VoiceProviderSettings {
 // from the ingress when the call is answered. No URL contains the text.
 class VoiceProvider final : public Provider {
  public:
-  // `vault` and `clock` outlive the provider.
-  VoiceProvider(VoiceProviderSettings settings, Vault& vault, const Clock& clock);
+  // `loop`, `vault` and `clock` outlive the provider.
+  VoiceProvider(EventLoop& loop, VoiceProviderSettings settings, Vault& vault, const Clock& clock);
 
   // Also NOT_SENT if the sender has no number, or if the alert_id is not a UUID.
-  records::v1::AttemptResult Send(const Dispatch& dispatch, SteadyTime deadline) override;
+  Task<records::v1::AttemptResult> Send(const Dispatch& dispatch, SteadyTime deadline) override;
 
   Status CheckConnectivity() const { return client_.CheckConnectivity(); }
 

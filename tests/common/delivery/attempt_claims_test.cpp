@@ -20,13 +20,13 @@ class AttemptClaimsTest : public DeliveryFixture {
 
   // Another worker claims the attempt, or the reply to our own request was lost.
   void ClaimAndDie(const records::v1::WorkRecord& work) {
-    const auto claim = claims.Claim({.attempt = work.attempt(),
-                                     .client_id = work.client_id(),
-                                     .owner = "other",
-                                     .lease = kLease,
-                                     .not_attempted = {},
-                                     .work = work.SerializeAsString(),
-                                     .expire_time = FromUnixMicros(work.expire_time_us())});
+    const auto claim = Await(claims.Claim({.attempt = work.attempt(),
+                                           .client_id = work.client_id(),
+                                           .owner = "other",
+                                           .lease = kLease,
+                                           .not_attempted = {},
+                                           .work = work.SerializeAsString(),
+                                           .expire_time = FromUnixMicros(work.expire_time_us())}));
     ASSERT_EQ(claim->state, ClaimReply::State::kGranted);
   }
   void PublishStarted(const records::v1::WorkRecord& work) {

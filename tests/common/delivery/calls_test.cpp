@@ -1,7 +1,6 @@
 // Calls: retries of calls that reached nobody, and resolution of calls in doubt. V3, R4
 #include "common/delivery/callback_handler.h"
 #include "tests/common/delivery/delivery_fixture.h"
-#include "tests/fakes/record_history.h"
 
 namespace tocsin {
 namespace {
@@ -33,7 +32,8 @@ class CallsTest : public DeliveryFixture {
   }
   Result<DeliveryResult> Place(const records::v1::WorkRecord& work) {
     provider.result = FakeProvider::Accepted(SidOf(work));
-    return calls.Deliver(RecordOf(work));
+    const IncomingRecord record = RecordOf(work);
+    return Await(calls.Deliver(record));
   }
   // A status callback of the call placed for `work`.
   Result<DeliveryResult> CallBack(
@@ -53,7 +53,7 @@ class CallsTest : public DeliveryFixture {
     IncomingRecord record;
     record.key = work.attempt().alert_id();
     record.value = callback.SerializeAsString();
-    return callback_handler.Handle(record);
+    return Await(callback_handler.Handle(record));
   }
   // Places the call, which ends with `status`. Returns the next call at its due time.
   records::v1::WorkRecord PlaceAndRetry(
@@ -68,7 +68,7 @@ class CallsTest : public DeliveryFixture {
   // A call in doubt. Returns its first lookup.
   records::v1::WorkRecord MakeInDoubt(const records::v1::WorkRecord& work) {
     provider.result = FakeProvider::Of(records::v1::ATTEMPT_OUTCOME_IN_DOUBT);
-    EXPECT_EQ(calls.Deliver(RecordOf(work)), DeliveryResult::kInDoubt);
+    EXPECT_EQ(Await(calls.Deliver(RecordOf(work))), DeliveryResult::kInDoubt);
     return Waiting().back();
   }
   // Another alert with another text to the same recipient.
@@ -81,12 +81,12 @@ class CallsTest : public DeliveryFixture {
   }
   records::v1::AttemptChanged Last() const { return Events().back().attempt_changed(); }
 
-  FakeRecordHistory history;
   DeliveryPipeline calls{v1::CHANNEL_VOICE,
                          {clock, registry, consents, claims, pacer, vault, provider, list, log,
                           log_history, topics, probe},
                          {.owner = "test", .retry = {}}};
-  CallbackHandler callback_handler{v1::CHANNEL_VOICE, {clock, claims, log, history, topics}, {}};
+  CallbackHandler callback_handler{
+      v1::CHANNEL_VOICE, {clock, claims, log, log_history, topics}, {}};
 };
 
 TEST_F(CallsTest, UsesTheRetryDelayOfEachOutcome) {
@@ -186,9 +186,9 @@ TEST_F(CallsTest, DoesNotCallAgainAfterAnAnswer) {
 
 TEST_F(CallsTest, ResolvesFromTheListWithoutAnotherCall) {
   const records::v1::WorkRecord lookup = MakeInDoubt(ACall());
-  EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kLookupPending);
+  EXPECT_EQ(Await(calls.Deliver(RecordOf(lookup))), DeliveryResult::kLookupPending);
   list.AddCall(kNumber, "CA1", clock.Now());
-  EXPECT_EQ(calls.Deliver(RecordOf(Waiting().back())), DeliveryResult::kResolvedByList);
+  EXPECT_EQ(Await(calls.Deliver(RecordOf(Waiting().back()))), DeliveryResult::kResolvedByList);
   EXPECT_EQ(Last().provider_sid(), "CA1");
   EXPECT_THAT(provider.sent, SizeIs(1));
 }
@@ -197,11 +197,11 @@ TEST_F(CallsTest, DistributesListedCallsToOneRecipientByCount) {
   const records::v1::WorkRecord one = MakeInDoubt(ACall());
   const records::v1::WorkRecord two = MakeInDoubt(Another());
   list.AddCall(kNumber, "CA1", clock.Now());
-  EXPECT_EQ(calls.Deliver(RecordOf(one)),
+  EXPECT_EQ(Await(calls.Deliver(RecordOf(one))),
             DeliveryResult::kLookupPending);  // may belong to either
   list.AddCall(kNumber, "CA2", clock.Now());
-  EXPECT_EQ(calls.Deliver(RecordOf(Waiting().back())), DeliveryResult::kResolvedByList);
-  EXPECT_EQ(calls.Deliver(RecordOf(two)), DeliveryResult::kResolvedByList);
+  EXPECT_EQ(Await(calls.Deliver(RecordOf(Waiting().back()))), DeliveryResult::kResolvedByList);
+  EXPECT_EQ(Await(calls.Deliver(RecordOf(two))), DeliveryResult::kResolvedByList);
   const auto events = Events();
   EXPECT_NE(events[events.size() - 2].attempt_changed().provider_sid(), Last().provider_sid());
 }
@@ -211,9 +211,9 @@ TEST_F(CallsTest, IgnoresAListedCallOfAnotherAttempt) {
   ASSERT_EQ(Place(first), DeliveryResult::kSent);
   list.AddCall(kNumber, SidOf(first), clock.Now());
   const records::v1::WorkRecord lookup = MakeInDoubt(ACall());
-  EXPECT_EQ(calls.Deliver(RecordOf(lookup)), DeliveryResult::kLookupPending);
+  EXPECT_EQ(Await(calls.Deliver(RecordOf(lookup))), DeliveryResult::kLookupPending);
   clock.Advance(std::chrono::seconds(75));
-  EXPECT_EQ(calls.Deliver(RecordOf(Waiting().back())), DeliveryResult::kResolvedByPolicy);
+  EXPECT_EQ(Await(calls.Deliver(RecordOf(Waiting().back()))), DeliveryResult::kResolvedByPolicy);
 }
 
 }  // namespace

@@ -9,15 +9,31 @@ using std::chrono::seconds;
 
 constexpr SteadyTime kStart{};
 
-TEST(CircuitBreakerTest, CountsAsRespondingFromConstruction) {
-  const CircuitBreaker breaker(kStart);
+TEST(CircuitBreakerTest, KnowsNothingBeforeTheFirstRequest) {
+  const CircuitBreaker breaker;
   EXPECT_FALSE(breaker.FailingFor(Micros(0), kStart));
-  EXPECT_FALSE(breaker.RespondingFor(seconds(10), kStart + seconds(9)));
+  EXPECT_FALSE(breaker.RespondingFor(Micros(0), kStart));
+}
+
+TEST(CircuitBreakerTest, CountsRespondingFromTheFirstOfSuccessesInARow) {
+  CircuitBreaker breaker;
+  for (int i = 0; i <= 10; ++i) breaker.RecordSuccess(kStart + seconds(i));
   EXPECT_TRUE(breaker.RespondingFor(seconds(10), kStart + seconds(10)));
+  EXPECT_FALSE(breaker.RespondingFor(seconds(11), kStart + seconds(10)));
+}
+
+// An idle process did not notice an outage.
+TEST(CircuitBreakerTest, CountsRespondingAnewAfterSilence) {  // R1
+  CircuitBreaker breaker;
+  for (int i = 0; i <= 10; ++i) breaker.RecordSuccess(kStart + seconds(i));
+  EXPECT_FALSE(breaker.RespondingFor(Micros(0), kStart + seconds(14)));
+  breaker.RecordSuccess(kStart + seconds(14));
+  EXPECT_TRUE(breaker.RespondingFor(Micros(0), kStart + seconds(14)));
+  EXPECT_FALSE(breaker.RespondingFor(seconds(1), kStart + seconds(14)));
 }
 
 TEST(CircuitBreakerTest, CountsFailingFromTheFirstFailure) {
-  CircuitBreaker breaker(kStart);
+  CircuitBreaker breaker;
   breaker.RecordFailure(kStart + seconds(5));
   breaker.RecordFailure(kStart + seconds(6));
   EXPECT_FALSE(breaker.FailingFor(seconds(2), kStart + seconds(6)));
@@ -26,17 +42,16 @@ TEST(CircuitBreakerTest, CountsFailingFromTheFirstFailure) {
 }
 
 TEST(CircuitBreakerTest, OneSuccessEndsFailingAndStartsResponding) {
-  CircuitBreaker breaker(kStart);
+  CircuitBreaker breaker;
   breaker.RecordFailure(kStart + seconds(5));
-  breaker.RecordSuccess(kStart + seconds(20));
-  breaker.RecordSuccess(kStart + seconds(25));
+  for (int i = 20; i <= 30; ++i) breaker.RecordSuccess(kStart + seconds(i));
   EXPECT_FALSE(breaker.FailingFor(Micros(0), kStart + seconds(30)));
-  EXPECT_FALSE(breaker.RespondingFor(seconds(10), kStart + seconds(29)));
+  EXPECT_FALSE(breaker.RespondingFor(seconds(11), kStart + seconds(30)));
   EXPECT_TRUE(breaker.RespondingFor(seconds(10), kStart + seconds(30)));
 }
 
 TEST(CircuitBreakerTest, AllowsOneRequestPerSecondWhileFailing) {  // R6
-  CircuitBreaker breaker(kStart);
+  CircuitBreaker breaker;
   EXPECT_TRUE(breaker.AllowRequest(seconds(1), kStart));
   breaker.RecordFailure(kStart);
   EXPECT_TRUE(breaker.AllowRequest(seconds(1), kStart + Micros(999'999)));

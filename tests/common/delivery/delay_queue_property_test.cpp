@@ -13,6 +13,7 @@
 #include "common/domain/delivery/due_time.h"
 #include "common/ports/delay_tiers.h"
 #include "tests/fakes/manual_clock.h"
+#include "tests/fakes/manual_scheduler.h"
 #include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin {
@@ -92,8 +93,9 @@ class World {
         Arrive(added[next].second);
       if (OfferHeads()) continue;
       const std::uint64_t moved = delay_queue.MovedCount();
-      std::optional<Micros> wait = delay_queue.MoveDue();
+      scheduler.Run();
       if (delay_queue.MovedCount() != moved) continue;
+      std::optional<Micros> wait = scheduler.NextTimer();
       if (next < added.size())
         wait = std::min(wait.value_or(Micros::max()), added[next].first - clock.Now());
       if (!wait) return;
@@ -106,7 +108,8 @@ class World {
   const WallTime begin = clock.Now();
   const Topics topics;
   LoopLog log;
-  DelayQueue delay_queue{clock, log, topics, DelayQueue::Drive::kManual};
+  ManualScheduler scheduler{clock};
+  DelayQueue delay_queue{clock, scheduler, log, topics};
   std::vector<std::pair<WallTime, records::v1::WorkRecord>> added;
   std::map<std::string, std::vector<std::int64_t>>
       finished;  // topic -> offsets in the order they were finished
@@ -248,15 +251,17 @@ TEST(DelayQueuePropertyTest, MovesAfterACrashWhatItHadHeldAndNotMoved) {
           delay_queue.Offer(IncomingRecord(uncommitted[i]), [&stored, i] { stored[i] = true; });
     };
     {
-      DelayQueue crashing(clock, log, topics, DelayQueue::Drive::kManual);
+      ManualScheduler scheduler(clock);
+      DelayQueue crashing(clock, scheduler, log, topics);
       offer_all(crashing);
       clock.Advance(Micros(*rc::gen::inRange<std::int64_t>(0, 5'000'000)));
-      crashing.MoveDue();
+      scheduler.Run();
     }
-    DelayQueue next(clock, log, topics, DelayQueue::Drive::kManual);
+    ManualScheduler scheduler(clock);
+    DelayQueue next(clock, scheduler, log, topics);
     offer_all(next);
     clock.Advance(std::chrono::seconds(5));
-    next.MoveDue();
+    scheduler.Run();
     RC_ASSERT(std::all_of(stored.begin(), stored.end(), [](bool one) { return one; }));
     RC_ASSERT(log.in_lanes.size() == uncommitted.size());  // moved records are not moved again
   }));

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <condition_variable>
 #include <deque>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "tests/fakes/manual_clock.h"
+#include "tests/fakes/manual_scheduler.h"
 #include "tests/fakes/record_log.h"
 #include "tocsin/records/v1/records.pb.h"
 
@@ -17,31 +20,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::SizeIs;
-
-// Counts finished records.
-class Finished {
- public:
-  std::function<void()> One() {
-    return [this] {
-      const std::lock_guard lock(mutex_);
-      ++count_;
-      changed_.notify_all();
-    };
-  }
-  bool WaitFor(int count) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return count_ >= count; });
-  }
-  int Count() {
-    const std::lock_guard lock(mutex_);
-    return count_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int count_ = 0;
-};
 
 class DelayQueueTest : public testing::Test {
  protected:
@@ -60,20 +38,33 @@ class DelayQueueTest : public testing::Test {
     return record;
   }
 
-  SystemClock clock;
+  // Counts finished records.
+  std::function<void()> Count() {
+    return [this] { ++finished; };
+  }
+  // Lets time pass until `count` records are finished.
+  void RunUntilFinished(int count) {
+    scheduler.Run();
+    while (finished < count && scheduler.RunNext()) {
+    }
+  }
+
+  ManualClock clock;
+  ManualScheduler scheduler{clock};
   FakeRecordLog log;
   Topics topics;
-  Finished finished;
+  int finished = 0;
+  DelayQueue delay_queue{clock, scheduler, log, topics};
 };
 
 TEST_F(DelayQueueTest, MovesARecordToItsLaneWhenItIsDueAndNotBefore) {  // R3
-  DelayQueue delay_queue(clock, log, topics);
-  const WallTime due = clock.Now() + milliseconds(60);  // not later than the record's
+  const WallTime due = clock.Now() + milliseconds(60);
   IncomingRecord record = Due(milliseconds(60));
   const std::string value = record.value;
-  ASSERT_TRUE(delay_queue.Offer(std::move(record), finished.One()));
-  ASSERT_TRUE(finished.WaitFor(1));
-  EXPECT_GE(clock.Now(), due);
+  ASSERT_TRUE(delay_queue.Offer(std::move(record), Count()));
+  RunUntilFinished(1);
+  ASSERT_EQ(finished, 1);
+  EXPECT_EQ(clock.Now(), due);
   ASSERT_THAT(log.Records(), SizeIs(1));
   EXPECT_EQ(log.Records()[0].topic, "tocsin.sms.high");
   EXPECT_EQ(log.Records()[0].value, value);  // the same bytes
@@ -81,29 +72,26 @@ TEST_F(DelayQueueTest, MovesARecordToItsLaneWhenItIsDueAndNotBefore) {  // R3
 }
 
 TEST_F(DelayQueueTest, MovesRecordsOfTheShortestTierInTheOrderOfTheirDueTimes) {  // R3
-  DelayQueue delay_queue(clock, log, topics);
-  ASSERT_TRUE(delay_queue.Offer(Due(milliseconds(150)), finished.One()));
-  ASSERT_TRUE(delay_queue.Offer(Due(milliseconds(10)), finished.One()));
-  ASSERT_TRUE(finished.WaitFor(2));
+  ASSERT_TRUE(delay_queue.Offer(Due(milliseconds(150)), Count()));
+  ASSERT_TRUE(delay_queue.Offer(Due(milliseconds(10)), Count()));
+  RunUntilFinished(2);
+  ASSERT_EQ(finished, 2);
   EXPECT_EQ(log.Records()[0].key, "10000");
 }
 
 TEST_F(DelayQueueTest, HoldsALimitedNumberOfRecordsOfALongerTier) {
-  DelayQueue delay_queue(clock, log, topics);
   for (size_t i = 0; i < DelayQueue::kMaxHeldLonger; ++i)
-    ASSERT_TRUE(
-        delay_queue.Offer(Due(std::chrono::hours(2), "tocsin.delay.other.1h"), finished.One()));
+    ASSERT_TRUE(delay_queue.Offer(Due(std::chrono::hours(2), "tocsin.delay.other.1h"), Count()));
   IncomingRecord second = Due(std::chrono::hours(2), "tocsin.delay.other.1h");
-  EXPECT_FALSE(delay_queue.Offer(std::move(second), finished.One()));
-  EXPECT_FALSE(second.value.empty());  // unchanged, to be offered again
-  EXPECT_TRUE(
-      delay_queue.Offer(Due(milliseconds(1)), finished.One()));  // other tiers are not affected
-  ASSERT_TRUE(finished.WaitFor(1));
+  EXPECT_FALSE(delay_queue.Offer(std::move(second), Count()));
+  EXPECT_FALSE(second.value.empty());                             // unchanged, to be offered again
+  EXPECT_TRUE(delay_queue.Offer(Due(milliseconds(1)), Count()));  // other tiers are not affected
+  RunUntilFinished(1);
+  ASSERT_EQ(finished, 1);
 }
 
 // Publish reports take time; several records of a longer tier are in flight meanwhile. R3
 TEST_F(DelayQueueTest, MovesManyRecordsOfALongerTierWithoutWaitingForEachReport) {
-  ManualClock time;
   std::vector<std::function<void()>> reports;
   class SlowLog final : public RecordLog {
    public:
@@ -115,15 +103,15 @@ TEST_F(DelayQueueTest, MovesManyRecordsOfALongerTierWithoutWaitingForEachReport)
    private:
     std::vector<std::function<void()>>& reports_;
   } slow(reports);
-  DelayQueue delay_queue(time, slow, topics, DelayQueue::Drive::kManual);
+  DelayQueue slow_queue(clock, scheduler, slow, topics);
   for (size_t i = 0; i < DelayQueue::kMaxHeldLonger; ++i) {
     IncomingRecord record = Due(Micros(0), "tocsin.delay.other.1m");
-    record.append_time = time.Now() - std::chrono::hours(1);
-    ASSERT_TRUE(delay_queue.Offer(std::move(record), finished.One()));
+    record.append_time = clock.Now() - std::chrono::hours(1);
+    ASSERT_TRUE(slow_queue.Offer(std::move(record), Count()));
   }
   size_t rounds = 0;
-  for (; finished.Count() < static_cast<int>(DelayQueue::kMaxHeldLonger); ++rounds) {
-    delay_queue.MoveDue();
+  for (; finished < static_cast<int>(DelayQueue::kMaxHeldLonger); ++rounds) {
+    scheduler.Run();
     EXPECT_LE(reports.size(), DelayQueue::kMaxInFlightLonger);
     for (auto& report : std::exchange(reports, {})) report();
   }
@@ -134,9 +122,7 @@ TEST_F(DelayQueueTest, MovesManyRecordsOfALongerTierWithoutWaitingForEachReport)
 TEST_F(DelayQueueTest, MovesManyRecordsDueAtTheSameTimeWithinTwoSeconds) {  // A5, R3
   constexpr int kPartitions = 3;
   constexpr int kRecords = 10'000;
-  ManualClock time;
-  DelayQueue delay_queue(time, log, topics, DelayQueue::Drive::kManual);
-  const WallTime due = time.Now() + std::chrono::seconds(61);
+  const WallTime due = clock.Now() + std::chrono::seconds(61);
   std::array<std::deque<IncomingRecord>, kPartitions> partitions;
   for (int i = 0; i < kRecords; ++i) {
     IncomingRecord record = Due(Micros(0), "tocsin.delay.other.1m");
@@ -144,59 +130,61 @@ TEST_F(DelayQueueTest, MovesManyRecordsDueAtTheSameTimeWithinTwoSeconds) {  // A
     work.ParseFromString(record.value);
     work.set_due_time_us(ToUnixMicros(due));
     record.value = work.SerializeAsString();
-    record.append_time = time.Now();
+    record.append_time = clock.Now();
     record.position.set_partition(i % kPartitions);
     partitions[static_cast<size_t>(i % kPartitions)].push_back(std::move(record));
   }
-  while (time.Now() < due) {
+  while (clock.Now() < due) {
     for (auto& partition : partitions)
-      while (!partition.empty() && delay_queue.Offer(std::move(partition.front()), finished.One()))
+      while (!partition.empty() && delay_queue.Offer(std::move(partition.front()), Count()))
         partition.pop_front();
-    delay_queue.MoveDue();
-    time.Advance(milliseconds(25));
+    scheduler.Run();
+    clock.Advance(milliseconds(25));
   }
-  EXPECT_EQ(finished.Count(), kRecords);  // all are in the 5 s tier
+  EXPECT_EQ(finished, kRecords);  // all are in the 5 s tier
   const std::vector<OutgoingRecord> moved = log.Records();
   EXPECT_TRUE(std::ranges::all_of(
       moved, [](const OutgoingRecord& record) { return record.topic == "tocsin.delay.other.5s"; }));
 }
 
 TEST_F(DelayQueueTest, MovesALongDelayToTheTierThatFitsTheRest) {  // R3
-  DelayQueue delay_queue(clock, log, topics);
   IncomingRecord record = Due(std::chrono::minutes(5), "tocsin.delay.other.1m");
   record.append_time = clock.Now() - std::chrono::minutes(1);  // its time in the tier is over
-  ASSERT_TRUE(delay_queue.Offer(std::move(record), finished.One()));
-  ASSERT_TRUE(finished.WaitFor(1));
+  ASSERT_TRUE(delay_queue.Offer(std::move(record), Count()));
+  RunUntilFinished(1);
+  ASSERT_EQ(finished, 1);
   EXPECT_EQ(log.Records()[0].topic, "tocsin.delay.other.1m");
 }
 
 TEST_F(DelayQueueTest, KeepsARecordWhilePublishesFail) {  // R1
   log.SetOutcome(PublishOutcome::kNotPersisted);
-  DelayQueue delay_queue(clock, log, topics);
-  ASSERT_TRUE(delay_queue.Offer(Due(milliseconds(0)), finished.One()));
-  IncomingRecord other = Due(milliseconds(0));
-  ASSERT_TRUE(delay_queue.Offer(std::move(other), finished.One()));
-  EXPECT_EQ(finished.Count(), 0);
+  ASSERT_TRUE(delay_queue.Offer(Due(milliseconds(0)), Count()));
+  ASSERT_TRUE(delay_queue.Offer(Due(milliseconds(0)), Count()));
+  scheduler.RunNext();
+  EXPECT_EQ(finished, 0);
   log.SetOutcome(PublishOutcome::kPersisted);
-  EXPECT_TRUE(finished.WaitFor(2));
+  RunUntilFinished(2);
+  EXPECT_EQ(finished, 2);
   EXPECT_THAT(log.Records(), SizeIs(2));
 }
 
 TEST_F(DelayQueueTest, LeavesHeldRecordsUnfinishedWhenItStops) {  // O8
-  {
-    DelayQueue delay_queue(clock, log, topics);
-    ASSERT_TRUE(delay_queue.Offer(Due(std::chrono::seconds(4)), finished.One()));
-  }
-  EXPECT_EQ(finished.Count(), 0);  // its offset is not stored: it is read again
+  ASSERT_TRUE(delay_queue.Offer(Due(std::chrono::seconds(4)), Count()));
+  scheduler.Run();
+  delay_queue.Stop();
+  EXPECT_FALSE(delay_queue.Offer(Due(milliseconds(0)), Count()));
+  clock.Advance(std::chrono::seconds(5));
+  scheduler.Run();
+  EXPECT_EQ(finished, 0);  // its offset is not stored: it is read again
+  EXPECT_THAT(log.Records(), SizeIs(0));
 }
 
 TEST_F(DelayQueueTest, DropsAndCountsUnparsableRecords) {
-  DelayQueue delay_queue(clock, log, topics);
   IncomingRecord record = Due(milliseconds(0));
   record.value = "\xff garbage";
-  EXPECT_TRUE(delay_queue.Offer(std::move(record), finished.One()));
+  EXPECT_TRUE(delay_queue.Offer(std::move(record), Count()));
   EXPECT_EQ(delay_queue.DroppedCount(), 1u);
-  EXPECT_EQ(finished.Count(), 1);
+  EXPECT_EQ(finished, 1);
 }
 
 }  // namespace

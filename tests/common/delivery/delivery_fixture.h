@@ -7,13 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "common/async/task_group.h"
 #include "common/delivery/pipeline.h"
 #include "common/domain/alert/ids.h"
 #include "common/ports/sealed_content.h"
+#include "tests/fakes/await.h"
 #include "tests/fakes/claims.h"
 #include "tests/fakes/delivery_probe.h"
 #include "tests/fakes/log_history.h"
 #include "tests/fakes/manual_clock.h"
+#include "tests/fakes/manual_scheduler.h"
 #include "tests/fakes/pacer.h"
 #include "tests/fakes/provider.h"
 #include "tests/fakes/provider_list.h"
@@ -68,7 +71,18 @@ class DeliveryFixture : public testing::Test {
     return record;
   }
   Result<DeliveryResult> Deliver(const records::v1::WorkRecord& work) {
-    return pipeline.Deliver(RecordOf(work));
+    const IncomingRecord record = RecordOf(work);
+    return Await(pipeline.Deliver(record));
+  }
+
+  // Time passes, while the pipeline watches the store.
+  void PassWatching(Micros time) {
+    ManualScheduler scheduler(clock);
+    TaskGroup watch;
+    watch.Start(pipeline.WatchStore(scheduler));
+    const WallTime end = clock.Now() + time;
+    while (clock.Now() < end && scheduler.RunNext()) {
+    }
   }
 
   std::vector<records::v1::Event> Events() const {

@@ -3,7 +3,6 @@
 
 #include "common/delivery/callback_handler.h"
 #include "tests/common/delivery/delivery_fixture.h"
-#include "tests/fakes/record_history.h"
 
 namespace tocsin {
 namespace {
@@ -49,7 +48,7 @@ class InDoubtResolverTest : public DeliveryFixture {
     return last;
   }
   // Makes lookups, each when it is due, until one resolves the attempt.
-  Result<DeliveryResult> LookUpUntilResolved(records::v1::WorkRecord lookup) {
+  Result<DeliveryResult> RunLookupsUntilResolved(records::v1::WorkRecord lookup) {
     while (true) {
       clock.Set(std::max(clock.Now(), FromUnixMicros(lookup.due_time_us())));
       const auto result = Deliver(lookup);
@@ -63,7 +62,8 @@ class InDoubtResolverTest : public DeliveryFixture {
                            {clock, registry, consents, claims, pacer, vault, provider, list, log,
                             log_history, topics, probe},
                            {.owner = "other", .retry = {}});
-    return other.Deliver(RecordOf(work));
+    const IncomingRecord record = RecordOf(work);
+    return Await(other.Deliver(record));
   }
   // Another alert to the same recipient with the same text.
   records::v1::WorkRecord Duplicate() {
@@ -94,11 +94,10 @@ class InDoubtResolverTest : public DeliveryFixture {
     IncomingRecord record;
     record.key = attempt.alert_id();
     record.value = callback.SerializeAsString();
-    return callback_handler.Handle(record);
+    return Await(callback_handler.Handle(record));
   }
 
-  FakeRecordHistory history;
-  CallbackHandler callback_handler{v1::CHANNEL_SMS, {clock, claims, log, history, topics}, {}};
+  CallbackHandler callback_handler{v1::CHANNEL_SMS, {clock, claims, log, log_history, topics}, {}};
 };
 
 TEST_F(InDoubtResolverTest, ResolvesFromTheListWithoutSendingAgain) {
@@ -164,7 +163,7 @@ TEST_F(InDoubtResolverTest, ResendsAnEmergencyAfterItsTimeoutAndRecordsIt) {  //
 TEST_F(InDoubtResolverTest, SendsAgainWhatTheListProvesWasNeverReceived) {
   const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
   const WallTime begin = FromUnixMicros(lookup.in_doubt().begin_time_us());
-  EXPECT_EQ(LookUpUntilResolved(lookup), DeliveryResult::kResolvedByListAbsence);
+  EXPECT_EQ(RunLookupsUntilResolved(lookup), DeliveryResult::kResolvedByListAbsence);
   EXPECT_EQ(clock.Now(), begin + minutes(10));
   EXPECT_EQ(Last().status(), v1::ATTEMPT_STATUS_FAILED);
   EXPECT_EQ(Last().reason(), "NOT_RECEIVED");
@@ -178,13 +177,13 @@ TEST_F(InDoubtResolverTest, SendsAgainWhatTheListProvesWasNeverReceived) {
   EXPECT_THAT(provider.sent, SizeIs(2));
 }
 
-TEST_F(InDoubtResolverTest, DoesNotSendAgainWhatAppearsInTheListLate) {
+TEST_F(InDoubtResolverTest, DoesNotResendWhatAppearsInTheListLate) {
   const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
   const WallTime post_time = FromUnixMicros(lookup.in_doubt().post_time_us());
   clock.Advance(minutes(9));
   EXPECT_EQ(Deliver(lookup), DeliveryResult::kLookupPending);
   list.Add(kNumber, kText, kSid, std::chrono::floor<seconds>(post_time));
-  EXPECT_EQ(LookUpUntilResolved(LastLookup()), DeliveryResult::kResolvedByList);
+  EXPECT_EQ(RunLookupsUntilResolved(LastLookup()), DeliveryResult::kResolvedByList);
   EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
@@ -205,7 +204,7 @@ TEST_F(InDoubtResolverTest, ReadsTheListLaterWhenItIsUnavailable) {
   EXPECT_EQ(Deliver(lookup), DeliveryResult::kLookupPending);
   EXPECT_EQ(LastLookup().in_doubt().complete_read_count(), 2);
   list.unavailable = false;
-  EXPECT_EQ(LookUpUntilResolved(LastLookup()), DeliveryResult::kResolvedByListAbsence);
+  EXPECT_EQ(RunLookupsUntilResolved(LastLookup()), DeliveryResult::kResolvedByListAbsence);
   EXPECT_EQ(clock.Now(), begin + minutes(20));
 }
 
@@ -219,7 +218,7 @@ class InconclusiveLists : public InDoubtResolverTest,
 TEST_P(InconclusiveLists, ProveNoAbsence) {
   const records::v1::WorkRecord lookup = MakeInDoubt(AWork());
   GetParam().change(list, FromUnixMicros(lookup.in_doubt().post_time_us()));
-  EXPECT_EQ(LookUpUntilResolved(lookup), DeliveryResult::kResolvedByPolicy);
+  EXPECT_EQ(RunLookupsUntilResolved(lookup), DeliveryResult::kResolvedByPolicy);
   EXPECT_EQ(Last().reason(), "IN_DOUBT");
   EXPECT_THAT(provider.sent, SizeIs(1));
 }
@@ -412,7 +411,7 @@ TEST_F(InDoubtResolverTest, FindsTheWorkOfACallbackInTheLogAfterTheStoreLostIt) 
   EXPECT_THAT(Waiting(), IsEmpty());  // the log has deleted it
   IncomingRecord record = RecordOf(work);
   record.position.set_offset(7);
-  history.records.push_back(record);
+  log_history.older.push_back(record);
   EXPECT_EQ(CallBack(work.attempt(), kSid, v1::ATTEMPT_STATUS_UNDELIVERED,
                      records::v1::PROVIDER_ERROR_CLASS_TRANSIENT_DELIVERY),
             DeliveryResult::kCallbackHandled);

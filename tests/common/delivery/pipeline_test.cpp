@@ -129,13 +129,13 @@ TEST_F(DeliveryPipelineTest, ReschedulesWorkThatMayHaveStartedBeforeTheDataLoss)
 
 TEST_F(DeliveryPipelineTest, ReschedulesUntilTheLeaseOfTheHolderExpires) {
   const records::v1::WorkRecord work = AWork();
-  ASSERT_TRUE(claims.Claim({.attempt = work.attempt(),
-                            .client_id = {},
-                            .owner = "another",
-                            .lease = seconds(35),
-                            .not_attempted = {},
-                            .work = {},
-                            .expire_time = {}}));
+  ASSERT_TRUE(Await(claims.Claim({.attempt = work.attempt(),
+                                  .client_id = {},
+                                  .owner = "another",
+                                  .lease = seconds(35),
+                                  .not_attempted = {},
+                                  .work = {},
+                                  .expire_time = {}})));
   clock.Advance(seconds(5));
   EXPECT_EQ(Deliver(work), DeliveryResult::kRescheduled);
   EXPECT_THAT(provider.sent, IsEmpty());
@@ -145,13 +145,13 @@ TEST_F(DeliveryPipelineTest, ReschedulesUntilTheLeaseOfTheHolderExpires) {
 
 TEST_F(DeliveryPipelineTest, SchedulesALookupWhenTheHolderDied) {  // R4
   const records::v1::WorkRecord work = AWork();
-  ASSERT_TRUE(claims.Claim({.attempt = work.attempt(),
-                            .client_id = {},
-                            .owner = "killed",
-                            .lease = seconds(35),
-                            .not_attempted = {},
-                            .work = {},
-                            .expire_time = {}}));
+  ASSERT_TRUE(Await(claims.Claim({.attempt = work.attempt(),
+                                  .client_id = {},
+                                  .owner = "killed",
+                                  .lease = seconds(35),
+                                  .not_attempted = {},
+                                  .work = {},
+                                  .expire_time = {}})));
   const std::int64_t begin_us = ToUnixMicros(clock.Now());
   const records::v1::Event started =
       AttemptStarted(work, begin_us, begin_us + 35'000'000, "main", kTestAccount);
@@ -235,7 +235,7 @@ TEST_F(DeliveryPipelineTest, SendsAnEmergencyWithoutARateReservation) {  // A4, 
 TEST_F(DeliveryPipelineTest, DeadLettersAnUnparsableRecord) {
   IncomingRecord record = RecordOf(AWork());
   record.value = "\xff\xff not a record";
-  EXPECT_EQ(pipeline.Deliver(record), DeliveryResult::kUnparsable);
+  EXPECT_EQ(Await(pipeline.Deliver(record)), DeliveryResult::kUnparsable);
   ASSERT_THAT(Dead(), SizeIs(1));
   EXPECT_EQ(Dead()[0].unparsed(), record.value);
 }

@@ -1,9 +1,10 @@
 // Reconciliation with the provider's records. S3, R1, R2
 #include "common/delivery/reconciliation.h"
 
+#include "common/async/task_group.h"
 #include "tests/common/delivery/delivery_fixture.h"
+#include "tests/fakes/manual_scheduler.h"
 #include "tests/fakes/provider_lookup.h"
-#include "tests/fakes/record_history.h"
 
 namespace tocsin {
 namespace {
@@ -44,11 +45,20 @@ class ReconciliationTest : public DeliveryFixture {
     }
     provider_lookup.records[kSid] = record;
   }
+  // Lets time pass while the run sleeps.
+  Result<ReconciliationRun> RunOnce() {
+    std::optional<Result<ReconciliationRun>> run;
+    const auto run_once = [&]() -> Task<void> { run = co_await reconciliation.Run(); };
+    const WallTime begin = clock.Now();
+    TaskGroup group;
+    group.Start(run_once());
+    while (!run && scheduler.RunNext()) {
+    }
+    slept = clock.Now() - begin;
+    return *run;
+  }
   size_t Run() {
-    const auto run = reconciliation.Run([this](Micros time) {
-      slept += time;
-      return true;
-    });
+    const Result<ReconciliationRun> run = RunOnce();
     EXPECT_TRUE(run) << run.error().message;
     return run ? run->attempts : 0;
   }
@@ -70,12 +80,12 @@ class ReconciliationTest : public DeliveryFixture {
   records::v1::Event Last() const { return Events().back(); }
 
   FakeProviderLookup provider_lookup;
-  FakeRecordHistory history;
-  CallbackHandler callback_handler{v1::CHANNEL_SMS, {clock, claims, log, history, topics}, {}};
-  Micros slept{};
+  CallbackHandler callback_handler{v1::CHANNEL_SMS, {clock, claims, log, log_history, topics}, {}};
+  ManualScheduler scheduler{clock};
+  Micros slept{};  // by the last run
   Reconciliation reconciliation{
       v1::CHANNEL_SMS,
-      {clock, registry, claims, provider_lookup, callback_handler, log, topics, probe},
+      {clock, scheduler, registry, claims, provider_lookup, callback_handler, log, topics, probe},
       {}};
 };
 
@@ -117,7 +127,7 @@ TEST_F(ReconciliationTest, PublishesOnlyThePriceAfterACallbackWithTheFinalStatus
   records::v1::AttemptResult callback = FakeProvider::Accepted(kSid);
   callback.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
   callback.set_status(v1::ATTEMPT_STATUS_DELIVERED);
-  ASSERT_TRUE(claims.SaveResult(work.attempt(), kNoFence, callback));
+  ASSERT_TRUE(Await(claims.SaveResult(work.attempt(), kNoFence, callback)));
   const size_t events = Events().size();
   SetRecord(v1::ATTEMPT_STATUS_DELIVERED, 7'500);
   clock.Advance(minutes(10));
@@ -171,7 +181,7 @@ TEST_F(ReconciliationTest, PublishesIdenticalBytesForARepeatedLookup) {  // R1
   Sent();
   SetRecord(v1::ATTEMPT_STATUS_DELIVERED, 7'500);
   clock.Advance(minutes(10));
-  const auto due = claims.FindDue(v1::CHANNEL_SMS, clock.Now(), 10);
+  const auto due = Await(claims.FindDue(v1::CHANNEL_SMS, clock.Now(), 10));
   ASSERT_TRUE(due);
   const auto first =
       Reconcile(v1::CHANNEL_SMS, due->due[0], provider_lookup.records[kSid], {}, clock.Now());
@@ -191,7 +201,7 @@ TEST_F(ReconciliationTest, GivesUpOnAMissingPrice) {
     Run();
   }
   EXPECT_EQ(probe.Findings().back(), Finding::kGivenUp);
-  EXPECT_TRUE(claims.FindDue(v1::CHANNEL_SMS, clock.Now() + hours(24), 10)->due.empty());
+  EXPECT_TRUE(Await(claims.FindDue(v1::CHANNEL_SMS, clock.Now() + hours(24), 10))->due.empty());
 }
 
 TEST_F(ReconciliationTest, EndsARunWhenTheProviderDoesNotRespond) {
@@ -199,8 +209,7 @@ TEST_F(ReconciliationTest, EndsARunWhenTheProviderDoesNotRespond) {
     Sent("SM0000000000000000000000000000000" + std::string(1, last));
   provider_lookup.unavailable = true;
   clock.Advance(minutes(10));
-  EXPECT_EQ(reconciliation.Run([](Micros) { return true; }).error().code,
-            ErrorCode::kTwilioApiError);
+  EXPECT_EQ(RunOnce().error().code, ErrorCode::kTwilioApiError);
   EXPECT_THAT(provider_lookup.requested, SizeIs(kMaxFailuresInARow));
   provider_lookup.unavailable = false;
   EXPECT_EQ(Run(), 1u);
@@ -228,7 +237,7 @@ TEST_F(ReconciliationTest, LimitsTheRateAndTheLengthOfARun) {
   EXPECT_EQ(Run(), 6u);
 }
 
-TEST_F(ReconciliationTest, LooksUpAttemptsWithoutAFinalStatusBeforePrices) {  // S3
+TEST_F(ReconciliationTest, FetchesAttemptsWithoutAFinalStatusBeforePrices) {  // S3
   std::vector<records::v1::WorkRecord> works;
   for (const char last : {'1', '2', '3'})
     works.push_back(Sent("SM0000000000000000000000000000000" + std::string(1, last)));
@@ -236,7 +245,7 @@ TEST_F(ReconciliationTest, LooksUpAttemptsWithoutAFinalStatusBeforePrices) {  //
       FakeProvider::Accepted("SM00000000000000000000000000000001");
   callback.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
   callback.set_status(v1::ATTEMPT_STATUS_DELIVERED);
-  ASSERT_TRUE(claims.SaveResult(works[0].attempt(), kNoFence, callback));
+  ASSERT_TRUE(Await(claims.SaveResult(works[0].attempt(), kNoFence, callback)));
   clock.Advance(minutes(10));
   EXPECT_EQ(Run(), 3u);
   EXPECT_THAT(provider_lookup.requested, ElementsAre("SM00000000000000000000000000000002",
@@ -305,7 +314,7 @@ TEST_F(ReconciliationTest, SavesNoLookupBeforeItsEventsAreOnDisk) {  // R1
   SetRecord(v1::ATTEMPT_STATUS_DELIVERED, 7'500);
   clock.Advance(minutes(10));
   log.SetOutcome(PublishOutcome::kNotPersisted);
-  EXPECT_FALSE(reconciliation.Run([](Micros) { return true; }));
+  EXPECT_FALSE(RunOnce());
   log.SetOutcome(PublishOutcome::kPersisted);
   EXPECT_EQ(Run(), 1u);
   EXPECT_THAT(probe.Findings(), ElementsAre(Finding::kEnd));

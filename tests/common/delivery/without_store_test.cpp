@@ -47,7 +47,7 @@ class WithoutStoreTest : public DeliveryFixture {
       record.position.set_topic(topics.Events());
       record.value = event.SerializeAsString();
       if (!callback_handler.Wants(record)) continue;
-      EXPECT_TRUE(callback_handler.Handle(record));
+      EXPECT_TRUE(Await(callback_handler.Handle(record)));
     }
   }
 
@@ -185,13 +185,13 @@ TEST_F(WithoutStoreTest, ProceedsWithoutTheLogWhenTheStoreIsTrusted) {
   claims.SetDown(false);
   records::v1::WorkRecord work = Emergency();
   ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
-  clock.Advance(kStoreTrustedAfter);
+  PassWatching(kStoreTrustedAfter);
   work.mutable_attempt()->set_attempt(2);
   provider.result = FakeProvider::Accepted("SM0000000000000000000000000000000b");
   log_history.unavailable = true;
   IncomingRecord record = RecordOf(work);
   record.predates_assignment = true;
-  EXPECT_EQ(pipeline.Deliver(record), DeliveryResult::kSent);
+  EXPECT_EQ(Await(pipeline.Deliver(record)), DeliveryResult::kSent);
 }
 
 TEST_F(WithoutStoreTest, IsInDoubtSinceTheFirstStart) {  // R4
@@ -222,13 +222,13 @@ TEST_F(WithoutStoreTest, RetriesAfterACallbackWithAFailure) {  // V3, R6
   callback.set_token_time_us(ToUnixMicros(clock.Now()));
   *callback.mutable_attempt() = work.attempt();
   *callback.mutable_work() = RecordOf(work).position;
-  log_history.older.records.push_back(RecordOf(work));
+  log_history.older.push_back(RecordOf(work));
   IncomingRecord record;
   record.position.set_topic(topics.Webhooks());
   record.value = callback.SerializeAsString();
   const size_t before = Waiting().size();
   for (int i = 0; i < 3; ++i)
-    EXPECT_FALSE(callback_handler.Handle(record));  // repeated until the store responds
+    EXPECT_FALSE(Await(callback_handler.Handle(record)));  // repeated until the store responds
   ASSERT_THAT(Waiting(), SizeIs(before + 1));
   EXPECT_EQ(Waiting().back().attempt().attempt(), 2);
 }
@@ -254,7 +254,8 @@ TEST_F(WithoutStoreTest, SyncsResultsToTheStore) {  // R1, R4
   records::v1::AttemptResult again = FakeProvider::Accepted(kSid);
   v1::AttemptRef other = work.attempt();
   other.set_attempt(2);
-  EXPECT_FALSE(claims.SaveResult(other, kNoFence, again));  // the SID belongs to the first attempt
+  EXPECT_FALSE(
+      Await(claims.SaveResult(other, kNoFence, again)));  // the SID belongs to the first attempt
 }
 
 TEST_F(WithoutStoreTest, SyncsStartsWithoutResultsToTheStore) {  // R4
@@ -282,12 +283,12 @@ TEST_F(WithoutStoreTest, ReadsTheLogForRecordsOfAnotherWorker) {  // R4
   claims.SetDown(false);
   records::v1::WorkRecord work = Emergency();
   ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
-  clock.Advance(kStoreTrustedAfter);
+  PassWatching(kStoreTrustedAfter);
   work.mutable_attempt()->set_attempt(2);
   StartByLog(work);
   IncomingRecord record = RecordOf(work);
   record.predates_assignment = true;
-  EXPECT_EQ(pipeline.Deliver(record), DeliveryResult::kRescheduled);
+  EXPECT_EQ(Await(pipeline.Deliver(record)), DeliveryResult::kRescheduled);
   EXPECT_THAT(provider.sent, SizeIs(1));
 }
 
@@ -295,10 +296,21 @@ TEST_F(WithoutStoreTest, DoesNotReadTheLogWhileTheStoreIsTrusted) {
   claims.SetDown(false);
   records::v1::WorkRecord work = Emergency();
   ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
-  clock.Advance(kStoreTrustedAfter);
+  PassWatching(kStoreTrustedAfter);
   log_history.unavailable = true;
   work.mutable_attempt()->set_attempt(2);
   EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
+}
+
+// An idle worker did not notice that the store was down, and another one sent without it.
+TEST_F(WithoutStoreTest, ReadsTheLogAfterSilence) {  // R1, R4
+  claims.SetDown(false);
+  PassWatching(kStoreTrustedAfter);
+  clock.Advance(seconds(10));  // frozen
+  const records::v1::WorkRecord work = Emergency();
+  StartByLog(work);
+  EXPECT_EQ(Deliver(work), DeliveryResult::kRescheduled);
+  EXPECT_THAT(provider.sent, IsEmpty());
 }
 
 TEST_F(WithoutStoreTest, UsesTheLogWhileTheStoreIsBeingRestored) {  // R1

@@ -1,5 +1,6 @@
 // The contract of Claims. A world provides the port and what the port cannot do:
 //   Claims& claims();
+//   T Wait(Task<T> task);  // runs it to its end
 //   void Mark(const std::string& alert_id, const std::string& reason);  // CANCELLED, ACKNOWLEDGED
 //   void LoseData();
 //   void WaitForLease(Micros lease, std::function<bool()> lapsed);  // until `lapsed`
@@ -8,12 +9,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <optional>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
+#include "common/async/task.h"
+#include "common/async/task_group.h"
 #include "common/base/digest.h"
 #include "common/base/uuid.h"
 #include "common/ports/claims.h"
@@ -99,7 +101,7 @@ class ClaimsContract : public ::testing::Test {
                            .absent = Absent(),
                            .listed_sids = sids};
     if (after_timeout) request.unresolved = Unresolved();
-    const auto resolved = world.claims().Resolve(request);
+    const auto resolved = Wait(world.claims().Resolve(request));
     EXPECT_TRUE(resolved) << resolved.error().message;
     return resolved && *resolved ? (*resolved)->reason() : "";
   }
@@ -113,7 +115,7 @@ class ClaimsContract : public ::testing::Test {
                            .expire_time = SystemClock().Now() + std::chrono::hours(1)};
     for (const std::string& sid : sids) request.found.push_back(Listed(sid));
     if (after_timeout) request.unresolved = Unresolved();
-    const auto resolved = world.claims().Resolve(request);
+    const auto resolved = Wait(world.claims().Resolve(request));
     EXPECT_TRUE(resolved) << resolved.error().message;
     if (!resolved || !*resolved) return "";
     return (*resolved)->provider_sid().empty() ? "policy" : (*resolved)->provider_sid();
@@ -131,15 +133,19 @@ class ClaimsContract : public ::testing::Test {
   }
   static std::string ASid() { return "SM" + MakeUuidV5(RandomBytes(16)); }
 
+  template <typename T>
+  T Wait(Task<T> task) {
+    return world.Wait(std::move(task));
+  }
   ClaimReply Claim(const ClaimRequest& request) {
-    auto claim = world.claims().Claim(request);
+    auto claim = Wait(world.claims().Claim(request));
     EXPECT_TRUE(claim) << claim.error().message;
     return claim ? *claim : ClaimReply();
   }
   std::optional<records::v1::AttemptResult> SaveResult(const v1::AttemptRef& attempt,
                                                        std::uint64_t fence,
                                                        const records::v1::AttemptResult& result) {
-    auto stored = world.claims().SaveResult(attempt, fence, result);
+    auto stored = Wait(world.claims().SaveResult(attempt, fence, result));
     EXPECT_TRUE(stored) << stored.error().message;
     return stored ? *stored : std::nullopt;
   }
@@ -165,16 +171,20 @@ TYPED_TEST_P(ClaimsContract, GrantsANewAttemptOnceAndThenReportsBusy) {
   EXPECT_EQ(second.begin_time, first.begin_time);
 }
 
-TYPED_TEST_P(ClaimsContract, GrantsOneOfManyOwnersRacing) {
-  constexpr int kOwners = 8;
+TYPED_TEST_P(ClaimsContract, GrantsOneOfManyConcurrentClaims) {
+  constexpr int kClaims = 8;
   for (int round = 0; round < 20; ++round) {
     const ClaimRequest request = this->ARequest(this->AnAttempt());
-    std::atomic<int> granted = 0;
-    std::vector<std::thread> owners;
-    for (int i = 0; i < kOwners; ++i)
-      owners.emplace_back(
-          [&] { granted += this->Claim(request).state == ClaimReply::State::kGranted ? 1 : 0; });
-    for (std::thread& owner : owners) owner.join();
+    int granted = 0;
+    const auto claim = [&]() -> Task<void> {
+      const auto reply = co_await this->world.claims().Claim(request);
+      granted += reply && reply->state == ClaimReply::State::kGranted ? 1 : 0;
+    };
+    TaskGroup others;
+    for (int i = 1; i < kClaims; ++i) others.Start(claim());
+    // The last one has its reply after the others.
+    this->Claim(request);
+    EXPECT_EQ(others.Size(), 0u);
     EXPECT_EQ(granted, 1);
   }
 }
@@ -192,7 +202,7 @@ TYPED_TEST_P(ClaimsContract, ReportsAnExpiredLeaseAsLapsedAndNeverGrantsItAgain)
 TYPED_TEST_P(ClaimsContract, GrantsAReleasedAttemptAgainWithAHigherFence) {
   const ClaimRequest request = this->ARequest(this->AnAttempt());
   const ClaimReply first = this->Claim(request);
-  EXPECT_TRUE(this->world.claims().Release(request.attempt, first.fence));
+  EXPECT_TRUE(this->Wait(this->world.claims().Release(request.attempt, first.fence)));
   const ClaimReply second = this->Claim(request);
   EXPECT_EQ(second.state, ClaimReply::State::kGranted);
   EXPECT_GT(second.fence, first.fence);
@@ -201,9 +211,9 @@ TYPED_TEST_P(ClaimsContract, GrantsAReleasedAttemptAgainWithAHigherFence) {
 TYPED_TEST_P(ClaimsContract, IgnoresAReleaseWithAnOldFence) {
   const ClaimRequest request = this->ARequest(this->AnAttempt());
   const ClaimReply first = this->Claim(request);
-  EXPECT_TRUE(this->world.claims().Release(request.attempt, first.fence));
+  EXPECT_TRUE(this->Wait(this->world.claims().Release(request.attempt, first.fence)));
   this->Claim(request);
-  EXPECT_TRUE(this->world.claims().Release(request.attempt, first.fence));
+  EXPECT_TRUE(this->Wait(this->world.claims().Release(request.attempt, first.fence)));
   EXPECT_EQ(this->Claim(request).state, ClaimReply::State::kBusy);
 }
 
@@ -211,7 +221,7 @@ TYPED_TEST_P(ClaimsContract, IgnoresAReleaseAfterTheResult) {
   const ClaimRequest request = this->ARequest(this->AnAttempt());
   const ClaimReply claim = this->Claim(request);
   this->SaveResult(request.attempt, claim.fence, this->Accepted(this->ASid()));
-  EXPECT_TRUE(this->world.claims().Release(request.attempt, claim.fence));
+  EXPECT_TRUE(this->Wait(this->world.claims().Release(request.attempt, claim.fence)));
   EXPECT_EQ(this->Claim(request).state, ClaimReply::State::kDone);
 }
 
@@ -230,7 +240,7 @@ TYPED_TEST_P(ClaimsContract, ReturnsTheStoredResultToLaterClaims) {
 TYPED_TEST_P(ClaimsContract, SavesOnlyAcceptedWithAnOldFence) {
   const ClaimRequest request = this->ARequest(this->AnAttempt());
   const ClaimReply first = this->Claim(request);
-  EXPECT_TRUE(this->world.claims().Release(request.attempt, first.fence));
+  EXPECT_TRUE(this->Wait(this->world.claims().Release(request.attempt, first.fence)));
   this->Claim(request);
   const auto refused = this->AnAttemptResult(records::v1::ATTEMPT_OUTCOME_REFUSED);
   EXPECT_FALSE(this->SaveResult(request.attempt, first.fence, refused));
@@ -292,7 +302,8 @@ TYPED_TEST_P(ClaimsContract, RefusesASidOfAnotherAttempt) {
   second.set_attempt(2);
   this->SaveResult(first, this->Claim(this->ARequest(first)).fence, this->Accepted(sid));
   const ClaimReply claim = this->Claim(this->ARequest(second));
-  const auto stored = this->world.claims().SaveResult(second, claim.fence, this->Accepted(sid));
+  const auto stored =
+      this->Wait(this->world.claims().SaveResult(second, claim.fence, this->Accepted(sid)));
   ASSERT_FALSE(stored);
   EXPECT_EQ(stored.error().code, ErrorCode::kDataCorrupted);
   EXPECT_EQ(this->Claim(this->ARequest(second)).state, ClaimReply::State::kBusy);
@@ -472,13 +483,13 @@ TYPED_TEST_P(ClaimsContract, PrefersTheResponseToAnEarlierCallback) {
 TYPED_TEST_P(ClaimsContract, StoresTheWorkOfTheNewestAttemptOfAStep) {
   v1::AttemptRef attempt = this->AnAttempt();
   this->Claim(this->ARequest(attempt));
-  EXPECT_EQ(this->world.claims().FindWork(attempt)->value(), this->AWork(attempt));
+  EXPECT_EQ(this->Wait(this->world.claims().FindWork(attempt))->value(), this->AWork(attempt));
   v1::AttemptRef next = attempt;
   next.set_attempt(2);
-  EXPECT_FALSE(this->world.claims().FindWork(next)->has_value());
+  EXPECT_FALSE(this->Wait(this->world.claims().FindWork(next))->has_value());
   this->Claim(this->ARequest(next));
-  EXPECT_EQ(this->world.claims().FindWork(next)->value(), this->AWork(next));
-  EXPECT_FALSE(this->world.claims().FindWork(attempt)->has_value());
+  EXPECT_EQ(this->Wait(this->world.claims().FindWork(next))->value(), this->AWork(next));
+  EXPECT_FALSE(this->Wait(this->world.claims().FindWork(attempt))->has_value());
 }
 
 TYPED_TEST_P(ClaimsContract, SyncsAStartAndAResultFromTheLog) {  // R4, R6
@@ -489,11 +500,11 @@ TYPED_TEST_P(ClaimsContract, SyncsAStartAndAResultFromTheLog) {  // R4, R6
                      .time = now,
                      .lease_until = now + std::chrono::hours(24 * 365),
                      .result = {}};
-  ASSERT_TRUE(this->world.claims().Sync(known));
+  ASSERT_TRUE(this->Wait(this->world.claims().Sync(known)));
   EXPECT_EQ(this->Claim(request).state, ClaimReply::State::kBusy);
   known.lease_until = {};
   known.result = this->Accepted(this->ASid());
-  ASSERT_TRUE(this->world.claims().Sync(known));
+  ASSERT_TRUE(this->Wait(this->world.claims().Sync(known)));
   const ClaimReply claim = this->Claim(request);
   EXPECT_EQ(claim.state, ClaimReply::State::kDone);
   EXPECT_EQ(claim.result->provider_sid(), known.result.provider_sid());
@@ -507,7 +518,7 @@ TYPED_TEST_P(ClaimsContract, SyncsTheFirstStartAndTheLastLeaseOfAClaimedAttempt)
                            .time = granted.begin_time - std::chrono::seconds(20),
                            .lease_until = granted.begin_time + std::chrono::hours(1),
                            .result = {}};
-  ASSERT_TRUE(this->world.claims().Sync(known));
+  ASSERT_TRUE(this->Wait(this->world.claims().Sync(known)));
   const ClaimReply claim = this->Claim(request);
   EXPECT_EQ(claim.state, ClaimReply::State::kBusy);
   EXPECT_EQ(claim.begin_time, known.time);
@@ -525,7 +536,7 @@ TYPED_TEST_P(ClaimsContract, SyncsAMark) {  // R1
                        .result = {},
                        .mark = KnownMark{.acknowledged = acknowledged}};
     known.name.set_alert_id(request.attempt.alert_id());
-    ASSERT_TRUE(this->world.claims().Sync(known));
+    ASSERT_TRUE(this->Wait(this->world.claims().Sync(known)));
     const ClaimReply claim = this->Claim(request);
     EXPECT_EQ(claim.state, ClaimReply::State::kStopped);
     EXPECT_EQ(claim.result->reason(), acknowledged ? "ACKNOWLEDGED" : "CANCELLED");
@@ -536,16 +547,16 @@ TYPED_TEST_P(ClaimsContract, FailsAfterTheStoreLostItsData) {
   const ClaimRequest request = this->ARequest(this->AnAttempt());
   const ClaimReply claim = this->Claim(request);
   this->world.LoseData();
-  const auto claimed = this->world.claims().Claim(request);
+  const auto claimed = this->Wait(this->world.claims().Claim(request));
   ASSERT_FALSE(claimed);
   EXPECT_EQ(claimed.error().code, ErrorCode::kRedisUnavailable);
-  EXPECT_FALSE(this->world.claims().Release(request.attempt, claim.fence));
-  EXPECT_FALSE(
-      this->world.claims().SaveResult(request.attempt, claim.fence, this->Accepted("SM1")));
+  EXPECT_FALSE(this->Wait(this->world.claims().Release(request.attempt, claim.fence)));
+  EXPECT_FALSE(this->Wait(
+      this->world.claims().SaveResult(request.attempt, claim.fence, this->Accepted("SM1"))));
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
-    ClaimsContract, GrantsANewAttemptOnceAndThenReportsBusy, GrantsOneOfManyOwnersRacing,
+    ClaimsContract, GrantsANewAttemptOnceAndThenReportsBusy, GrantsOneOfManyConcurrentClaims,
     ReportsAnExpiredLeaseAsLapsedAndNeverGrantsItAgain, GrantsAReleasedAttemptAgainWithAHigherFence,
     IgnoresAReleaseWithAnOldFence, IgnoresAReleaseAfterTheResult,
     ReturnsTheStoredResultToLaterClaims, SavesOnlyAcceptedWithAnOldFence,

@@ -1,5 +1,6 @@
 #include "tests/common/ports/claims_contract.h"
 #include "tests/common/ports/unreconciled_attempts_contract.h"
+#include "tests/fakes/await.h"
 #include "tests/fakes/claims.h"
 #include "tests/fakes/manual_clock.h"
 
@@ -10,6 +11,10 @@ class FakeWorld {
  public:
   Claims& claims() { return claims_; }
   UnreconciledAttempts& unreconciled_attempts() { return claims_; }
+  template <typename T>
+  T Wait(Task<T> task) {
+    return Await(std::move(task));
+  }
   void Mark(const std::string& alert_id, const std::string& reason) {
     claims_.Mark(alert_id, reason);
   }

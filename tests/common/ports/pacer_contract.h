@@ -1,6 +1,7 @@
 // The contract of Pacer. A world provides the port and the store's time, roughly:
 //   Pacer& pacer();
 //   WallTime Now();
+//   T Wait(Task<T> task);  // runs it to its end
 #pragma once
 
 #include <gtest/gtest.h>
@@ -24,7 +25,7 @@ class PacerContract : public ::testing::Test {
   static constexpr Micros kFar = std::chrono::hours(24);
 
   WallTime Reserve(double rate, std::int32_t units = 1) {
-    auto time = world.pacer().Reserve(key, rate, units, world.Now() + kFar);
+    auto time = world.Wait(world.pacer().Reserve(key, rate, units, world.Now() + kFar));
     EXPECT_TRUE(time) << time.error().message;
     return time ? *time : WallTime();
   }
@@ -76,7 +77,7 @@ TYPED_TEST_P(PacerContract, NeverExceedsTheRateOverAnyWindow) {
 TYPED_TEST_P(PacerContract, ReservesNothingAfterTheLatestTime) {
   this->Reserve(0.001);
   const WallTime latest = this->world.Now();
-  const auto late = this->world.pacer().Reserve(this->key, 0.001, 1, latest);
+  const auto late = this->world.Wait(this->world.pacer().Reserve(this->key, 0.001, 1, latest));
   ASSERT_TRUE(late);
   EXPECT_GT(*late, latest);
   EXPECT_EQ(this->Reserve(0.001), *late);
@@ -84,8 +85,8 @@ TYPED_TEST_P(PacerContract, ReservesNothingAfterTheLatestTime) {
 
 TYPED_TEST_P(PacerContract, RefusesAnInvalidRate) {
   for (const double rate : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
-    const auto time =
-        this->world.pacer().Reserve(this->key, rate, 1, this->world.Now() + this->kFar);
+    const auto time = this->world.Wait(
+        this->world.pacer().Reserve(this->key, rate, 1, this->world.Now() + this->kFar));
     ASSERT_FALSE(time) << rate;
     EXPECT_EQ(time.error().code, ErrorCode::kInvalidArgument);
   }

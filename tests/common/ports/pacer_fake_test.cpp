@@ -1,4 +1,5 @@
 #include "tests/common/ports/pacer_contract.h"
+#include "tests/fakes/await.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/pacer.h"
 
@@ -8,6 +9,10 @@ namespace {
 class FakeWorld {
  public:
   Pacer& pacer() { return pacer_; }
+  template <typename T>
+  T Wait(Task<T> task) {
+    return Await(std::move(task));
+  }
   WallTime Now() const { return clock_.Now(); }
 
  private:

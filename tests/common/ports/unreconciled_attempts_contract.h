@@ -25,8 +25,8 @@ class UnreconciledAttemptsContract : public ClaimsContract<World> {
   // Unreconciled attempts, due within the next year.
   std::vector<UnreconciledAttempt> All(v1::Channel channel = v1::CHANNEL_SMS,
                                        std::size_t max = 100) {
-    const auto attempts = this->world.unreconciled_attempts().FindDue(
-        channel, SystemClock().Now() + std::chrono::hours(24 * 365), max);
+    const auto attempts = this->Wait(this->world.unreconciled_attempts().FindDue(
+        channel, SystemClock().Now() + std::chrono::hours(24 * 365), max));
     EXPECT_TRUE(attempts) << attempts.error().message;
     return attempts ? attempts->due : std::vector<UnreconciledAttempt>();
   }
@@ -36,7 +36,8 @@ class UnreconciledAttemptsContract : public ClaimsContract<World> {
     found.ended = ended;
     found.priced = priced;
     found.next_time = next_time;
-    EXPECT_TRUE(this->world.unreconciled_attempts().SaveLookup(v1::CHANNEL_SMS, attempt, found));
+    EXPECT_TRUE(this->Wait(
+        this->world.unreconciled_attempts().SaveLookup(v1::CHANNEL_SMS, attempt, found)));
   }
 };
 
@@ -76,8 +77,8 @@ TYPED_TEST_P(UnreconciledAttemptsContract, ReturnsAttemptsOnlyWhenTheyAreDue) {
   const WallTime now = SystemClock().Now();
   this->SaveLookup(first, false, true, now + std::chrono::hours(2));
   this->SaveLookup(second, false, false, now + std::chrono::hours(1));
-  const auto due = this->world.unreconciled_attempts().FindDue(v1::CHANNEL_SMS,
-                                                               now + std::chrono::hours(1), 100);
+  const auto due = this->Wait(this->world.unreconciled_attempts().FindDue(
+      v1::CHANNEL_SMS, now + std::chrono::hours(1), 100));
   ASSERT_TRUE(due);
   EXPECT_EQ(due->total, 2u);
   ASSERT_THAT(due->due, testing::SizeIs(1));
@@ -115,8 +116,8 @@ TYPED_TEST_P(UnreconciledAttemptsContract, KeepsTheTimeOfAnAttemptThatLacksOnlyI
   // The result of a lookup that began before the callback.
   this->SaveLookup(attempt, false, false, now + std::chrono::hours(3));
   auto& port = this->world.unreconciled_attempts();
-  EXPECT_EQ(port.FindDue(v1::CHANNEL_SMS, now, 100)->total, 1u);
-  EXPECT_THAT(port.FindDue(v1::CHANNEL_SMS, now + std::chrono::hours(2), 100)->due,
+  EXPECT_EQ(this->Wait(port.FindDue(v1::CHANNEL_SMS, now, 100))->total, 1u);
+  EXPECT_THAT(this->Wait(port.FindDue(v1::CHANNEL_SMS, now + std::chrono::hours(2), 100))->due,
               testing::IsEmpty());
   ASSERT_THAT(this->All(), testing::SizeIs(1));
   EXPECT_TRUE(this->All().front().ended);

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/ports/clock.h"
-#include "common/redis/claim_store.h"
+#include "tests/common/redis/blocking_claims.h"
 #include "tests/common/redis/private_redis.h"
 
 namespace tocsin::redis {
@@ -59,7 +59,7 @@ class ClaimStoreRestorerTest : public testing::Test {
   PrivateRedis redis;
   int losses = 0;
   Server server{WithRestore(redis.ServerSettings()), [this] { ++losses; }};
-  ClaimStore claims{server};
+  BlockingClaims claims{server};
   ClaimStoreRestorer restorer{server};
 };
 
@@ -71,6 +71,15 @@ TEST_F(ClaimStoreRestorerTest, GrantsNoClaimBeforeAnEpochIsAdopted) {
   EXPECT_FALSE(Claim(1));
   restorer.Adopt(*epoch, WallTime::min());
   EXPECT_EQ(StateOf(1), State::kGranted);
+}
+
+// It treats each restart as a loss, so the count would cost a write per claim for nothing.
+TEST_F(ClaimStoreRestorerTest, AProcessThatRestoresClaimsHasNoWriteCount) {
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  restorer.Adopt(*epoch, WallTime::min());
+  EXPECT_EQ(StateOf(1), State::kGranted);
+  EXPECT_EQ(redis.Execute({"EXISTS", Keys("tocsin").WriteCounts()}).integer, 0);
 }
 
 TEST_F(ClaimStoreRestorerTest, RestoresWhatTheLogContains) {

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "common/async/sync_wait.h"
 #include "common/base/encoding.h"
 #include "common/redis/acceptance_store_restorer.h"
 #include "common/redis/admission_queue.h"
@@ -30,6 +31,10 @@ Settings TestSettings() {
 
 class RealWorld {
  public:
+  template <typename T>
+  T Wait(Task<T> task) {
+    return SyncWait(loop_, std::move(task));
+  }
   Claims& claims() { return claims_; }
   UnreconciledAttempts& unreconciled_attempts() { return unreconciled_attempts_; }
   Pacer& pacer() { return pacer_; }
@@ -52,7 +57,7 @@ class RealWorld {
     request.client_id = "client";
     request.lease = std::chrono::seconds(35);
     request.expire_time = Now() + std::chrono::hours(1);
-    EXPECT_TRUE(claims_.Claim(request));
+    EXPECT_TRUE(Wait(claims_.Claim(request)));
   }
   void SetDelivered(const std::string& alert_id) {
     SetClaimed(alert_id);
@@ -63,7 +68,7 @@ class RealWorld {
     result.set_provider_sid("SM" + HexEncode(RandomBytes(16)));
     result.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
     result.set_status(v1::ATTEMPT_STATUS_DELIVERED);
-    EXPECT_TRUE(claims_.SaveResult(attempt, 0, result));
+    EXPECT_TRUE(Wait(claims_.SaveResult(attempt, 0, result)));
   }
   // FLUSHALL for this prefix.
   void LoseData() { Execute({"DEL", server_.keys().Epoch()}); }
@@ -89,10 +94,12 @@ class RealWorld {
     ASSERT_TRUE(connection->Execute(words, deadline));
   }
 
+  EventLoop loop_;
   Server server_{TestSettings()};
-  ClaimStore claims_{server_};
-  UnreconciledAttemptStore unreconciled_attempts_{server_};
-  GcraPacer pacer_{server_};
+  ScriptClient client_{server_, loop_};
+  ClaimStore claims_{client_};
+  UnreconciledAttemptStore unreconciled_attempts_{client_};
+  GcraPacer pacer_{client_};
   AcceptanceStoreRestorer restorer_{server_};
   std::optional<AdmissionQueue> admissions_;
 };

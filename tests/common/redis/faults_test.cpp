@@ -8,9 +8,9 @@
 #include "common/base/digest.h"
 #include "common/base/uuid.h"
 #include "common/ports/clock.h"
-#include "common/redis/claim_store.h"
 #include "common/redis/claim_store_restorer.h"
 #include "common/redis/gcra_pacer.h"
+#include "tests/common/redis/blocking_claims.h"
 #include "tests/common/redis/private_redis.h"
 
 namespace tocsin::redis {
@@ -40,14 +40,15 @@ class FaultsTest : public ::testing::Test {
   PrivateRedis redis;
   std::atomic<int> losses = 0;
   Server server{redis.ServerSettings(), [this] { ++losses; }};
-  ClaimStore claims{server};
+  BlockingClaims claims{server};
 };
 
 TEST_F(FaultsTest, RefusesRequestsAfterAFlushUntilTheEpochIsAdopted) {
   ASSERT_TRUE(claims.Claim(ARequest()));
   redis.Execute({"FLUSHALL"});
   for (int i = 0; i < 3; ++i) ExpectRefused(claims.Claim(ARequest()), "epoch changed");
-  EXPECT_FALSE(GcraPacer(server).Reserve("s", 1, 1, SystemClock().Now()));
+  GcraPacer pacer(claims.client());
+  EXPECT_FALSE(claims.Wait(pacer.Reserve("s", 1, 1, SystemClock().Now())));
   EXPECT_EQ(losses, 1) << "a loss is reported once";
   ASSERT_TRUE(server.AdoptEpoch());
   EXPECT_TRUE(claims.Claim(ARequest()));
@@ -69,7 +70,7 @@ TEST_F(FaultsTest, AStartingProcessDetectsAFlushWhileItWasDown) {
   }
   redis.Execute({"FLUSHALL"});
   Server started(settings);
-  ExpectRefused(ClaimStore(started).Claim(ARequest()), "epoch changed");
+  ExpectRefused(BlockingClaims(started).Claim(ARequest()), "epoch changed");
   const auto epoch = ClaimStoreRestorer(started).FindEpoch();
   ASSERT_TRUE(epoch);
   EXPECT_FALSE(epoch->restored);
@@ -141,13 +142,13 @@ TEST_F(FaultsTest, DetectsARestartThatLostTheLastWrites) {
   redis.Start();
   ExpectRefused(claims.Claim(lost), "epoch changed");
   EXPECT_EQ(losses, 1);
-  ExpectRefused(ClaimStore(other).Claim(lost), "epoch changed");
+  ExpectRefused(BlockingClaims(other).Claim(lost), "epoch changed");
 }
 
 TEST_F(FaultsTest, StartsWithoutRedisAndConnectsLater) {
   redis.Kill();
   Server late(redis.ServerSettings());
-  ClaimStore store(late);
+  BlockingClaims store(late);
   ExpectRefused(store.Claim(ARequest()));
   redis.Start();
   EXPECT_TRUE(store.Claim(ARequest()));

@@ -19,7 +19,7 @@ SETTINGS = {
     "TOCSIN_RETRY_CAP": "2s", "TOCSIN_DELIVERY_RETRY_BASE": "500ms", "TOCSIN_IN_DOUBT_INITIAL_DELAY": "300ms",
     "TOCSIN_IN_DOUBT_TIMEOUT": "6s", "TOCSIN_IN_DOUBT_EMERGENCY_TIMEOUT": "3s", "TOCSIN_VOICE_RETRY_BUSY": "1s",
     "TOCSIN_VOICE_RETRY_NO_ANSWER": "1s", "TOCSIN_VOICE_RETRY_FAILED": "1s", "TOCSIN_RECONCILE_INITIAL_DELAY": "4s",
-    "TOCSIN_RECONCILE_RATE": "100"}
+    "TOCSIN_RECONCILE_RATE": "100", "TOCSIN_IN_DOUBT_ABSENCE_DELAY": "8s"}
 SERVICES = ("ingress", "sms-worker", "voice-worker", "audit")
 WORKERS = ("sms-worker", "voice-worker")
 STORES = ("kafka", "redis", "postgres")
@@ -67,6 +67,7 @@ class Faults:
                                   *(("stop", name) for name in WORKERS), ("flush", "redis")])
         self._twilio = self._deck(list(TWILIO))
         self.steps = []
+        self.restarted = []  # processes that had ended by themselves
         self.end = 0.0  # of the last fault's time, Unix seconds
 
     def _deck(self, cards):
@@ -76,6 +77,7 @@ class Faults:
 
     def step(self):
         """Causes the next fault. Returns when all processes are ready again."""
+        self._restart_ended()
         twilio = next(self._twilio)
         self._simulator.faults(**NO_FAULT | TWILIO[twilio])
         kind, target = next(self._kinds)
@@ -84,6 +86,15 @@ class Faults:
         self.steps.append(step)
         {"kill": self._kill, "kill both": self._kill, "stop": self._stop, "flush": self._flush}[kind](names)
         step.end = time.time()
+
+    def _restart_ended(self):
+        """What a supervisor does: a consumer that the broker has fenced ends its process."""
+        for name in (f"{service}-{number}" for service in SERVICES for number in range(1, REPLICAS + 1)):
+            try:
+                os.kill(self._stack.pid(name), 0)
+            except ProcessLookupError:
+                self._stack.start(name)
+                self.restarted.append(name)
 
     def _names(self, kind, target):
         """The processes of a fault."""
@@ -133,3 +144,4 @@ class Faults:
         for step in self.steps[-1:]:
             step.end = step.end or self.end  # its process did not become ready
         self._simulator.faults(**NO_FAULT)
+        self._restart_ended()

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/async/sync_wait.h"
 #include "common/twilio/rest/list_pages.h"
 #include "common/twilio/rest/provider_list.h"
 #include "tests/common/twilio/rest/scripted_server.h"
@@ -47,7 +48,10 @@ ProviderListQuery Query() {
 
 template <typename List>
 Result<std::vector<ProviderListEntry>> ListFrom(const ScriptedServer& server) {
-  return List({.base_url = server.Url()}).List(Query(), SteadyTime::max());
+  EventLoop loop;
+  List list(loop, {.base_url = server.Url()});
+  const ProviderListQuery query = Query();
+  return SyncWait(loop, list.List(query, SteadyTime::max()));
 }
 
 std::vector<std::string> Sids(const Result<std::vector<ProviderListEntry>>& entries) {
@@ -163,8 +167,10 @@ struct NewestMessages {
 class ControlOfAnAccount : public testing::TestWithParam<NewestMessages> {};
 TEST_P(ControlOfAnAccount, RequiresWholeNumbersOfRecipients) {  // R4
   const ScriptedServer server({Page(GetParam().entries, "", "messages")});
-  MessageList list({.base_url = server.Url()});
-  const auto shows = list.ShowsRecipients(Query().account, SteadyTime::max());
+  EventLoop loop;
+  MessageList list(loop, {.base_url = server.Url()});
+  const Account account = Query().account;
+  const auto shows = SyncWait(loop, list.ShowsRecipients(account, SteadyTime::max()));
   ASSERT_TRUE(shows) << shows.error().message;
   EXPECT_EQ(*shows, GetParam().show);
   EXPECT_THAT(server.Requests()[0],
@@ -186,8 +192,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(MessageListTest, FailsTheControlOfAnAccountWithoutAValidList) {
   const ScriptedServer server({{.response = HttpResponseText(200, "{}")}});
-  MessageList list({.base_url = server.Url()});
-  EXPECT_FALSE(list.ShowsRecipients(Query().account, SteadyTime::max()));
+  EventLoop loop;
+  MessageList list(loop, {.base_url = server.Url()});
+  const Account account = Query().account;
+  EXPECT_FALSE(SyncWait(loop, list.ShowsRecipients(account, SteadyTime::max())));
 }
 
 }  // namespace

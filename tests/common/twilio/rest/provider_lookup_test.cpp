@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/async/sync_wait.h"
 #include "tests/common/twilio/rest/scripted_server.h"
 
 namespace tocsin::twilio {
@@ -89,9 +90,11 @@ class ResourceLookupTest : public testing::Test {
  protected:
   Result<std::optional<ProviderRecord>> Find(const Step& step, const std::string& sid = kSid) {
     ScriptedServer server({step});
-    ResourceLookup lookup(RestSettings{.base_url = server.Url()});
-    const auto found = lookup.Find({"AC1", Secret("token"), Secret()}, sid,
-                                   std::chrono::steady_clock::now() + kFetchTimeout);
+    EventLoop loop;
+    ResourceLookup lookup(loop, RestSettings{.base_url = server.Url()});
+    const Account account{"AC1", Secret("token"), Secret()};
+    const auto found =
+        SyncWait(loop, lookup.Find(account, sid, std::chrono::steady_clock::now() + kFetchTimeout));
     requests = server.Requests();
     return found;
   }
@@ -132,10 +135,13 @@ class SentListTest : public testing::Test {
   Result<ProviderPage> List(const std::string& body, const std::string& page = "",
                             int status = 200) {
     ScriptedServer server({{.response = HttpResponseText(status, body)}});
-    ResourceLookup lookup(RestSettings{.base_url = server.Url()});
-    const auto found = lookup.ListSent({"AC1", Secret("token"), Secret()},
-                                       {.from = kFrom, .until = kFrom + std::chrono::minutes(10)},
-                                       page, std::chrono::steady_clock::now() + kFetchTimeout);
+    EventLoop loop;
+    ResourceLookup lookup(loop, RestSettings{.base_url = server.Url()});
+    const Account account{"AC1", Secret("token"), Secret()};
+    const SentWindow window{.from = kFrom, .until = kFrom + std::chrono::minutes(10)};
+    const auto found = SyncWait(
+        loop,
+        lookup.ListSent(account, window, page, std::chrono::steady_clock::now() + kFetchTimeout));
     requests = server.Requests();
     return found;
   }

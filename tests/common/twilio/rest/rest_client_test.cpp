@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/async/sync_wait.h"
 #include "tests/common/twilio/rest/scripted_server.h"
 
 namespace tocsin::twilio {
@@ -47,12 +48,13 @@ class RestClientTest : public testing::Test {
     settings.base_url = url;
     settings.post_timeout = timeout;
     settings.observe = [this](const PostReport& report) { reports.push_back(report); };
-    client = std::make_unique<RestClient>(settings);
+    client = std::make_unique<RestClient>(loop, settings);
   }
   records::v1::AttemptResult Post(SteadyTime deadline = SteadyTime::max()) {
-    return client->Post(AnAccount(), "Messages.json", kForm, deadline);
+    return SyncWait(loop, client->Post(AnAccount(), "Messages.json", kForm, deadline));
   }
 
+  EventLoop loop;
   std::unique_ptr<ScriptedServer> server;
   std::unique_ptr<RestClient> client;  // destroyed first: the server may wait for its connection
   std::vector<PostReport> reports;

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/common/twilio/rest/loopback.h"
+
 namespace tocsin::twilio {
 
 struct Step {
@@ -22,9 +24,6 @@ struct Step {
   std::string response = {};
   End end = End::kKeep;
 };
-
-// An HTTP/1.1 response with Content-Length. Each of `headers` ends in CRLF.
-std::string HttpResponseText(int status, const std::string& body, const std::string& headers = "");
 
 class ScriptedServer {
  public:
@@ -44,8 +43,7 @@ class ScriptedServer {
   bool ReadRequest(int connection);
 
   const std::vector<Step> script_;
-  int listener_ = -1;
-  int port_ = 0;
+  const Listener listener_;
   mutable std::mutex mutex_;
   size_t next_ = 0;
   bool stopping_ = false;

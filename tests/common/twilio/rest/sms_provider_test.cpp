@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/async/sync_wait.h"
 #include "common/crypto/vault.h"
 #include "common/twilio/webhooks/attempt_token.h"
 #include "common/twilio/webhooks/webhook.h"
@@ -27,7 +28,9 @@ class FixedClock final : public Clock {
 
 class SmsProviderTest : public testing::Test {
  protected:
-  records::v1::AttemptResult Send() { return provider.Send(dispatch, SteadyTime::max()); }
+  records::v1::AttemptResult Send() {
+    return SyncWait(loop, provider.Send(dispatch, SteadyTime::max()));
+  }
   FormFields Form() const {
     const auto requests = server.Requests();
     if (requests.size() != 1) return {};
@@ -38,7 +41,9 @@ class SmsProviderTest : public testing::Test {
       {{.response = HttpResponseText(201, R"({"sid":"SM0a0b0c0d0e0f00010203040506070809"})")}}};
   crypto::KeyringVault vault{crypto::Keyring::Generate(kNow)};
   FixedClock clock;
-  SmsProvider provider{{.rest = {.base_url = server.Url()},
+  EventLoop loop;
+  SmsProvider provider{loop,
+                       {.rest = {.base_url = server.Url()},
                         .public_base_url = "https://alerts.example.org/",
                         .topics = Topics("tocsin")},
                        vault,

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/async/sync_wait.h"
 #include "common/crypto/vault.h"
 #include "common/twilio/webhooks/attempt_token.h"
 #include "common/twilio/webhooks/webhook.h"
@@ -28,7 +29,9 @@ class FixedClock final : public Clock {
 
 class VoiceProviderTest : public testing::Test {
  protected:
-  records::v1::AttemptResult Send() { return provider.Send(dispatch, SteadyTime::max()); }
+  records::v1::AttemptResult Send() {
+    return SyncWait(loop, provider.Send(dispatch, SteadyTime::max()));
+  }
   FormFields Form() const {
     const auto requests = server.Requests();
     if (requests.size() != 1) return {};
@@ -45,7 +48,9 @@ class VoiceProviderTest : public testing::Test {
       {{.response = HttpResponseText(201, R"({"sid":"CA0a0b0c0d0e0f00010203040506070809"})")}}};
   crypto::KeyringVault vault{crypto::Keyring::Generate(kNow)};
   FixedClock clock;
-  VoiceProvider provider{{.rest = {.base_url = server.Url()},
+  EventLoop loop;
+  VoiceProvider provider{loop,
+                         {.rest = {.base_url = server.Url()},
                           .public_base_url = "https://alerts.example.org/",
                           .topics = Topics("tocsin"),
                           .ring_timeout = std::chrono::seconds(25)},

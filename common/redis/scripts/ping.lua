@@ -1,0 +1,2 @@
+-- Only the prologue: is this the Redis that the caller knows?
+return {'pong', 0}

@@ -1,0 +1,157 @@
+#include "common/twilio/rest/transfer.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "common/base/failpoint.h"
+
+namespace tocsin::twilio {
+namespace {
+
+constexpr long kMaxConnectionAge =
+    60;  // seconds idle; Twilio and proxies close after about as long
+constexpr size_t kMaxRequestId = 64;
+
+// Do not wait for "100 Continue".
+std::array<char, 8> expect_nothing{"Expect:"};
+
+bool ParseHeader(std::string_view line, std::string_view name, std::string_view& value) {
+  if (line.size() <= name.size() || line[name.size()] != ':' ||
+      !std::ranges::equal(
+          line.substr(0, name.size()), name, {},
+          [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c + 0; },
+          [](char c) { return c + 0; }))
+    return false;
+  line.remove_prefix(name.size() + 1);
+  const size_t begin = line.find_first_not_of(" \t\r\n");
+  value = begin == std::string_view::npos
+              ? ""
+              : line.substr(begin, line.find_last_not_of(" \t\r\n") - begin + 1);
+  return true;
+}
+
+}  // namespace
+
+void StartLibcurlOnce() {
+  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (started != CURLE_OK) std::abort();
+}
+
+EasyHandle MakeEasyHandle(const RestSettings& settings) {
+  EasyHandle handle(curl_easy_init());
+  if (handle == nullptr) std::abort();
+  SetOption(handle, CURLOPT_NOSIGNAL, 1L);
+  // A transfer that ends during name resolution does not wait for the resolver's thread.
+  SetOption(handle, CURLOPT_QUICK_EXIT, 1L);
+  SetOption(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  SetOption(handle, CURLOPT_FOLLOWLOCATION, 0L);
+  SetOption(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  SetOption(handle, CURLOPT_SSL_VERIFYPEER, 1L);
+  SetOption(handle, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!settings.ca_file.empty()) SetOption(handle, CURLOPT_CAINFO, settings.ca_file.c_str());
+  SetOption(handle, CURLOPT_PROXY, settings.proxy.c_str());
+  return handle;
+}
+
+Transfer::Transfer(HttpRequest request) : request_(std::move(request)) {
+  AddHeader(request_.authorization.data());
+  if (!request_.body) return;
+  AddHeader(expect_nothing.data());
+  if (!request_.traceparent.empty()) AddHeader(request_.traceparent.data());
+}
+
+void Transfer::AddHeader(char* line) {
+  headers_[header_count_].data = line;
+  if (header_count_ > 0) headers_[header_count_ - 1].next = &headers_[header_count_];
+  ++header_count_;
+}
+
+void Transfer::SetUp(const EasyHandle& handle) {
+  SetOption(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  SetOption(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+  SetOption(handle, CURLOPT_TCP_NODELAY, 1L);
+  SetOption(handle, CURLOPT_MAXAGE_CONN, kMaxConnectionAge);
+  SetOption(handle, CURLOPT_READFUNCTION, &ReadBody);
+  SetOption(handle, CURLOPT_SEEKFUNCTION, &RefuseToRewind);
+  SetOption(handle, CURLOPT_WRITEFUNCTION, &WriteBody);
+  SetOption(handle, CURLOPT_HEADERFUNCTION, &ReadHeader);
+}
+
+void Transfer::Attach(const EasyHandle& handle) {
+  SetOption(handle, request_.body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+  if (request_.body)
+    SetOption(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body->size()));
+  SetOption(handle, CURLOPT_URL, request_.url.c_str());
+  SetOption(handle, CURLOPT_HTTPHEADER, headers_.data());
+  SetOption(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
+  for (const CURLoption option :
+       {CURLOPT_READDATA, CURLOPT_SEEKDATA, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA})
+    SetOption(handle, option, this);
+}
+
+void Transfer::Detach(const EasyHandle& handle, CURLcode code) {
+  long opened = 0;
+  long http_status = 0;
+  curl_easy_getinfo(handle.get(), CURLINFO_NUM_CONNECTS, &opened);
+  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &http_status);
+  exchange_.code = code;
+  exchange_.submitted = submitted_ > 0;
+  exchange_.new_connection = opened > 0;
+  exchange_.response.http_status = static_cast<unsigned>(http_status);
+  // The secret is only in the header line of the transfer.
+  SetOption(handle, CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
+}
+
+size_t Transfer::ReadBody(char* buffer, size_t size, size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::string& body = *transfer.request_.body;
+  // A read after the end: libcurl retries on another connection, because it could not write any of
+  // the body, but it does not rewind and would send an empty body.
+  if (transfer.submitted_ == body.size()) return CURL_READFUNC_ABORT;
+  const size_t part = std::min(size * count, body.size() - transfer.submitted_);
+  body.copy(buffer, part, transfer.submitted_);
+  transfer.submitted_ += part;
+  return part;
+}
+
+// Without this, libcurl rewinds the body and resends the POST when a reused connection fails before
+// the first byte of the response, although Twilio may have accepted it. With this, it fails with
+// CURLE_SEND_FAIL_REWIND, and the attempt is in doubt.
+int Transfer::RefuseToRewind([[maybe_unused]] void* user, curl_off_t, int) {
+  if (TOCSIN_WITHOUT("rewind_guard")) {
+    static_cast<Transfer*>(user)->submitted_ = 0;
+    return CURL_SEEKFUNC_OK;
+  }
+  return CURL_SEEKFUNC_FAIL;
+}
+
+size_t Transfer::WriteBody(char* data, size_t size, size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  std::string& body = transfer.exchange_.response.body;
+  if (body.size() + size * count > transfer.request_.max_response) return 0;  // ends the transfer
+  body.append(data, size * count);
+  return size * count;
+}
+
+size_t Transfer::ReadHeader(char* data, size_t size, size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  HttpExchange& exchange = transfer.exchange_;
+  const std::string_view line(data, size * count);
+  std::string_view value;
+  if (transfer.submitted_ > 0 && TOCSIN_FAILS_AT("mid_post")) return 0;  // ends the transfer
+  if (line.starts_with("HTTP/")) {  // after "100 Continue" too: only the last response counts
+    exchange.response.retry_after.reset();
+    exchange.request_id.clear();
+  } else if (ParseHeader(line, "retry-after", value)) {
+    const auto now = std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now());
+    exchange.response.retry_after = ParseRetryAfter(value, now);
+  } else if (ParseHeader(line, "twilio-request-id", value)) {
+    exchange.request_id = value.substr(0, kMaxRequestId);
+    std::ranges::replace_if(
+        exchange.request_id, [](char c) { return c < '!' || c > '~'; }, '?');
+  }
+  return size * count;
+}
+
+}  // namespace tocsin::twilio
