@@ -13,7 +13,8 @@ import stack as stacks
 SAMPLES = stacks.ROOT / "docs/samples"
 PROGRAMS = [path.stem for path in sorted(SAMPLES.glob("*.yaml"))]
 PLACE = "/etc/tocsin"
-SECRETS = {"postgres-url": "postgresql://tocsin@db:5432/tocsin", "redis-url": "redis://redis:6379/0"}
+SECRETS = {"postgres-url": "postgresql://tocsin@db:5432/tocsin", "redis-url": "redis://redis:6379/0",
+           "kafka-properties": "security.protocol=plaintext"}
 
 
 def run(program, *arguments, **settings):
