@@ -15,7 +15,7 @@ import poll
 import stack as stacks
 from chaos import faults, report, views, workload
 
-SECONDS = int(os.environ.get("TOCSIN_SYSTEM_CHAOS_SECONDS", "90"))
+SECONDS = int(os.environ.get("TOCSIN_SYSTEM_CHAOS_SECONDS", "120"))
 SEED = int(os.environ.get("TOCSIN_SYSTEM_SEED", random.randrange(1, 1_000_000)))
 QUIESCENT_SECONDS = 300
 

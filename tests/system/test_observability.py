@@ -22,7 +22,7 @@ TO = "+15145550141"
 SERVICES = ("ingress", "sms-worker", "voice-worker", "audit")
 # Every label has a few fixed values. None identifies a recipient, an alert or a client.
 LABELS = {"channel", "client", "code", "compiler", "dependency", "error_class", "group", "kind", "lane", "le", "method",
-          "outcome", "priority", "reason", "result", "role", "service", "state", "topic_kind", "version"}
+          "outcome", "priority", "reason", "result", "role", "service", "state", "topic_kind", "version", "writer"}
 MAX_SERIES = 250  # of one metric in one process
 
 

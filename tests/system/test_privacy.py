@@ -116,7 +116,7 @@ def test_no_file_of_the_stack_contains_a_number_or_a_text(used, folder):
 
 
 def test_no_record_of_any_topic_contains_a_number_or_a_text(used):  # the files may be compressed
-    topics = [*consistency_check.LANES, *consistency_check.DELAYS, consistency_check.DEAD, consistency_check.EVENTS,
+    topics = [*consistency_check.LANES, *consistency_check.DELAYS, *consistency_check.DEAD, consistency_check.EVENTS,
               consistency_check.WEBHOOKS, *(f"{consistency_check.PREFIX}.{name}" for name in ("consents", "registry"))]
     records = list(consistency_check.read_topics(used.env["TOCSIN_KAFKA_BOOTSTRAP"], topics))
     assert len(records) > 10
