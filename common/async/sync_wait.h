@@ -21,7 +21,7 @@ T SyncWait(EventLoop& loop, Task<T> task) {
     loop.Stop();
   };
   group.Start(run(std::move(task)));
-  loop.Run();
+  while (!value) loop.Run();  // another event may have stopped the loop
   return *std::move(value);
 }
 

@@ -52,6 +52,9 @@ def histories(client, views, comparison):
     for alert_id in [alert_id for alert_id in views.alerts if any(alert_id in item for item in found)][:HISTORIES]:
         lines += history(views.sent.get(views.alerts[alert_id].label), client.get(alert_id),
                          [post for post in views.simulated.posts if post.alert_id == alert_id])
+    missing = [request for request in views.sent.values() if set(request.accepted) - set(views.alerts)]
+    for request in missing[:HISTORIES]:
+        lines += history(request, None, [])
     return "\n".join(lines)
 
 
