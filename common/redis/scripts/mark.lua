@@ -8,7 +8,7 @@
 -- progress, whether an attempt was delivered, whether the alert was acknowledged no later than cancelled, and
 -- "<step>.<attempt>" and result of each attempt with a result.
 local alert = KEYS[3]
-local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency')
+local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency', 'position')
 local issued = not owner[1] and ARGV[7] ~= ''
 if not owner[1] and not issued and redis.call('GET', KEYS[4]) ~= ARGV[6] then
   return {'restoring', 0}
@@ -18,7 +18,8 @@ end
 -- An alert that was not admitted here (it has no nonce) may have attempts that are not restored yet. Until all
 -- workers know that the claims are restored, the attempts of an emergency are claimed by the order of the log
 -- and stored here later: it is not known whether its cancellation is in time.
-local late = owner[3] and ARGV[4] == 'cancelled'
+-- A restored alert (with a position) may be an emergency.
+local late = (owner[3] or not owner[2] and owner[4]) and ARGV[4] == 'cancelled'
 if (not owner[2] or late) and redis.call('GET', KEYS[5]) ~= ARGV[6] or
    late and redis.call('EXISTS', KEYS[6]) == 1 then
   return {'restoring', 0}
