@@ -363,10 +363,12 @@ TYPED_TEST_P(AdmissionsContract, MarksARestoredAlertOfItsClientOnly) {  // A2
   this->world.StartRestoring();
   const AdmitRequest lost = this->ARequest();
   this->Restore({this->Accepted(lost)});
-  MarkRequest foreign = this->ACancel(lost);
+  MarkRequest acknowledgement = this->ACancel(lost);
+  acknowledgement.mark = MarkRequest::Mark::kAcknowledged;
+  MarkRequest foreign = acknowledgement;
   foreign.client_id = "another";
   EXPECT_EQ(this->Mark(foreign).error().code, ErrorCode::kNotFound);
-  const auto marked = this->Mark(this->ACancel(lost));
+  const auto marked = this->Mark(acknowledgement);
   ASSERT_TRUE(marked) << marked.error().message;
   EXPECT_TRUE(marked->newly_marked);
 }
