@@ -36,12 +36,19 @@ struct Refused {
   rd_kafka_resp_err_t error;
 };
 
+// The broker acknowledges a record with its offset. Without one, librdkafka has concluded from the
+// acknowledgement of a later batch that the record was written before, even if the broker had
+// refused it. But a broker that has no state of a producer accepts any sequence number (KIP-360).
+bool IsAcknowledged(const rd_kafka_message_t& message) {
+  return message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset >= 0;
+}
+
 PublishOutcome OutcomeOf(const rd_kafka_message_t& message) {
-  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) return PublishOutcome::kPersisted;
+  if (IsAcknowledged(message)) return PublishOutcome::kPersisted;
   switch (rd_kafka_message_status(&message)) {
     case RD_KAFKA_MSG_STATUS_NOT_PERSISTED: return PublishOutcome::kNotPersisted;
-    case RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED: return PublishOutcome::kUnknown;
-    case RD_KAFKA_MSG_STATUS_PERSISTED: return PublishOutcome::kPersisted;
+    case RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED:
+    case RD_KAFKA_MSG_STATUS_PERSISTED: return PublishOutcome::kUnknown;
   }
   return PublishOutcome::kUnknown;
 }
@@ -245,7 +252,8 @@ void Producer::Impl::OnDeliveryReport(const rd_kafka_message_t& message) {
       unwritten_.push_back(std::move(pending));
       return;
     }
-    report.error = ErrorText(message.err);
+    report.error = message.err == RD_KAFKA_RESP_ERR_NO_ERROR ? "the broker reported no offset"
+                                                             : ErrorText(message.err);
   }
   Complete(std::move(pending), report);
 }

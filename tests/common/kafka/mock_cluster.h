@@ -40,12 +40,11 @@ class MockCluster {
     rd_kafka_mock_push_request_errors(cluster_, kInitProducerId, 1,
                                       RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
   }
-  // The next Produce request fails as if the broker had lost the producer's sequence numbers:
-  // fatal, and the records may have been written.
-  void FailNextProduce() {
+  // Default: as if the broker had lost the producer's sequence numbers, which is fatal, and the
+  // records may have been written.
+  void FailNextProduce(rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER) {
     constexpr std::int16_t kProduce = 0;  // API key
-    rd_kafka_mock_push_request_errors(cluster_, kProduce, 1,
-                                      RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    rd_kafka_mock_push_request_errors(cluster_, kProduce, 1, error);
   }
   void SetRoundTrip(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, 1, ms); }
 

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "common/kafka/client.h"
 #include "common/kafka/partitioner.h"
 #include "common/ports/topics.h"
 #include "tests/common/kafka/eventually.h"
@@ -146,6 +147,23 @@ TEST_F(ProducerTest, ReportsUnknownForRecordsInFlightDuringAFatalError) {
     EXPECT_EQ(reports[i].position.offset(), static_cast<std::int64_t>(i - 1));
   }
   EXPECT_EQ(replacements_.Get(), 1);
+}
+
+// As after the start of a broker that does not lead its partitions yet: it refuses the first batch
+// and accepts the next one, whose producer it does not know.
+TEST_F(ProducerTest, ReportsUnknownWhenOnlyALaterBatchWasAcknowledged) {
+  const auto producer = Make({.delivery_timeout = seconds(20)});
+  ASSERT_TRUE(producer->FetchMetadata({"alerts"}, seconds(10)));
+  cluster_.SetRoundTrip(300);  // both batches are in flight before the first response
+  cluster_.FailNextProduce(RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+  const std::string fills_a_batch(kBatchBytes, 'x');
+  Publish(*producer, "a", fills_a_batch);
+  Publish(*producer, "a", fills_a_batch);
+  ASSERT_TRUE(WaitReports(2));
+  const auto reports = reports_.Get();
+  EXPECT_EQ(reports[0].outcome, PublishOutcome::kUnknown);
+  EXPECT_EQ(reports[1].outcome, PublishOutcome::kPersisted);
+  EXPECT_EQ(reports[1].position.offset(), 0);  // the log has only the second record
 }
 
 TEST_F(ProducerTest, RefusesRecordsBeyondItsLimitWhileItIsReplaced) {
