@@ -48,8 +48,8 @@ struct MarkRequest {
   // How and by whom it was acknowledged. The actor contains no PII and no line breaks.
   records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
-  // Present if the id proves that `client_id` owns the alert (IssuedUntil()): the store need not
-  // know it. Not in the past.
+  // Present if the id proves that `client_id` owns the alert (IssuedId): the store need not know
+  // it. Not in the past.
   std::optional<WallTime> issued_until = {};
 };
 
@@ -62,6 +62,10 @@ struct MarkResult {
   bool post_in_progress = false;     // a POST may be in progress
   bool acknowledged_before = false;  // kCancelled: acknowledged before it was first cancelled
   bool delivered = false;            // a callback or a lookup confirmed the delivery of an attempt
+  // Emergencies are also sent by workers that cannot use the store. `post_in_progress` and `results`
+  // may lack such attempts.
+  bool may_be_emergency = false;
+  std::optional<WallTime> create_time = {};  // if the store knows it
   std::vector<records::v1::AttemptResult> results = {};  // of its attempts, in their order
 };
 
@@ -86,10 +90,8 @@ class Admissions {
                         const std::string& nonce) = 0;
 
   // Sets the mark permanently. Fails as Admit() does; kNotFound when this client has no such alert
-  // (any more); kRedisUnavailable while the alert or its attempts may not be restored yet. That
-  // includes the cancellation of any emergency while claims are being restored, because emergencies
-  // are sent meanwhile. Alerts without a key are
-  // not admitted: what they have in the store was stored by a claim or a mark.
+  // (any more); kRedisUnavailable while the alert or its attempts may not be restored yet. Alerts
+  // without a key are not admitted: what they have in the store was stored by a claim or a mark.
   virtual void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) = 0;
 };
 

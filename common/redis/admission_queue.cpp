@@ -14,7 +14,7 @@ namespace tocsin::redis {
 namespace {
 
 static_assert(kRetention >= kAlertStateRetention, "the promise of issued ids");
-constexpr std::size_t kMarkHeaderItems = 7;  // of the reply of mark.lua, before the results
+constexpr std::size_t kMarkHeaderItems = 9;  // of the reply of mark.lua, before the results
 
 Admission NewAdmission(const AdmitRequest& request) {
   return {.state = Admission::State::kNew,
@@ -248,8 +248,7 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
     const bool cancelled = mark.mark == MarkRequest::Mark::kCancelled;
     return ScriptCall{
         .script = MarkScript(),
-        .keys = {keys.Alert(mark.alert_id), keys.AcceptancesRestored(), keys.Restored(),
-                 keys.RecentlyRestored()},
+        .keys = {keys.Alert(mark.alert_id), keys.AcceptancesRestored(), keys.Restored()},
         .args = {mark.client_id, cancelled ? "cancelled" : "acknowledged",
                  MarkText({.time = mark.time, .method = mark.method, .actor_id = mark.actor_id}),
                  marker(), mark.issued_until ? ExpiryText(*mark.issued_until) : std::string()}};
@@ -286,7 +285,9 @@ Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, R
       .actor_id = std::move(mark.actor_id),
       .post_in_progress = reply.Text(4) == "1",
       .acknowledged_before = request.mark == MarkRequest::Mark::kCancelled && reply.Text(6) == "1",
-      .delivered = reply.Text(5) == "1"};
+      .delivered = reply.Text(5) == "1",
+      .may_be_emergency = reply.Text(7) == "1"};
+  if (!reply.Text(8).empty()) result.create_time = FromUnixMicros(reply.Number(8));
   std::map<std::pair<int, int>, records::v1::AttemptResult> results;  // by step and attempt
   for (std::size_t i = kMarkHeaderItems; i + 1 < reply.items.size(); i += 2) {
     const std::string_view bytes = reply.Text(i + 1);

@@ -9,9 +9,6 @@
 namespace tocsin::redis {
 namespace {
 
-// Within this time every worker knows that the claims are restored.
-constexpr std::chrono::milliseconds kRecentlyRestored{15'000};
-
 constexpr std::chrono::seconds kBatchTimeout{5};
 
 SteadyTime BatchDeadline() { return std::chrono::steady_clock::now() + kBatchTimeout; }
@@ -82,12 +79,8 @@ void ClaimStoreRestorer::Adopt(const StoreEpoch& epoch, WallTime complete_since)
 Status ClaimStoreRestorer::MarkRestored(const StoreEpoch& epoch) {
   const SteadyTime deadline = BatchDeadline();
   TOCSIN_TRY(Connection connection, server_.Connect(deadline));
-  const Keys& keys = server_.keys();
   TOCSIN_CHECK_OK(connection.Execute(
-      {"SET", keys.RecentlyRestored(), "1", "PX", std::to_string(kRecentlyRestored.count())},
-      deadline));
-  TOCSIN_CHECK_OK(connection.Execute(
-      {"SET", keys.Restored(), server_.tracker().RestoredMarker(epoch.id)}, deadline));
+      {"SET", server_.keys().Restored(), server_.tracker().RestoredMarker(epoch.id)}, deadline));
   return {};
 }
 

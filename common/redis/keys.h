@@ -19,7 +19,6 @@ class Keys {
   // The value of EpochTracker::RestoredMarker() if the claims are restored.
   std::string Restored() const { return prefix_ + "restored"; }
   // Exists for a while after the claims were restored: other workers may not know it yet.
-  std::string RecentlyRestored() const { return prefix_ + "recently_restored"; }
   // The same for acceptances.
   std::string AcceptancesRestored() const { return prefix_ + "acceptances_restored"; }
   // Hash: process -> number of writes confirmed to it.

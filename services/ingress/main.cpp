@@ -50,8 +50,9 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
   Acceptance acceptance({clock, runtime.registry(), stores.admissions, vault, *producer, topics,
                          [&](WallTime time) { restoration.NotifyNotStored(time); }},
                         config.acceptance);
+  StartCheck start_check(history);
   AlertActions alert_actions(
-      {clock, runtime.registry(), stores.admissions, vault, *producer, topics},
+      {clock, runtime.registry(), stores.admissions, vault, *producer, topics, start_check},
       config.acceptance.rules);
   rpc::AdmissionGate gate(runtime.registry());
   AlertService alerts(gate, acceptance, alert_actions,

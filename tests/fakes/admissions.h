@@ -166,6 +166,8 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
                                              acknowledged != alert.marks.end() &&
                                              acknowledged->second.time <= entry->second.time,
                       .delivered = alert.delivered,
+                      .may_be_emergency = alert.request.emergency || alert.request.nonce.empty(),
+                      .create_time = alert.request.create_time,
                       .results = {}};
   }
 

@@ -25,6 +25,7 @@ class FakeRecordHistory final : public RecordHistory {
 
   Status ReadTo(const records::v1::Position& last, WallTime from, SteadyTime,
                 const Handle& handle) override {
+    if (unavailable) return Fail(ErrorCode::kKafkaUnavailable, "the log is unavailable");
     for (const IncomingRecord& record : records)
       if (record.position.topic() == last.topic() &&
           record.position.partition() == last.partition() &&
@@ -46,6 +47,7 @@ class FakeRecordHistory final : public RecordHistory {
   }
 
   std::vector<IncomingRecord> records;
+  bool unavailable = false;  // ReadTo() fails
 };
 
 }  // namespace tocsin

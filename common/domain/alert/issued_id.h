@@ -19,15 +19,29 @@ constexpr std::chrono::hours kAlertStateRetention{48};
 // A digest of a text under a key that never changes, at least 3 bytes.
 using KeyedDigest = std::function<std::string(std::string_view text)>;
 
-// UUIDv7: the create time in ms, 48 of the random bits (`random` has at least 10 bytes), 2 bits for
-// the life of the alert, and 24 bits of the digest of these and the client.
-std::string IssueAlertId(WallTime create_time, WallTime expire_time, std::string_view client_id,
-                         std::string_view random, const KeyedDigest& digest);
+// What an id proves of its alert.
+struct IssuedId {
+  WallTime create_time;
+  // Not before the expire time. Until then the store has the alert's state if a worker has claimed
+  // it: later than that, an alert that the store does not know is over.
+  WallTime until;
+  bool emergency = false;
+};
 
-// Nothing if the id was not issued to this client; a guess succeeds once in 16 million. Otherwise a
-// time that is not before the expire time of the alert, and until which the store has its state if
-// a worker has claimed it: later than that, an alert that the store does not know is over.
-std::optional<WallTime> IssuedUntil(std::string_view alert_id, std::string_view client_id,
-                                    const KeyedDigest& digest);
+struct IssuedAlert {
+  WallTime create_time;
+  WallTime expire_time;
+  bool emergency = false;
+  std::string_view client_id;
+};
+
+// UUIDv7: the create time in ms, 47 of the random bits (`random` has at least 10 bytes), 2 bits for
+// the life of the alert, 1 for an emergency, and 24 bits of the digest of these and the client.
+std::string IssueAlertId(const IssuedAlert& alert, std::string_view random,
+                         const KeyedDigest& digest);
+
+// Nothing if the id was not issued to this client; a guess succeeds once in 16 million.
+std::optional<IssuedId> ReadIssuedId(std::string_view alert_id, std::string_view client_id,
+                                     const KeyedDigest& digest);
 
 }  // namespace tocsin

@@ -1,6 +1,10 @@
 #include "common/domain/delivery/cancel_outcome.h"
 
 #include <algorithm>
+#include <vector>
+
+#include "common/domain/delivery/known_attempt.h"
+#include "common/domain/delivery/log_claim.h"
 
 namespace tocsin {
 namespace {
@@ -42,6 +46,32 @@ v1::CancelOutcome CancelOutcomeOf(const CancelledAlert& alert) {
   if (std::ranges::all_of(alert.results, WasNeverSent)) return v1::CANCEL_OUTCOME_CANCELLED;
   return EndsItsAlert(alert.results.back()) ? v1::CANCEL_OUTCOME_ALREADY_ENDED
                                             : v1::CANCEL_OUTCOME_TOO_LATE;
+}
+
+void StartsBeforeCancel::Apply(const records::v1::Event& event) {
+  cancelled_ = cancelled_ || event.has_cancel_requested();
+  if (cancelled_) return;
+  const std::optional<KnownAttempt> known = KnownAttemptOf(event);
+  if (!known || known->mark || known->priced) return;
+  const AttemptNumber number(known->name.step(), known->name.attempt());
+  const bool has_result = known->result.outcome() != records::v1::ATTEMPT_OUTCOME_UNSPECIFIED;
+  if (has_result) {
+    if (const auto found = attempts_.find(number); found != attempts_.end())
+      found->second = known->result;
+  } else if (event.attempt_changed().note() == kStartedByLog) {
+    attempts_.try_emplace(number);
+  }
+}
+
+v1::CancelOutcome StartsBeforeCancel::outcome() const {
+  std::vector<records::v1::AttemptResult> results;
+  for (const auto& [number, result] : attempts_) {
+    if (result.outcome() == records::v1::ATTEMPT_OUTCOME_UNSPECIFIED)
+      return v1::CANCEL_OUTCOME_TOO_LATE;
+    results.push_back(result);
+  }
+  return CancelOutcomeOf(
+      {.post_in_progress = false, .acknowledged = false, .delivered = false, .results = results});
 }
 
 }  // namespace tocsin

@@ -1,27 +1,25 @@
 -- Marks an alert as cancelled or acknowledged: attempts that have not started are not made.
 --   KEYS[3] alert  [4] marker of restored acceptances  [5] marker of restored claims
---   [6] exists for a while after the claims were restored
 --   ARGV[3] client  [4] 'cancelled' or 'acknowledged'  [5] when and by whom
 --   [6] value of the markers in this epoch and this process of Redis
 --   [7] if the id proves that the alert is the client's: expiry of a new hash, ms of UTC; else ''
 -- Returns when and by whom the mark was set first, whether this call set it, whether a POST may be in
--- progress, whether an attempt was delivered, whether the alert was acknowledged no later than cancelled, and
--- "<step>.<attempt>" and result of each attempt with a result.
+-- progress, whether an attempt was delivered, whether the alert was acknowledged no later than cancelled,
+-- whether the alert may be an emergency, its create time in us of UTC or '', and "<step>.<attempt>" and result of
+-- each attempt with a result.
 local alert = KEYS[3]
-local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency', 'position')
+local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency', 'position', 'create_time_us')
 local issued = not owner[1] and ARGV[7] ~= ''
 if not owner[1] and not issued and redis.call('GET', KEYS[4]) ~= ARGV[6] then
   return {'restoring', 0}
 elseif owner[1] ~= ARGV[3] and not issued then
   return {'unknown_alert', 0}
 end
--- An alert that was not admitted here (it has no nonce) may have attempts that are not restored yet. Until all
--- workers know that the claims are restored, the attempts of an emergency are claimed by the order of the log
--- and stored here later: it is not known whether its cancellation is in time.
--- A restored alert (with a position) may be an emergency.
-local late = (owner[3] or not owner[2] and owner[4]) and ARGV[4] == 'cancelled'
-if (not owner[2] or late) and redis.call('GET', KEYS[5]) ~= ARGV[6] or
-   late and redis.call('EXISTS', KEYS[6]) == 1 then
+-- An alert that was not admitted here (it has no nonce) may have attempts that are not restored yet, and an
+-- emergency has attempts meanwhile. A restored alert (with a position) may be an emergency.
+local emergency = owner[3] or not owner[2]
+local cancelled_emergency = (owner[3] or not owner[2] and owner[4]) and ARGV[4] == 'cancelled'
+if (not owner[2] or cancelled_emergency) and redis.call('GET', KEYS[5]) ~= ARGV[6] then
   return {'restoring', 0}
 end
 if issued then
@@ -49,4 +47,5 @@ end
 if marks[2] and marks[3] and time_of(marks[3]) <= time_of(marks[2]) then
   acknowledged = '1'
 end
-return {'marked', count_write(), marks[1], newly_marked, sending, delivered, acknowledged, unpack(results)}
+return {'marked', count_write(), marks[1], newly_marked, sending, delivered, acknowledged,
+        emergency and '1' or '0', owner[5] or '', unpack(results)}

@@ -108,7 +108,10 @@ void Acceptance::Enqueue(const std::string& client_id, const v1::EnqueueRequest&
 
 // The id proves to whom it was issued: the store need not know the alert.
 std::string Acceptance::IssueId(const NewAlert& alert) const {
-  return IssueAlertId(alert.create_time, alert.request.expire_time, alert.client_id,
+  return IssueAlertId({.create_time = alert.create_time,
+                       .expire_time = alert.request.expire_time,
+                       .emergency = alert.request.normalized.priority == v1::PRIORITY_EMERGENCY,
+                       .client_id = alert.client_id},
                       RandomBytes(kIdRandomBytes),
                       [this](std::string_view text) { return parts_.vault.DigestRequest(text); });
 }

@@ -1,9 +1,9 @@
 #include "services/ingress/actions/alert_actions.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/domain/alert/ids.h"
-#include "common/domain/alert/issued_id.h"
 #include "common/domain/alert/request_rules.h"
 #include "common/domain/delivery/cancel_outcome.h"
 #include "services/ingress/acceptance/metadata.h"
@@ -12,6 +12,9 @@ namespace tocsin::ingress {
 namespace {
 
 constexpr std::chrono::milliseconds kRetryDelay{1000};
+constexpr std::chrono::seconds kClockSkew{10};
+// What precedes this is in the store: starts by the order of the log are stored there later.
+constexpr std::chrono::minutes kMaxReadBack{15};
 
 // Equal arguments give equal events, so that a repetition of a request publishes the same event.
 records::v1::Event EventOf(const std::string& client_id, const std::string& alert_id, WallTime time,
@@ -33,34 +36,86 @@ v1::CancelOutcome OutcomeOf(const MarkResult& marked) {
 
 }  // namespace
 
+struct AlertActions::Cancellation {
+  std::string client_id;
+  std::string alert_id;
+  std::string traceparent;
+  WallTime request_time;
+  std::optional<IssuedId> issued;
+  std::function<void(Result<v1::CancelResponse>)> done;
+  WallTime mark_time{};  // of the first cancellation
+};
+
 void AlertActions::Cancel(const std::string& client_id, const v1::CancelRequest& request,
                           const std::string& traceparent,
                           std::function<void(Result<v1::CancelResponse>)> done) {
-  if (const Status valid = CheckAlertId(request.alert_id()); !valid)
-    return done(Fail(valid.error()));
+  const std::string& alert_id = request.alert_id();
+  if (const Status valid = CheckAlertId(alert_id); !valid) return done(Fail(valid.error()));
   const WallTime now = parts_.clock.Now();
-  parts_.admissions.Mark(
-      {.alert_id = request.alert_id(),
-       .client_id = client_id,
-       .mark = MarkRequest::Mark::kCancelled,
-       .time = now,
-       .issued_until = IssuedUntil(client_id, request.alert_id(), now)},
-      [this, client_id, alert_id = request.alert_id(), traceparent, now,
-       done = std::move(done)](Result<MarkResult> marked) {
-        if (!marked) return done(Fail(marked.error()));
-        v1::CancelResponse response;
-        response.set_outcome(OutcomeOf(*marked));
-        // A cancellation that came too late for anything has the time of its request: an earlier
-        // one that did have an effect may have set the mark.
-        const bool ended = response.outcome() == v1::CANCEL_OUTCOME_ALREADY_ENDED;
-        records::v1::Event event = EventOf(client_id, alert_id, ended ? now : marked->time,
-                                           "cancel/" + std::to_string(response.outcome()));
-        event.mutable_cancel_requested()->set_outcome(response.outcome());
-        Publish(event, traceparent, [response, done](Status published) {
-          if (!published) return done(Fail(published.error()));
-          done(response);
-        });
-      });
+  const auto cancellation =
+      std::make_shared<Cancellation>(Cancellation{.client_id = client_id,
+                                                  .alert_id = alert_id,
+                                                  .traceparent = traceparent,
+                                                  .request_time = now,
+                                                  .issued = ReadId(client_id, alert_id, now),
+                                                  .done = std::move(done)});
+  MarkRequest mark{.alert_id = alert_id,
+                   .client_id = client_id,
+                   .mark = MarkRequest::Mark::kCancelled,
+                   .time = now};
+  if (cancellation->issued) mark.issued_until = cancellation->issued->until;
+  parts_.admissions.Mark(std::move(mark), [this, cancellation](Result<MarkResult> marked) {
+    if (!marked) return cancellation->done(Fail(marked.error()));
+    OnCancelled(cancellation, *marked);
+  });
+}
+
+void AlertActions::OnCancelled(const std::shared_ptr<Cancellation>& cancellation,
+                               const MarkResult& marked) {
+  const std::optional<IssuedId>& issued = cancellation->issued;
+  const bool emergency = issued ? issued->emergency : marked.may_be_emergency;
+  const v1::CancelOutcome outcome = OutcomeOf(marked);
+  cancellation->mark_time = marked.time;
+  if (!emergency || outcome != v1::CANCEL_OUTCOME_CANCELLED) return Conclude(cancellation, outcome);
+  CheckStarts(cancellation, issued ? issued->create_time : marked.create_time);
+}
+
+void AlertActions::CheckStarts(const std::shared_ptr<Cancellation>& cancellation,
+                               std::optional<WallTime> create_time) {
+  const WallTime earliest = cancellation->request_time - kMaxReadBack;
+  const WallTime from = create_time ? std::max(*create_time - kClockSkew, earliest) : earliest;
+  Publish(CancelEvent(*cancellation, v1::CANCEL_OUTCOME_UNSPECIFIED), cancellation->traceparent,
+          [this, cancellation, from](Result<records::v1::Position> published) {
+            if (!published) return cancellation->done(Fail(published.error()));
+            parts_.start_check.Run(cancellation->alert_id, *published, from,
+                                   [this, cancellation](Result<v1::CancelOutcome> outcome) {
+                                     if (!outcome) return cancellation->done(Fail(outcome.error()));
+                                     Conclude(cancellation, *outcome);
+                                   });
+          });
+}
+
+void AlertActions::Conclude(const std::shared_ptr<Cancellation>& cancellation,
+                            v1::CancelOutcome outcome) {
+  Publish(CancelEvent(*cancellation, outcome), cancellation->traceparent,
+          [cancellation, outcome](const Result<records::v1::Position>& published) {
+            if (!published) return cancellation->done(Fail(published.error()));
+            v1::CancelResponse response;
+            response.set_outcome(outcome);
+            cancellation->done(response);
+          });
+}
+
+// A cancellation that came too late for anything has the time of its request: an earlier one that
+// did have an effect may have set the mark.
+records::v1::Event AlertActions::CancelEvent(const Cancellation& cancellation,
+                                             v1::CancelOutcome outcome) const {
+  const bool ended = outcome == v1::CANCEL_OUTCOME_ALREADY_ENDED;
+  records::v1::Event event = EventOf(cancellation.client_id, cancellation.alert_id,
+                                     ended ? cancellation.request_time : cancellation.mark_time,
+                                     "cancel/" + std::to_string(outcome));
+  event.mutable_cancel_requested()->set_outcome(outcome);
+  return event;
 }
 
 void AlertActions::Acknowledge(const std::string& client_id, const v1::AcknowledgeRequest& request,
@@ -90,12 +145,12 @@ void AlertActions::AcknowledgeByKeypress(
 }
 
 // Nothing for an alert that is over: the store may have deleted its state.
-std::optional<WallTime> AlertActions::IssuedUntil(const std::string& client_id,
-                                                  const std::string& alert_id, WallTime now) const {
-  const auto until = tocsin::IssuedUntil(alert_id, client_id, [this](std::string_view text) {
+std::optional<IssuedId> AlertActions::ReadId(const std::string& client_id,
+                                             const std::string& alert_id, WallTime now) const {
+  const auto issued = ReadIssuedId(alert_id, client_id, [this](std::string_view text) {
     return parts_.vault.DigestRequest(text);
   });
-  return until && *until >= now ? until : std::nullopt;
+  return issued && issued->until >= now ? issued : std::nullopt;
 }
 
 Status AlertActions::CheckActor(const std::string& actor_id) const {
@@ -107,7 +162,8 @@ Status AlertActions::CheckActor(const std::string& actor_id) const {
 void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& traceparent,
                                     std::function<void(Result<v1::AcknowledgeResponse>)> done) {
   const std::string client_id = request.client_id, alert_id = request.alert_id;
-  request.issued_until = IssuedUntil(client_id, alert_id, request.time);
+  if (const auto issued = ReadId(client_id, alert_id, request.time))
+    request.issued_until = issued->until;
   parts_.admissions.Mark(std::move(request), [this, client_id, alert_id, traceparent,
                                               done = std::move(done)](Result<MarkResult> marked) {
     if (!marked) return done(Fail(marked.error()));
@@ -116,7 +172,7 @@ void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& trac
     records::v1::Event event = EventOf(client_id, alert_id, marked->time, "acknowledged");
     event.mutable_acknowledged()->set_method(marked->method);
     event.mutable_acknowledged()->set_actor_id(marked->actor_id);
-    Publish(event, traceparent, [response, done](Status published) {
+    Publish(event, traceparent, [response, done](const Result<records::v1::Position>& published) {
       if (!published) return done(Fail(published.error()));
       done(response);
     });
@@ -124,11 +180,11 @@ void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& trac
 }
 
 void AlertActions::Publish(const records::v1::Event& event, const std::string& traceparent,
-                           std::function<void(Status)> done) {
+                           std::function<void(Result<records::v1::Position>)> done) {
   parts_.log.Publish(
       MakeRecord(parts_.topics.Events(), event.attempt().alert_id(), event, traceparent),
       [done = std::move(done)](const PublishReport& report) {
-        if (report.outcome == PublishOutcome::kPersisted) return done({});
+        if (report.outcome == PublishOutcome::kPersisted) return done(report.position);
         const bool unknown = report.outcome == PublishOutcome::kUnknown;
         done(Fail(Error{.code = unknown ? ErrorCode::kOutcomeUnknown : ErrorCode::kKafkaUnavailable,
                         .message = "the alert is marked, but the event may not be recorded; retry",

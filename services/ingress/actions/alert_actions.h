@@ -1,11 +1,17 @@
 // Cancels and acknowledges alerts: mark, publish the event, respond.
+//
+// An emergency is also sent by workers that cannot use the store. Then the order of start and
+// cancellation in the log decides: its cancellation publishes the request, reads what precedes it
+// in the log (StartCheck), and publishes the outcome.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "common/base/result.h"
+#include "common/domain/alert/issued_id.h"
 #include "common/ports/admissions.h"
 #include "common/ports/clock.h"
 #include "common/ports/record_log.h"
@@ -13,17 +19,18 @@
 #include "common/ports/topics.h"
 #include "common/ports/vault.h"
 #include "services/ingress/acceptance/request.h"
+#include "services/ingress/actions/start_check.h"
 #include "tocsin/records/v1/records.pb.h"
 #include "tocsin/v1/alert_service.pb.h"
 
 namespace tocsin::ingress {
 
 // The store decides races with the workers: after its response no further attempt starts. Calls
-// `done` once, after the event is on disk, within the timeouts of the store and the log, on a
-// thread of theirs or on the caller's. Fails with kNotFound if this client has no such alert;
-// kKafkaUnavailable or kOutcomeUnknown if the alert is marked and its event may be missing: the
-// request can be repeated. Never blocks. Safe to use from several threads; the parts must outlive
-// every callback.
+// `done` once, after the event is on disk, within the timeouts of the store, the log and the check,
+// on a thread of theirs or on the caller's. Fails with kNotFound if this client has no such alert;
+// kKafkaUnavailable, kOutcomeUnknown or kOverloaded if the alert is marked and its event may be
+// missing: the request can be repeated. Never blocks. Safe to use from several threads; the parts
+// must outlive every callback.
 class AlertActions {
  public:
   struct Parts {
@@ -33,6 +40,7 @@ class AlertActions {
     Vault& vault;
     RecordLog& log;
     const Topics& topics;
+    StartCheck& start_check;
   };
 
   explicit AlertActions(Parts parts, RequestRules rules = {}) : parts_(parts), rules_(rules) {}
@@ -50,13 +58,20 @@ class AlertActions {
                              std::function<void(Result<v1::AcknowledgeResponse>)> done);
 
  private:
-  std::optional<WallTime> IssuedUntil(const std::string& client_id, const std::string& alert_id,
-                                      WallTime now) const;
+  struct Cancellation;
+
+  void OnCancelled(const std::shared_ptr<Cancellation>& cancellation, const MarkResult& marked);
+  void CheckStarts(const std::shared_ptr<Cancellation>& cancellation,
+                   std::optional<WallTime> create_time);
+  void Conclude(const std::shared_ptr<Cancellation>& cancellation, v1::CancelOutcome outcome);
+  records::v1::Event CancelEvent(const Cancellation& cancellation, v1::CancelOutcome outcome) const;
+  std::optional<IssuedId> ReadId(const std::string& client_id, const std::string& alert_id,
+                                 WallTime now) const;
   Status CheckActor(const std::string& actor_id) const;
   void MarkAcknowledged(MarkRequest request, const std::string& traceparent,
                         std::function<void(Result<v1::AcknowledgeResponse>)> done);
   void Publish(const records::v1::Event& event, const std::string& traceparent,
-               std::function<void(Status)> done);
+               std::function<void(Result<records::v1::Position>)> done);
 
   const Parts parts_;
   const RequestRules rules_;

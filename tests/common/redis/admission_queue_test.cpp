@@ -206,9 +206,6 @@ class RestoredAdmissionsTest : public testing::Test {
   bool Acknowledge(const AdmitRequest& request) {
     return Mark(request, MarkRequest::Mark::kAcknowledged).has_value();
   }
-  bool CanCancel(const AdmitRequest& request) {
-    return CancelError(request) == ErrorCode::kInternal;
-  }
   Result<Admission> Admit(const AdmitRequest& request) {
     std::promise<Result<Admission>> promise;
     queue.Admit(request,
@@ -238,11 +235,9 @@ TEST_F(RestoredAdmissionsTest, MarksARestoredAlertOnlyAfterItsClaimsAreRestored)
   EXPECT_EQ(CancelError(lost), ErrorCode::kRedisUnavailable);
   const AdmitRequest admitted = ARequest();
   ASSERT_TRUE(Admit(admitted));
-  EXPECT_TRUE(CanCancel(admitted));
+  EXPECT_FALSE(Mark(admitted, MarkRequest::Mark::kCancelled)->may_be_emergency);
   ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(epoch));
-  EXPECT_EQ(CancelError(lost), ErrorCode::kRedisUnavailable) << "it may be an emergency";
-  redis.Execute({"DEL", Keys("tocsin").RecentlyRestored()});  // it expires
-  EXPECT_TRUE(CanCancel(lost));
+  EXPECT_TRUE(Mark(lost, MarkRequest::Mark::kCancelled)->may_be_emergency);
 }
 
 // Emergencies are sent while claims are being restored. Redis gets their claims later.
@@ -256,10 +251,10 @@ TEST_F(RestoredAdmissionsTest, CancelsAnEmergencyOnlyAfterClaimsAreRestored) {  
   const auto epoch = restorer.AdoptEpoch();
   ASSERT_TRUE(epoch) << epoch.error().message;
   ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(*epoch));
-  EXPECT_EQ(CancelError(emergency), ErrorCode::kRedisUnavailable)
-      << "other workers may not know that the claims are restored";
-  redis.Execute({"DEL", Keys("tocsin").RecentlyRestored()});  // it expires
-  EXPECT_TRUE(CanCancel(emergency));
+  const auto marked = Mark(emergency, MarkRequest::Mark::kCancelled);
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_TRUE(marked->may_be_emergency);
+  EXPECT_EQ(marked->create_time, emergency.create_time);
 }
 
 TEST_F(RestoredAdmissionsTest, MarksAnIssuedAlertOnlyAfterTheClaimsAreRestored) {  // A2

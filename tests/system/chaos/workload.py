@@ -61,9 +61,7 @@ def plan_of(seed, number):
         plan.send_delay = dice.uniform(2, 12)
     elif dice.random() < EXPIRES:
         plan.expire_delay = dice.uniform(3, 12)
-    # An emergency without a key may be reported as cancelled although it was sent (decision 0012).
-    cancellable = plan.key or plan.priority != "EMERGENCY"
-    if dice.random() < CANCELLED * (3 if plan.send_delay else 1) and cancellable:
+    if dice.random() < CANCELLED * (3 if plan.send_delay else 1):
         plan.cancel = dice.uniform(0.01, 4)
     return plan
 

@@ -4,7 +4,10 @@
 
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "common/domain/delivery/log_claim.h"
 
 namespace tocsin {
 namespace {
@@ -118,6 +121,64 @@ INSTANTIATE_TEST_SUITE_P(
             {},
             v1::CANCEL_OUTCOME_ALREADY_ENDED}),
     [](const auto& row) { return std::string(row.param.name); });
+
+records::v1::Event AttemptEvent(std::int32_t attempt, v1::AttemptStatus status,
+                                std::string_view note = {}) {
+  records::v1::Event event;
+  event.mutable_attempt()->set_alert_id("an alert");
+  event.mutable_attempt()->set_step(1);
+  event.mutable_attempt()->set_attempt(attempt);
+  event.mutable_attempt_changed()->set_status(status);
+  event.mutable_attempt_changed()->set_note(std::string(note));
+  return event;
+}
+records::v1::Event StartByLog(std::int32_t attempt) {
+  return AttemptEvent(attempt, v1::ATTEMPT_STATUS_SENDING, kStartedByLog);
+}
+records::v1::Event NotSent(std::int32_t attempt) {
+  return AttemptEvent(attempt, v1::ATTEMPT_STATUS_FAILED);
+}
+records::v1::Event Accepted(std::int32_t attempt) {
+  records::v1::Event event = AttemptEvent(attempt, v1::ATTEMPT_STATUS_QUEUED);
+  event.mutable_attempt_changed()->set_provider_sid("SM1");
+  return event;
+}
+records::v1::Event CancelRequested() {
+  records::v1::Event event;
+  event.mutable_cancel_requested();
+  return event;
+}
+
+v1::CancelOutcome OutcomeAfter(const std::vector<records::v1::Event>& events) {
+  StartsBeforeCancel starts;
+  for (const records::v1::Event& event : events) starts.Apply(event);
+  return starts.outcome();
+}
+
+TEST(StartsBeforeCancelTest, IsTooLateAfterAStartByLogThatMayHaveBeenSent) {  // A2, R6
+  EXPECT_EQ(OutcomeAfter({StartByLog(1), CancelRequested()}), v1::CANCEL_OUTCOME_TOO_LATE);
+  EXPECT_EQ(OutcomeAfter({StartByLog(1), Accepted(1), CancelRequested()}),
+            v1::CANCEL_OUTCOME_TOO_LATE);
+  EXPECT_EQ(OutcomeAfter({StartByLog(1), NotSent(1), StartByLog(2), CancelRequested()}),
+            v1::CANCEL_OUTCOME_TOO_LATE);
+}
+
+TEST(StartsBeforeCancelTest, IsCancelledIfTwilioCertainlyHasNothing) {  // A2, R6
+  EXPECT_EQ(OutcomeAfter({CancelRequested()}), v1::CANCEL_OUTCOME_CANCELLED);
+  EXPECT_EQ(OutcomeAfter({StartByLog(1), NotSent(1), CancelRequested()}),
+            v1::CANCEL_OUTCOME_CANCELLED);
+}
+
+TEST(StartsBeforeCancelTest, WhatFollowsTheFirstCancellationDoesNotCount) {  // A2, R6
+  EXPECT_EQ(OutcomeAfter({CancelRequested(), StartByLog(1), Accepted(1), CancelRequested()}),
+            v1::CANCEL_OUTCOME_CANCELLED);
+}
+
+// The store has decided between these and the cancellation.
+TEST(StartsBeforeCancelTest, StartsThatTheStoreGrantedDoNotCount) {  // A2
+  EXPECT_EQ(OutcomeAfter({AttemptEvent(1, v1::ATTEMPT_STATUS_SENDING), CancelRequested()}),
+            v1::CANCEL_OUTCOME_CANCELLED);
+}
 
 }  // namespace
 }  // namespace tocsin

@@ -41,10 +41,11 @@ class AcceptanceRestorationTest : public testing::Test {
   Result<v1::CancelResponse> Cancel(const std::string& alert_id) {
     v1::CancelRequest request;
     request.set_alert_id(alert_id);
-    std::optional<Result<v1::CancelResponse>> response;
-    actions.Cancel("demo", request, "",
-                   [&](Result<v1::CancelResponse> result) { response = std::move(result); });
-    return *std::move(response);
+    std::promise<Result<v1::CancelResponse>> response;
+    actions.Cancel("demo", request, "", [&](Result<v1::CancelResponse> result) {
+      response.set_value(std::move(result));
+    });
+    return response.get_future().get();
   }
   // What was published so far can be read.
   void CopyLogToHistory() {
@@ -91,7 +92,8 @@ class AcceptanceRestorationTest : public testing::Test {
   Acceptance acceptance{{clock, registry, admissions, vault, log, topics,
                          [this](WallTime time) { on_not_stored(time); }},
                         {}};
-  AlertActions actions{{clock, registry, admissions, vault, log, topics}};
+  StartCheck start_check{history};
+  AlertActions actions{{clock, registry, admissions, vault, log, topics, start_check}};
   std::atomic<int> restored{0};
   std::atomic<int> failures{0};
   std::atomic<bool> complete{false};

@@ -228,8 +228,8 @@ TEST_F(AcceptanceTest, AcceptsARequestWithoutAKeyWithoutTheStore) {  // A1
   const auto response = Enqueue(ARequest());
   ASSERT_TRUE(response) << response.error().message;
   const auto digest = [this](std::string_view text) { return vault.DigestRequest(text); };
-  EXPECT_TRUE(IssuedUntil(response->alert_id(), "demo", digest));
-  EXPECT_FALSE(IssuedUntil(response->alert_id(), "another", digest));
+  EXPECT_TRUE(ReadIssuedId(response->alert_id(), "demo", digest));
+  EXPECT_FALSE(ReadIssuedId(response->alert_id(), "another", digest));
   EXPECT_TRUE(Normal()[0].has_acceptance());
   EXPECT_EQ(Normal()[0].acceptance().ByteSizeLong(), 0u);  // nothing is compared later
 }

@@ -3,12 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <optional>
+#include <future>
+#include <string>
+#include <vector>
 
 #include "common/base/uuid.h"
 #include "common/domain/alert/issued_id.h"
+#include "common/domain/delivery/log_claim.h"
 #include "tests/fakes/admissions.h"
 #include "tests/fakes/manual_clock.h"
+#include "tests/fakes/record_history.h"
 #include "tests/fakes/record_log.h"
 #include "tests/fakes/registry.h"
 #include "tests/fakes/vault.h"
@@ -16,6 +20,7 @@
 namespace tocsin::ingress {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -25,27 +30,63 @@ constexpr const char* kTrace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920
 
 class AlertActionsTest : public testing::Test {
  protected:
-  AlertActionsTest() {
+  AlertActionsTest() { Admit(alert_id, false); }
+
+  void Admit(const std::string& id, bool emergency) {
     AdmitRequest request;
-    request.alert_id = alert_id;
+    request.alert_id = id;
     request.client_id = "demo";
+    request.nonce = "a nonce";
+    request.create_time = clock.Now();
+    request.emergency = emergency;
     admissions.Admit(request, [](const auto&) {});
+  }
+  // Without an idempotency key.
+  std::string Issue(bool emergency = false) {
+    return IssueAlertId({.create_time = clock.Now(),
+                         .expire_time = clock.Now() + std::chrono::hours(24),
+                         .emergency = emergency,
+                         .client_id = "demo"},
+                        "0123456789",
+                        [this](std::string_view text) { return vault.DigestRequest(text); });
   }
   Result<v1::CancelResponse> Cancel(const std::string& client, const std::string& id) {
     v1::CancelRequest request;
     request.set_alert_id(id);
-    std::optional<Result<v1::CancelResponse>> response;
-    actions.Cancel(client, request, kTrace, [&](auto result) { response = std::move(result); });
-    return *response;
+    std::promise<Result<v1::CancelResponse>> response;
+    actions.Cancel(client, request, kTrace,
+                   [&](auto result) { response.set_value(std::move(result)); });
+    return response.get_future().get();
+  }
+  // Before everything that is published.
+  void StartByLog(const std::string& id) {
+    records::v1::Event event;
+    event.mutable_attempt()->set_alert_id(id);
+    event.mutable_attempt()->set_step(1);
+    event.mutable_attempt()->set_attempt(1);
+    event.mutable_attempt_changed()->set_status(v1::ATTEMPT_STATUS_SENDING);
+    event.mutable_attempt_changed()->set_note(std::string(kStartedByLog));
+    IncomingRecord record;
+    record.position.set_topic(topics.Events());
+    record.key = id;
+    record.value = event.SerializeAsString();
+    record.append_time = clock.Now();
+    history.records.push_back(record);
+  }
+  std::vector<v1::CancelOutcome> CancelEvents() const {
+    std::vector<v1::CancelOutcome> outcomes;
+    for (const records::v1::Event& event : Events())
+      outcomes.push_back(event.cancel_requested().outcome());
+    return outcomes;
   }
   Result<v1::AcknowledgeResponse> Acknowledge(const std::string& actor_id) {
     v1::AcknowledgeRequest request;
     request.set_alert_id(alert_id);
     request.set_actor_id(actor_id);
-    std::optional<Result<v1::AcknowledgeResponse>> response;
+    std::promise<Result<v1::AcknowledgeResponse>> response;
     actions.Acknowledge("demo", request, kTrace,
-                        [&](auto result) { response = std::move(result); });
-    return *response;
+                        [&](auto result) { response.set_value(std::move(result)); });
+    return response.get_future().get();
   }
   std::vector<records::v1::Event> Events() const {
     return log.On<records::v1::Event>(topics.Events());
@@ -58,7 +99,9 @@ class AlertActionsTest : public testing::Test {
   FakeVault vault;
   FakeRecordLog log;
   Topics topics{"tocsin"};
-  AlertActions actions{{clock, registry, admissions, vault, log, topics}};
+  FakeRecordHistory history;
+  StartCheck start_check{history};
+  AlertActions actions{{clock, registry, admissions, vault, log, topics, start_check}};
 };
 
 TEST_F(AlertActionsTest, RespondsToACancelAfterItsEventIsOnDisk) {  // A2
@@ -113,6 +156,53 @@ TEST_F(AlertActionsTest, ACancelThatCameTooLateHasTheTimeOfItsRequest) {  // A2
       << "the timeline shows it after the delivery";
 }
 
+// Emergencies are also sent by workers that cannot use the store.
+TEST_F(AlertActionsTest, AnEmergencyIsCancelledIfTheLogHasNoEarlierStart) {  // A2, R6
+  const std::string keyed = MakeUuidV5("an emergency");
+  Admit(keyed, true);
+  for (const std::string& id : {keyed, Issue(true)}) {
+    const auto response = Cancel("demo", id);
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+  }
+  EXPECT_THAT(CancelEvents(),
+              ElementsAre(v1::CANCEL_OUTCOME_UNSPECIFIED, v1::CANCEL_OUTCOME_CANCELLED,
+                          v1::CANCEL_OUTCOME_UNSPECIFIED, v1::CANCEL_OUTCOME_CANCELLED));
+}
+
+TEST_F(AlertActionsTest, ACancelAfterAStartInTheLogIsTooLate) {  // A2, R6
+  const std::string keyed = MakeUuidV5("an emergency"), issued = Issue(true);
+  Admit(keyed, true);
+  for (const std::string& id : {keyed, issued}) StartByLog(id);
+  for (const std::string& id : {keyed, issued}) {
+    const auto response = Cancel("demo", id);
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->outcome(), v1::CANCEL_OUTCOME_TOO_LATE);
+  }
+}
+
+TEST_F(AlertActionsTest, AnAlertOfWhichTheStoreKnowsNoPriorityMayBeAnEmergency) {  // A2, R6
+  admissions.StartRestoring();
+  AcceptedAlert accepted;
+  accepted.alert_id = alert_id;
+  accepted.client_id = "demo";
+  accepted.create_time = clock.Now();
+  ASSERT_TRUE(admissions.Restore({}, std::vector{accepted}));
+  StartByLog(alert_id);
+  EXPECT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_TOO_LATE);
+}
+
+TEST_F(AlertActionsTest, TheOutcomeIsNotGuessedIfTheLogCannotBeRead) {  // A2, R6
+  const std::string id = Issue(true);
+  history.unavailable = true;
+  const auto response = Cancel("demo", id);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::kKafkaUnavailable);
+  EXPECT_TRUE(response.error().retry_after);
+  history.unavailable = false;
+  EXPECT_EQ(Cancel("demo", id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+}
+
 TEST_F(AlertActionsTest, TheAlertOfAnotherClientIsNotFound) {  // A2
   const auto response = Cancel("another", alert_id);
   ASSERT_FALSE(response);
@@ -122,9 +212,7 @@ TEST_F(AlertActionsTest, TheAlertOfAnotherClientIsNotFound) {  // A2
 
 // Without an idempotency key.
 TEST_F(AlertActionsTest, CancelsAnAlertThatNoWorkerHasClaimedForItsClientOnly) {  // A2
-  const auto digest = [this](std::string_view text) { return vault.DigestRequest(text); };
-  const std::string id =
-      IssueAlertId(clock.Now(), clock.Now() + std::chrono::hours(24), "demo", "0123456789", digest);
+  const std::string id = Issue();
   const auto foreign = Cancel("another", id);
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().code, ErrorCode::kNotFound);
@@ -137,9 +225,7 @@ TEST_F(AlertActionsTest, CancelsAnAlertThatNoWorkerHasClaimedForItsClientOnly) {
 
 // The state of its attempts may be deleted by then: it would be reported as cancelled.
 TEST_F(AlertActionsTest, AnAlertThatIsOverAndNotStoredIsNotFound) {  // A2
-  const auto digest = [this](std::string_view text) { return vault.DigestRequest(text); };
-  const std::string id =
-      IssueAlertId(clock.Now(), clock.Now() + std::chrono::hours(24), "demo", "0123456789", digest);
+  const std::string id = Issue();
   clock.Advance(kAlertStateRetention + std::chrono::seconds(1));
   const auto late = Cancel("demo", id);
   ASSERT_FALSE(late);
@@ -176,7 +262,7 @@ TEST_F(AlertActionsTest, RefusesAnActorIdThatLooksLikePii) {  // P3
     EXPECT_EQ(response.error().field, "actor_id");
     EXPECT_THAT(response.error().message, Not(HasSubstr("555")));
   }
-  AlertActions lenient({clock, registry, admissions, vault, log, topics},
+  AlertActions lenient({clock, registry, admissions, vault, log, topics, start_check},
                        {.allow_pii_like_metadata = true});
   v1::AcknowledgeRequest request;
   request.set_alert_id(alert_id);

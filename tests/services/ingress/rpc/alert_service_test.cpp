@@ -17,6 +17,7 @@
 #include "google/rpc/status.pb.h"
 #include "tests/fakes/admissions.h"
 #include "tests/fakes/manual_clock.h"
+#include "tests/fakes/record_history.h"
 #include "tests/fakes/record_log.h"
 #include "tests/fakes/registry.h"
 #include "tests/fakes/vault.h"
@@ -158,7 +159,9 @@ class AlertServiceTest : public testing::Test {
   FakeRecordLog log;
   Topics topics;
   Acceptance acceptance{{clock, registry, admissions, vault, log, topics}, {}};
-  AlertActions alert_actions{{clock, registry, admissions, vault, log, topics}};
+  FakeRecordHistory history;
+  StartCheck start_check{history};
+  AlertActions alert_actions{{clock, registry, admissions, vault, log, topics, start_check}};
   std::unique_ptr<AlertService> service;
   std::unique_ptr<rpc::Server> server;
   std::shared_ptr<grpc::Channel> channel;

@@ -10,6 +10,7 @@
 #include "services/ingress/webhooks/work_finder.h"
 #include "tests/fakes/admissions.h"
 #include "tests/fakes/manual_clock.h"
+#include "tests/fakes/record_history.h"
 #include "tests/fakes/record_log.h"
 #include "tests/fakes/registry.h"
 #include "tests/fakes/vault.h"
@@ -138,7 +139,9 @@ class CallsTest : public testing::Test {
   FakeWorks works;
   std::vector<WebhookResult> results;
   FakeAdmissions admissions;
-  AlertActions alert_actions{{clock, registry, admissions, vault, log, topics}};
+  FakeRecordHistory history;
+  StartCheck start_check{history};
+  AlertActions alert_actions{{clock, registry, admissions, vault, log, topics, start_check}};
   Webhooks webhooks{{clock, registry, vault, log, topics, works, alert_actions},
                     kPublicUrl,
                     {.result = [this](WebhookResult result, records::v1::WebhookKind,

@@ -15,6 +15,7 @@
 #include "common/twilio/webhooks/signature.h"
 #include "tests/fakes/admissions.h"
 #include "tests/fakes/manual_clock.h"
+#include "tests/fakes/record_history.h"
 #include "tests/fakes/record_log.h"
 #include "tests/fakes/registry.h"
 #include "tests/fakes/vault.h"
@@ -123,7 +124,9 @@ class WebhooksTest : public testing::Test {
   Topics topics;
   NoWorks works;
   FakeAdmissions admissions;
-  AlertActions alert_actions{{clock, registry, admissions, vault, log, topics}};
+  FakeRecordHistory history;
+  StartCheck start_check{history};
+  AlertActions alert_actions{{clock, registry, admissions, vault, log, topics, start_check}};
   const v1::AttemptRef attempt = AnAttempt();
   std::vector<WebhookResult> results;
   Webhooks webhooks = With(log);
