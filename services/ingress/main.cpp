@@ -50,7 +50,7 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
   Acceptance acceptance({clock, runtime.registry(), stores.admissions, vault, *producer, topics,
                          [&](WallTime time) { restoration.NotifyNotStored(time); }},
                         config.acceptance);
-  StartCheck start_check(history);
+  LogStartCheck start_check(history);
   AlertActions alert_actions(
       {clock, runtime.registry(), stores.admissions, vault, *producer, topics, start_check},
       config.acceptance.rules);

@@ -389,49 +389,64 @@ def _ends(consumer, topics):
     return {part: end for part, end in ends.items() if end > 0}
 
 
-def _all_committed(bootstrap):
-    """Whether the workers have committed every record."""
+def _behind(name, positions, ends):
+    """Descriptions of the partitions of which a reader has not processed everything."""
+    return [f"{name} is at {positions.get(part, 0)} of {end} in {part[0]}/{part[1]}"
+            for part, end in ends.items() if positions.get(part, 0) < end]
+
+
+def _uncommitted(bootstrap):
+    """Descriptions of the records that the workers have not committed."""
+    found = []
     for group, topics in GROUPS.items():
         consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": group})  # does not join it
         try:
             ends = _ends(consumer, topics)
             partitions = [confluent_kafka.TopicPartition(*part) for part in ends]
             committed = consumer.committed(partitions, timeout=KAFKA_SECONDS) if partitions else []
-            if any(part.offset < ends[part.topic, part.partition] for part in committed):
-                return False
+            found += _behind(group, {(part.topic, part.partition): part.offset for part in committed}, ends)
         finally:
             consumer.close()
-    return True
+    return found
 
 
-def _all_projected(bootstrap, cursor):
-    """Whether audit has stored every record."""
+def _unprojected(bootstrap, cursor):
+    """Descriptions of the records that audit has not stored."""
     consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "tocsin-tests"})
     try:
         ends = _ends(consumer, PROJECTED)
     finally:
         consumer.close()
     cursor.execute("SELECT topic, partition, next_offset FROM tocsin.positions")
-    stored = {(topic, partition): offset for topic, partition, offset in cursor}
-    return all(stored.get(part, 0) >= end for part, end in ends.items())
+    return _behind("audit", {(topic, partition): offset for topic, partition, offset in cursor}, ends)
 
 
-def is_quiescent(stack):
-    """Whether nothing is left to do: every record is processed, and every alert is final, or SENT with no callback
-    to come."""
+def unfinished(stack):
+    """Descriptions of what is left to do. Empty if every record is processed, and every alert is final, or SENT with no
+    callback to come."""
     bootstrap = stack.env["TOCSIN_KAFKA_BOOTSTRAP"]
     connection = stack.database()
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT alert_id::text, state FROM tocsin.alerts WHERE end_time_us IS NULL")
             not_final = {alert: api.STATES[state] for alert, state in cursor}
-            if set(not_final.values()) - {"SENT"} or stack.simulator().health()["callbacks_waiting"]:
-                return False
-            if not _all_committed(bootstrap) or not _all_projected(bootstrap, cursor):
-                return False
-            return not not_final or set(not_final) <= TwilioRecords.read(stack.simulator()).without_final_callback
+            open_alerts = {alert for alert, state in not_final.items() if state != "SENT"}
+            callbacks = stack.simulator().health()["callbacks_waiting"]
+            if open_alerts or callbacks:
+                return [f"{len(open_alerts)} alerts are not final, the simulator has {callbacks} callbacks"]
+            if found := _uncommitted(bootstrap) + _unprojected(bootstrap, cursor):
+                return found
+            sent = set(not_final)
+            if sent and not sent <= TwilioRecords.read(stack.simulator()).without_final_callback:
+                return [f"{len(sent)} alerts are SENT, and not all of them lack a callback"]
+            return []
     finally:
         connection.close()
+
+
+def is_quiescent(stack):
+    """Whether nothing is left to do."""
+    return not unfinished(stack)
 
 
 def main():

@@ -54,6 +54,7 @@ def test_faults_of_all_parts_lose_no_alert_and_send_none_twice(stack, client):
         alerts, listed_differently = views.read_status(client)
         compared = views.Views(load.sent, views.read_simulator(stack.simulator()), alerts, listed_differently)
         comparison = consistency_check.Comparison.read(stack.env, compared.known_to_client())
-        print(report.of(load, caused, compared, comparison), report.histories(client, compared, comparison), sep="\n")
+        print(report.of(load, caused, compared, comparison), report.histories(client, compared, comparison),
+              *(f"left to do: {text}" for text in consistency_check.unfinished(stack)), sep="\n")
     assert not compared.differences()
     assert not comparison.differences()

@@ -32,7 +32,7 @@ if ARGV[10] == '1' then
   return {'unknown_key', 0}
 end
 redis.call('HSET', KEYS[4], 'client_id', ARGV[4], 'request_digest', ARGV[5], 'state', 'admitting', 'nonce',
-           ARGV[6], 'create_time_us', ARGV[7])
+           ARGV[6], 'create_time_us', ARGV[7], 'epoch', epoch_mark())
 if ARGV[12] == '1' then
   redis.call('HSET', KEYS[4], 'emergency', '1')
 end

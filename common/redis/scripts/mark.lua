@@ -8,18 +8,18 @@
 -- whether the alert may be an emergency, its create time in us of UTC or '', and "<step>.<attempt>" and result of
 -- each attempt with a result.
 local alert = KEYS[3]
-local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency', 'position', 'create_time_us')
+local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency', 'epoch', 'create_time_us')
 local issued = not owner[1] and ARGV[7] ~= ''
 if not owner[1] and not issued and redis.call('GET', KEYS[4]) ~= ARGV[6] then
   return {'restoring', 0}
 elseif owner[1] ~= ARGV[3] and not issued then
   return {'unknown_alert', 0}
 end
--- An alert that was not admitted here (it has no nonce) may have attempts that are not restored yet, and an
--- emergency has attempts meanwhile. A restored alert (with a position) may be an emergency.
+-- An alert that was not admitted here (it has no nonce), or was admitted before Redis lost data, may have attempts
+-- that are not restored yet. An emergency has attempts meanwhile.
 local emergency = owner[3] or not owner[2]
-local cancelled_emergency = (owner[3] or not owner[2] and owner[4]) and ARGV[4] == 'cancelled'
-if (not owner[2] or cancelled_emergency) and redis.call('GET', KEYS[5]) ~= ARGV[6] then
+local needs_claims = not owner[2] or ARGV[4] == 'cancelled' and (emergency or owner[4] ~= epoch_mark())
+if needs_claims and redis.call('GET', KEYS[5]) ~= ARGV[6] then
   return {'restoring', 0}
 end
 if issued then

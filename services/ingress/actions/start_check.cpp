@@ -13,8 +13,8 @@ constexpr std::chrono::milliseconds kRetryDelay{1000};
 
 }  // namespace
 
-void StartCheck::Run(const std::string& alert_id, const records::v1::Position& cancellation,
-                     WallTime from, std::function<void(Result<v1::CancelOutcome>)> done) {
+void LogStartCheck::Run(const std::string& alert_id, const records::v1::Position& cancellation,
+                        WallTime from, std::function<void(Result<v1::CancelOutcome>)> done) {
   if (pending_.fetch_add(1) >= kMaxPending) {
     --pending_;
     return done(Fail(Error{.code = ErrorCode::kOverloaded,
@@ -27,9 +27,9 @@ void StartCheck::Run(const std::string& alert_id, const records::v1::Position& c
   });
 }
 
-Result<v1::CancelOutcome> StartCheck::Read(const std::string& alert_id,
-                                           const records::v1::Position& cancellation,
-                                           WallTime from) const {
+Result<v1::CancelOutcome> LogStartCheck::Read(const std::string& alert_id,
+                                              const records::v1::Position& cancellation,
+                                              WallTime from) const {
   StartsBeforeCancel starts;
   const Status read =
       history_.ReadTo(cancellation, from, std::chrono::steady_clock::now() + kReadTimeout,

@@ -14,22 +14,29 @@
 
 namespace tocsin::ingress {
 
-// Reads the log on threads of its own. The history outlives it. Its destructor drops checks that
-// have not begun: no request may be waiting by then.
 class StartCheck {
  public:
-  static constexpr std::size_t kThreads = 4;
-  static constexpr std::size_t kMaxPending = 200;
-
-  explicit StartCheck(RecordHistory& history) : history_(history) {}
+  virtual ~StartCheck() = default;
 
   // `cancellation`: position of an event with the cancellation. No attempt was started before
   // `from`. Calls `done` once, with CANCELLED if Twilio certainly has none of the attempts, else
   // with TOO_LATE or ALREADY_ENDED. Fails with kOverloaded on the caller's thread; with
-  // kKafkaUnavailable within about 5 s on a thread of its own. Never blocks. Safe to use from
-  // several threads.
+  // kKafkaUnavailable within about 5 s. Never blocks. Safe to use from several threads.
+  virtual void Run(const std::string& alert_id, const records::v1::Position& cancellation,
+                   WallTime from, std::function<void(Result<v1::CancelOutcome>)> done) = 0;
+};
+
+// Reads the log on threads of its own. The history outlives it. Its destructor drops checks that
+// have not begun: no request may be waiting by then.
+class LogStartCheck final : public StartCheck {
+ public:
+  static constexpr std::size_t kThreads = 4;
+  static constexpr std::size_t kMaxPending = 200;
+
+  explicit LogStartCheck(RecordHistory& history) : history_(history) {}
+
   void Run(const std::string& alert_id, const records::v1::Position& cancellation, WallTime from,
-           std::function<void(Result<v1::CancelOutcome>)> done);
+           std::function<void(Result<v1::CancelOutcome>)> done) override;
 
  private:
   Result<v1::CancelOutcome> Read(const std::string& alert_id,

@@ -233,11 +233,30 @@ TEST_F(RestoredAdmissionsTest, MarksARestoredAlertOnlyAfterItsClaimsAreRestored)
   const StoreEpoch epoch = Restore(lost);
   ASSERT_TRUE(restorer.MarkRestored(epoch));
   EXPECT_EQ(CancelError(lost), ErrorCode::kRedisUnavailable);
-  const AdmitRequest admitted = ARequest();
+  const AdmitRequest admitted = ARequest(RandomBytes(32));
   ASSERT_TRUE(Admit(admitted));
-  EXPECT_FALSE(Mark(admitted, MarkRequest::Mark::kCancelled)->may_be_emergency);
+  const auto since = Mark(admitted, MarkRequest::Mark::kCancelled);
+  ASSERT_TRUE(since) << since.error().message;
+  EXPECT_FALSE(since->may_be_emergency);
   ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(epoch));
-  EXPECT_TRUE(Mark(lost, MarkRequest::Mark::kCancelled)->may_be_emergency);
+  const auto before = Mark(lost, MarkRequest::Mark::kCancelled);
+  ASSERT_TRUE(before) << before.error().message;
+  EXPECT_TRUE(before->may_be_emergency);
+}
+
+// The alert is stored, but the claim after it may be lost with the end of the append-only file.
+TEST_F(RestoredAdmissionsTest, CancelsAnAlertFromBeforeALossOnlyAfterClaimsAreRestored) {  // A2
+  MarkRestored(server);
+  const AdmitRequest earlier = ARequest(RandomBytes(32));
+  ASSERT_TRUE(Admit(earlier));
+  ASSERT_TRUE(Mark(earlier, MarkRequest::Mark::kCancelled)) << "no worker can have claimed it yet";
+  redis.Execute({"SET", Keys("tocsin").Epoch(), "an epoch after a loss"});
+  const auto epoch = restorer.AdoptEpoch();
+  ASSERT_TRUE(epoch) << epoch.error().message;
+  EXPECT_EQ(CancelError(earlier), ErrorCode::kRedisUnavailable);
+  EXPECT_TRUE(Acknowledge(earlier)) << "an acknowledgement does not depend on claims";
+  ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(*epoch));
+  EXPECT_TRUE(Mark(earlier, MarkRequest::Mark::kCancelled));
 }
 
 // Emergencies are sent while claims are being restored. Redis gets their claims later.

@@ -205,7 +205,7 @@ class Workload:
                 response = response_to(begin, error)
                 sent.cancel_responses.append(response)
                 self.cancel_errors[response.error] += 1
-                if response.open:
+                if response.open or response.error == "KAFKA_UNAVAILABLE":  # marked, but perhaps not recorded
                     sent.cancels.append("UNKNOWN")
                 if error.code() in OPEN_CODES and tries < MAX_CANCELS:
                     self._schedule(RETRY_SECONDS, lambda: self._cancel(sent, tries + 1))

@@ -92,7 +92,7 @@ class AcceptanceRestorationTest : public testing::Test {
   Acceptance acceptance{{clock, registry, admissions, vault, log, topics,
                          [this](WallTime time) { on_not_stored(time); }},
                         {}};
-  StartCheck start_check{history};
+  LogStartCheck start_check{history};
   AlertActions actions{{clock, registry, admissions, vault, log, topics, start_check}};
   std::atomic<int> restored{0};
   std::atomic<int> failures{0};

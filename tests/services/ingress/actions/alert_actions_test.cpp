@@ -100,7 +100,7 @@ class AlertActionsTest : public testing::Test {
   FakeRecordLog log;
   Topics topics{"tocsin"};
   FakeRecordHistory history;
-  StartCheck start_check{history};
+  LogStartCheck start_check{history};
   AlertActions actions{{clock, registry, admissions, vault, log, topics, start_check}};
 };
 

@@ -160,7 +160,7 @@ class AlertServiceTest : public testing::Test {
   Topics topics;
   Acceptance acceptance{{clock, registry, admissions, vault, log, topics}, {}};
   FakeRecordHistory history;
-  StartCheck start_check{history};
+  LogStartCheck start_check{history};
   AlertActions alert_actions{{clock, registry, admissions, vault, log, topics, start_check}};
   std::unique_ptr<AlertService> service;
   std::unique_ptr<rpc::Server> server;

@@ -140,7 +140,7 @@ class CallsTest : public testing::Test {
   std::vector<WebhookResult> results;
   FakeAdmissions admissions;
   FakeRecordHistory history;
-  StartCheck start_check{history};
+  LogStartCheck start_check{history};
   AlertActions alert_actions{{clock, registry, admissions, vault, log, topics, start_check}};
   Webhooks webhooks{{clock, registry, vault, log, topics, works, alert_actions},
                     kPublicUrl,

@@ -125,7 +125,7 @@ class WebhooksTest : public testing::Test {
   NoWorks works;
   FakeAdmissions admissions;
   FakeRecordHistory history;
-  StartCheck start_check{history};
+  LogStartCheck start_check{history};
   AlertActions alert_actions{{clock, registry, admissions, vault, log, topics, start_check}};
   const v1::AttemptRef attempt = AnAttempt();
   std::vector<WebhookResult> results;
