@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/async/callback.h"
 #include "common/async/sync_wait.h"
@@ -94,7 +95,7 @@ TEST(AwaitCallback, IgnoresACallbackAfterTheTaskWasDestroyed) {
 TEST(TaskGroup, DestroysTheLocalVariablesOfTasksThatWait) {
   const auto held = std::make_shared<int>(1);
   const auto wait = [](std::shared_ptr<int> kept) -> Task<void> {
-    const std::shared_ptr<int> local = kept;
+    const std::shared_ptr<int> local = std::move(kept);
     const auto never = [](const Callback<bool>&) {};
     co_await AwaitCallback<bool>(never);
   };
