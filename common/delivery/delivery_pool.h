@@ -22,9 +22,9 @@
 namespace tocsin {
 
 struct DeliveryPoolSettings {
-  size_t senders = 1000;        // deliveries in progress
-  size_t reserved = 50;         // beyond `senders`: room that each lane leaves to the one above it
-  size_t lane_capacity = 1000;  // records waiting in a lane
+  size_t senders = 1000;       // deliveries in progress
+  size_t reserved = 50;        // beyond `senders`: room that each lane leaves to the one above it
+  size_t lane_capacity = 250;  // records waiting in a lane
 };
 
 // The lane of the lowest priority has `senders` deliveries in progress at most, and each other lane

@@ -19,9 +19,9 @@ constexpr std::chrono::milliseconds kPollTimeout{100};  // of threads that poll 
 // Limits of one fetch response: librdkafka's defaults (1 MiB per partition, 50 MiB) are the memory
 // of a whole service. A batch above a partition's limit is fetched alone, one partition at a time,
 // so batches are much smaller.
-constexpr std::int64_t kPartitionFetchBytes = 256LL * 1024;
-constexpr std::int64_t kFetchBytes = 4LL * 1024 * 1024;
-constexpr std::int64_t kBatchBytes = 96LL * 1024;
+constexpr std::int64_t kPartitionFetchBytes = 64LL * 1024;
+constexpr std::int64_t kFetchBytes = 1LL * 1024 * 1024;
+constexpr std::int64_t kBatchBytes = 48LL * 1024;
 
 struct Destroy {
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }

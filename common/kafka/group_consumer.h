@@ -34,8 +34,8 @@ struct GroupOptions {
   FetchProfile fetch = kLowLatencyFetch;
   // Fetched in advance (queued.min.messages, queued.max.messages.kbytes). A full queue stops
   // fetching for a second (librdkafka 2.0.2), so it holds more than a second of work.
-  std::int64_t queue_records = 20'000;
-  std::int64_t queue_kbytes = 16'384;
+  std::int64_t queue_records = 6'000;
+  std::int64_t queue_kbytes = 3'072;
 };
 
 // Gauges of one assigned partition.

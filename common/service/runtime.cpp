@@ -9,6 +9,7 @@
 
 #include "common/registry_file/registry_file.h"
 #include "common/registry_file/registry_watch.h"
+#include "common/service/memory.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/ops_server.h"
 
@@ -46,6 +47,7 @@ void LogKafka(const std::string& client, int level, std::string_view line) {
 }  // namespace
 
 struct Runtime::Parts {
+  MemoryReleaser memory;
   std::unique_ptr<telemetry::LogSession> log;
   std::unique_ptr<telemetry::OpsServer> ops;
   std::unique_ptr<registry_file::RegistryWatch> watch;

@@ -23,7 +23,7 @@
 
 namespace tocsin::telemetry {
 
-constexpr size_t kLogQueueLines = 8192;   // lines queued for writing; the oldest are dropped
+constexpr size_t kLogQueueLines = 2048;   // lines queued for writing; the oldest are dropped
 constexpr size_t kLogStringLimit = 4096;  // bytes of one value or body; the rest is truncated
 
 enum class Severity { kDebug, kInfo, kWarn, kError, kFatal };

@@ -1,8 +1,7 @@
 // tocsin-audit: projects Kafka topics into PostgreSQL and serves the status of alerts.
-#include <malloc.h>
-
 #include "common/crypto/keyring.h"
 #include "common/crypto/vault.h"
+#include "common/service/memory.h"
 #include "common/telemetry/fatal.h"
 #include "common/telemetry/log.h"
 #include "services/audit/operations/api_server.h"
@@ -17,11 +16,7 @@ namespace {
 using telemetry::Log;
 using telemetry::Severity;
 
-// Each thread of gRPC and librdkafka would otherwise keep a heap as large as its peak.
-void LimitHeaps() {
-  mallopt(M_ARENA_MAX, 2);
-  mallopt(M_MMAP_THRESHOLD, 128 * 1024);  // larger blocks return to the system when freed
-}
+constexpr int kHeaps = 2;
 
 // The components, in the order of their construction.
 int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring,
@@ -64,7 +59,7 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
 }
 
 int Main(int argc, char** argv) {
-  LimitHeaps();
+  service::LimitHeaps(kHeaps);
   const config::CommandLine line = config::ParseCommandLine(
       argc, argv, "Projects Kafka topics into PostgreSQL and serves the status of alerts.");
   if (line.exit_code) return *line.exit_code;

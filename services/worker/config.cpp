@@ -160,7 +160,7 @@ void ReadPool(config::Reader& reader, DeliveryPoolSettings& pool) {
       reader
           .Integer("TOCSIN_LANE_CAPACITY", "largest number of records queued in a lane", 1, 100'000,
                    "records")
-          .Default(1000));
+          .Default(250));
 }
 
 }  // namespace

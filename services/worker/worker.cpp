@@ -14,6 +14,7 @@
 #include "common/kafka/log_reader.h"
 #include "common/service/delivery_metrics.h"
 #include "common/service/health.h"
+#include "common/service/memory.h"
 #include "common/service/runtime.h"
 #include "common/telemetry/fatal.h"
 #include "common/telemetry/log.h"
@@ -32,6 +33,7 @@ namespace {
 using telemetry::Log;
 using telemetry::Severity;
 
+constexpr int kHeaps = 1;  // one thread does most of the work
 constexpr std::chrono::milliseconds kTopicTimeout{10'000};
 constexpr std::chrono::milliseconds kHealthTimeout{2'000};
 constexpr std::chrono::seconds kTwilioCheckInterval{15};  // each check opens a connection
@@ -156,3 +158,4 @@ int Main(int argc, char** argv, const WorkerSpec& spec) {
 }
 
 }  // namespace tocsin::worker
+  service::LimitHeaps(kHeaps);

@@ -12,6 +12,10 @@ namespace {
 constexpr long kMaxConnectionAge =
     60;  // seconds idle; Twilio and proxies close after about as long
 constexpr size_t kMaxRequestId = 64;
+// libcurl's buffers of a transfer, in bytes. A request has about 1 KiB and a response 2 KiB, so its
+// defaults (64 KiB and 16 KiB) would be most of the memory of a delivery in progress.
+constexpr long kSendBuffer = 16L * 1024;  // libcurl's minimum
+constexpr long kReceiveBuffer = 2L * 1024;
 
 // Do not wait for "100 Continue".
 std::array<char, 8> expect_nothing{"Expect:"};
@@ -72,6 +76,8 @@ void Transfer::SetUp(const EasyHandle& handle) {
   SetOption(handle, CURLOPT_TCP_KEEPALIVE, 1L);
   SetOption(handle, CURLOPT_TCP_NODELAY, 1L);
   SetOption(handle, CURLOPT_MAXAGE_CONN, kMaxConnectionAge);
+  SetOption(handle, CURLOPT_UPLOAD_BUFFERSIZE, kSendBuffer);
+  SetOption(handle, CURLOPT_BUFFERSIZE, kReceiveBuffer);
   SetOption(handle, CURLOPT_READFUNCTION, &ReadBody);
   SetOption(handle, CURLOPT_SEEKFUNCTION, &RefuseToRewind);
   SetOption(handle, CURLOPT_WRITEFUNCTION, &WriteBody);

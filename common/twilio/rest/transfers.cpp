@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr size_t kMaxIdleHandles = 256;  // without a transfer; about 6 KiB each
+constexpr size_t kMaxIdleHandles = 64;  // without a transfer; about 6 KiB each
 
 // libcurl fails here only on misuse or without memory.
 void Check(CURLMcode code) {

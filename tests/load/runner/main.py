@@ -63,7 +63,7 @@ ROWS = [
         ingress_rows.records_limit("kafka", RECORDS), ingress_rows.webhooks),
     Row("webhooks-open", "the same, open loop 2 000/s", "tocsin-load webhooks --connections 128 --rate 2000", "-",
         ingress_rows.webhooks_open),
-    Row("memory", "memory, largest VmRSS and its private part, MB", "tests/load/run memory", "-", store_rows.memory),
+    Row("memory", "memory (VmRSS) after a load of all services, MB", "tests/load/run memory", "-", store_rows.memory),
     Row("three-unary", "three brokers: enqueue, unary, 64 in flight, no key", "tests/load/run three-unary", "-",
         ingress_rows.unary, brokers=3),
     Row("three-webhooks", "three brokers: signed webhook to 204, 64 connections", "tests/load/run three-webhooks", "-",

@@ -1,14 +1,18 @@
 """Rows of the audit service, and of memory."""
 
 import re
+import time
 import urllib.request
 
+import usage
 from bench import Window, wait_until
 from results import Measurement
-from worker_rows import window_seconds
+from worker_rows import simulate, window_seconds
 
 FASTEST = 10_000  # records per second: what is published lasts for the windows of a projection as fast as this
 RECORDS = re.compile(r"^tocsin_audit_records_total(?:{[^}]*})? (\S+)$", re.MULTILINE)
+SETTLED_SECONDS = 6  # longer than the services take to release what only their start needed
+IN_FLIGHT, IN_FLIGHT_LATENCY_MS = 1_000, 5_000
 
 
 def projected(bench):
@@ -47,12 +51,69 @@ def audit_growth(bench):
         audit(bench)
 
 
+def gauge(bench, name):
+    with urllib.request.urlopen(f"http://{bench.stack.env['TOCSIN_OPS_SMS_WORKER']}/metrics", timeout=2) as response:
+        found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", response.read().decode(), re.MULTILINE)
+        return float(found[1])
+
+
+def rss_of(bench, service):
+    return usage.rss_mb(bench.services()[service][0])
+
+
+def settled_memory(bench, services):
+    """VmRSS and its private part of each service, when the load is over: it does not fall any more."""
+    found, since = {}, time.monotonic()
+
+    def settled():
+        nonlocal found, since
+        now = {service: rss_of(bench, service) for service in services}
+        if not found or any(now[service][0] < found[service][0] - 0.5 for service in services):
+            found, since = now, time.monotonic()
+        return time.monotonic() - since > SETTLED_SECONDS
+
+    wait_until("memory that does not fall", settled)
+    return {service: rss_of(bench, service) for service in services}
+
+
+def deliver_everywhere(bench):
+    """All services work: alerts of both channels, and callbacks."""
+    bench.control("faults", {"create": {"latency_ms": 0}, "callback": {"rate_missing": 0}})
+    for channel, kind in (("sms", "messages"), ("voice", "calls")):
+        count, before = bench.count(20_000), bench.health()[kind]
+        bench.load("enqueue-stream", "--alerts-per-request", 64, "--channel", channel, "--count", count)
+        wait_until(f"POST of every alert by {channel}",
+                   lambda kind=kind, end=before + count: bench.health()[kind] >= end)
+    bench.load("enqueue-unary", "--in-flight", 64, "--count", bench.count(20_000))
+    wait_until("the end of the callbacks", lambda: bench.health()["callbacks_waiting"] == 0)
+
+
+def memory_in_flight(bench):
+    """What 1 000 deliveries in flight add to the SMS worker."""
+    before = rss_of(bench, "sms-worker")[0]
+    messages = bench.health()["messages"]
+    simulate(bench, IN_FLIGHT_LATENCY_MS)
+    bench.load("enqueue-stream", "--alerts-per-request", 64, "--count", IN_FLIGHT)
+    wait_until("deliveries in flight", lambda: gauge(bench, "tocsin_senders_busy") >= IN_FLIGHT)
+    added = rss_of(bench, "sms-worker")[0] - before
+    wait_until("their end", lambda: bench.health()["messages"] >= messages + IN_FLIGHT)
+    simulate(bench, 0)
+    return added
+
+
 def memory(bench):
-    bench.start("audit", "sms-worker", "voice-worker", "ingress")
+    """After a load of all services, and with 1 000 deliveries in flight."""
+    services = ("ingress", "sms-worker", "voice-worker", "audit")
+    bench.start(*services)
+    deliver_everywhere(bench)
+    after = settled_memory(bench, services)
+    added = memory_in_flight(bench)
     bench.note_memory()
-    for label in ("ingress", "sms-worker", "voice-worker", "audit"):
-        total, private = bench.memory[label]
+    for label, (total, private) in after.items():
         bench.add("tocsin", Measurement(notes={label + " {}": total, label + " private {}": private}))
+    bench.add("tocsin", Measurement(notes={"1 000 deliveries in flight add {}": added}))
+    for label in services:
+        bench.add("tocsin", Measurement(notes={label + " at most {}": bench.memory[label][0]}))
     for label in sorted(bench.memory):
         if label.startswith("peer "):
             (total, private), name = bench.memory[label], label.removeprefix("peer ")
