@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -42,6 +43,7 @@ class GroupConsumer::Impl final : public GroupMember {
   const GroupOptions& Options() const { return options_; }
   std::vector<PartitionGauge> Gauges() const;
   bool IsAssigned(const std::string& topic, std::int32_t partition) const;
+  bool WaitUntilReading(SteadyTime deadline) const;
 
   void OnOffsetCommit(rd_kafka_resp_err_t error,
                       const rd_kafka_topic_partition_list_t* offsets) override;
@@ -62,6 +64,7 @@ class GroupConsumer::Impl final : public GroupMember {
   bool FetchCommitted(rd_kafka_topic_partition_list_t* partitions);
   PartitionList TakeUncommitted();  // and marks them as being committed
   void ReadWatermarks();
+  void CheckReading();
   void CommitCompleted();
   Partition* Find(std::string_view topic, std::int32_t number) const;
 
@@ -69,8 +72,11 @@ class GroupConsumer::Impl final : public GroupMember {
   const Handler handler_;
   mutable std::mutex mutex_;  // for other threads; only the member's thread writes partitions_
   std::vector<std::unique_ptr<Partition>> partitions_;
-  size_t refused_ = 0;  // partitions with refused records
-  size_t first_ = 0;    // index of the partition whose refused record is offered first
+  size_t refused_ = 0;     // partitions with refused records
+  size_t first_ = 0;       // index of the partition whose refused record is offered first
+  bool assigned_ = false;  // at least once, perhaps no partition
+  bool reading_ = false;   // since the first assignment was fetched
+  mutable std::condition_variable reading_changed_;
 };
 
 void GroupConsumer::Impl::Run() {
@@ -79,6 +85,7 @@ void GroupConsumer::Impl::Run() {
   while (!Stopping()) {
     const Message message = Poll(refused_ > 0 ? options_.retry_interval : kPollTimeout);
     if (message) Receive(*message);
+    if (!reading_) CheckReading();
     const SteadyTime now = std::chrono::steady_clock::now();
     if (now >= offer_at) {
       OfferRefused();
@@ -172,6 +179,7 @@ void GroupConsumer::Impl::OnPartitionsAssigned(rd_kafka_topic_partition_list_t* 
       partition->start = partition->position = partition->commit = assigned.offset;
     partitions_.push_back(std::move(partition));
   }
+  assigned_ = true;
 }
 
 bool GroupConsumer::Impl::FetchCommitted(rd_kafka_topic_partition_list_t* partitions) {
@@ -235,6 +243,23 @@ void GroupConsumer::Impl::ReadWatermarks() {
                                        &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR)
       partition->high_watermark = high;
   }
+}
+
+// The answer to a fetch contains the end of the log.
+void GroupConsumer::Impl::CheckReading() {
+  ReadWatermarks();
+  const bool reading = assigned_ && std::ranges::all_of(partitions_, [](const auto& partition) {
+                         return partition->high_watermark >= 0;
+                       });
+  if (!reading) return;
+  const std::lock_guard lock(mutex_);
+  reading_ = true;
+  reading_changed_.notify_all();
+}
+
+bool GroupConsumer::Impl::WaitUntilReading(SteadyTime deadline) const {
+  std::unique_lock lock(mutex_);
+  return reading_changed_.wait_until(lock, deadline, [this] { return reading_; });
 }
 
 void GroupConsumer::Impl::CommitCompleted() {
@@ -308,6 +333,9 @@ GroupConsumer::~GroupConsumer() { Stop(); }
 
 bool GroupConsumer::Stop() { return impl_->Stop(impl_->Options().drain_timeout + kCloseTimeout); }
 std::vector<PartitionGauge> GroupConsumer::Gauges() const { return impl_->Gauges(); }
+bool GroupConsumer::WaitUntilReading(SteadyTime deadline) const {
+  return impl_->WaitUntilReading(deadline);
+}
 bool GroupConsumer::IsAssigned(const std::string& topic, std::int32_t partition) const {
   return impl_->IsAssigned(topic, partition);
 }

@@ -81,6 +81,11 @@ class GroupConsumer {
   // should end by _exit().
   bool Stop();
 
+  // Blocks until the group has assigned partitions to this member, or none, and the broker has
+  // answered the first fetch of each: from then on a new record is received at once. False after
+  // the deadline. On any thread.
+  bool WaitUntilReading(SteadyTime deadline) const;
+
   // Safe to call on any thread.
   std::vector<PartitionGauge> Gauges() const;
   bool IsAssigned(const std::string& topic, std::int32_t partition) const;

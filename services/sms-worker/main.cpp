@@ -14,9 +14,11 @@ worker::ChannelAdapter MakeSmsAdapter(const worker::AdapterParts& parts) {
                                   .topics = parts.topics},
       parts.vault, parts.clock);
   auto check = [&sms = *provider] { return sms.CheckConnectivity(); };
+  auto open = [&sms = *provider] { return sms.OpenConnection(); };
   return {.provider = std::move(provider),
           .list = std::make_unique<twilio::MessageList>(parts.loop, parts.rest),
-          .check_connectivity = std::move(check)};
+          .check_connectivity = std::move(check),
+          .open_connection = std::move(open)};
 }
 
 }  // namespace

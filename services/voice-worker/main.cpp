@@ -15,9 +15,11 @@ worker::ChannelAdapter MakeVoiceAdapter(const worker::AdapterParts& parts) {
                                     .ring_timeout = parts.config.ring},
       parts.vault, parts.clock);
   auto check = [&voice = *provider] { return voice.CheckConnectivity(); };
+  auto open = [&voice = *provider] { return voice.OpenConnection(); };
   return {.provider = std::move(provider),
           .list = std::make_unique<twilio::CallList>(parts.loop, parts.rest),
-          .check_connectivity = std::move(check)};
+          .check_connectivity = std::move(check),
+          .open_connection = std::move(open)};
 }
 
 }  // namespace

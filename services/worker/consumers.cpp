@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds kRetryInterval{5};
 // The delay queue refuses records of the longer tiers for long.
 constexpr std::chrono::milliseconds kDelayQueueRetryInterval{25};
+constexpr std::chrono::milliseconds kStopCheckInterval{100};
 
 // The lane of a topic, in the order of Topics::Lanes.
 size_t LaneOf(const std::vector<std::string>& lanes, const std::string& topic) {
@@ -79,6 +80,17 @@ Result<Consumers> Consumers::Start(const WorkerSpec& spec, const Config& config,
              start("delay_queue", std::move(delays), kDelayQueueRetryInterval,
                    kafka::kLowLatencyFetch, ToDelayQueue(engine.delay_queue())));
   return consumers;
+}
+
+bool Consumers::WaitUntilReading(SteadyTime deadline, const std::stop_token& stop) const {
+  for (const auto& [group, consumer] : ByGroup()) {
+    while (true) {
+      const SteadyTime now = std::chrono::steady_clock::now();
+      if (consumer->WaitUntilReading(std::min(deadline, now + kStopCheckInterval))) break;
+      if (stop.stop_requested() || now >= deadline) return false;
+    }
+  }
+  return true;
 }
 
 bool Consumers::OwnsReconciliation(const Topics& topics) const {

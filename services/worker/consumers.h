@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "common/kafka/group_consumer.h"
@@ -19,6 +20,10 @@ class Consumers {
   static Result<Consumers> Start(const WorkerSpec& spec, const Config& config,
                                  service::Runtime& runtime, const Topics& topics,
                                  DeliveryEngine& engine);
+
+  // Blocks until each has its first assignment and fetches it, see GroupConsumer. False after the
+  // deadline, or soon after a stop request.
+  bool WaitUntilReading(SteadyTime deadline, const std::stop_token& stop) const;
 
   // True in one process per channel: the one that reads the first partition of the webhooks topic.
   bool OwnsReconciliation(const Topics& topics) const;

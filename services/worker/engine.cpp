@@ -13,6 +13,7 @@ constexpr DeliveryPoolSettings kCallbackPool{.senders = 100, .reserved = 0};
 
 DeliveryEngine::DeliveryEngine(v1::Channel channel, const Parts& parts, const Config& config)
     : scheduler_(parts.scheduler),
+      adapter_(parts.adapter),
       log_(parts.log, parts.batching_log, parts.scheduler),
       history_(parts.scheduler, parts.history),
       pipeline_(channel,
@@ -38,6 +39,7 @@ void DeliveryEngine::StartTasks(std::function<bool()> is_owner) {
   scheduler_.Post([this, is_owner = std::move(is_owner)] {
     tasks_.Start(pipeline_.WatchStore(scheduler_));
     tasks_.Start(reconciliation_.Serve(is_owner));
+    tasks_.Start(adapter_.open_connection());
   });
 }
 

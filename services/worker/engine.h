@@ -41,7 +41,7 @@ class DeliveryEngine {
   DeliveryEngine(v1::Channel channel, const Parts& parts, const Config& config);
 
   // Starts watching the claim store, and reconciliation, which works while `is_owner` returns true:
-  // in one process per channel.
+  // in one process per channel. Opens the first connection to the provider.
   void StartTasks(std::function<bool()> is_owner);
 
   // Drops waiting records, waits for those in progress and ends the tasks. Returns true if all
@@ -55,6 +55,7 @@ class DeliveryEngine {
 
  private:
   Scheduler& scheduler_;
+  const ChannelAdapter& adapter_;
   LoopRecordLog log_;
   HistoryReader history_;
   DeliveryPipeline pipeline_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/async/event_loop.h"
+#include "common/async/task.h"
 #include "common/ports/clock.h"
 #include "common/ports/provider.h"
 #include "common/ports/provider_list.h"
@@ -30,7 +31,8 @@ struct AdapterParts {
 struct ChannelAdapter {
   std::unique_ptr<Provider> provider;
   std::unique_ptr<ProviderList> list;
-  std::function<Status()> check_connectivity;  // blocks for a few seconds at most
+  std::function<Status()> check_connectivity;   // blocks for a few seconds at most
+  std::function<Task<void>()> open_connection;  // for the first request; on the loop's thread
 };
 
 struct WorkerSpec {

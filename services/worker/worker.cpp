@@ -37,13 +37,15 @@ constexpr int kHeaps = 1;  // one thread does most of the work
 constexpr std::chrono::milliseconds kTopicTimeout{10'000};
 constexpr std::chrono::milliseconds kHealthTimeout{2'000};
 constexpr std::chrono::seconds kTwilioCheckInterval{15};  // each check opens a connection
+// A group assigns partitions within milliseconds, unless another member does not respond.
+constexpr std::chrono::seconds kAssignmentTimeout{15};
 
 // Creates the topics, lets the producers know those that this worker writes, and checks Redis.
 // Blocks until Kafka is available; returns false after a stop request.
 bool Prepare(const WorkerSpec& spec, kafka::Admin& admin, const Producers& producers,
              redis::Server& redis, const Topics& topics, service::Runtime& runtime,
              const telemetry::StopSignal& stop) {
-  for (const char* dependency : {"kafka", "redis", "consents"})
+  for (const char* dependency : {"kafka", "redis", "consents", "consumers"})
     runtime.readiness().Declare(dependency);
   const auto step = [&]() -> Status {
     TOCSIN_CHECK_OK(admin.EnsureTopics(topics.All(), kTopicTimeout));
@@ -78,6 +80,17 @@ std::vector<service::HealthCheck> ChecksOf(kafka::Admin& admin, redis::Server& r
           {"redis", [&redis] { return redis.Ping(); }},
           {"twilio", adapter.check_connectivity, telemetry::DependencyRole::kInformative,
            kTwilioCheckInterval}};
+}
+
+// The worker is ready when a new record reaches it at once. A group that cannot assign partitions
+// must not keep it from being ready: a rolling update would stop.
+void AwaitConsumers(const Consumers& consumers, service::Runtime& runtime,
+                    const telemetry::StopSignal& stop) {
+  const SteadyTime deadline = std::chrono::steady_clock::now() + kAssignmentTimeout;
+  const bool reading = consumers.WaitUntilReading(deadline, stop.Token());
+  if (!reading && !stop.Token().stop_requested())
+    Log(Severity::kWarn, "consumers.not_assigned", "the groups have not assigned partitions yet");
+  runtime.readiness().Set("consumers", true, reading ? "" : "not yet assigned");
 }
 
 // Finishes records in progress. Returns false if a consumer's thread could not be stopped.
@@ -128,6 +141,7 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   const auto consumers = Consumers::Start(spec, config, runtime, topics, engine);
   if (!consumers) return telemetry::ReportFatal(consumers.error());
   engine.StartTasks([&] { return consumers->OwnsReconciliation(topics); });
+  AwaitConsumers(*consumers, runtime, stop);
   ExportGauges(runtime.metrics(),
                {engine.pool(), config.pool, stores.server, config.redis.pool_size,
                 engine.delay_queue(), consumers->ByGroup()});
@@ -144,6 +158,7 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
 }  // namespace
 
 int Main(int argc, char** argv, const WorkerSpec& spec) {
+  service::LimitHeaps(kHeaps);
   const config::CommandLine line = config::ParseCommandLine(argc, argv, spec.purpose);
   if (line.exit_code) return *line.exit_code;
   config::Reader reader(line);
@@ -158,4 +173,3 @@ int Main(int argc, char** argv, const WorkerSpec& spec) {
 }
 
 }  // namespace tocsin::worker
-  service::LimitHeaps(kHeaps);

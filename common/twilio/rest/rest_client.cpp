@@ -133,6 +133,11 @@ Status RestClient::CheckConnectivity() const {
               std::string("Twilio is unreachable: ") + curl_easy_strerror(code));
 }
 
+Task<void> RestClient::OpenConnection() {
+  HttpRequest request{.url = base_ + '/', .timeout = settings_.connect_timeout};
+  co_await transfers_->Perform(std::move(request));
+}
+
 RestCounters RestClient::Counters() const {
   return {.requests = transfers_->started(), .connections = transfers_->connections()};
 }

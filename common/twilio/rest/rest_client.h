@@ -89,6 +89,10 @@ class RestClient {
   // connect_timeout. Fails with kTwilioApiError and the cause. On any thread.
   Status CheckConnectivity() const;
 
+  // Opens a connection for the next request by a GET without credentials, whose response does not
+  // matter. Ends after connect_timeout.
+  Task<void> OpenConnection();
+
   RestCounters Counters() const;
 
  private:

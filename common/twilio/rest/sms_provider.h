@@ -27,6 +27,7 @@ class SmsProvider final : public Provider {
   Task<records::v1::AttemptResult> Send(const Dispatch& dispatch, SteadyTime deadline) override;
 
   Status CheckConnectivity() const { return client_.CheckConnectivity(); }
+  Task<void> OpenConnection() { return client_.OpenConnection(); }
 
  private:
   Result<FormFields> BuildForm(const Dispatch& dispatch, const TraceContext& trace) const;

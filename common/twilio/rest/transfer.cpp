@@ -59,7 +59,7 @@ EasyHandle MakeEasyHandle(const RestSettings& settings) {
 }
 
 Transfer::Transfer(HttpRequest request) : request_(std::move(request)) {
-  AddHeader(request_.authorization.data());
+  if (!request_.authorization.empty()) AddHeader(request_.authorization.data());
   if (!request_.body) return;
   AddHeader(expect_nothing.data());
   if (!request_.traceparent.empty()) AddHeader(request_.traceparent.data());
@@ -89,7 +89,7 @@ void Transfer::Attach(const EasyHandle& handle) {
   if (request_.body)
     SetOption(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body->size()));
   SetOption(handle, CURLOPT_URL, request_.url.c_str());
-  SetOption(handle, CURLOPT_HTTPHEADER, headers_.data());
+  SetOption(handle, CURLOPT_HTTPHEADER, header_count_ > 0 ? headers_.data() : nullptr);
   SetOption(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
   for (const CURLoption option :
        {CURLOPT_READDATA, CURLOPT_SEEKDATA, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA})

@@ -36,7 +36,7 @@ EasyHandle MakeEasyHandle(const RestSettings& settings);
 // A POST of a form if it has a body, else a GET.
 struct HttpRequest {
   std::string url;
-  std::string authorization;               // header line; contains the secret
+  std::string authorization = {};          // header line; contains the secret; empty: none
   std::string traceparent = {};            // header line; empty: none
   std::optional<std::string> body = {};    // not empty
   size_t max_response = kMaxResponseBody;  // bytes of its body; more is CURLE_WRITE_ERROR

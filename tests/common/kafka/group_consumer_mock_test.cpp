@@ -11,6 +11,8 @@
 namespace tocsin::kafka {
 namespace {
 
+constexpr std::chrono::seconds kReadingTimeout{60};
+
 class GroupConsumerMockTest : public ::testing::Test {
  protected:
   GroupConsumerMockTest() {
@@ -101,6 +103,25 @@ TEST_F(GroupConsumerMockTest, PausesAndResumesRepeatedlyWithoutLossOrRepetition)
   }
   ASSERT_TRUE(WaitValues(2'000));
   ExpectAllOnceInOrder(2'000);
+}
+
+TEST_F(GroupConsumerMockTest, IsReadingWhenTheFirstFetchIsAnswered) {
+  cluster_.Down();
+  const auto consumer = Start();
+  EXPECT_FALSE(consumer->WaitUntilReading(std::chrono::steady_clock::now()));
+  EXPECT_FALSE(consumer->IsAssigned("lane", 0));
+  cluster_.Up();
+  ASSERT_TRUE(consumer->WaitUntilReading(std::chrono::steady_clock::now() + kReadingTimeout));
+  EXPECT_TRUE(consumer->IsAssigned("lane", 0));
+}
+
+TEST_F(GroupConsumerMockTest, IsReadingWithoutAPartition) {
+  const auto first = Start();
+  ASSERT_TRUE(first->WaitUntilReading(std::chrono::steady_clock::now() + kReadingTimeout));
+  const auto second = Start();
+  ASSERT_TRUE(second->WaitUntilReading(std::chrono::steady_clock::now() + kReadingTimeout));
+  // The topic has one partition.
+  EXPECT_NE(first->IsAssigned("lane", 0), second->IsAssigned("lane", 0));
 }
 
 TEST_F(GroupConsumerMockTest, StopsInBoundedTimeWithoutABroker) {

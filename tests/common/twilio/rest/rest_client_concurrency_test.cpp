@@ -92,6 +92,21 @@ TEST_F(ConcurrentPostsTest, ReuseTheConnectionsOfThoseBefore) {
   EXPECT_EQ(server->Connections(), connections);
 }
 
+TEST_F(ConcurrentPostsTest, UseAConnectionThatWasOpenedBefore) {
+  Start([](const std::string&) { return false; });
+  const auto post_when_open = [this]() -> Task<void> {
+    co_await client->OpenConnection();
+    EXPECT_EQ(client->Counters().connections, 1U);
+    StartPost();
+  };
+  expected = 1;
+  TaskGroup tasks;
+  tasks.Start(post_when_open());
+  loop.Run();
+  EXPECT_THAT(outcomes, Each(kAccepted));
+  EXPECT_EQ(server->Connections(), 1);
+}
+
 TEST_F(ConcurrentPostsTest, KeepABoundedNumberOfIdleConnections) {
   constexpr size_t kPosts = kMaxIdleConnections + 40;
   size_t arrived = 0;
