@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Makes the file trees of Tocsin's images from programs that were built on this Debian.
 
-    make_roots.py BIN_DIR OUT
+    make_roots.py BIN_DIR OUT REVISION
 
 OUT/base has what all images share: the libraries of all programs, CA certificates, the user, licenses and the SBOM.
-OUT/NAME has what only image NAME has: its program, and for `tocsin` also the migrations with what they need to run. The
-same inputs give the same trees.
+OUT/NAME has what only image NAME has: its program, and for `tocsin` also the migrations with what they need to run.
+/usr/share/doc/tocsin/revision has the REVISION of the sources. The same inputs give the same trees.
 """
 
 import pathlib
@@ -139,13 +139,16 @@ def add_migrations(root, base):
 
 
 def main(arguments):
-    if len(arguments) != 2:
+    if len(arguments) != 3:
         raise SystemExit(__doc__)
-    programs, out = pathlib.Path(arguments[0]), pathlib.Path(arguments[1])
+    programs, out, revision = pathlib.Path(arguments[0]), pathlib.Path(arguments[1]), arguments[2]
     if out.exists():
         shutil.rmtree(out)
     base = out / "base"
     used = make_base(base, [programs / program for program in PROGRAMS.values()])
+    # Buildah 1.28 compares files, not labels, to find a cached layer: without this one, an image could get the labels
+    # and times of an earlier revision.
+    write(base, "/usr/share/doc/tocsin/revision", f"{revision}\n")
     for image, program in PROGRAMS.items():
         copy(programs / program, out / image, f"/usr/bin/{program}", 0o755)
     version = output(programs / "tocsin", "--version").split()[-1]
