@@ -323,6 +323,11 @@ def test_replicas_are_spread_over_zones_and_nodes():
         assert keys == {"topology.kubernetes.io/zone": "DoNotSchedule", "kubernetes.io/hostname": "ScheduleAnyway"}
 
 
+def test_a_cluster_without_zones_can_run_the_dev_overlay():
+    for workload in services_of("dev"):
+        assert {row["whenUnsatisfiable"] for row in pod_of(workload)["topologySpreadConstraints"]} == {"ScheduleAnyway"}
+
+
 def test_kafka_survives_a_broker_without_loss():
     (kafka,) = of_kind("production", "Kafka")
     config = kafka["spec"]["kafka"]["config"]
