@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import pathlib
@@ -11,8 +12,10 @@ import shutil
 import socket
 import subprocess
 
+import psycopg2
 import yaml
 
+import api
 import poll
 import stack as stacks
 
@@ -21,10 +24,12 @@ K8S = ROOT / "deploy/k8s"
 SERVICES = ("ingress", "sms-worker", "voice-worker", "audit")
 NAMESPACE = "tocsin"
 ACCOUNT = "AC00000000000000000000000000000000"  # of overlays/dev
+DATABASE = "tocsin_cluster"
 API_KEY = "tk_demo_for_the_simulator_only"
 DNS_ADDRESS, DNS_PORT = "10.96.0.10", 10053  # the first is a setting of the kubelets
 COMMAND_SECONDS = 300
-READY_SECONDS = 300
+READY_SECONDS = 180
+MAX_RESTARTS = 2  # of a container, while it waits for its neighbours
 
 
 def programs():
@@ -44,14 +49,33 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def images_archive():
-    """All images in one archive, made once for a run of the tests."""
+def revision():
+    return subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=30,
+                          check=True).stdout.strip()
+
+
+def build_images(tag, *options):
+    """Makes the images from the programs of the tests. Returns name -> digest."""
+    done = subprocess.run([ROOT / "scripts/images", "--programs", stacks.BIN, "--tag", tag, *options],
+                          capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
+@functools.cache
+def images():
+    """The archive with all images, and their digests. They are made again when a program, the way to make them or the
+    revision has changed."""
     archive = pathlib.Path(os.environ.get("TOCSIN_IMAGES", ROOT / "build/images.tar"))
-    newest = max(path.stat().st_mtime for path in stacks.BIN.glob("tocsin*"))
-    if not archive.exists() or archive.stat().st_mtime < newest:
-        subprocess.run([ROOT / "scripts/images", "--programs", stacks.BIN, "--tag", "dev", "--save", archive],
-                       stdout=subprocess.DEVNULL, timeout=COMMAND_SECONDS, check=True)
-    return archive
+    record = archive.with_suffix(".json")
+    parts = [*stacks.BIN.glob("tocsin*"), *(ROOT / "deploy/images").iterdir(), ROOT / "scripts/images"]
+    made_from = f"{revision()} {max(path.stat().st_mtime_ns for path in parts if path.is_file())}"
+    made = json.loads(record.read_text()) if archive.exists() and record.exists() else {}
+    if made.get("from") != made_from:
+        record.unlink(missing_ok=True)
+        made = {"from": made_from, "digests": build_images("dev", "--save", archive)}
+        record.write_text(json.dumps(made))
+    return archive, made["digests"]
 
 
 def cache():
@@ -187,15 +211,30 @@ class Cluster:
         return f"127.0.0.1:{local}"
 
     def await_rollouts(self, deployments, seconds=READY_SECONDS):
-        for name in deployments:
-            done = self.kubectl("rollout", "status", f"deployment/{name}", f"--timeout={seconds}s", check=False)
-            assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}\n{self.describe_problems()}"
+        """Until all replicas are new and ready. Fails early if a container ends again and again."""
+        names = [f"deployment/{name}" for name in deployments]
+
+        def is_complete(deployment):
+            wanted, status = deployment["spec"]["replicas"], deployment["status"]
+            return (status.get("observedGeneration", 0) >= deployment["metadata"]["generation"] and
+                    status.get("updatedReplicas") == status.get("readyReplicas") == status.get("replicas") == wanted)
+
+        def complete():
+            assert not any(count >= MAX_RESTARTS for count in self.restarts()), self.describe_problems()
+            return all(is_complete(deployment) for deployment in self.get(*names)["items"])
+
+        assert poll.within(seconds, complete), self.describe_problems()
+
+    def restarts(self):
+        """How often each container was started again."""
+        return [status["restartCount"] for pod in self.get("pods")["items"]
+                for status in pod["status"].get("containerStatuses", ())]
 
     def describe_problems(self):
         pods = self.kubectl("get", "pods", "-o", "wide", check=False).stdout
         events = self.kubectl("get", "events", "--sort-by=.lastTimestamp", check=False).stdout.splitlines()[-25:]
-        logs = [self.kubectl("logs", "--tail=6", pod["metadata"]["name"], check=False).stdout
-                for pod in self.get("pods")["items"]
+        logs = [self.kubectl("logs", "--tail=6", *option, pod["metadata"]["name"], check=False).stdout
+                for pod in self.get("pods")["items"] for option in ((), ("--previous",))
                 if not all(state.get("ready") for state in pod["status"].get("containerStatuses", [{}]))]
         return "\n".join([pods, *events, *logs])
 
@@ -211,8 +250,14 @@ class Installation:
 
     def __init__(self, cluster, stores, folder):
         self.cluster, self.folder = cluster, folder
-        self._stores = stores
         self.env = dict(stores.env)
+        self._create_database(stores)
+
+    # scripts/up has migrated its own database. This one is empty, for the Job of the migrations.
+    def _create_database(self, stores):
+        with contextlib.closing(stores.database()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {DATABASE}")
+        self.env["TOCSIN_POSTGRES_URL"] = self.env["TOCSIN_POSTGRES_URL"].rsplit("/", 1)[0] + f"/{DATABASE}"
 
     def _kustomization(self):
         """The dev overlay with the addresses of the stores."""
@@ -227,7 +272,7 @@ class Installation:
                 "resources": [os.path.relpath(K8S / "overlays/dev", self.folder)], "patches": patches}
 
     def _store_addresses(self):
-        env = self._stores.env
+        env = self.env
         address = lambda url: re.search(r"[@/]([^@/]+:\d+)/", url)[1]
         return {"kafka": env["TOCSIN_KAFKA_BOOTSTRAP"], "postgres": address(env["TOCSIN_POSTGRES_URL"]),
                 "redis": address(env["TOCSIN_REDIS_URL"])}
@@ -236,10 +281,10 @@ class Installation:
         keyring = self.folder / "keyring"
         subprocess.run([stacks.BIN / "tocsin", "keyring", "init", "--out", keyring], check=True,
                        stdout=subprocess.DEVNULL, timeout=30)
-        password = re.search(r"//tocsin:([^@]+)@", self._stores.env["TOCSIN_POSTGRES_URL"])[1]
+        password = re.search(r"//tocsin:([^@]+)@", self.env["TOCSIN_POSTGRES_URL"])[1]
         return [secret("tocsin-keyring", keyring=keyring.read_text()),
                 secret("tocsin-redis", url="redis://redis:6379/0"),
-                secret("tocsin-postgres", url=f"postgresql://tocsin:{password}@postgres:5432/tocsin"),
+                secret("tocsin-postgres", url=f"postgresql://tocsin:{password}@postgres:5432/{DATABASE}"),
                 secret("tocsin-twilio", twilio_auth_token="token-of-the-simulator"),
                 secret("tocsin-api-key", key=API_KEY)]
 
@@ -263,7 +308,12 @@ class Installation:
         return stacks.Simulator(self.env["TOCSIN_TWILIO_BASE_URL"])
 
     def database(self):
-        return self._stores.database()
+        connection = psycopg2.connect(self.env["TOCSIN_POSTGRES_URL"])
+        connection.autocommit = True
+        return connection
+
+    def client(self):
+        return api.Client(self.env["TOCSIN_INGRESS_GRPC"], self.env["TOCSIN_AUDIT_GRPC"], API_KEY)
 
     def run_command(self, name, *arguments):
         """Runs `tocsin` in a pod, as a client does. Returns its output."""

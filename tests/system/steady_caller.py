@@ -22,10 +22,11 @@ class SteadyCaller:
     """Sends alerts with idempotency keys at a steady rate until stopped. A request that fails because the service is
     unavailable is repeated with the same key."""
 
-    def __init__(self, client, name, reads=False):
+    def __init__(self, client, name, reads=False, per_second=PER_SECOND):
         """`name` is the prefix of the keys and must be unique. With `reads`, the status of the newest alert is read all
         the time, too."""
         self._client = client
+        self._interval = 1 / per_second
         self._name = name
         self._stop = threading.Event()
         self._pause = threading.Event()  # never set: for a pause before a retry
@@ -53,7 +54,7 @@ class SteadyCaller:
     # When the service is down the senders fall behind the rate, and do not catch up later.
     def _distribute(self):
         for number in itertools.count():
-            if self._stop.wait(1 / PER_SECOND):
+            if self._stop.wait(self._interval):
                 break
             self._numbers.put(number)
         for _ in range(SENDERS):
@@ -68,7 +69,7 @@ class SteadyCaller:
                 self._newest = response
 
     def _read(self):
-        while not self._stop.wait(1 / PER_SECOND):
+        while not self._stop.wait(self._interval):
             if newest := self._newest:
                 if self._with_retries(
                         lambda: self._client.get(newest.alert_id, newest.consistency_token, WAIT_SECONDS)):
