@@ -47,7 +47,7 @@ void LogKafka(const std::string& client, int level, std::string_view line) {
 }  // namespace
 
 struct Runtime::Parts {
-  MemoryReleaser memory;
+  CodeReleaser code_releaser;
   std::unique_ptr<telemetry::LogSession> log;
   std::unique_ptr<telemetry::OpsServer> ops;
   std::unique_ptr<registry_file::RegistryWatch> watch;

@@ -1,7 +1,6 @@
 // tocsin-audit: projects Kafka topics into PostgreSQL and serves the status of alerts.
 #include "common/crypto/keyring.h"
 #include "common/crypto/vault.h"
-#include "common/service/memory.h"
 #include "common/telemetry/fatal.h"
 #include "common/telemetry/log.h"
 #include "services/audit/operations/api_server.h"
@@ -15,8 +14,6 @@ namespace {
 
 using telemetry::Log;
 using telemetry::Severity;
-
-constexpr int kHeaps = 2;
 
 // The components, in the order of their construction.
 int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring,
@@ -59,7 +56,6 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
 }
 
 int Main(int argc, char** argv) {
-  service::LimitHeaps(kHeaps);
   const config::CommandLine line = config::ParseCommandLine(
       argc, argv, "Projects Kafka topics into PostgreSQL and serves the status of alerts.");
   if (line.exit_code) return *line.exit_code;

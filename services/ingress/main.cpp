@@ -4,7 +4,6 @@
 #include "common/kafka/log_reader.h"
 #include "common/redis/claim_store.h"
 #include "common/service/health.h"
-#include "common/service/memory.h"
 #include "common/telemetry/fatal.h"
 #include "common/telemetry/log.h"
 #include "services/ingress/config.h"
@@ -15,7 +14,6 @@
 namespace tocsin::ingress {
 namespace {
 
-constexpr int kHeaps = 2;
 constexpr std::chrono::milliseconds kHealthTimeout{2'000};
 // From the admission of an alert to its record in a lane: the queue of the store, the producer.
 constexpr Micros kMaxPublishDelay =
@@ -96,7 +94,6 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
 }
 
 int Main(int argc, char** argv) {
-  service::LimitHeaps(kHeaps);
   const config::CommandLine line = config::ParseCommandLine(
       argc, argv,
       "Accepts alerts by gRPC and Twilio's webhooks by HTTP, and publishes them to Kafka.");

@@ -14,7 +14,6 @@
 #include "common/kafka/log_reader.h"
 #include "common/service/delivery_metrics.h"
 #include "common/service/health.h"
-#include "common/service/memory.h"
 #include "common/service/runtime.h"
 #include "common/telemetry/fatal.h"
 #include "common/telemetry/log.h"
@@ -33,7 +32,6 @@ namespace {
 using telemetry::Log;
 using telemetry::Severity;
 
-constexpr int kHeaps = 1;  // one thread does most of the work
 constexpr std::chrono::milliseconds kTopicTimeout{10'000};
 constexpr std::chrono::milliseconds kHealthTimeout{2'000};
 constexpr std::chrono::seconds kTwilioCheckInterval{15};  // each check opens a connection
@@ -158,7 +156,6 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
 }  // namespace
 
 int Main(int argc, char** argv, const WorkerSpec& spec) {
-  service::LimitHeaps(kHeaps);
   const config::CommandLine line = config::ParseCommandLine(argc, argv, spec.purpose);
   if (line.exit_code) return *line.exit_code;
   config::Reader reader(line);

@@ -1,11 +1,13 @@
 #include "common/service/memory.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
-#include <malloc.h>
 
+#include <chrono>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace tocsin::service {
@@ -19,31 +21,16 @@ long Memory(const std::string& name) {
   return -1;
 }
 
-using Block = std::vector<char>;
-
-std::vector<std::unique_ptr<Block>> MakeBlocks(std::size_t count) {
-  std::vector<std::unique_ptr<Block>> blocks;
-  for (std::size_t i = 0; i < count; ++i) blocks.push_back(std::make_unique<Block>(500, 'x'));
-  return blocks;
-}
-
-TEST(HeapTrimmerTest, TrimsOnlyWhenMemoryWasUsed) {
-  HeapTrimmer heap;
-  heap.Trim();
-  EXPECT_FALSE(heap.Trim());
-  const auto blocks = MakeBlocks(20'000);  // 10 MB
-  EXPECT_TRUE(heap.Trim());
-  EXPECT_FALSE(heap.Trim());
-}
-
-TEST(HeapTrimmerTest, ReturnsThePagesBetweenBlocksInUse) {
-  if (mallinfo2().arena == 0) GTEST_SKIP() << "the sanitizer has its own malloc()";
-  auto blocks = MakeBlocks(80'000);  // 40 MB
-  for (std::size_t i = 0; i < blocks.size(); ++i)
+TEST(AllocatorTest, ReturnsThePagesBetweenBlocksInUse) {
+  if (dlsym(RTLD_DEFAULT, "mallctl") == nullptr) GTEST_SKIP() << "the sanitizer has its own";
+  std::vector<std::unique_ptr<std::string>> blocks;
+  for (int i = 0; i < 80'000; ++i) blocks.push_back(std::make_unique<std::string>(500, 'x'));
+  for (size_t i = 0; i < blocks.size(); ++i)
     if (i % 100 != 0) blocks[i].reset();
-  const long before = Memory("RssAnon");
-  HeapTrimmer heap;
-  EXPECT_TRUE(heap.Trim());
+  const long before = Memory("RssAnon");  // 40 MB
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (Memory("RssAnon") > before - 20'000 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_LT(Memory("RssAnon"), before - 20'000);
 }
 
@@ -51,7 +38,6 @@ TEST(ReleaseCodeTest, UnmapsCodeAndTheProgramContinues) {
   const long before = Memory("RssFile");
   ReleaseCode();
   EXPECT_LT(Memory("RssFile"), before);
-  EXPECT_EQ(MakeBlocks(10).size(), 10U);
 }
 
 }  // namespace
