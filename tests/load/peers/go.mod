@@ -3,6 +3,7 @@ module example.org/peers
 go 1.19
 
 require (
+	github.com/redis/rueidis v1.0.19
 	github.com/twmb/franz-go v1.16.1
 	github.com/twmb/franz-go/pkg/kmsg v1.7.0
 	google.golang.org/genproto v0.0.0-20230822172742-b8732ec3820d

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
@@ -32,6 +33,10 @@ const (
 	commitInterval  = time.Second
 	// The POSTs in flight end before, unless they are repeated.
 	workerDrainTimeout = postTimeout + 5*time.Second
+	claimLease         = postTimeout + 5*time.Second
+	redisTimeout       = 2 * time.Second
+	// Of the names of claims, so that a worker with a new group can claim the same alerts.
+	claimPrefix = "peer.claim."
 )
 
 // event is what the worker publishes before and after a POST.
@@ -41,6 +46,54 @@ type event struct {
 	SID     string    `json:"sid,omitempty"`
 	Error   string    `json:"error,omitempty"`
 	Time    time.Time `json:"time"`
+}
+
+// claims are the attempts that a worker has begun, in Redis. A nil *claims grants everything.
+type claims struct{ client rueidis.Client }
+
+func newClaims() (*claims, error) {
+	address, err := environment("TOCSIN_REDIS_URL")
+	if err != nil {
+		return nil, err
+	}
+	options, err := rueidis.ParseURL(address)
+	if err != nil {
+		return nil, fmt.Errorf("TOCSIN_REDIS_URL: %w", err)
+	}
+	options.DisableCache = true
+	options.ConnWriteTimeout = redisTimeout
+	client, err := rueidis.NewClient(options)
+	if err != nil {
+		return nil, err
+	}
+	return &claims{client}, nil
+}
+
+// claim returns false if another worker has the alert.
+func (c *claims) claim(id string) (bool, error) {
+	if c == nil {
+		return true, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
+	defer cancel()
+	command := c.client.B().Set().Key(claimPrefix + id).Value("begun").Nx().
+		PxMilliseconds(claimLease.Milliseconds()).Build()
+	err := c.client.Do(ctx, command).Error()
+	if rueidis.IsRedisNil(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// save replaces the claim by the result of the alert.
+func (c *claims) save(id, result string) error {
+	if c == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
+	defer cancel()
+	return c.client.Do(ctx, c.client.B().Set().Key(claimPrefix+id).Value(result).
+		PxMilliseconds(claimLease.Milliseconds()).Build()).Error()
 }
 
 // errRefused is the response of Twilio to a request that must not be repeated.
@@ -60,6 +113,7 @@ type worker struct {
 	account   string
 	token     string
 	callback  string
+	claims    *claims
 	slots     chan struct{} // of the POSTs in flight
 	queues    map[int32]chan *alert
 	inFlight  sync.WaitGroup
@@ -131,9 +185,32 @@ func (w *worker) markInOrder(queue chan *alert) {
 }
 
 func (w *worker) deliver(next *alert) {
+	if err := w.deliverAndRecord(next); err != nil {
+		// The offset is not marked: after a restart the alert is read again.
+		select {
+		case w.stopError <- err:
+		default:
+		}
+		return
+	}
+	close(next.done)
+}
+
+// deliverAndRecord returns when both events are on disk. With claims the first one is on disk before the POST.
+func (w *worker) deliverAndRecord(next *alert) error {
 	reports := make(chan error, 2)
 	id := alertID(next.record)
+	if granted, err := w.claims.claim(id); err != nil || !granted {
+		return err
+	}
 	w.publish(event{AlertID: id, Kind: "sending"}, reports)
+	awaited := 2
+	if w.claims != nil {
+		if err := <-reports; err != nil {
+			return fmt.Errorf("event was not stored: %w", err)
+		}
+		awaited--
+	}
 	result := event{AlertID: id, Kind: "sent"}
 	var request tocsin.EnqueueRequest
 	err := proto.Unmarshal(next.record.Value, &request)
@@ -143,18 +220,16 @@ func (w *worker) deliver(next *alert) {
 	if err != nil {
 		result.Kind, result.Error = "failed", err.Error()
 	}
+	if err := w.claims.save(id, result.Kind); err != nil {
+		return err
+	}
 	w.publish(result, reports)
-	for i := 0; i < cap(reports); i++ {
+	for ; awaited > 0; awaited-- {
 		if err := <-reports; err != nil {
-			// The offset is not marked: after a restart the alert is read again.
-			select {
-			case w.stopError <- fmt.Errorf("event was not stored: %w", err):
-			default:
-			}
-			return
+			return fmt.Errorf("event was not stored: %w", err)
 		}
 	}
-	close(next.done)
+	return nil
 }
 
 func alertID(record *kgo.Record) string {
@@ -173,7 +248,11 @@ func (w *worker) publish(e event, reports chan<- error) {
 		reports <- err
 		return
 	}
-	w.client.Produce(context.Background(), &kgo.Record{Topic: eventsTopic, Value: value},
+	record := &kgo.Record{Topic: eventsTopic, Value: value}
+	if w.claims != nil {
+		record.Key = []byte(e.AlertID) // the events of an alert are in order
+	}
+	w.client.Produce(context.Background(), record,
 		func(_ *kgo.Record, err error) { reports <- err })
 }
 
@@ -240,6 +319,7 @@ func runWorker(ctx context.Context, arguments []string) error {
 	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
 	inFlight := flags.Int("in-flight", 256, "largest number of POSTs in flight")
 	callback := flags.String("callback", "", "URL of the status callbacks")
+	claiming := flags.Bool("claims", false, "claim each alert in Redis, and await its first event before the POST")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
@@ -264,6 +344,12 @@ func runWorker(ctx context.Context, arguments []string) error {
 		slots:     make(chan struct{}, *inFlight),
 		queues:    map[int32]chan *alert{},
 		stopError: make(chan error, 1),
+	}
+	if *claiming {
+		if w.claims, err = newClaims(); err != nil {
+			return err
+		}
+		defer w.claims.client.Close()
 	}
 	w.client, err = newClient(ctx,
 		kgo.ConsumerGroup(workerGroup), kgo.ConsumeTopics(alertsTopic),

@@ -6,7 +6,7 @@ import time
 
 from bench import Window, free_port, listens, wait_until
 from ingress_rows import peer_server
-from results import Measurement
+from results import Measurement, number
 from worker_rows import in_full_flow, peer_worker, simulate, tocsin_queue, tocsin_worker
 
 RATE = 100
@@ -67,11 +67,18 @@ def submit(bench):
         running.enter_context(bench.peer("webhooks", "--address", callbacks, "--public-url", f"http://{callbacks}",
                                          ready=lambda: listens(callbacks)))
         address = running.enter_context(peer_server(bench, "enqueue"))
-        running.enter_context(bench.peer("worker", "--callback", f"http://{callbacks}/twilio/sms/status"))
         arguments += ["--address", address]
-        send_and_match(bench, *arguments, "--count", warm, text="warm")
-        for _ in range(bench.rounds):
-            bench.add("peer", send_and_match(bench, *arguments, "--count", count, text="load"))
+        for side, flags in (("peer", []), ("limit", ["--claims"])):
+            with bench.peer("worker", "--callback", f"http://{callbacks}/twilio/sms/status", *flags):
+                send_and_match(bench, *arguments, "--count", warm, text="warm")
+                for _ in range(bench.rounds):
+                    bench.add(side, send_and_match(bench, *arguments, "--count", count, text="load"))
+
+
+def claiming_peer_limit(medians):
+    """The times of the peer that claims each alert and awaits its first event."""
+    found = medians.get("submit-latency", {}).get("limit")
+    return f"peer with claims: p50 {number(found.p50_ms)}, p99 {number(found.p99_ms)} ms" if found else "-"
 
 
 def first_alert(bench):

@@ -7,7 +7,7 @@ import time
 
 import usage
 from bench import IN_FLIGHT_SETTING, LoadError, Program, Window, free_port, listens, responds, stacks, wait_until
-from results import Measurement
+from results import Measurement, number
 
 FASTEST = 6000  # alerts per second: what is queued lasts for a window of a worker as fast as this
 LONGEST_WINDOW = 6.0
@@ -67,8 +67,8 @@ def tocsin_worker(bench, in_flight, channel="sms", settings=None, wrapper=()):
                    lambda: responds(f"http://{ops}/readyz"))
 
 
-def peer_worker(bench, in_flight, settings=None):
-    return bench.peer("worker", "--in-flight", in_flight, settings=settings)
+def peer_worker(bench, in_flight, *flags, settings=None):
+    return bench.peer("worker", "--in-flight", in_flight, *flags, settings=settings)
 
 
 def window_seconds(bench):
@@ -112,7 +112,21 @@ def sms(latency_ms, in_flight):
             bench.add("tocsin", measure_worker(bench, tocsin_queue(bench), tocsin_worker(bench, in_flight), in_flight))
             if bench.peers:
                 bench.add("peer", measure_worker(bench, peer_queue(bench), peer_worker(bench, in_flight), in_flight))
+                claiming = peer_worker(bench, in_flight, "--claims")
+                bench.add("limit", measure_worker(bench, peer_queue(bench), claiming, in_flight))
     return row
+
+
+def claiming_peer_limit(row):
+    """The rate of the peer that claims each alert and awaits its first event, and Tocsin's ratio to it."""
+    def limit(medians):
+        found, own = medians.get(row, {}).get("limit"), medians.get(row, {}).get("tocsin")
+        if not found or not own:
+            return "-"
+        cpu = ", ".join(f"{name} {us:.0f}" for name, us in found.cpu.items() if us >= 1)
+        return (f"peer with claims: {number(found.per_second)}/s, {cpu} us; ratio "
+                f"{own.per_second / found.per_second:.2f}")
+    return limit
 
 
 def voice(bench):
@@ -175,7 +189,7 @@ def sms_over_tls(bench):
             worker = tocsin_worker(bench, in_flight, settings=base, wrapper=wrapper)
             bench.add("tocsin", measure_worker(bench, tocsin_queue(bench), worker, in_flight))
             if bench.peers:
-                peer = peer_worker(bench, in_flight, base | {"SSL_CERT_FILE": str(certificate)})
+                peer = peer_worker(bench, in_flight, settings=base | {"SSL_CERT_FILE": str(certificate)})
                 bench.add("peer", measure_worker(bench, peer_queue(bench), peer, in_flight))
 
 
