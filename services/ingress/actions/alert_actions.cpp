@@ -107,13 +107,14 @@ void AlertActions::Conclude(const std::shared_ptr<Cancellation>& cancellation,
 }
 
 // A cancellation that came too late for anything has the time of its request: an earlier one that
-// did have an effect may have set the mark.
+// did have an effect may have set the mark. So each of them is another event.
 records::v1::Event AlertActions::CancelEvent(const Cancellation& cancellation,
                                              v1::CancelOutcome outcome) const {
   const bool ended = outcome == v1::CANCEL_OUTCOME_ALREADY_ENDED;
-  records::v1::Event event = EventOf(cancellation.client_id, cancellation.alert_id,
-                                     ended ? cancellation.request_time : cancellation.mark_time,
-                                     "cancel/" + std::to_string(outcome));
+  const WallTime time = ended ? cancellation.request_time : cancellation.mark_time;
+  std::string seed = "cancel/" + std::to_string(outcome);
+  if (ended) seed += "/" + std::to_string(ToUnixMicros(time));
+  records::v1::Event event = EventOf(cancellation.client_id, cancellation.alert_id, time, seed);
   event.mutable_cancel_requested()->set_outcome(outcome);
   return event;
 }

@@ -93,7 +93,8 @@ std::vector<records::v1::ConsentRecord> ConsentsOf(const records::v1::WebhookRec
 
 records::v1::Event AcknowledgedByKeypress(const records::v1::WebhookRecord& press) {
   records::v1::Event event;
-  event.set_event_id(EventId(press.attempt(), "acknowledged/keypress"));
+  event.set_event_id(
+      EventId(press.attempt(), "acknowledged/keypress/" + std::to_string(press.receive_time_us())));
   *event.mutable_attempt() = press.attempt();
   event.set_channel(v1::CHANNEL_VOICE);
   event.set_time_us(press.receive_time_us());

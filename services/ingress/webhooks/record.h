@@ -27,8 +27,8 @@ Result<records::v1::WebhookRecord> MakeWebhookRecord(const Route& route,
 std::vector<records::v1::ConsentRecord> ConsentsOf(const records::v1::WebhookRecord& record,
                                                    const FormFields& fields);
 
-// The acknowledgement by a key press, if no alert can be marked. A repetition of the request gives
-// the same event. Its client is found by the audit.
+// The acknowledgement by a key press, if no alert can be marked. A repetition of the request is
+// received at another time and gives another event. Its client is found by the audit.
 records::v1::Event AcknowledgedByKeypress(const records::v1::WebhookRecord& press);
 
 }  // namespace tocsin::ingress

@@ -203,6 +203,17 @@ TEST_F(AlertActionsTest, TheOutcomeIsNotGuessedIfTheLogCannotBeRead) {  // A2, R
   EXPECT_EQ(Cancel("demo", id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
 }
 
+TEST_F(AlertActionsTest, EachCancelThatCameTooLateIsAnEventOfItsOwn) {  // A2
+  admissions.SetClaimed(alert_id);
+  admissions.SetDelivered(alert_id);
+  ASSERT_TRUE(Cancel("demo", alert_id));
+  clock.Advance(std::chrono::minutes(1));
+  ASSERT_TRUE(Cancel("demo", alert_id));
+  ASSERT_THAT(Events(), SizeIs(2));
+  EXPECT_NE(Events()[0].time_us(), Events()[1].time_us());
+  EXPECT_NE(Events()[0].event_id(), Events()[1].event_id()) << "events with equal ids are equal";
+}
+
 TEST_F(AlertActionsTest, TheAlertOfAnotherClientIsNotFound) {  // A2
   const auto response = Cancel("another", alert_id);
   ASSERT_FALSE(response);

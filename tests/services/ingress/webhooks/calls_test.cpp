@@ -217,6 +217,17 @@ TEST_F(CallsTest, PublishTheAcknowledgementEvenIfTheAlertCannotBeMarked) {  // V
   EXPECT_TRUE(Mark().newly_marked);
 }
 
+TEST_F(CallsTest, PublishAnEventForEachRequestWhileTheAlertCannotBeMarked) {  // W5
+  admissions.SetDown(true);
+  Press("1");
+  clock.Advance(std::chrono::seconds(2));
+  Press("1");  // repeated by Twilio
+  const auto events = log.On<records::v1::Event>(topics.Events());
+  ASSERT_THAT(events, SizeIs(2));
+  EXPECT_NE(events[0].time_us(), events[1].time_us());
+  EXPECT_NE(events[0].event_id(), events[1].event_id()) << "events with equal ids are equal";
+}
+
 TEST_F(CallsTest, GetAnErrorWhileTheLogDoesNotRespond) {  // W5
   log.SetOutcome(PublishOutcome::kUnknown);
   EXPECT_EQ(Press("1").status, 503);
