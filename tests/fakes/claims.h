@@ -12,6 +12,7 @@
 
 #include "common/domain/alert/alert_projection.h"
 #include "common/domain/delivery/in_doubt.h"
+#include "common/ports/admissions.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
 #include "common/ports/unreconciled_attempts.h"
@@ -43,6 +44,30 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   void Mark(const std::string& alert_id, const std::string& reason) {
     const std::lock_guard lock(mutex_);
     marks_[alert_id].insert(reason);
+  }
+  // As Admissions::Mark, of an alert that belongs to the client.
+  MarkResult Mark(const MarkRequest& request) {
+    const std::lock_guard lock(mutex_);
+    const bool cancels = request.mark == MarkRequest::Mark::kCancelled;
+    marks_[request.alert_id].insert(cancels ? "CANCELLED" : "ACKNOWLEDGED");
+    auto& requests_of_alert = mark_requests_[request.alert_id];
+    const auto [first, newly_marked] = requests_of_alert.try_emplace(request.mark, request);
+    const auto acknowledged = requests_of_alert.find(MarkRequest::Mark::kAcknowledged);
+    MarkResult marked{.newly_marked = newly_marked,
+                      .time = first->second.time,
+                      .method = first->second.method,
+                      .actor_id = first->second.actor_id,
+                      .acknowledged_before = cancels && acknowledged != requests_of_alert.end() &&
+                                             acknowledged->second.time <= first->second.time};
+    const std::string prefix = request.alert_id + ".";
+    for (auto entry = attempts_.lower_bound(prefix);
+         entry != attempts_.end() && entry->first.starts_with(prefix); ++entry) {
+      const Attempt& attempt = entry->second;
+      marked.post_in_progress = marked.post_in_progress || attempt.state == State::kSending;
+      marked.delivered = marked.delivered || attempt.delivered;
+      if (attempt.state == State::kDone) marked.results.push_back(attempt.result);
+    }
+    return marked;
   }
 
   Task<Result<ClaimReply>> Claim(const ClaimRequest& request) override {
@@ -112,6 +137,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     Attempt& attempt = attempts_[Key(ref)];
     if (accepted) {
       attempt.ended = attempt.ended || IsEnd(result.status());
+      attempt.delivered = attempt.delivered || result.status() == v1::ATTEMPT_STATUS_DELIVERED;
       Enter(ref, result);
     }
     if (Replaces(attempt, result, fence)) {
@@ -168,6 +194,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     Attempt& attempt = attempts_[Key(known.name)];
     clients_.try_emplace(known.name.alert_id(), known.client_id);
     attempt.ended = attempt.ended || known.ended;
+    attempt.delivered = attempt.delivered || known.delivered;
     attempt.priced = attempt.priced || known.priced;
     if (known.result.outcome() == records::v1::ATTEMPT_OUTCOME_UNSPECIFIED) {
       if (known.priced) co_return {};
@@ -267,6 +294,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     records::v1::AttemptResult result;
     std::string duplicate_key;
     bool ended = false;
+    bool delivered = false;
     bool priced = false;
     bool sid_moved = false;  // to another attempt
   };
@@ -357,6 +385,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   std::map<std::string, Owner> sids_;
   std::map<std::string, std::pair<std::int32_t, std::string>> works_;  // of a step's newest attempt
   std::map<std::string, std::set<std::string>> marks_;
+  std::map<std::string, std::map<MarkRequest::Mark, MarkRequest>> mark_requests_;  // by alert
   std::map<std::string, Unreconciled> unreconciled_;
   std::map<std::string, std::string> clients_;  // by alert
   std::map<std::string, std::string> keys_;     // alert by idempotency digest

@@ -22,7 +22,7 @@ records::v1::Position Broker::Append(const OutgoingRecord& record) {
   written.headers = record.headers;
   written.append_time = timeline_.Now();
   const records::v1::Position position = written.position;
-  on_append(IncomingRecord(written));
+  on_append(partition, IncomingRecord(written));
   return position;
 }
 

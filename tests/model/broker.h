@@ -16,9 +16,21 @@ namespace tocsin::model {
 
 using Place = std::pair<std::string, std::int32_t>;  // topic, partition
 
+struct Partition;
+
+// What a consumer group reads of a partition. Its group is that of the SMS worker, of the voice
+// worker, or, of a delay topic, that of both (CHANNEL_UNSPECIFIED).
+struct Subscription {
+  size_t number;
+  Place place;
+  v1::Channel group;
+  const Partition& partition;
+  std::int64_t committed = 0;
+};
+
 struct Partition {
   std::vector<IncomingRecord> records;
-  std::int64_t committed = 0;  // each topic is read by one group
+  std::vector<Subscription*> subscriptions;
 };
 
 class Broker {
@@ -33,9 +45,9 @@ class Broker {
   // A record of a topic without key order goes to a partition that is drawn.
   records::v1::Position Append(const OutgoingRecord& record);
   Partition& At(const Place& place) { return partitions_[place]; }
-  const std::map<Place, Partition>& All() const { return partitions_; }
 
-  std::function<void(const IncomingRecord&)> on_append = [](const IncomingRecord&) {};
+  std::function<void(const Partition&, const IncomingRecord&)> on_append =
+      [](const Partition&, const IncomingRecord&) {};
 
  private:
   const Timeline& timeline_;

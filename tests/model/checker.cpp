@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "common/domain/alert/ids.h"
+#include "common/domain/delivery/call_retry.h"
 #include "common/domain/delivery/due_time.h"
+#include "common/domain/delivery/follow_up.h"
 
 namespace tocsin::model {
 namespace {
@@ -35,6 +37,23 @@ v1::AttemptRef RefOf(const std::string& alert_id, const AttemptProjection& proje
   return ref;
 }
 
+// The delay until the call after one that ended so; nothing if none may follow.
+std::optional<Micros> DelayAfter(v1::AttemptStatus end, bool for_good) {
+  const CallRetryPolicy policy;
+  switch (end) {
+    case v1::ATTEMPT_STATUS_BUSY: return policy.busy;
+    case v1::ATTEMPT_STATUS_NO_ANSWER: return policy.no_answer;
+    case v1::ATTEMPT_STATUS_FAILED: return for_good ? std::nullopt : std::optional(policy.failed);
+    case v1::ATTEMPT_STATUS_ANSWERED_MACHINE: return policy.machine;
+    default: return std::nullopt;
+  }
+}
+
+bool WasAnswered(v1::AttemptStatus end) {
+  return end == v1::ATTEMPT_STATUS_DELIVERED || end == v1::ATTEMPT_STATUS_ANSWERED_HUMAN ||
+         end == v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
+}
+
 }  // namespace
 
 Counts& Counts::operator+=(const Counts& other) {
@@ -45,6 +64,8 @@ Counts& Counts::operator+=(const Counts& other) {
   not_received += other.not_received;
   kills += other.kills;
   freezes += other.freezes;
+  repeated_calls += other.repeated_calls;
+  acknowledged += other.acknowledged;
   steps += other.steps;
   return *this;
 }
@@ -69,7 +90,7 @@ void Checker::Appended(const IncomingRecord& record) {
   const std::string& topic = record.position.topic();
   if (topic == topics_.Events()) return ReadEvent(record);
   if (topic == topics_.Webhooks()) return ReadWebhook(record);
-  if (topic == topics_.Dead(v1::CHANNEL_SMS)) {
+  if (topic == topics_.Dead(v1::CHANNEL_SMS) || topic == topics_.Dead(v1::CHANNEL_VOICE)) {
     records::v1::DeadLetterRecord dead;
     if (!dead.ParseFromString(record.value)) return Violate("a dead letter is unparsable");
     Of(dead.work().attempt()).dead = true;
@@ -100,7 +121,10 @@ void Checker::ReadEvent(const IncomingRecord& record) {
   AttemptTruth& attempt = Of(event.attempt());
   if (changed.status() == v1::ATTEMPT_STATUS_SENDING) attempt.started = true;
   if (changed.status() == v1::ATTEMPT_STATUS_SENT) attempt.known = true;
-  if (changed.status() == v1::ATTEMPT_STATUS_FAILED && changed.last()) attempt.given_up = true;
+  if (changed.last() && (changed.status() == v1::ATTEMPT_STATUS_FAILED ||
+                         changed.status() == v1::ATTEMPT_STATUS_BUSY ||
+                         changed.status() == v1::ATTEMPT_STATUS_NO_ANSWER))
+    attempt.given_up = true;
   if (changed.resolved_by() == v1::RESOLVED_BY_LIST_ABSENCE && !attempt.not_received) {
     attempt.not_received = true;
     ++counts.not_received;
@@ -114,14 +138,36 @@ void Checker::ReadEvent(const IncomingRecord& record) {
 void Checker::ReadWebhook(const IncomingRecord& record) {
   records::v1::WebhookRecord webhook;
   if (!webhook.ParseFromString(record.value)) return Violate("a webhook is unparsable");
+  if (!webhook.has_attempt()) return Violate("a webhook names no attempt");
+  AlertTruth& alert = alerts_[webhook.attempt().alert_id()];
   if (const auto alert_event = AlertEventOf(webhook))
-    alerts_[webhook.attempt().alert_id()].alert_events.try_emplace(alert_event->id, *alert_event);
-  Of(webhook.attempt()).known = true;
+    alert.alert_events.try_emplace(alert_event->id, *alert_event);
+  if (completed_overrides_acknowledgement && webhook.status() == v1::ATTEMPT_STATUS_DELIVERED)
+    std::erase_if(alert.alert_events, [](const auto& stored) {
+      return stored.second.kind == AlertEventKind::kAcknowledged;
+    });
+  AttemptTruth& attempt = Of(webhook.attempt());
+  attempt.known = true;
+  attempt.undelivered = attempt.undelivered || IsRetryable(webhook);
 }
 
 void Checker::Granted(const v1::AttemptRef& ref) {
-  if (cancelled_.contains(ref.alert_id()))
-    Violate(AttemptText(ref) + " is granted after a confirmed cancel");
+  if (marked_.contains(ref.alert_id()))
+    Violate(AttemptText(ref) + " is granted after its alert was marked");
+}
+
+void Checker::Cancelled(const std::string& alert_id, v1::CancelOutcome outcome) {
+  alerts_[alert_id].cancelled = outcome == v1::CANCEL_OUTCOME_CANCELLED;
+}
+
+void Checker::AcknowledgementRequested(const std::string& alert_id) {
+  alerts_[alert_id].acknowledgement_requested = true;
+}
+
+void Checker::Acknowledged(const std::string& alert_id) {
+  AlertTruth& alert = alerts_[alert_id];
+  if (!alert.acknowledged) ++counts.acknowledged;
+  alert.acknowledged = true;
 }
 
 void Checker::Saved(const v1::AttemptRef& ref, const records::v1::AttemptResult& given,
@@ -133,7 +179,7 @@ void Checker::Saved(const v1::AttemptRef& ref, const records::v1::AttemptResult&
   attempt.certain = attempt.certain || (IsCertain(given) && IsCertain(*stored));
 }
 
-void Checker::PostStarted(const v1::AttemptRef& ref) {
+void Checker::PostStarted(const v1::AttemptRef& ref, v1::Channel channel) {
   AttemptTruth& attempt = Of(ref);
   const WallTime now = timeline_.Now();
   const Terms& terms = alerts_[ref.alert_id()].terms;
@@ -143,14 +189,45 @@ void Checker::PostStarted(const v1::AttemptRef& ref) {
     Violate(AttemptText(ref) + " is POSTed before its SENDING event is in the log");
   if (now < terms.send_time) Violate(AttemptText(ref) + " is POSTed before its send time");
   if (now > terms.expire_time) Violate(AttemptText(ref) + " is POSTed after its expire time");
-  const auto pause = pauses_.find(ref.alert_id());
-  if (pause != pauses_.end() && now < pause->second)
+  v1::AttemptRef before = ref;
+  before.set_attempt(ref.attempt() - 1);
+  const auto previous = attempts_.find(AttemptText(before));
+  if (previous != attempts_.end() && !previous->second.was_in_doubt &&
+      now < previous->second.pause_until)
     Violate(AttemptText(ref) + " is POSTed before Retry-After");
+  if (channel == v1::CHANNEL_VOICE) CheckRepetition(ref);
 }
 
-void Checker::Accepted(const v1::AttemptRef& ref) {
+// A call follows another one that may have reached a person only while the other one is in doubt.
+void Checker::CheckRepetition(const v1::AttemptRef& ref) {
+  const WallTime now = timeline_.Now();
+  bool repeated = false;
+  const std::string prefix = ref.alert_id() + ".";
+  for (auto entry = attempts_.lower_bound(prefix);
+       entry != attempts_.end() && entry->first.starts_with(prefix); ++entry) {
+    const AttemptTruth& before = entry->second;
+    if (before.ref.attempt() == ref.attempt() || !before.call || before.was_in_doubt) continue;
+    repeated = true;
+    const CallTruth& call = *before.call;
+    if (!call.end) {
+      Violate(AttemptText(ref) + " is called during " + AttemptText(before.ref));
+      continue;
+    }
+    const std::optional<Micros> delay = DelayAfter(*call.end, call.for_good);
+    if (!delay)
+      Violate(AttemptText(ref) + " is called after " + AttemptText(before.ref) + " ended as " +
+              v1::AttemptStatus_Name(*call.end));
+    else if (now < call.end_time + *delay)
+      Violate(AttemptText(ref) + " is called before the delay after " + AttemptText(before.ref));
+  }
+  counts.repeated_calls += repeated ? 1 : 0;
+}
+
+void Checker::Accepted(const v1::AttemptRef& ref, v1::Channel channel) {
   ++counts.accepted;
-  if (++Of(ref).accepted > 1) Violate(AttemptText(ref) + " was accepted twice");
+  AttemptTruth& attempt = Of(ref);
+  if (channel == v1::CHANNEL_VOICE) attempt.call = CallTruth();
+  if (++attempt.accepted > 1) Violate(AttemptText(ref) + " was accepted twice");
 }
 
 void Checker::CalledBack(const v1::AttemptRef& ref, std::optional<v1::AttemptStatus> status) {
@@ -163,22 +240,47 @@ void Checker::CalledBack(const v1::AttemptRef& ref, std::optional<v1::AttemptSta
     alert.silent = true;
 }
 
-void Checker::Committed(const Place& place, std::int64_t from, std::int64_t to) {
-  if (to < from) Violate("a committed offset decreases");
-  for (std::int64_t offset = from; offset < to; ++offset)
-    if (!finished_.contains({place, offset}))
-      return Violate(fmt::format("{}/{} is committed past its unfinished record {}", place.first,
-                                 place.second, offset));
+void Checker::KeyPressed(const v1::AttemptRef& ref, const std::string& key) {
+  Of(ref).call->key_pressed = true;
+  if (key == "1") AcknowledgementRequested(ref.alert_id());
 }
 
-void Checker::CheckFinalState(const Broker& broker, Dice& dice) {
-  for (const auto& [place, partition] : broker.All()) {
-    const bool consumed = topics_.TierOf(place.first) || place.first == topics_.Webhooks() ||
-                          place.first == topics_.Events() ||
-                          std::ranges::count(topics_.Lanes(v1::CHANNEL_SMS), place.first) > 0;
-    if (consumed && partition.committed != static_cast<std::int64_t>(partition.records.size()))
-      Violate(place.first + " has unfinished records at the end");
+void Checker::KeyConfirmed(const v1::AttemptRef& ref, const std::string& key) {
+  Of(ref).call->key_confirmed = true;
+  if (key == "1") Acknowledged(ref.alert_id());
+}
+
+void Checker::CallEnded(const v1::AttemptRef& ref, v1::AttemptStatus status, bool for_good) {
+  CallTruth& call = *Of(ref).call;
+  call.end = status;
+  call.end_time = timeline_.Now();
+  call.for_good = for_good;
+}
+
+void Checker::CallReported(const v1::AttemptRef& ref, bool delivered) {
+  AlertTruth& alert = alerts_[ref.alert_id()];
+  CallTruth& call = *Of(ref).call;
+  if (!delivered) {
+    alert.silent = true;
+    return;
   }
+  call.reported = true;
+  if (call.end == v1::ATTEMPT_STATUS_DELIVERED || call.end == v1::ATTEMPT_STATUS_ANSWERED_HUMAN)
+    alert.delivered = true;
+}
+
+void Checker::Committed(const Subscription& subscription, std::int64_t from, std::int64_t to) {
+  if (to < from) Violate("a committed offset decreases");
+  for (std::int64_t offset = from; offset < to; ++offset)
+    if (!finished_.contains({subscription.number, offset}))
+      return Violate(fmt::format("{}/{} is committed past its unfinished record {}",
+                                 subscription.place.first, subscription.place.second, offset));
+}
+
+void Checker::CheckFinalState(const std::deque<Subscription>& subscriptions, Dice& dice) {
+  for (const Subscription& subscription : subscriptions)
+    if (subscription.committed != static_cast<std::int64_t>(subscription.partition.records.size()))
+      Violate(subscription.place.first + " has unfinished records at the end");
   for (const auto& [key, attempt] : attempts_) CheckAttempt(attempt);
   for (auto& [alert_id, alert] : alerts_) CheckAlert(alert_id, alert, dice);
 }
@@ -210,20 +312,56 @@ void Checker::CheckAlert(const std::string& alert_id, AlertTruth& alert, Dice& d
       (alert.silent || LostItsSid(alert_id, projected));  // reconciliation would end it
   if (!IsEnd(projected.state) && !waits)
     Violate(alert_id + " is not final: " + v1::AlertState_Name(projected.state));
-  if (alert.delivered && projected.state != v1::ALERT_STATE_DELIVERED)
-    Violate(alert_id + " was delivered, but ended as " + v1::AlertState_Name(projected.state));
-  if (IsEnd(projected.state) && projected.state != v1::ALERT_STATE_DELIVERED &&
-      projected.reason.empty())
-    Violate(alert_id + " ended without a reason");
+  CheckOutcome(alert_id, alert, projected);
   unsigned accepted = 0;
   unsigned excused = 0;
+  std::int32_t certain_calls = 0;
   for (const AttemptProjection& projection : projected.attempts) {
     const AttemptTruth& attempt = Of(RefOf(alert_id, projection));
     accepted += attempt.accepted;
     excused += attempt.accepted > 0 &&
                ((attempt.was_in_doubt && !attempt.not_received) || attempt.undelivered);
+    certain_calls += attempt.call && !attempt.was_in_doubt ? 1 : 0;
+    CheckCall(attempt, projection);
   }
+  if (accepted > 0 && alert.cancelled) Violate(alert_id + " was sent, but reported as cancelled");
+  if (certain_calls > CallRetryPolicy().max_calls)
+    Violate(fmt::format("{} was called {} times", alert_id, certain_calls));
   if (accepted > 1 + excused) Violate(alert_id + " was sent twice without an IN_DOUBT event");
+}
+
+// The final state against what the provider and the client know.
+void Checker::CheckOutcome(const std::string& alert_id, const AlertTruth& alert,
+                           const ProjectedAlert& projected) {
+  const std::string ended = ", but ended as " + v1::AlertState_Name(projected.state);
+  const bool acknowledged = projected.state == v1::ALERT_STATE_ACKNOWLEDGED;
+  const bool delivered = projected.state == v1::ALERT_STATE_DELIVERED;
+  if (alert.acknowledged && !acknowledged) Violate(alert_id + " was acknowledged" + ended);
+  if (acknowledged && !alert.acknowledgement_requested)
+    Violate(alert_id + " was never acknowledged" + ended);
+  if (alert.delivered && !delivered && !acknowledged) Violate(alert_id + " was delivered" + ended);
+  const bool reached = std::ranges::any_of(projected.attempts, [&](const auto& projection) {
+    const AttemptTruth& attempt = Of(RefOf(alert_id, projection));
+    return attempt.accepted > 0 &&
+           (!attempt.call || (attempt.call->end && WasAnswered(*attempt.call->end)));
+  });
+  if (delivered && !reached) Violate(alert_id + " reached nobody" + ended);
+  if (IsEnd(projected.state) && !delivered && !acknowledged && projected.reason.empty())
+    Violate(alert_id + " ended without a reason");
+}
+
+// The status of a call against what its last callback and its keys say.
+void Checker::CheckCall(const AttemptTruth& attempt, const AttemptProjection& projection) {
+  if (!attempt.call || !attempt.call->reported) return;
+  const CallTruth& call = *attempt.call;
+  const bool answered = WasAnswered(*call.end);
+  const v1::AttemptStatus status = projection.status();
+  if (answered && call.key_pressed && status == v1::ATTEMPT_STATUS_ANSWERED_HUMAN) return;
+  const v1::AttemptStatus expected =
+      answered && call.key_confirmed ? v1::ATTEMPT_STATUS_ANSWERED_HUMAN : *call.end;
+  if (status != expected)
+    Violate(AttemptText(attempt.ref) + " ended as " + v1::AttemptStatus_Name(expected) +
+            ", but counts as " + v1::AttemptStatus_Name(status));
 }
 
 void Checker::CompareProjections(const std::string& alert_id, const ProjectedAlert& projected,

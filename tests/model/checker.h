@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -24,7 +25,7 @@ struct Terms {
 
 struct Counts {
   std::uint64_t alerts = 0, posts = 0, accepted = 0, in_doubt = 0, kills = 0, freezes = 0,
-                not_received = 0, steps = 0;
+                not_received = 0, repeated_calls = 0, acknowledged = 0, steps = 0;
   Counts& operator+=(const Counts& other);
 };
 
@@ -36,32 +37,59 @@ class Checker {
   void Appended(const IncomingRecord& record);
 
   // Reports of the claim store: an attempt was granted; a result was saved and `stored` is the
-  // stored one; a cancel was confirmed to the client.
+  // stored one; an alert was marked, so that no further attempt starts.
   void Granted(const v1::AttemptRef& ref);
   void Saved(const v1::AttemptRef& ref, const records::v1::AttemptResult& given,
              const std::optional<records::v1::AttemptResult>& stored);
-  void Cancelled(const std::string& alert_id) { cancelled_.insert(alert_id); }
+  void Marked(const std::string& alert_id) { marked_.insert(alert_id); }
+
+  // Reports of the client: what it requested, and what the ingress confirmed.
+  void Cancelled(const std::string& alert_id, v1::CancelOutcome outcome);
+  void AcknowledgementRequested(const std::string& alert_id);
+  void Acknowledged(const std::string& alert_id);
 
   // Reports of the provider: a POST started or was accepted; it requested a pause (Retry-After); a
-  // callback was delivered (nothing: it was lost).
-  void PostStarted(const v1::AttemptRef& ref);
-  void Accepted(const v1::AttemptRef& ref);
-  void PauseRequested(const std::string& alert_id, WallTime until) { pauses_[alert_id] = until; }
+  // callback of a message was delivered (nothing: it was lost).
+  void PostStarted(const v1::AttemptRef& ref, v1::Channel channel);
+  void Accepted(const v1::AttemptRef& ref, v1::Channel channel);
+  void PauseRequested(const v1::AttemptRef& ref, WallTime until) { Of(ref).pause_until = until; }
   void CalledBack(const v1::AttemptRef& ref, std::optional<v1::AttemptStatus> status);
 
+  // Reports of a call: a key was pressed; the ingress responded to it; the call ended, as its last
+  // callback says (`for_good`: with a code that rules out another call); that callback was
+  // delivered.
+  void KeyPressed(const v1::AttemptRef& ref, const std::string& key);
+  void KeyConfirmed(const v1::AttemptRef& ref, const std::string& key);
+  void CallEnded(const v1::AttemptRef& ref, v1::AttemptStatus status, bool for_good);
+  void CallReported(const v1::AttemptRef& ref, bool delivered);
+
   // Reports of a consumer: a record was finished, an offset was committed.
-  void Finished(const Place& place, std::int64_t offset) { finished_.insert({place, offset}); }
-  void Committed(const Place& place, std::int64_t from, std::int64_t to);
+  void Finished(const Subscription& subscription, std::int64_t offset) {
+    finished_.insert({subscription.number, offset});
+  }
+  void Committed(const Subscription& subscription, std::int64_t from, std::int64_t to);
 
   // Checks the final state, after the last event of the run.
-  void CheckFinalState(const Broker& broker, Dice& dice);
+  void CheckFinalState(const std::deque<Subscription>& subscriptions, Dice& dice);
 
   void Violate(const std::string& what);
   bool Violated() const { return !violations_.empty(); }
   const std::vector<std::string>& Violations() const { return violations_; }
   Counts counts;
 
+  // With the bug of this name: a later callback deletes the acknowledgement from what audit stored.
+  bool completed_overrides_acknowledgement = false;
+
  private:
+  // A call, as the provider knows it.
+  struct CallTruth {
+    std::optional<v1::AttemptStatus> end;  // once it has ended
+    WallTime end_time{};
+    bool for_good = false;
+    bool reported = false;       // its last callback was delivered
+    bool key_pressed = false;    // any key
+    bool key_confirmed = false;  // any key
+  };
   struct AttemptTruth {
     v1::AttemptRef ref;
     bool started = false;       // its SENDING event is in the log
@@ -71,21 +99,30 @@ class Checker {
     bool given_up = false;      // its FAILED event is the last
     bool dead = false;          // its dead letter is in the log
     bool certain = false;       // a certain result was saved
-    bool undelivered = false;   // a callback reported it
+    bool undelivered = false;   // a callback reported it, or that a call reached nobody
+    WallTime pause_until = WallTime::min();  // Retry-After
     unsigned posts = 0;
     unsigned accepted = 0;
+    std::optional<CallTruth> call;  // of an accepted call
   };
   struct AlertTruth {
     Terms terms;
     std::map<std::string, AlertEvent> alert_events;  // by id
     bool delivered = false;                          // a callback reported it
     bool silent = false;                             // no callback reported a final status
+    bool acknowledgement_requested = false;
+    bool acknowledged = false;  // confirmed
+    bool cancelled = false;     // confirmed: nothing was sent
   };
 
   AttemptTruth& Of(const v1::AttemptRef& ref);
   void ReadEvent(const IncomingRecord& record);
   void ReadWebhook(const IncomingRecord& record);
+  void CheckRepetition(const v1::AttemptRef& ref);
   void CheckAttempt(const AttemptTruth& attempt);
+  void CheckCall(const AttemptTruth& attempt, const AttemptProjection& projection);
+  void CheckOutcome(const std::string& alert_id, const AlertTruth& alert,
+                    const ProjectedAlert& projected);
   bool LostItsSid(const std::string& alert_id, const ProjectedAlert& projected);
   void CheckAlert(const std::string& alert_id, AlertTruth& alert, Dice& dice);
   void CompareProjections(const std::string& alert_id, const ProjectedAlert& projected,
@@ -96,9 +133,8 @@ class Checker {
   std::map<std::string, AttemptTruth> attempts_;  // by AttemptText()
   std::map<std::string, AlertTruth> alerts_;
   std::map<std::string, std::string> event_bytes_;  // by event id
-  std::map<std::string, WallTime> pauses_;
-  std::set<std::string> cancelled_;
-  std::set<std::pair<Place, std::int64_t>> finished_;
+  std::set<std::string> marked_;
+  std::set<std::pair<size_t, std::int64_t>> finished_;  // number of the subscription, offset
   std::vector<std::string> violations_;
 };
 

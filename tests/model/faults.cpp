@@ -23,6 +23,7 @@ Faults Faults::Draw(Dice& dice) {
   faults.callback_lost = rate(0.3);
   faults.callback_doubled = rate(0.3);
   faults.callback_late = rate(0.5);
+  faults.response_lost = rate(0.3);
   faults.undelivered = rate(0.5);
   faults.list_unavailable = rate(0.5);
   faults.list_lags = rate(0.5);

@@ -31,6 +31,7 @@ struct Faults {
   double callback_lost = 0;
   double callback_doubled = 0;
   double callback_late = 0;  // by up to ten minutes
+  double response_lost = 0;  // of the ingress to the provider, which repeats its request
   double undelivered = 0;
   double list_unavailable = 0;
   double list_lags = 0;         // recent entries are missing
@@ -60,8 +61,18 @@ enum class Bug {
   kCallbackIgnored,           // a callback is not published
   kMarkIgnored,               // a cancel is not stored
   kLogNotRead,                // without the store, every start counts
+  kEarlierStartsNotRead,      // the store alone decides what a cancellation reports
   kLapsedClaimNotChecked,     // a lapsed claim counts as never started
   kAbsenceBelievedAtOnce,     // an attempt that the first list lacks counts as never received
+  // Of calls.
+  kCallsNotCounted,                    // each call counts as the first one
+  kCallRepeatedAtOnce,                 // the delay until the next call is ignored
+  kAnsweredByIgnored,                  // a machine that answered counts as a person
+  kEveryKeyAcknowledges,               // whatever key is pressed
+  kConfirmedBeforePublished,           // the ingress responds before its records are in the log
+  kAcknowledgementNotStored,           // the alert is not marked
+  kAcknowledgedCallGranted,            // the mark does not stop the next call
+  kCompletedOverridesAcknowledgement,  // a call that is completed later ends the alert
 };
 inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_view>>({
     {Bug::kNoClaim, "no_claim"},
@@ -81,8 +92,17 @@ inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_vie
     {Bug::kCallbackIgnored, "callback_ignored"},
     {Bug::kMarkIgnored, "mark_ignored"},
     {Bug::kLogNotRead, "log_not_read"},
+    {Bug::kEarlierStartsNotRead, "earlier_starts_not_read"},
     {Bug::kLapsedClaimNotChecked, "lapsed_claim_not_checked"},
     {Bug::kAbsenceBelievedAtOnce, "absence_believed_at_once"},
+    {Bug::kCallsNotCounted, "calls_not_counted"},
+    {Bug::kCallRepeatedAtOnce, "call_repeated_at_once"},
+    {Bug::kAnsweredByIgnored, "answered_by_ignored"},
+    {Bug::kEveryKeyAcknowledges, "every_key_acknowledges"},
+    {Bug::kConfirmedBeforePublished, "confirmed_before_published"},
+    {Bug::kAcknowledgementNotStored, "acknowledgement_not_stored"},
+    {Bug::kAcknowledgedCallGranted, "acknowledged_call_granted"},
+    {Bug::kCompletedOverridesAcknowledgement, "completed_overrides_acknowledgement"},
 });
 
 }  // namespace tocsin::model

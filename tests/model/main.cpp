@@ -65,10 +65,11 @@ int RunAll(const Options& options) {
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin);
   fmt::print(
       "{} seeds from {} in {:.1f} s: {} alerts, {} POSTs, {} accepted, {} in doubt, {} never "
-      "received, {} kills, {} freezes, {} steps: {}\n",
+      "received, {} repeated calls, {} acknowledged, {} kills, {} freezes, {} steps: {}\n",
       std::min<std::uint64_t>(next, options.seeds), options.first, seconds.count(), total.alerts,
-      total.posts, total.accepted, total.in_doubt, total.not_received, total.kills, total.freezes,
-      total.steps, failed ? "FAILED" : "all invariants hold");
+      total.posts, total.accepted, total.in_doubt, total.not_received, total.repeated_calls,
+      total.acknowledged, total.kills, total.freezes, total.steps,
+      failed ? "FAILED" : "all invariants hold");
   return failed ? 1 : 0;
 }
 

@@ -48,11 +48,16 @@ LogPort::Fate LogPort::Draw() {
   return fate;
 }
 
+bool LogPort::AwaitsReport() const {
+  return !(publisher_ == Publisher::kPipeline && simulation_.bug == Bug::kNoAwaitedReport) &&
+         !(publisher_ == Publisher::kIngress && simulation_.bug == Bug::kConfirmedBeforePublished);
+}
+
 void LogPort::Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) {
   if (host_.Crashes()) return;
-  if (with_bugs_) simulation_.ApplyRetryBug(record);
+  if (publisher_ == Publisher::kPipeline) simulation_.ApplyRetryBug(record);
   Fate fate = Draw();
-  if (with_bugs_ && simulation_.bug == Bug::kNoAwaitedReport) {
+  if (!AwaitsReport()) {
     if (fate.written)
       host_.Later(fate.duration,
                   [this, record = std::move(record)] { simulation_.broker.Append(record); });
@@ -116,8 +121,11 @@ Task<Result<ClaimReply>> ClaimsPort::Claim(const ClaimRequest& request) {
   };
   auto claim = co_await Request(apply, false);
   const bool granted_by_bug =
-      simulation_.bug == Bug::kNoClaim || (simulation_.bug == Bug::kLapsedClaimGrantedAgain &&
-                                           claim && claim->state == ClaimReply::State::kLapsed);
+      simulation_.bug == Bug::kNoClaim ||
+      (simulation_.bug == Bug::kLapsedClaimGrantedAgain && claim &&
+       claim->state == ClaimReply::State::kLapsed) ||
+      (simulation_.bug == Bug::kAcknowledgedCallGranted && claim &&
+       claim->state == ClaimReply::State::kStopped && claim->result->reason() == "ACKNOWLEDGED");
   if (claim && !request.not_attempted && claim->state != ClaimReply::State::kGranted &&
       granted_by_bug) {
     claim->state = ClaimReply::State::kGranted;
@@ -158,7 +166,11 @@ Task<Result<std::optional<records::v1::AttemptResult>>> ClaimsPort::Resolve(
 }
 
 Task<Status> ClaimsPort::Sync(const KnownAttempt& known) {
-  const auto apply = [known](FakeClaims& store) { return store.Sync(known); };
+  const auto apply = [&simulation = simulation_, known](FakeClaims& store) -> Task<Status> {
+    Status synced = co_await store.Sync(known);
+    if (synced && known.mark) simulation.checker.Marked(known.name.alert_id());
+    co_return synced;
+  };
   co_return co_await Request(apply, false);
 }
 
@@ -187,9 +199,9 @@ Task<Result<WallTime>> ClaimsPort::Reserve(const std::string& key, double units_
 // --- Provider -----------------------------------------------------------------------------------
 
 records::v1::AttemptResult ProviderPort::InDoubt(const Dispatch& dispatch, bool accepted) {
-  if (accepted) simulation_.provider.Accept(dispatch);
+  if (accepted) simulation_.provider.Accept(dispatch, channel_);
   if (simulation_.bug == Bug::kProviderPostsTwice && accepted)
-    return FakeProvider::Accepted(simulation_.provider.Accept(dispatch));
+    return FakeProvider::Accepted(simulation_.provider.Accept(dispatch, channel_));
   records::v1::AttemptResult result = FakeProvider::Of(
       simulation_.bug == Bug::kInDoubtReportedAsNotSent ? records::v1::ATTEMPT_OUTCOME_NOT_SENT
                                                         : records::v1::ATTEMPT_OUTCOME_IN_DOUBT);
@@ -200,7 +212,7 @@ records::v1::AttemptResult ProviderPort::InDoubt(const Dispatch& dispatch, bool 
 Task<records::v1::AttemptResult> ProviderPort::Send(const Dispatch& dispatch, SteadyTime deadline) {
   const Faults& faults = simulation_.faults;
   // From here on no clock is read: a freeze may delay any POST.
-  simulation_.checker.PostStarted(dispatch.attempt);
+  simulation_.checker.PostStarted(dispatch.attempt, channel_);
   simulation_.timeline.Trace(AttemptText(dispatch.attempt) + " is POSTed");
   co_await host_.MayFail();
   const auto timeout =
@@ -227,13 +239,12 @@ Task<records::v1::AttemptResult> ProviderPort::Send(const Dispatch& dispatch, St
     if (simulation_.dice.Chance(0.5)) {
       const Micros pause = simulation_.dice.Between(1s, 20s);
       result.set_retry_after_us(pause.count());
-      simulation_.checker.PauseRequested(dispatch.attempt.alert_id(),
-                                         simulation_.timeline.Now() + pause);
+      simulation_.checker.PauseRequested(dispatch.attempt, simulation_.timeline.Now() + pause);
     }
   } else if (simulation_.Occurs(faults.refused)) {
     result = FakeProvider::Refused(kRefusals[simulation_.dice.Below(kRefusals.size())], 1);
   } else {
-    result = FakeProvider::Accepted(simulation_.provider.Accept(dispatch));
+    result = FakeProvider::Accepted(simulation_.provider.Accept(dispatch, channel_));
   }
   co_await host_.Sleep(latency / 2);
   co_await host_.MayFail();
@@ -249,7 +260,7 @@ Task<Result<std::vector<ProviderListEntry>>> ProviderPort::List(const ProviderLi
   // The lag of each reading is drawn: a later reading may show less than an earlier one.
   Micros lag = simulation_.dice.Between(0us, simulation_.faults.longest_list_lag);
   if (simulation_.Occurs(simulation_.faults.list_lags)) lag = std::max(lag, kListLag);
-  auto entries = simulation_.provider.List(query, lag);
+  auto entries = simulation_.provider.List(query, channel_, lag);
   co_await host_.MayFail();
   co_return entries;
 }
@@ -259,7 +270,7 @@ Task<Result<bool>> ProviderPort::ShowsRecipients(const Account&, SteadyTime) {
   co_await host_.Sleep(simulation_.dice.Between(1ms, 500ms));
   if (simulation_.Occurs(simulation_.faults.list_unavailable))
     co_return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
-  co_return true;
+  co_return channel_ == v1::CHANNEL_SMS;
 }
 
 // --- History ------------------------------------------------------------------------------------

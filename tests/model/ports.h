@@ -32,9 +32,9 @@ class Host {
 
 class LogPort final : public RecordLog {
  public:
-  // `with_bugs`: the planted bugs of publishing apply.
-  LogPort(Simulation& simulation, Host& host, bool with_bugs)
-      : simulation_(simulation), host_(host), with_bugs_(with_bugs) {}
+  enum class Publisher { kPipeline, kDelayQueue, kIngress };  // determines its planted bugs
+  LogPort(Simulation& simulation, Host& host, Publisher publisher)
+      : simulation_(simulation), host_(host), publisher_(publisher) {}
 
   void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) override;
 
@@ -45,10 +45,11 @@ class LogPort final : public RecordLog {
     Micros duration;
   };
   Fate Draw();
+  bool AwaitsReport() const;  // false with a planted bug
 
   Simulation& simulation_;
   Host& host_;
-  const bool with_bugs_;
+  const Publisher publisher_;
 };
 
 class ClaimsPort final : public Claims, public Pacer {
@@ -81,7 +82,8 @@ class ClaimsPort final : public Claims, public Pacer {
 
 class ProviderPort final : public Provider, public ProviderList {
  public:
-  ProviderPort(Simulation& simulation, Host& host) : simulation_(simulation), host_(host) {}
+  ProviderPort(Simulation& simulation, Host& host, v1::Channel channel)
+      : simulation_(simulation), host_(host), channel_(channel) {}
   Task<records::v1::AttemptResult> Send(const Dispatch& dispatch, SteadyTime deadline) override;
   Task<Result<std::vector<ProviderListEntry>>> List(const ProviderListQuery& query,
                                                     SteadyTime deadline) override;
@@ -92,6 +94,7 @@ class ProviderPort final : public Provider, public ProviderList {
 
   Simulation& simulation_;
   Host& host_;
+  const v1::Channel channel_;
 };
 
 // Reads the simulated broker.

@@ -33,32 +33,53 @@ RetryPolicy RetryPolicyOf(Bug bug) {
 
 }  // namespace
 
+Process::Worker::Worker(Process& process, v1::Channel its_channel)
+    : channel(its_channel),
+      lanes(process.simulation_.topics.Lanes(channel)),
+      provider(process.simulation_, process, channel),
+      pipeline(channel,
+               {process.simulation_.timeline, process.registry_, process.consents_, process.claims_,
+                process.claims_, process.simulation_.vault, provider, provider, process.log_,
+                process.history_, process.simulation_.topics, process.probe_},
+               {.owner = fmt::format("worker-{}", process.number_),
+                .retry = RetryPolicyOf(process.simulation_.bug)}),
+      callback_handler(channel,
+                       {process.simulation_.timeline, process.claims_, process.log_,
+                        process.history_, process.simulation_.topics},
+                       {}),
+      pool([this](const IncomingRecord& record) { return pipeline.Deliver(record); }, kPool,
+           process, process.probe_),
+      callback_pool(
+          [this](const IncomingRecord& record) { return callback_handler.Handle(record); },
+          kCallbackPool, process, process.probe_) {}
+
 Process::Process(Simulation& simulation, size_t number)
     : simulation_(simulation),
       number_(number),
       registry_(simulation.registry),
-      log_(simulation, *this, /*with_bugs=*/true),
-      delay_queue_log_(simulation, *this, /*with_bugs=*/false),
+      log_(simulation, *this, LogPort::Publisher::kPipeline),
+      delay_queue_log_(simulation, *this, LogPort::Publisher::kDelayQueue),
       claims_(simulation, *this),
-      provider_(simulation, *this),
       delay_queue_clock_(simulation.timeline,
                          simulation.bug == Bug::kDelayQueueMovesEarly ? kDelayQueueAhead : 0us),
       history_(simulation, *this),
-      pipeline_(
-          v1::CHANNEL_SMS,
-          {simulation.timeline, registry_, consents_, claims_, claims_, simulation.vault, provider_,
-           provider_, log_, history_, simulation.topics, probe_},
-          {.owner = fmt::format("worker-{}", number), .retry = RetryPolicyOf(simulation.bug)}),
-      callback_handler_(v1::CHANNEL_SMS,
-                        {simulation.timeline, claims_, log_, history_, simulation.topics}, {}),
-      delay_queue_(delay_queue_clock_, *this, delay_queue_log_, simulation.topics),
-      pool_([this](const IncomingRecord& record) { return pipeline_.Deliver(record); }, kPool,
-            *this, probe_),
-      callback_pool_(
-          [this](const IncomingRecord& record) { return callback_handler_.Handle(record); },
-          kCallbackPool, *this, probe_) {}
+      delay_queue_(delay_queue_clock_, *this, delay_queue_log_, simulation.topics) {
+  for (const v1::Channel channel : simulation.channels)
+    workers_.push_back(std::make_unique<Worker>(*this, channel));
+  for (std::int32_t i = 0; i < Broker::kPartitions; ++i)  // completely, before anything is sent
+    for (const IncomingRecord& record :
+         simulation.broker.At({simulation.topics.Consents(), i}).records)
+      ReadConsent(record);
+}
 
-void Process::Start() { tasks_.Start(pipeline_.WatchStore(watch_scheduler_)); }
+void Process::Start() {
+  for (const auto& worker : workers_) tasks_.Start(worker->pipeline.WatchStore(watch_scheduler_));
+}
+
+void Process::ReadConsent(const IncomingRecord& record) {
+  records::v1::ConsentRecord consent;
+  if (consent.ParseFromString(record.value)) consents_.Apply(consent);
+}
 
 void Process::WatchScheduler::After(Micros delay, std::function<void()> event) {
   const Simulation& simulation = process_.simulation_;
@@ -106,54 +127,56 @@ void Process::Later(Micros delay, std::function<void()> event) {
 
 // --- Consumers ----------------------------------------------------------------------------------
 
-void Process::Assign(const Place& place) {
-  Assigned& assigned = assigned_[place];
+void Process::Assign(Subscription& subscription) {
+  Assigned& assigned = assigned_[subscription.number];
+  assigned.subscription = &subscription;
   assigned.assign_time = simulation_.timeline.Now();
-  assigned.next = simulation_.broker.At(place).committed;
-  SchedulePoll(place);
+  assigned.next = subscription.committed;
+  SchedulePoll(subscription);
 }
 
-void Process::Revoke(const Place& place, bool lost) {
-  auto left = assigned_.extract(place);
-  if (!lost && !crashed_) Commit(place, left.mapped());
+void Process::Revoke(const Subscription& subscription, bool lost) {
+  auto left = assigned_.extract(subscription.number);
+  if (!lost && !crashed_) Commit(left.mapped());
   left.mapped().progress->MarkLost();
 }
 
-void Process::SchedulePoll(const Place& place) {
-  Later(kFetch, [this, place] { Poll(place); });
+void Process::SchedulePoll(const Subscription& subscription) {
+  Later(kFetch, [this, number = subscription.number] {
+    if (const auto found = assigned_.find(number); found != assigned_.end()) Poll(found->second);
+  });
 }
 
-void Process::Poll(const Place& place) {
-  const auto found = assigned_.find(place);
-  if (found == assigned_.end()) return;
-  Assigned& assigned = found->second;
-  const auto& records = simulation_.broker.At(place).records;
+void Process::Poll(Assigned& assigned) {
+  const auto& records = assigned.subscription->partition.records;
   while (assigned.next < static_cast<std::int64_t>(records.size())) {
     const IncomingRecord& record = records[static_cast<size_t>(assigned.next)];
     if (assigned.last_begun != assigned.next)
       assigned.progress->Begin(assigned.next, record.append_time);
     assigned.last_begun = assigned.next;
-    if (!Offer(place, assigned, record)) return;  // offered again when a record finishes
+    if (!Offer(assigned, record)) return;  // offered again when a record finishes
     ++assigned.next;
   }
 }
 
-bool Process::Offer(const Place& place, Assigned& assigned, const IncomingRecord& record) {
+bool Process::Offer(Assigned& assigned, const IncomingRecord& record) {
+  const Subscription& subscription = *assigned.subscription;
   const std::int64_t offset = record.position.offset();
+  const std::string& topic = subscription.place.first;
   const auto done = std::make_shared<kafka::Completion>(assigned.progress, offset);
-  const bool delayed = simulation_.topics.TierOf(place.first).has_value();
+  const bool delayed = subscription.group == v1::CHANNEL_UNSPECIFIED;
   const bool early =
       simulation_.bug == (delayed ? Bug::kDelayQueueFinishesEarly : Bug::kOffsetStoredEarly);
-  const auto finish = [this, done, place, offset, early] {
-    simulation_.checker.Finished(place, offset);
+  const auto finish = [this, done, &subscription, offset, early] {
+    simulation_.checker.Finished(subscription, offset);
     if (!early) (*done)();
     OnFinished();
   };
-  const bool event =
-      place.first == simulation_.topics.Webhooks() || place.first == simulation_.topics.Events();
-  const bool accepted = delayed ? delay_queue_.Offer(IncomingRecord(record), finish)
-                        : event ? OfferToCallbackHandler(IncomingRecord(record), finish)
-                                : OfferToLane(WithAssignment(record, assigned), finish);
+  const bool event = topic == simulation_.topics.Webhooks() || topic == simulation_.topics.Events();
+  const bool accepted =
+      delayed ? delay_queue_.Offer(IncomingRecord(record), finish)
+      : event ? OfferToCallbackHandler(WorkerOf(subscription.group), IncomingRecord(record), finish)
+              : OfferToLane(WorkerOf(subscription.group), WithAssignment(record, assigned), finish);
   if (accepted && early) {
     (*done)();
     ScheduleCommit();
@@ -161,20 +184,26 @@ bool Process::Offer(const Place& place, Assigned& assigned, const IncomingRecord
   return accepted;
 }
 
+Process::Worker& Process::WorkerOf(v1::Channel channel) const {
+  return **std::ranges::find(workers_, channel, [](const auto& worker) { return worker->channel; });
+}
+
 IncomingRecord Process::WithAssignment(IncomingRecord record, const Assigned& assigned) {
   record.predates_assignment = record.append_time <= assigned.assign_time;
   return record;
 }
 
-bool Process::OfferToLane(IncomingRecord&& record, std::function<void()> finish) {
-  const auto lane = static_cast<size_t>(
-      std::ranges::find(simulation_.lanes, record.position.topic()) - simulation_.lanes.begin());
-  return pool_.Offer(lane, ApplyTimeBug(std::move(record)), std::move(finish));
+bool Process::OfferToLane(Worker& worker, IncomingRecord&& record,
+                          std::function<void()> finish) const {
+  const auto lane = static_cast<size_t>(std::ranges::find(worker.lanes, record.position.topic()) -
+                                        worker.lanes.begin());
+  return worker.pool.Offer(lane, ApplyTimeBug(std::move(record)), std::move(finish));
 }
 
-bool Process::OfferToCallbackHandler(IncomingRecord&& record, std::function<void()> finish) {
-  if (callback_handler_.Wants(record))
-    return callback_pool_.Offer(0, std::move(record), std::move(finish));
+bool Process::OfferToCallbackHandler(Worker& worker, IncomingRecord&& record,
+                                     std::function<void()> finish) {
+  if (worker.callback_handler.Wants(record))
+    return worker.callback_pool.Offer(0, std::move(record), std::move(finish));
   finish();
   return true;
 }
@@ -184,7 +213,7 @@ void Process::OnFinished() {
   if (std::exchange(polls_scheduled_, true)) return;
   Later(0us, [this] {
     polls_scheduled_ = false;
-    for (const auto& [place, assigned] : assigned_) Poll(place);
+    for (auto& [number, assigned] : assigned_) Poll(assigned);
   });
 }
 
@@ -193,15 +222,15 @@ void Process::ScheduleCommit() {
   Later(kCommitInterval, [this] {
     commit_scheduled_ = false;
     if (Crashes()) return;
-    for (const auto& [place, assigned] : assigned_) Commit(place, assigned);
+    for (const auto& [number, assigned] : assigned_) Commit(assigned);
   });
 }
 
-void Process::Commit(const Place& place, const Assigned& assigned) {
+void Process::Commit(const Assigned& assigned) {
   const auto offset = assigned.progress->CommitOffset();
-  std::int64_t& committed = simulation_.broker.At(place).committed;
+  std::int64_t& committed = assigned.subscription->committed;
   if (!offset || *offset == committed) return;
-  simulation_.checker.Committed(place, committed, *offset);
+  simulation_.checker.Committed(*assigned.subscription, committed, *offset);
   committed = *offset;
 }
 

@@ -1,5 +1,5 @@
-// A simulated worker: the production delivery pools, pipeline, callback handler, delay queue and
-// offset tracking on simulated ports.
+// A simulated process: the production delivery pools, pipelines, callback handlers, delay queue and
+// offset tracking of the workers of all channels of the run, on simulated ports.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/async/scheduler.h"
 #include "common/delivery/callback_handler.h"
@@ -31,10 +32,15 @@ class Process final : public Host, public Scheduler, public std::enable_shared_f
   void Start();  // once, when it is owned by a shared_ptr
 
   // Consumer. `lost`: the process does not know of the revocation.
-  void Assign(const Place& place);
-  void Revoke(const Place& place, bool lost);
-  bool IsAssigned(const Place& place) const { return assigned_.contains(place); }
-  void SchedulePoll(const Place& place);
+  void Assign(Subscription& subscription);
+  void Revoke(const Subscription& subscription, bool lost);
+  bool IsAssigned(const Subscription& subscription) const {
+    return assigned_.contains(subscription.number);
+  }
+  void SchedulePoll(const Subscription& subscription);
+
+  // A consent is in the log.
+  void ReadConsent(const IncomingRecord& record);
 
   bool Frozen() const;
 
@@ -59,7 +65,20 @@ class Process final : public Host, public Scheduler, public std::enable_shared_f
    private:
     Process& process_;
   };
+  // The worker of one channel.
+  struct Worker {
+    Worker(Process& process, v1::Channel its_channel);
+
+    const v1::Channel channel;
+    const std::vector<std::string> lanes;  // emergency first
+    ProviderPort provider;
+    DeliveryPipeline pipeline;
+    CallbackHandler callback_handler;
+    DeliveryPool pool;
+    DeliveryPool callback_pool;
+  };
   struct Assigned {
+    Subscription* subscription = nullptr;
     std::shared_ptr<kafka::PartitionProgress> progress =
         std::make_shared<kafka::PartitionProgress>();
     std::int64_t next = 0;
@@ -67,14 +86,16 @@ class Process final : public Host, public Scheduler, public std::enable_shared_f
     WallTime assign_time{};
   };
 
-  void Poll(const Place& place);
-  bool Offer(const Place& place, Assigned& assigned, const IncomingRecord& record);
+  void Poll(Assigned& assigned);
+  bool Offer(Assigned& assigned, const IncomingRecord& record);
   static IncomingRecord WithAssignment(IncomingRecord record, const Assigned& assigned);
-  bool OfferToLane(IncomingRecord&& record, std::function<void()> finish);
-  bool OfferToCallbackHandler(IncomingRecord&& record, std::function<void()> finish);
+  Worker& WorkerOf(v1::Channel channel) const;
+  bool OfferToLane(Worker& worker, IncomingRecord&& record, std::function<void()> finish) const;
+  static bool OfferToCallbackHandler(Worker& worker, IncomingRecord&& record,
+                                     std::function<void()> finish);
   void OnFinished();
   void ScheduleCommit();
-  void Commit(const Place& place, const Assigned& assigned);
+  void Commit(const Assigned& assigned);
   IncomingRecord ApplyTimeBug(IncomingRecord record) const;
 
   Simulation& simulation_;
@@ -87,19 +108,15 @@ class Process final : public Host, public Scheduler, public std::enable_shared_f
   LogPort log_;
   LogPort delay_queue_log_;
   ClaimsPort claims_;
-  ProviderPort provider_;
   DelayQueueClock delay_queue_clock_;
   HistoryPort history_;
   DeliveryProbe probe_;
-  DeliveryPipeline pipeline_;
-  CallbackHandler callback_handler_;
   DelayQueue delay_queue_;
-  DeliveryPool pool_;
-  DeliveryPool callback_pool_;
+  std::vector<std::unique_ptr<Worker>> workers_;
   WatchScheduler watch_scheduler_{*this};
   TaskGroup tasks_;
 
-  std::map<Place, Assigned> assigned_;
+  std::map<size_t, Assigned> assigned_;  // by number of the subscription
   bool commit_scheduled_ = false;
   bool polls_scheduled_ = false;
 };

@@ -17,12 +17,19 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t kMaxSteps = 1'000'000;  // a run that needs more does not end
 constexpr Micros kSessionTimeout = 6s;
-constexpr Micros kLatestCallback = 10min;
-constexpr Micros kWebhookRetryDelay = 5s;
+constexpr Micros kConsentLatency = 100ms;
+constexpr Micros kAtOnce = 5s;  // a cancellation or an acknowledgement by the API
+constexpr Micros kSoonAction = 2min;
+constexpr Micros kLatestAction = 30min;
 
 std::shared_ptr<const RegistrySnapshot> RegistryOf(double rate) {
   RegistrySnapshot::Content content = TestRegistry();
-  for (Sender& sender : content.senders) sender.segments_per_second = rate;
+  content.voice = ChannelMode::kLive;
+  for (Sender& sender : content.senders) {
+    sender.channels.insert(v1::CHANNEL_VOICE);
+    sender.segments_per_second = rate;
+    sender.calls_per_second = rate;
+  }
   return Built(std::move(content));
 }
 
@@ -35,114 +42,73 @@ const records::v1::RecipientRef& SomeRecipient() {
   return recipient;
 }
 
+// Most runs have one channel: they cost less and find more in the same time.
+std::vector<v1::Channel> DrawChannels(Dice& dice) {
+  switch (dice.Below(5)) {
+    case 0:
+    case 1: return {v1::CHANNEL_SMS};
+    case 2:
+    case 3: return {v1::CHANNEL_VOICE};
+    default: return {v1::CHANNEL_SMS, v1::CHANNEL_VOICE};
+  }
+}
+
 }  // namespace
-
-// --- Provider -----------------------------------------------------------------------------------
-
-std::string SimulatedProvider::Accept(const Dispatch& dispatch) {
-  const std::string sid = fmt::format("SM{:032x}", messages_.size() + 1);
-  const WallTime now = simulation_.timeline.Now();
-  messages_.push_back({dispatch.to.Reveal(),
-                       dispatch.sender.id,
-                       {sid, std::chrono::floor<std::chrono::seconds>(now), dispatch.text}});
-  simulation_.checker.Accepted(dispatch.attempt);
-  simulation_.timeline.Trace(AttemptText(dispatch.attempt) + " is accepted as " + sid);
-  records::v1::WebhookRecord callback;
-  callback.set_kind(records::v1::WEBHOOK_KIND_SMS_STATUS);
-  *callback.mutable_attempt() = dispatch.attempt;
-  *callback.mutable_work() = dispatch.work;
-  callback.set_token_time_us(ToUnixMicros(now));
-  callback.set_provider_sid(sid);
-  callback.set_account_sid(dispatch.account.sid);
-  callback.set_status(v1::ATTEMPT_STATUS_SENT);
-  ScheduleCallback(callback);
-  callback.set_status(v1::ATTEMPT_STATUS_DELIVERED);
-  if (simulation_.Occurs(simulation_.faults.undelivered)) {
-    callback.set_status(v1::ATTEMPT_STATUS_UNDELIVERED);
-    callback.set_error_class(simulation_.dice.Chance(0.5)
-                                 ? records::v1::PROVIDER_ERROR_CLASS_TRANSIENT_DELIVERY
-                                 : records::v1::PROVIDER_ERROR_CLASS_PERMANENT_NUMBER);
-  }
-  if (simulation_.Occurs(simulation_.faults.callback_lost))
-    simulation_.checker.CalledBack(dispatch.attempt, std::nullopt);
-  else
-    ScheduleCallback(callback);
-  return sid;
-}
-
-std::vector<ProviderListEntry> SimulatedProvider::List(const ProviderListQuery& query,
-                                                       Micros lag) const {
-  std::vector<ProviderListEntry> found;
-  for (const Message& message : messages_) {
-    if (message.to != query.to.Reveal() || message.entry.created < query.from ||
-        message.entry.created > query.until ||
-        message.entry.created + lag > simulation_.timeline.Now())
-      continue;
-    found.push_back(message.entry);
-    found.back().by_sender = message.sender == query.sender.id;
-  }
-  return found;
-}
-
-void SimulatedProvider::ScheduleCallback(records::v1::WebhookRecord callback) {
-  callback.set_webhook_id(EventId(
-      callback.attempt(), callback.provider_sid() + v1::AttemptStatus_Name(callback.status())));
-  const Micros latest =
-      simulation_.Occurs(simulation_.faults.callback_late) ? kLatestCallback : Micros(2s);
-  const int times = simulation_.Occurs(simulation_.faults.callback_doubled) ? 2 : 1;
-  for (int i = 0; i < times; ++i)
-    simulation_.timeline.After(simulation_.dice.Between(0us, latest),
-                               [this, callback] { Deliver(callback); });
-}
-
-// As the ingress: responds when the record is in the log; otherwise the provider retries.
-void SimulatedProvider::Deliver(records::v1::WebhookRecord callback) {
-  if (simulation_.Occurs(simulation_.faults.publish_lost)) {
-    simulation_.timeline.After(kWebhookRetryDelay, [this, callback] { Deliver(callback); });
-    return;
-  }
-  callback.set_receive_time_us(ToUnixMicros(simulation_.timeline.Now()));
-  const v1::AttemptRef& attempt = callback.attempt();
-  if (simulation_.bug != Bug::kCallbackIgnored)
-    simulation_.broker.Append(
-        {simulation_.topics.Webhooks(), attempt.alert_id(), callback.SerializeAsString(), {}});
-  if (callback.status() != v1::ATTEMPT_STATUS_SENT)
-    simulation_.checker.CalledBack(attempt, callback.status());
-  simulation_.timeline.Trace(AttemptText(attempt) + " callback " +
-                             v1::AttemptStatus_Name(callback.status()));
-}
 
 // --- Run ----------------------------------------------------------------------------------------
 
-Simulation::Simulation(std::uint64_t seed, Bug planted) : dice(seed), bug(planted) {
+Simulation::Simulation(std::uint64_t seed, Bug planted)
+    : dice(seed), bug(planted), channels(DrawChannels(dice)) {
   faults = Faults::Draw(dice);
+  telephone = Telephone::Draw(dice);
   if (bug == Bug::kNoFence) {  // what it guards against is rare: late releases
     faults.crash = faults.publish_lost = 0.05;
     faults.timed_out = faults.enqueue_repeated = 0.5;
     faults.store_late = 1;
   }
-  if (bug == Bug::kMarkIgnored) faults.store_silent = 0.5;  // the cancel is synced late
+  if (bug == Bug::kMarkIgnored || bug == Bug::kAcknowledgementNotStored)
+    faults.store_silent = 0.5;  // the mark is synced late
+  checker.completed_overrides_acknowledgement = bug == Bug::kCompletedOverridesAcknowledgement;
   faults_until = timeline.Now() + dice.Between(60s, 600s);
   registry = RegistryOf(dice.Chance(0.3) ? 1 : 100);
-  std::vector<std::string> consumed = lanes;
+  ingress = std::make_unique<Ingress>(*this);
+  for (const v1::Channel channel : channels) {
+    for (const std::string& lane : topics.Lanes(channel)) Subscribe(lane, channel);
+    Subscribe(topics.Webhooks(), channel);
+    Subscribe(topics.Events(), channel);
+  }
   for (const bool emergency : {true, false})
-    for (std::string& topic : topics.Delays(emergency)) consumed.push_back(std::move(topic));
-  consumed.push_back(topics.Webhooks());
-  consumed.push_back(topics.Events());
-  for (const std::string& topic : consumed)
-    for (std::int32_t i = 0; i < Broker::kPartitions; ++i) places_.emplace_back(topic, i);
-  broker.on_append = [this](const IncomingRecord& record) {
-    if (timeline.Tracing())
-      timeline.Trace(fmt::format("{}/{}/{}", record.position.topic(), record.position.partition(),
-                                 record.position.offset()));
-    checker.Appended(record);
-    const Place place{record.position.topic(), record.position.partition()};
-    for (const auto& process : processes_)
-      if (process && process->IsAssigned(place)) process->SchedulePoll(place);
+    for (const std::string& topic : topics.Delays(emergency))
+      Subscribe(topic, v1::CHANNEL_UNSPECIFIED);
+  broker.on_append = [this](const Partition& partition, const IncomingRecord& record) {
+    OnAppend(partition, record);
   };
 }
 
 Simulation::~Simulation() = default;
+
+void Simulation::Subscribe(const std::string& topic, v1::Channel group) {
+  for (std::int32_t i = 0; i < Broker::kPartitions; ++i) {
+    Partition& partition = broker.At({topic, i});
+    subscriptions_.push_back({subscriptions_.size(), {topic, i}, group, partition});
+    partition.subscriptions.push_back(&subscriptions_.back());
+  }
+}
+
+void Simulation::OnAppend(const Partition& partition, const IncomingRecord& record) {
+  if (timeline.Tracing())
+    timeline.Trace(fmt::format("{}/{}/{}", record.position.topic(), record.position.partition(),
+                               record.position.offset()));
+  checker.Appended(record);
+  const bool consent = record.position.topic() == topics.Consents();
+  for (const auto& process : processes_) {
+    if (!process) continue;
+    if (consent)
+      process->Later(kConsentLatency, [&reader = *process, record] { reader.ReadConsent(record); });
+    for (const Subscription* subscription : partition.subscriptions)
+      if (process->IsAssigned(*subscription)) process->SchedulePoll(*subscription);
+  }
+}
 
 void Simulation::Run() {
   processes_.resize(1 + dice.Below(3));
@@ -152,7 +118,7 @@ void Simulation::Run() {
   if (dice.Chance(faults.store_replaced)) ScheduleStoreReplacement();
   while (!checker.Violated() && timeline.Step())
     if (timeline.Steps() > kMaxSteps) return checker.Violate("the run does not end");
-  if (!checker.Violated()) checker.CheckFinalState(broker, dice);
+  if (!checker.Violated()) checker.CheckFinalState(subscriptions_, dice);
 }
 
 records::v1::WorkRecord Simulation::AnAlert() {
@@ -169,13 +135,18 @@ records::v1::WorkRecord Simulation::AnAlert() {
   work.set_priority(emergency          ? v1::PRIORITY_EMERGENCY
                     : dice.Chance(0.5) ? v1::PRIORITY_NORMAL
                                        : v1::PRIORITY_BULK);
-  work.set_channel(v1::CHANNEL_SMS);
+  work.set_channel(channels[dice.Below(channels.size())]);
   work.set_create_time_us(ToUnixMicros(now));
   work.set_first_publish_time_us(ToUnixMicros(now));
   work.set_expire_time_us(ToUnixMicros(now + dice.Between(30s, 3600s)));
   if (dice.Chance(0.3)) work.set_send_time_us(ToUnixMicros(now + dice.Between(0s, 900s)));
   *work.mutable_recipient() = SomeRecipient();
-  work.set_segment_count(1 + static_cast<std::int32_t>(dice.Below(3)));
+  if (work.channel() == v1::CHANNEL_VOICE) {
+    work.mutable_voice()->set_machine_detection(dice.Chance(0.7));
+    work.mutable_retry_budget()->set_calls_placed(1);
+  } else {
+    work.set_segment_count(1 + static_cast<std::int32_t>(dice.Below(3)));
+  }
   work.set_sender_id(emergency ? "urgent" : "main");
   work.mutable_retry_budget()->set_attempts_used(1);
   work.mutable_retry_budget()->set_attempts_max(1 + static_cast<std::int32_t>(dice.Below(5)));
@@ -200,26 +171,20 @@ void Simulation::ScheduleAlert() {
     broker.Append(record);
     if (Occurs(faults.enqueue_repeated))
       timeline.After(dice.Between(0s, 60s), [this, record] { broker.Append(record); });
-    if (dice.Chance(0.15))
-      timeline.After(dice.Between(0s, 120s), [this, alert_id] { Cancel(alert_id); });
+    const bool call = work.channel() == v1::CHANNEL_VOICE;
+    const Micros latest_action = call && dice.Chance(0.5) ? kLatestAction : kSoonAction;
+    if (dice.Chance(0.25))
+      timeline.After(dice.Between(0s, dice.Chance(0.5) ? kAtOnce : latest_action),
+                     [this, alert_id] { ingress->Cancel(alert_id); });
+    if (call && dice.Chance(0.15))
+      timeline.After(dice.Between(0s, latest_action),
+                     [this, alert_id] { ingress->Acknowledge(alert_id); });
   });
 }
 
-void Simulation::Cancel(const std::string& alert_id) {
-  if (store_replaced) return;  // refused: the store is unavailable
-  if (bug != Bug::kMarkIgnored) store.Mark(alert_id, "CANCELLED");
-  checker.Cancelled(alert_id);
-  records::v1::Event event;
-  event.mutable_attempt()->set_alert_id(alert_id);
-  event.set_event_id(EventId(event.attempt(), "cancel"));
-  event.set_time_us(ToUnixMicros(timeline.Now()));
-  event.mutable_cancel_requested()->set_outcome(v1::CANCEL_OUTCOME_CANCELLED);
-  timeline.Trace(alert_id + " is cancelled");
-  broker.Append({topics.Events(), alert_id, event.SerializeAsString(), {}});
-}
-
-// A fail-over to an empty replica, reverted later.
+// A fail-over to an empty replica, reverted later. It can concern the workers only.
 void Simulation::ScheduleStoreReplacement() {
+  ingress_keeps_store = dice.Chance(0.5);
   timeline.After(dice.Between(1s, 60s), [this] {
     store_replaced = true;
     timeline.Trace("the store is replaced by an empty one");
@@ -232,11 +197,19 @@ void Simulation::ScheduleStoreReplacement() {
 
 void Simulation::ApplyRetryBug(OutgoingRecord& record) const {
   const bool work_topic = topics.TierOf(record.topic) ||
-                          std::ranges::count(topics.Lanes(v1::CHANNEL_SMS), record.topic) > 0;
-  if (bug != Bug::kRetryKeepsNumber || !work_topic) return;
+                          topics.IsLaneOf(v1::CHANNEL_SMS, record.topic) ||
+                          topics.IsLaneOf(v1::CHANNEL_VOICE, record.topic);
+  const bool planted = bug == Bug::kRetryKeepsNumber || bug == Bug::kCallsNotCounted ||
+                       bug == Bug::kCallRepeatedAtOnce;
   records::v1::WorkRecord work;
-  if (!work.ParseFromString(record.value) || work.attempt().attempt() < 2) return;
-  work.mutable_attempt()->set_attempt(work.attempt().attempt() - 1);
+  if (!planted || !work_topic || !work.ParseFromString(record.value) ||
+      work.attempt().attempt() < 2)
+    return;
+  if (bug == Bug::kRetryKeepsNumber)
+    work.mutable_attempt()->set_attempt(work.attempt().attempt() - 1);
+  if (bug == Bug::kCallsNotCounted) work.mutable_retry_budget()->set_calls_placed(1);
+  if (bug == Bug::kCallRepeatedAtOnce && work.retry_budget().calls_placed() > 1)
+    work.clear_due_time_us();
   record.value = work.SerializeAsString();
 }
 
@@ -272,12 +245,13 @@ void Simulation::Rebalance() {
   for (const auto& process : processes_)
     if (process && !process->Frozen()) members.push_back(process.get());
   if (members.empty()) return;
-  for (size_t i = 0; i < places_.size(); ++i) {
+  for (size_t i = 0; i < subscriptions_.size(); ++i) {
+    Subscription& subscription = subscriptions_[i];
     Process* const owner = members[i % members.size()];
     for (const auto& process : processes_)
-      if (process && process.get() != owner && process->IsAssigned(places_[i]))
-        process->Revoke(places_[i], process->Frozen());
-    if (!owner->IsAssigned(places_[i])) owner->Assign(places_[i]);
+      if (process && process.get() != owner && process->IsAssigned(subscription))
+        process->Revoke(subscription, process->Frozen());
+    if (!owner->IsAssigned(subscription)) owner->Assign(subscription);
   }
 }
 

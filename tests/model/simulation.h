@@ -1,48 +1,30 @@
-// One run: clients, a broker, a claim store, a provider and some workers, in virtual time.
+// One run: clients, an ingress, a broker, a claim store, a provider and some workers, in virtual
+// time.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/domain/registry/registry.h"
-#include "common/ports/provider.h"
-#include "common/ports/provider_list.h"
 #include "common/ports/topics.h"
 #include "tests/fakes/claims.h"
 #include "tests/fakes/pacer.h"
 #include "tests/fakes/vault.h"
 #include "tests/model/broker.h"
+#include "tests/model/calls.h"
 #include "tests/model/checker.h"
 #include "tests/model/faults.h"
+#include "tests/model/ingress.h"
+#include "tests/model/provider.h"
 #include "tests/model/timeline.h"
 
 namespace tocsin::model {
 
 class Process;
-struct Simulation;
-
-// The simulated provider: accepts messages, lists them and sends callbacks.
-class SimulatedProvider {
- public:
-  explicit SimulatedProvider(Simulation& simulation) : simulation_(simulation) {}
-  std::string Accept(const Dispatch& dispatch);  // returns the SID
-  std::vector<ProviderListEntry> List(const ProviderListQuery& query, Micros lag) const;
-
- private:
-  void ScheduleCallback(records::v1::WebhookRecord callback);
-  void Deliver(records::v1::WebhookRecord callback);
-
-  struct Message {
-    std::string to;
-    std::string sender;
-    ProviderListEntry entry;
-  };
-  Simulation& simulation_;
-  std::vector<Message> messages_;
-};
 
 struct Simulation {
   Simulation(std::uint64_t seed, Bug planted);
@@ -59,9 +41,10 @@ struct Simulation {
   Timeline timeline;
   Dice dice;
   Faults faults;
+  Telephone telephone;
   const Bug bug;
   const Topics topics;
-  const std::vector<std::string> lanes = topics.Lanes(v1::CHANNEL_SMS);  // emergency first
+  const std::vector<v1::Channel> channels;  // of the alerts of this run
   Broker broker{timeline, dice, topics};
   Checker checker{timeline, topics};
   FakeClaims store{timeline};
@@ -70,7 +53,10 @@ struct Simulation {
   FakeVault vault;
   SimulatedProvider provider{*this};
   std::shared_ptr<const RegistrySnapshot> registry;
+  std::unique_ptr<Ingress> ingress;
   bool store_replaced = false;
+  bool ingress_keeps_store = false;  // only the workers lose it
+  bool IngressHasStore() const { return !store_replaced || ingress_keeps_store; }
   WallTime faults_until;
   std::map<std::string, std::uint64_t> newest_fence;  // by AttemptText()
 
@@ -78,11 +64,12 @@ struct Simulation {
   records::v1::WorkRecord AnAlert();
   void ScheduleAlert();
   void ScheduleStoreReplacement();
-  void Cancel(const std::string& alert_id);
+  void Subscribe(const std::string& topic, v1::Channel group);
+  void OnAppend(const Partition& partition, const IncomingRecord& record);
   void Start(size_t number);
   void Rebalance();
 
-  std::vector<Place> places_;
+  std::deque<Subscription> subscriptions_;
   std::vector<std::shared_ptr<Process>> processes_;
 };
 
