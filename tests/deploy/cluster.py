@@ -92,6 +92,14 @@ def kubectl_program():
     return program if program.exists() else None
 
 
+def remove_rules():
+    """Of the kubelets and of the network plugin: down.sh leaves them, and they make the kernel track every connection."""
+    for program in ("iptables", "ip6tables"):
+        saved = subprocess.run([f"{program}-save"], capture_output=True, text=True, timeout=60, check=True).stdout
+        kept = "".join(line for line in saved.splitlines(keepends=True) if not re.search(r"\b(KUBE|CNI)-", line))
+        subprocess.run([f"{program}-restore"], input=kept, text=True, timeout=60, check=True)
+
+
 class Cluster:
     """A context manager: starts the cluster with images and names (DNS), and ends it with all that it started. One at a
     time on a machine; its programs stay in the cache."""
@@ -126,6 +134,7 @@ class Cluster:
             self._dns.terminate()
             self._dns.wait()
         self._script("down.sh", check=False)
+        remove_rules()
         self._lock.close()
 
     def _remove_state(self):
