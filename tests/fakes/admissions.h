@@ -91,10 +91,15 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     if (down_) return Down();
     return StoreEpoch{.id = "epoch", .restored = restored_};
   }
-  std::atomic<int> adoptions = 0;  // calls of AdoptEpoch()
+  std::atomic<int> adoptions = 0;        // calls of AdoptEpoch()
+  std::atomic<int> failing_batches = 0;  // so many calls of Restore() fail next
   Status Restore(const StoreEpoch&, std::span<const AcceptedAlert> alerts) override {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
+    if (failing_batches > 0) {
+      --failing_batches;
+      return Down();
+    }
     for (const AcceptedAlert& alert : alerts) RestoreAlert(alert);
     return {};
   }

@@ -1,6 +1,7 @@
 #include "services/ingress/acceptance/acceptance_restoration.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,9 @@ constexpr Micros kNotStoredDelay = std::chrono::seconds(1);
 // Maximum difference between the clocks of the processes that write the lanes.
 constexpr Micros kClockSkew = std::chrono::minutes(1);
 constexpr std::size_t kBatch = 256;  // alerts per request
+// Of a batch. Reading the lanes again would cost more, and a slow store might never be restored.
+constexpr RetryDelays kBatchRetryDelays{std::chrono::milliseconds(100), std::chrono::seconds(1)};
+constexpr int kMaxBatchAttempts = 6;
 
 std::vector<std::string> AllLanes(const Topics& topics) {
   std::vector<std::string> lanes = topics.Lanes(v1::CHANNEL_SMS);
@@ -124,7 +128,7 @@ Result<AcceptanceRestoration::ReadCount> AcceptanceRestoration::RestoreSince(
   const std::stop_callback stopping(stop_.get_token(), [&cancel] { cancel.request_stop(); });
   const auto flush = [&] {
     count.alerts += batch.size();
-    if (status && !batch.empty()) status = parts_.restorer.Restore(epoch, batch);
+    if (status && !batch.empty()) status = RestoreBatch(epoch, batch);
     batch.clear();
     if (!status) cancel.request_stop();
   };
@@ -143,6 +147,21 @@ Result<AcceptanceRestoration::ReadCount> AcceptanceRestoration::RestoreSince(
   TOCSIN_CHECK_OK(Status(status));
   TOCSIN_CHECK_OK(Status(read));
   return count;
+}
+
+Status AcceptanceRestoration::RestoreBatch(const StoreEpoch& epoch,
+                                           std::span<const AcceptedAlert> batch) {
+  int attempts = 1;
+  return RetryLoop(
+      kBatchRetryDelays, [&] { return parts_.restorer.Restore(epoch, batch); },
+      [&](Micros delay) {
+        if (++attempts > kMaxBatchAttempts || !SleepFor(delay, stop_.get_token())) return false;
+        const std::lock_guard lock(mutex_);
+        return !lost_;  // another loss: the epoch is another one
+      },
+      [&](const Error& error) {
+        if (attempts < kMaxBatchAttempts) observer_.failed(error);  // Run() reports the last
+      });
 }
 
 }  // namespace tocsin::ingress

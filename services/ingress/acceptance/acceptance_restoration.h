@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <thread>
 
@@ -61,6 +62,7 @@ class AcceptanceRestoration {
   Status RestoreAll(const StoreEpoch& epoch, WallTime begin_time);
   Status WaitUnlessLost(Micros delay);
   Result<ReadCount> RestoreSince(const StoreEpoch& epoch, WallTime since);
+  Status RestoreBatch(const StoreEpoch& epoch, std::span<const AcceptedAlert> batch);
 
   const Parts parts_;
   const Micros max_publish_delay_;

@@ -177,6 +177,19 @@ TEST_F(AcceptanceRestorationTest, RetriesWhileTheStoreIsDown) {
   EXPECT_TRUE(Cancel(accepted->alert_id()));
 }
 
+// A slow store is restored too, however long the lanes are.
+TEST_F(AcceptanceRestorationTest, RepeatsAFailedBatchWithoutReadingTheLanesAgain) {
+  const auto accepted = Enqueue(ARequest("k1", "Boiler 3 is too hot"));
+  LoseData();
+  admissions.failing_batches = 3;
+  const AcceptanceRestoration restoration({clock, admissions, history, topics}, Micros(0),
+                                          Observer());
+  ASSERT_TRUE(WaitUntilRestored());
+  EXPECT_EQ(admissions.adoptions, 1) << "it began again";
+  EXPECT_EQ(failures, 3);
+  EXPECT_TRUE(Cancel(accepted->alert_id()));
+}
+
 TEST_F(AcceptanceRestorationTest, RestoresWhatWasAcceptedWithoutTheStore) {  // A2, R6
   AcceptanceRestoration restoration({clock, admissions, history, topics}, Micros(0), Observer());
   std::vector<WallTime> not_stored;
