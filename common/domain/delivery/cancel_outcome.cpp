@@ -32,10 +32,10 @@ bool WasNeverSent(const records::v1::AttemptResult& result) {
          result.outcome() == records::v1::ATTEMPT_OUTCOME_RATE_LIMITED || IsCancelled(result);
 }
 
+// False for an attempt that the in-doubt policy ended: it may have been resent.
 bool EndsItsAlert(const records::v1::AttemptResult& result) {
   if (IsCancelled(result)) return false;
-  return result.outcome() == records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED ||
-         result.outcome() == records::v1::ATTEMPT_OUTCOME_UNRESOLVED || IsRefusedForGood(result);
+  return result.outcome() == records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED || IsRefusedForGood(result);
 }
 
 }  // namespace
