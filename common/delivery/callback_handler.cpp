@@ -52,7 +52,8 @@ Task<Result<DeliveryResult>> CallbackHandler::HandleCallback(const IncomingRecor
       TOCSIN_CO_CHECK_OK(co_await Retry(callback, OriginOf(record)));
     co_return Fail(stored.error());
   }
-  if (*stored && (*stored)->outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED)
+  const bool accepted = *stored && (*stored)->outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
+  if (accepted && !IsPersonTakenForMachine(**stored, callback))
     TOCSIN_CO_CHECK_OK(co_await Retry(callback, OriginOf(record)));
   co_return DeliveryResult::kCallbackHandled;
 }

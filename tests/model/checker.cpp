@@ -9,6 +9,7 @@
 #include "common/domain/delivery/call_retry.h"
 #include "common/domain/delivery/due_time.h"
 #include "common/domain/delivery/follow_up.h"
+#include "common/domain/delivery/in_doubt.h"
 
 namespace tocsin::model {
 namespace {
@@ -174,6 +175,10 @@ void Checker::Saved(const v1::AttemptRef& ref, const records::v1::AttemptResult&
                     const std::optional<records::v1::AttemptResult>& stored) {
   if (!stored) return;
   AttemptTruth& attempt = Of(ref);
+  if (attempt.call && WasAnsweredByPerson(given)) attempt.call->person_saved = true;
+  if (attempt.call && IsEnd(given.status()))
+    (attempt.call->person_saved ? attempt.call->person_known_at_end
+                                : attempt.call->person_unknown_at_end) = true;
   if (attempt.certain && stored->outcome() == records::v1::ATTEMPT_OUTCOME_IN_DOUBT)
     Violate(AttemptText(ref) + " is in doubt after a certain result was saved");
   attempt.certain = attempt.certain || (IsCertain(given) && IsCertain(*stored));
@@ -213,6 +218,10 @@ void Checker::CheckRepetition(const v1::AttemptRef& ref) {
       Violate(AttemptText(ref) + " is called during " + AttemptText(before.ref));
       continue;
     }
+    // The next call of an emergency does not wait for the store.
+    if (call.person_known_at_end && !call.person_unknown_at_end &&
+        !alerts_[ref.alert_id()].terms.emergency)
+      Violate(AttemptText(ref) + " is called after a person answered " + AttemptText(before.ref));
     const std::optional<Micros> delay = DelayAfter(*call.end, call.for_good);
     if (!delay)
       Violate(AttemptText(ref) + " is called after " + AttemptText(before.ref) + " ended as " +
@@ -345,6 +354,11 @@ void Checker::CheckOutcome(const std::string& alert_id, const AlertTruth& alert,
     return attempt.accepted > 0 &&
            (!attempt.call || (attempt.call->end && WasAnswered(*attempt.call->end)));
   });
+  const bool stopped = std::ranges::any_of(projected.attempts, [](const auto& projection) {
+    return projection.status() == v1::ATTEMPT_STATUS_CANCELLED;
+  });
+  if (alert.ended_at_cancel && stopped && !acknowledged)
+    Violate(alert_id + " had ended when it was cancelled, but an attempt was still stopped");
   if (delivered && !reached) Violate(alert_id + " reached nobody" + ended);
   if (IsEnd(projected.state) && !delivered && !acknowledged && projected.reason.empty())
     Violate(alert_id + " ended without a reason");

@@ -19,6 +19,7 @@ namespace tocsin::model {
 
 // The times of an alert, as the client requested them.
 struct Terms {
+  bool emergency = false;
   WallTime send_time;
   WallTime expire_time;
 };
@@ -89,6 +90,10 @@ class Checker {
     bool reported = false;       // its last callback was delivered
     bool key_pressed = false;    // any key
     bool key_confirmed = false;  // any key
+    bool person_saved = false;   // the store knows that a person answered
+    // Whether it did when the end of the call was saved, once or several times.
+    bool person_known_at_end = false;
+    bool person_unknown_at_end = false;
   };
   struct AttemptTruth {
     v1::AttemptRef ref;

@@ -69,6 +69,7 @@ enum class Bug {
   kCallRepeatedAtOnce,                 // the delay until the next call is ignored
   kAnsweredByIgnored,                  // a machine that answered counts as a person
   kEveryKeyAcknowledges,               // whatever key is pressed
+  kKeyNotSaved,                        // that a person answered is not stored
   kConfirmedBeforePublished,           // the ingress responds before its records are in the log
   kAcknowledgementNotStored,           // the alert is not marked
   kAcknowledgedCallGranted,            // the mark does not stop the next call
@@ -99,6 +100,7 @@ inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_vie
     {Bug::kCallRepeatedAtOnce, "call_repeated_at_once"},
     {Bug::kAnsweredByIgnored, "answered_by_ignored"},
     {Bug::kEveryKeyAcknowledges, "every_key_acknowledges"},
+    {Bug::kKeyNotSaved, "key_not_saved"},
     {Bug::kConfirmedBeforePublished, "confirmed_before_published"},
     {Bug::kAcknowledgementNotStored, "acknowledgement_not_stored"},
     {Bug::kAcknowledgedCallGranted, "acknowledged_call_granted"},

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/domain/alert/ids.h"
+#include "common/domain/delivery/in_doubt.h"
 #include "tests/fakes/await.h"
 #include "tests/fakes/provider.h"
 #include "tests/model/simulation.h"
@@ -149,10 +150,13 @@ Task<Result<std::optional<records::v1::AttemptResult>>> ClaimsPort::SaveResult(
     simulation_.checker.Saved(attempt, result, result);
     co_return std::optional(result);
   }
+  records::v1::AttemptResult saved = result;
+  if (simulation_.bug == Bug::kKeyNotSaved && WasAnsweredByPerson(result))
+    saved.set_status(v1::ATTEMPT_STATUS_RINGING);
   const auto apply =
-      [&simulation = simulation_, attempt, fence,
-       result](FakeClaims& store) -> Task<Result<std::optional<records::v1::AttemptResult>>> {
-    auto stored = co_await store.SaveResult(attempt, fence, result);
+      [&simulation = simulation_, attempt, fence, result,
+       saved](FakeClaims& store) -> Task<Result<std::optional<records::v1::AttemptResult>>> {
+    auto stored = co_await store.SaveResult(attempt, fence, saved);
     if (stored) simulation.checker.Saved(attempt, result, *stored);
     co_return stored;
   };

@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kMaxSteps = 1'000'000;  // a run that needs more does not end
+constexpr std::uint64_t kMaxSteps = 10'000'000;  // a run that needs more does not end
 constexpr Micros kSessionTimeout = 6s;
 constexpr Micros kConsentLatency = 100ms;
 constexpr Micros kAtOnce = 5s;  // a cancellation or an acknowledgement by the API
@@ -165,8 +165,9 @@ void Simulation::ScheduleAlert() {
     const std::string alert_id = work.attempt().alert_id();
     const OutgoingRecord record =
         MakeAcceptanceRecord(topics.Lane(work.channel(), work.priority()), work, "");
-    checker.Enqueued(alert_id,
-                     {FromUnixMicros(work.send_time_us()), FromUnixMicros(work.expire_time_us())});
+    checker.Enqueued(
+        alert_id, {work.priority() == v1::PRIORITY_EMERGENCY, FromUnixMicros(work.send_time_us()),
+                   FromUnixMicros(work.expire_time_us())});
     timeline.Trace(alert_id + " is accepted");
     broker.Append(record);
     if (Occurs(faults.enqueue_repeated))

@@ -292,6 +292,11 @@ bool IsRetryable(const records::v1::WebhookRecord& callback) {
          error_class == records::v1::PROVIDER_ERROR_CLASS_RATE_LIMIT_AFTER;
 }
 
+bool IsPersonTakenForMachine(const records::v1::AttemptResult& stored,
+                             const records::v1::WebhookRecord& callback) {
+  return WasAnsweredByPerson(stored) && callback.answered_by() == records::v1::ANSWERED_BY_MACHINE;
+}
+
 FollowUp DecideAfterUndelivered(const records::v1::WorkRecord& work,
                                 const records::v1::WebhookRecord& callback,
                                 const RetryPolicy& policy) {

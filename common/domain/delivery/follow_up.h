@@ -52,6 +52,11 @@ FollowUp Decide(const records::v1::WorkRecord& work, const records::v1::AttemptR
 // reached nobody (see UnreachedBy).
 bool IsRetryable(const records::v1::WebhookRecord& callback);
 
+// Whether a person answered the call although its callback reports a machine: `stored`, the result
+// of the attempt, shows that a key was pressed. Then no other call follows.
+bool IsPersonTakenForMachine(const records::v1::AttemptResult& stored,
+                             const records::v1::WebhookRecord& callback);
+
 // What follows from such a failure: the next attempt within the budget, or the next call within the
 // maximum number of calls, and before the expire time; otherwise a dead letter. A last call that a
 // machine answered leaves no dead letter. `work` is the work record of the attempt that the

@@ -5,6 +5,7 @@
 
 #include "common/base/error.h"
 #include "common/domain/alert/alert_projection.h"
+#include "common/domain/delivery/call_retry.h"
 
 namespace tocsin {
 namespace {
@@ -171,9 +172,16 @@ records::v1::AttemptResult ProvenByCallback(const records::v1::WebhookRecord& we
   result.set_account_sid(webhook.account_sid());
   result.set_end_time_us(webhook.receive_time_us());
   result.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
-  if (const std::optional<AlertEvent> alert_event = AlertEventOf(webhook))
-    result.set_status(alert_event->status);
+  if (const std::optional<AlertEvent> alert_event = AlertEventOf(webhook)) {
+    const bool machine = UnreachedBy(*alert_event) == v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
+    result.set_status(machine ? v1::ATTEMPT_STATUS_NO_ANSWER : alert_event->status);
+  }
   return result;
+}
+
+bool WasAnsweredByPerson(const records::v1::AttemptResult& result) {
+  return result.resolved_by() == v1::RESOLVED_BY_CALLBACK &&
+         result.status() == v1::ATTEMPT_STATUS_ANSWERED_HUMAN;
 }
 
 bool IsUnresolved(const records::v1::AttemptResult& result) {
@@ -193,6 +201,7 @@ Proof ProofOf(const records::v1::AttemptResult& result) {
     case records::v1::ATTEMPT_OUTCOME_NOT_SENT: return Proof::kUnresolved;
     case records::v1::ATTEMPT_OUTCOME_UNRESOLVED: return Proof::kUnresolved;
     case records::v1::ATTEMPT_OUTCOME_ACCEPTED:
+      if (WasAnsweredByPerson(result)) return Proof::kPerson;
       if (result.resolved_by() == v1::RESOLVED_BY_LIST) return Proof::kList;
       return result.resolved_by() == v1::RESOLVED_BY_CALLBACK ? Proof::kCallback : Proof::kResponse;
     default: return Proof::kCertain;

@@ -89,8 +89,13 @@ records::v1::AttemptResult UnresolvedByPolicy(const records::v1::WorkRecord& loo
 records::v1::AttemptResult AbsentFromList(const records::v1::WorkRecord& lookup,
                                           const InDoubtSchedule& schedule);
 
-// The result that a callback proves for the attempt it names: the provider accepted it.
+// The result that a callback proves for the attempt it names: the provider accepted it. Its status
+// is that of the callback, but NO_ANSWER for a call that ended with a machine: it reached nobody,
+// and another call may follow.
 records::v1::AttemptResult ProvenByCallback(const records::v1::WebhookRecord& webhook);
+
+// A callback showed that a person answered the call: by machine detection, or by a pressed key.
+bool WasAnsweredByPerson(const records::v1::AttemptResult& result);
 
 // Ended by the in-doubt policy, or by absence from the list. Late proof outranks it.
 bool IsUnresolved(const records::v1::AttemptResult& result);
@@ -107,6 +112,7 @@ enum class Proof {
   kList = 3,        // found in the list; which of several equal entries it is may be a guess
   kCallback = 4,    // a callback named the attempt
   kResponse = 5,    // the response to the POST
+  kPerson = 6,      // a callback showed that a person answered the call
 };
 Proof ProofOf(const records::v1::AttemptResult& result);
 

@@ -97,13 +97,14 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
 std::optional<KnownAttempt> KnownAttemptOf(const records::v1::WebhookRecord& callback) {
   if (!callback.has_attempt() || callback.provider_sid().empty() || !AlertEventOf(callback))
     return std::nullopt;
+  const records::v1::AttemptResult result = ProvenByCallback(callback);
   return KnownAttempt{.name = callback.attempt(),
                       .client_id = {},
                       .time = FromUnixMicros(callback.receive_time_us()),
                       .lease_until = {},
-                      .result = ProvenByCallback(callback),
-                      .ended = IsEnd(AlertEventOf(callback)->status),
-                      .delivered = AlertEventOf(callback)->status == v1::ATTEMPT_STATUS_DELIVERED};
+                      .result = result,
+                      .ended = IsEnd(result.status()),
+                      .delivered = result.status() == v1::ATTEMPT_STATUS_DELIVERED};
 }
 
 WallTime EarliestEventTime(const records::v1::WorkRecord& work) {

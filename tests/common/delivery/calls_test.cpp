@@ -184,6 +184,29 @@ TEST_F(CallsTest, DoesNotCallAgainAfterAnAnswer) {
   EXPECT_THAT(Waiting(), IsEmpty());
 }
 
+TEST_F(CallsTest, DoesNotCallAgainAfterAKeyThoughAMachineWasDetected) {  // V3, V5
+  const records::v1::WorkRecord work = ACall();
+  ASSERT_EQ(Place(work), DeliveryResult::kSent);
+  for (const v1::AttemptStatus status :
+       {v1::ATTEMPT_STATUS_ANSWERED_MACHINE, v1::ATTEMPT_STATUS_DELIVERED}) {
+    EXPECT_EQ(CallBack(work, v1::ATTEMPT_STATUS_ANSWERED_HUMAN),  // a key
+              DeliveryResult::kCallbackHandled);
+    EXPECT_EQ(CallBack(work, status, records::v1::ANSWERED_BY_MACHINE),
+              DeliveryResult::kCallbackHandled);
+  }
+  EXPECT_THAT(Waiting(), IsEmpty());
+}
+
+TEST_F(CallsTest, ACallThatEndedWithAMachineIsNotDelivered) {  // A2
+  const records::v1::WorkRecord work = ACall();
+  PlaceAndRetry(work, v1::ATTEMPT_STATUS_DELIVERED, records::v1::ANSWERED_BY_MACHINE);
+  const MarkResult marked = claims.Mark({.alert_id = work.attempt().alert_id(),
+                                         .client_id = work.client_id(),
+                                         .mark = MarkRequest::Mark::kCancelled,
+                                         .time = clock.Now()});
+  EXPECT_FALSE(marked.delivered) << "the next call waits: a cancellation is not too late for it";
+}
+
 TEST_F(CallsTest, ResolvesFromTheListWithoutAnotherCall) {
   const records::v1::WorkRecord lookup = MakeInDoubt(ACall());
   EXPECT_EQ(Await(calls.Deliver(RecordOf(lookup))), DeliveryResult::kLookupPending);

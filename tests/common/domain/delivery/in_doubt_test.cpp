@@ -189,6 +189,16 @@ INSTANTIATE_TEST_SUITE_P(
         PolicyRow{"insistent_bulk", v1::PRIORITY_BULK, v1::IN_DOUBT_POLICY_RESEND, true}),
     [](const auto& row) { return row.param.name; });
 
+TEST(InDoubtTest, ACallThatEndedWithAMachineReachedNobody) {
+  records::v1::WebhookRecord callback;
+  callback.mutable_attempt()->set_alert_id("an alert");
+  callback.set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
+  callback.set_status(v1::ATTEMPT_STATUS_DELIVERED);  // completed
+  EXPECT_EQ(ProvenByCallback(callback).status(), v1::ATTEMPT_STATUS_DELIVERED);
+  callback.set_answered_by(records::v1::ANSWERED_BY_MACHINE);
+  EXPECT_EQ(ProvenByCallback(callback).status(), v1::ATTEMPT_STATUS_NO_ANSWER);
+}
+
 TEST(InDoubtTest, RanksEveryOutcomeByItsProof) {
   records::v1::AttemptResult in_doubt;
   in_doubt.set_outcome(records::v1::ATTEMPT_OUTCOME_IN_DOUBT);
@@ -196,9 +206,17 @@ TEST(InDoubtTest, RanksEveryOutcomeByItsProof) {
   answered.set_outcome(records::v1::ATTEMPT_OUTCOME_ACCEPTED);
   records::v1::WebhookRecord callback;
   callback.set_provider_sid("SM1");
+  records::v1::WebhookRecord key = callback;
+  key.mutable_attempt()->set_alert_id("an alert");
+  key.set_kind(records::v1::WEBHOOK_KIND_VOICE_GATHER);
+  key.set_status(v1::ATTEMPT_STATUS_ANSWERED_HUMAN);
   const std::vector<records::v1::AttemptResult> rising{
-      in_doubt, UnresolvedByPolicy(Lookup(), FromUnixMicros(kInDoubt)),
-      FoundInList(Lookup(), "SM1", FromUnixMicros(kInDoubt)), ProvenByCallback(callback), answered};
+      in_doubt,
+      UnresolvedByPolicy(Lookup(), FromUnixMicros(kInDoubt)),
+      FoundInList(Lookup(), "SM1", FromUnixMicros(kInDoubt)),
+      ProvenByCallback(callback),
+      answered,
+      ProvenByCallback(key)};
   for (size_t i = 1; i < rising.size(); ++i)
     EXPECT_GT(ProofOf(rising[i]), ProofOf(rising[i - 1])) << i;
   EXPECT_EQ(ProofOf(AbsentFromList(Lookup(), {})), Proof::kUnresolved);
