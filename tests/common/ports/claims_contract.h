@@ -1,4 +1,4 @@
-// The contract of Claims. A world provides the port and what the port cannot do:
+// The contract of Claims, but for Resolve(). A world provides the port and what the port cannot do:
 //   Claims& claims();
 //   T Wait(Task<T> task);  // runs it to its end
 //   void Mark(const std::string& alert_id, const std::string& reason);  // CANCELLED, ACKNOWLEDGED
@@ -64,61 +64,12 @@ class ClaimsContract : public ::testing::Test {
     work.set_body_digest(std::string("digest\0digest", 13));
     return work.SerializeAsString();
   }
-  v1::AttemptRef AnInDoubtAttempt(const std::string& duplicate_key) {
-    ClaimRequest request = ARequest(AnAttempt());
-    request.duplicate_key = duplicate_key;
-    SaveResult(request.attempt, Claim(request).fence,
-               AnAttemptResult(records::v1::ATTEMPT_OUTCOME_IN_DOUBT));
-    return request.attempt;
-  }
-  static records::v1::AttemptResult Listed(const std::string& sid) {
-    records::v1::AttemptResult result = Accepted(sid);
-    result.set_resolved_by(v1::RESOLVED_BY_LIST);
-    return result;
-  }
   static records::v1::AttemptResult Unresolved() {
     records::v1::AttemptResult result = AnAttemptResult(records::v1::ATTEMPT_OUTCOME_UNRESOLVED);
     result.set_status(v1::ATTEMPT_STATUS_FAILED);
     result.set_reason("IN_DOUBT");
     result.set_resolved_by(v1::RESOLVED_BY_POLICY);
     return result;
-  }
-  static records::v1::AttemptResult Absent() {
-    records::v1::AttemptResult result = Unresolved();
-    result.set_reason("NOT_RECEIVED");
-    result.set_resolved_by(v1::RESOLVED_BY_LIST_ABSENCE);
-    return result;
-  }
-  // Resolves with a list that may prove absence: it contains `sids`, and none matches. Returns the
-  // reason of the result, "" while the attempt stays in doubt.
-  std::string ResolveAbsent(const v1::AttemptRef& attempt, const std::vector<std::string>& sids,
-                            bool after_timeout = false) {
-    ResolveRequest request{.attempt = attempt,
-                           .duplicate_key = "a recipient",
-                           .found = {},
-                           .unresolved = {},
-                           .expire_time = SystemClock().Now() + std::chrono::hours(1),
-                           .absent = Absent(),
-                           .listed_sids = sids};
-    if (after_timeout) request.unresolved = Unresolved();
-    const auto resolved = Wait(world.claims().Resolve(request));
-    EXPECT_TRUE(resolved) << resolved.error().message;
-    return resolved && *resolved ? (*resolved)->reason() : "";
-  }
-  // Returns the SID that resolves the attempt, "" while it stays in doubt, or "policy".
-  std::string Resolve(const v1::AttemptRef& attempt, const std::string& duplicate_key,
-                      const std::vector<std::string>& sids, bool after_timeout = false) {
-    ResolveRequest request{.attempt = attempt,
-                           .duplicate_key = duplicate_key,
-                           .found = {},
-                           .unresolved = {},
-                           .expire_time = SystemClock().Now() + std::chrono::hours(1)};
-    for (const std::string& sid : sids) request.found.push_back(Listed(sid));
-    if (after_timeout) request.unresolved = Unresolved();
-    const auto resolved = Wait(world.claims().Resolve(request));
-    EXPECT_TRUE(resolved) << resolved.error().message;
-    if (!resolved || !*resolved) return "";
-    return (*resolved)->provider_sid().empty() ? "policy" : (*resolved)->provider_sid();
   }
   static records::v1::AttemptResult AnAttemptResult(records::v1::AttemptOutcome outcome,
                                                     const std::string& sid = {}) {
@@ -367,106 +318,6 @@ TYPED_TEST_P(ClaimsContract, SeparatesAttemptsAndSteps) {
   EXPECT_EQ(this->Claim(this->ARequest(attempt)).state, ClaimReply::State::kGranted);
 }
 
-TYPED_TEST_P(ClaimsContract, LeavesAnAttemptInDoubtUntilThereIsProof) {  // R4
-  const std::string duplicate_key = this->ASid();
-  const v1::AttemptRef attempt = this->AnInDoubtAttempt(duplicate_key);
-  EXPECT_EQ(this->Resolve(attempt, duplicate_key, {}), "");
-  const std::string sid = this->ASid();
-  EXPECT_EQ(this->Resolve(attempt, duplicate_key, {sid}), sid);
-  EXPECT_EQ(this->Resolve(attempt, duplicate_key, {this->ASid()}), sid);  // it is final
-  EXPECT_EQ(this->Claim(this->ARequest(attempt)).result->provider_sid(), sid);
-}
-
-TYPED_TEST_P(ClaimsContract, EndsAsUnresolvedAfterTheTimeoutAndAcceptsLateProof) {  // R4
-  const std::string duplicate_key = this->ASid();
-  const v1::AttemptRef attempt = this->AnInDoubtAttempt(duplicate_key);
-  EXPECT_EQ(this->Resolve(attempt, duplicate_key, {}, true), "policy");
-  EXPECT_EQ(this->Resolve(attempt, duplicate_key, {this->ASid()}), "policy");
-  const std::string sid = this->ASid();
-  EXPECT_EQ(this->SaveResult(attempt, kNoFence, this->Accepted(sid))->provider_sid(), sid);
-}
-
-TYPED_TEST_P(ClaimsContract, DistributesEntriesAmongDuplicatesByCount) {  // R4
-  const std::string duplicate_key = this->ASid();
-  const std::string first = this->ASid();
-  const std::string second = this->ASid();
-  const v1::AttemptRef one = this->AnInDoubtAttempt(duplicate_key);
-  const v1::AttemptRef two = this->AnInDoubtAttempt(duplicate_key);
-  EXPECT_EQ(this->Resolve(one, duplicate_key, {first}), "");
-  EXPECT_EQ(this->Resolve(one, duplicate_key, {first, second}), first);
-  EXPECT_EQ(this->Resolve(two, duplicate_key, {first, second}), second);
-}
-
-TYPED_TEST_P(ClaimsContract, AssignsAScarceEntryToOneDuplicateAfterTheTimeout) {  // R4
-  const std::string duplicate_key = this->ASid();
-  const std::string sid = this->ASid();
-  const v1::AttemptRef one = this->AnInDoubtAttempt(duplicate_key);
-  const v1::AttemptRef two = this->AnInDoubtAttempt(duplicate_key);
-  EXPECT_EQ(this->Resolve(one, duplicate_key, {sid}, true), sid);
-  EXPECT_EQ(this->Resolve(two, duplicate_key, {sid}, true), "policy");
-}
-
-TYPED_TEST_P(ClaimsContract, AssignsNoEntryWhileADuplicateMayBePosting) {  // R4
-  const std::string duplicate_key = this->ASid();
-  const std::string sid = this->ASid();
-  const v1::AttemptRef attempt = this->AnInDoubtAttempt(duplicate_key);
-  ClaimRequest duplicate = this->ARequest(this->AnAttempt());
-  duplicate.duplicate_key = duplicate_key;
-  const ClaimReply claim = this->Claim(duplicate);
-  EXPECT_EQ(this->Resolve(attempt, duplicate_key, {sid}), "");
-  this->SaveResult(duplicate.attempt, claim.fence, this->Accepted(this->ASid()));
-  EXPECT_EQ(this->Resolve(attempt, duplicate_key, {sid}), sid);
-}
-
-TYPED_TEST_P(ClaimsContract, NeverAssignsAnEntryOfAnotherAttempt) {  // R4
-  const std::string duplicate_key = this->ASid();
-  const std::string sid = this->ASid();
-  const v1::AttemptRef owner = this->AnAttempt();
-  this->SaveResult(owner, this->Claim(this->ARequest(owner)).fence, this->Accepted(sid));
-  const v1::AttemptRef attempt = this->AnInDoubtAttempt(duplicate_key);
-  EXPECT_EQ(this->Resolve(attempt, duplicate_key, {sid}), "");
-  EXPECT_EQ(this->Resolve(attempt, duplicate_key, {sid}, true), "policy");
-}
-
-TYPED_TEST_P(ClaimsContract, MovesAnEntryFromTheListToTheAttemptThatIsNamed) {  // R4
-  const std::string duplicate_key = this->ASid();
-  const std::string sid = this->ASid();
-  const v1::AttemptRef one = this->AnInDoubtAttempt(duplicate_key);
-  const v1::AttemptRef two = this->AnInDoubtAttempt(duplicate_key);
-  EXPECT_EQ(this->Resolve(one, duplicate_key, {sid}, true), sid);
-  EXPECT_EQ(this->SaveResult(two, kNoFence, this->Accepted(sid))->provider_sid(), sid);
-  const std::string own = this->ASid();
-  EXPECT_EQ(this->SaveResult(one, kNoFence, this->Accepted(own))->provider_sid(), own);
-}
-
-TYPED_TEST_P(ClaimsContract, EndsAsAbsentWhenEveryListedMessageBelongsToAnotherAttempt) {  // R4
-  const v1::AttemptRef empty_list = this->AnInDoubtAttempt(this->ASid());
-  EXPECT_EQ(this->ResolveAbsent(empty_list, {}), "NOT_RECEIVED");
-  const std::string sid = this->ASid();
-  this->SaveResult(this->AnAttempt(), kNoFence, this->Accepted(sid));
-  const v1::AttemptRef attempt = this->AnInDoubtAttempt(this->ASid());
-  EXPECT_EQ(this->ResolveAbsent(attempt, {sid}), "NOT_RECEIVED");
-  EXPECT_EQ(this->ResolveAbsent(attempt, {this->ASid()}), "NOT_RECEIVED");  // it is final
-}
-
-TYPED_TEST_P(ClaimsContract, DoesNotEndAsAbsentWhileAListedMessageMayBeTheAttempt) {  // R4
-  const v1::AttemptRef attempt = this->AnInDoubtAttempt(this->ASid());
-  EXPECT_EQ(this->ResolveAbsent(attempt, {this->ASid()}), "");  // of no known attempt
-  const std::string duplicate_key = this->ASid();
-  const std::string guessed = this->ASid();
-  const v1::AttemptRef duplicate = this->AnInDoubtAttempt(duplicate_key);
-  ASSERT_EQ(this->Resolve(duplicate, duplicate_key, {guessed}), guessed);
-  EXPECT_EQ(this->ResolveAbsent(attempt, {guessed}), "");
-  EXPECT_EQ(this->ResolveAbsent(attempt, {guessed}, true), "IN_DOUBT");
-}
-
-TYPED_TEST_P(ClaimsContract, AcceptsLateProofForAnAbsentAttempt) {  // R4
-  const v1::AttemptRef attempt = this->AnInDoubtAttempt(this->ASid());
-  ASSERT_EQ(this->ResolveAbsent(attempt, {}), "NOT_RECEIVED");
-  const std::string sid = this->ASid();
-  EXPECT_EQ(this->SaveResult(attempt, kNoFence, this->Accepted(sid))->provider_sid(), sid);
-}
-
 TYPED_TEST_P(ClaimsContract, PrefersTheResponseToAnEarlierCallback) {
   const ClaimRequest request = this->ARequest(this->AnAttempt());
   const ClaimReply claim = this->Claim(request);
@@ -478,6 +329,20 @@ TYPED_TEST_P(ClaimsContract, PrefersTheResponseToAnEarlierCallback) {
             v1::RESOLVED_BY_UNSPECIFIED);
   EXPECT_EQ(this->SaveResult(request.attempt, kNoFence, callback)->resolved_by(),
             v1::RESOLVED_BY_UNSPECIFIED);
+}
+
+TYPED_TEST_P(ClaimsContract, KeepsThatAPersonAnswered) {  // V3
+  const ClaimRequest request = this->ARequest(this->AnAttempt());
+  const ClaimReply claim = this->Claim(request);
+  const std::string sid = this->ASid();
+  this->SaveResult(request.attempt, claim.fence, this->Accepted(sid));
+  records::v1::AttemptResult callback = this->Accepted(sid);
+  callback.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
+  for (const auto status : {v1::ATTEMPT_STATUS_ANSWERED_HUMAN, v1::ATTEMPT_STATUS_NO_ANSWER}) {
+    callback.set_status(status);
+    EXPECT_EQ(this->SaveResult(request.attempt, kNoFence, callback)->status(),
+              v1::ATTEMPT_STATUS_ANSWERED_HUMAN);
+  }
 }
 
 TYPED_TEST_P(ClaimsContract, StoresTheWorkOfTheNewestAttemptOfAStep) {
@@ -564,14 +429,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     SavesInDoubtForAnotherHolderOnlyAfterItsLease, RefusesASidOfAnotherAttempt,
     EndsAnAttemptThatNeverStarted, KeepsAStartedAttemptDespiteAnEndAndAMark,
     StopsAnAttemptWhoseAlertWasMarkedBefore, RejectsAnAttemptWhoseKeyBelongsToAnotherAlert,
-    SeparatesAttemptsAndSteps, LeavesAnAttemptInDoubtUntilThereIsProof,
-    EndsAsUnresolvedAfterTheTimeoutAndAcceptsLateProof, DistributesEntriesAmongDuplicatesByCount,
-    AssignsAScarceEntryToOneDuplicateAfterTheTimeout, AssignsNoEntryWhileADuplicateMayBePosting,
-    NeverAssignsAnEntryOfAnotherAttempt, MovesAnEntryFromTheListToTheAttemptThatIsNamed,
-    EndsAsAbsentWhenEveryListedMessageBelongsToAnotherAttempt,
-    DoesNotEndAsAbsentWhileAListedMessageMayBeTheAttempt, AcceptsLateProofForAnAbsentAttempt,
-    PrefersTheResponseToAnEarlierCallback, StoresTheWorkOfTheNewestAttemptOfAStep,
-    SyncsAStartAndAResultFromTheLog, SyncsTheFirstStartAndTheLastLeaseOfAClaimedAttempt, SyncsAMark,
-    FailsAfterTheStoreLostItsData);
+    SeparatesAttemptsAndSteps, PrefersTheResponseToAnEarlierCallback, KeepsThatAPersonAnswered,
+    StoresTheWorkOfTheNewestAttemptOfAStep, SyncsAStartAndAResultFromTheLog,
+    SyncsTheFirstStartAndTheLastLeaseOfAClaimedAttempt, SyncsAMark, FailsAfterTheStoreLostItsData);
 
 }  // namespace tocsin

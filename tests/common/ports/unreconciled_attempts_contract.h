@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "common/ports/unreconciled_attempts.h"
-#include "tests/common/ports/claims_contract.h"
+#include "tests/common/ports/resolution_contract.h"
 
 namespace tocsin {
 
 template <typename World>
-class UnreconciledAttemptsContract : public ClaimsContract<World> {
+class UnreconciledAttemptsContract : public ResolutionContract<World> {
  protected:
   static records::v1::AttemptResult ProvenByCallback(const std::string& sid,
                                                      v1::AttemptStatus status) {
