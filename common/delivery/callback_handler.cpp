@@ -2,6 +2,7 @@
 
 #include "common/domain/alert/alert_projection.h"
 #include "common/domain/alert/ids.h"
+#include "common/domain/delivery/call_retry.h"
 #include "common/domain/delivery/known_attempt.h"
 #include "common/domain/delivery/log_claim.h"
 
@@ -84,7 +85,12 @@ Task<Status> CallbackHandler::PublishRetry(const records::v1::WebhookRecord& cal
   const FollowUp follow_up = DecideAfterUndelivered(work, callback, retry_);
   TOCSIN_CO_CHECK_OK(co_await parts_.log.PublishAll(MakeFollowUpRecords(
       parts_.topics, follow_up, channel_, position, origin, parts_.clock.Now())));
-  co_return {};
+  const bool machine = UnreachedBy(*AlertEventOf(callback)) == v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
+  if (!machine || follow_up.next_work) co_return {};
+  // No other call follows one that a machine answered: the alert has ended as delivered.
+  KnownAttempt known = *KnownAttemptOf(callback);
+  known.delivered = true;
+  co_return co_await parts_.claims.Sync(known);
 }
 
 // From the store, or from the log at the position that the attempt token names.

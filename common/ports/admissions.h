@@ -62,10 +62,10 @@ struct MarkResult {
   bool post_in_progress = false;     // a POST may be in progress
   bool acknowledged_before = false;  // kCancelled: acknowledged before it was first cancelled
   bool delivered = false;            // a callback or a lookup confirmed the delivery of an attempt
-  // Emergencies are also sent by workers that cannot use the store. `post_in_progress` and `results`
-  // may lack such attempts.
+  // Emergencies are also sent by workers that cannot use the store. `post_in_progress` and
+  // `results` may lack such attempts.
   bool may_be_emergency = false;
-  std::optional<WallTime> create_time = {};  // if the store knows it
+  std::optional<WallTime> create_time = {};              // if the store knows it
   std::vector<records::v1::AttemptResult> results = {};  // of its attempts, in their order
 };
 

@@ -159,6 +159,7 @@ void Checker::Granted(const v1::AttemptRef& ref) {
 
 void Checker::Cancelled(const std::string& alert_id, v1::CancelOutcome outcome) {
   alerts_[alert_id].cancelled = outcome == v1::CANCEL_OUTCOME_CANCELLED;
+  if (outcome == v1::CANCEL_OUTCOME_ALREADY_ENDED) alerts_[alert_id].ended_at_cancel = true;
 }
 
 void Checker::AcknowledgementRequested(const std::string& alert_id) {

@@ -116,8 +116,9 @@ class Checker {
     bool delivered = false;                          // a callback reported it
     bool silent = false;                             // no callback reported a final status
     bool acknowledgement_requested = false;
-    bool acknowledged = false;  // confirmed
-    bool cancelled = false;     // confirmed: nothing was sent
+    bool acknowledged = false;     // confirmed
+    bool cancelled = false;        // confirmed: nothing was sent
+    bool ended_at_cancel = false;  // a cancellation was refused because the alert had ended
   };
 
   AttemptTruth& Of(const v1::AttemptRef& ref);

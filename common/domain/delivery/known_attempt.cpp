@@ -88,9 +88,13 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
   result.set_reason(changed.reason());
   result.set_segment_count(changed.segment_count());
   result.set_resolved_by(changed.resolved_by());
-  known.ended =
-      result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED && IsEnd(changed.status());
-  known.delivered = known.ended && changed.status() == v1::ATTEMPT_STATUS_DELIVERED;
+  // The last call that a machine answered ends its alert as delivered.
+  const bool last_by_machine =
+      changed.status() == v1::ATTEMPT_STATUS_ANSWERED_MACHINE && changed.last();
+  known.ended = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED &&
+                (IsEnd(changed.status()) || last_by_machine);
+  known.delivered =
+      known.ended && (changed.status() == v1::ATTEMPT_STATUS_DELIVERED || last_by_machine);
   return known;
 }
 

@@ -1,5 +1,6 @@
 // Calls: retries of calls that reached nobody, and resolution of calls in doubt. V3, R4
 #include "common/delivery/callback_handler.h"
+#include "common/domain/delivery/known_attempt.h"
 #include "tests/common/delivery/delivery_fixture.h"
 
 namespace tocsin {
@@ -205,6 +206,23 @@ TEST_F(CallsTest, ACallThatEndedWithAMachineIsNotDelivered) {  // A2
                                          .mark = MarkRequest::Mark::kCancelled,
                                          .time = clock.Now()});
   EXPECT_FALSE(marked.delivered) << "the next call waits: a cancellation is not too late for it";
+}
+
+TEST_F(CallsTest, ALastCallThatEndedWithAMachineIsDelivered) {  // A2
+  records::v1::WorkRecord work = ACall();
+  work.mutable_retry_budget()->set_calls_placed(CallRetryPolicy().max_calls);
+  ASSERT_EQ(Place(work), DeliveryResult::kSent);
+  ASSERT_EQ(CallBack(work, v1::ATTEMPT_STATUS_DELIVERED, records::v1::ANSWERED_BY_MACHINE),
+            DeliveryResult::kCallbackHandled);
+  EXPECT_THAT(Waiting(), IsEmpty());
+  const MarkRequest cancel{.alert_id = work.attempt().alert_id(),
+                           .client_id = work.client_id(),
+                           .mark = MarkRequest::Mark::kCancelled,
+                           .time = clock.Now()};
+  EXPECT_TRUE(claims.Mark(cancel).delivered);
+  const auto restored = KnownAttemptOf(Events().back());
+  ASSERT_TRUE(restored);
+  EXPECT_TRUE(restored->delivered) << "also after a data loss of the store";
 }
 
 TEST_F(CallsTest, ResolvesFromTheListWithoutAnotherCall) {
