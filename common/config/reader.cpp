@@ -115,24 +115,27 @@ Setting<Address> Reader::HostPort(std::string name, std::string help) {
 
 Setting<std::string> Reader::Url(std::string name, std::string help,
                                  std::vector<std::string> schemes) {
+  std::string expected = Joined(schemes, " or ") + " URL";
   return {
       *this,
-      {std::move(name), std::move(help), Joined(schemes, " or ") + " URL"},
+      {std::move(name), std::move(help), std::move(expected)},
       [schemes = std::move(schemes)](std::string_view text) { return ParseUrl(text, schemes); }};
 }
 
 Setting<std::string> Reader::Choice(std::string name, std::string help,
                                     std::vector<std::string> choices) {
+  std::string expected = Joined(choices, " or ");
   return {
       *this,
-      {std::move(name), std::move(help), Joined(choices, " or ")},
+      {std::move(name), std::move(help), std::move(expected)},
       [choices = std::move(choices)](std::string_view text) { return ParseChoice(text, choices); }};
 }
 
 Setting<Secret> Reader::SecretUrl(std::string name, std::string help,
                                   std::vector<std::string> schemes) {
+  std::string expected = Joined(schemes, " or ") + " URL";
   return {*this,
-          {std::move(name), std::move(help), Joined(schemes, " or ") + " URL", true},
+          {std::move(name), std::move(help), std::move(expected), true},
           [schemes = std::move(schemes)](std::string_view text) {
             return ParseSecretUrl(text, schemes);
           }};
@@ -242,7 +245,7 @@ void Reader::AddMissing(const SettingDoc& doc) {
   errors_.push_back({name, "", "is required", ways});
 }
 
-void Reader::SetSource(const std::string& name, Source source, std::string place) {
+void Reader::SetSource(const std::string& name, Source source, const std::string& place) {
   for (SettingSource& entry : sources_) {
     if (entry.name != name) continue;
     entry.source = source;

@@ -172,7 +172,7 @@ class Reader {
   std::optional<Found> ReadSecret(const Found& path, const std::string& name, bool* invalid);
   void AddError(const std::string& name, const Found& found, const ParseError& error);
   void AddMissing(const SettingDoc& doc);
-  void SetSource(const std::string& name, Source source, std::string place);
+  void SetSource(const std::string& name, Source source, const std::string& place);
   void RefuseUnknownFlags();
   void RefuseUnknownKeys();
   std::string Report() const;

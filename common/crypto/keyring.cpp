@@ -231,8 +231,8 @@ struct Keyring::Codec {
     auto key = Base64Decode(encoded.text);
     if (!key || key->size() != kKeyBytes)
       return InvalidKeyring(path, "a key of `" + name + "` is not 32 bytes in base64");
-    std::memcpy(version.key.data(), key->data(), kKeyBytes);
-    Cleanse(key->data(), key->size());
+    const KeyText decoded{std::move(*key)};
+    std::memcpy(version.key.data(), decoded.text.data(), kKeyBytes);
     return version;
   }
 

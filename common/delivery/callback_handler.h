@@ -37,7 +37,7 @@ class CallbackHandler {
   };
 
   CallbackHandler(v1::Channel channel, Parts parts, RetryPolicy retry)
-      : channel_(channel), parts_(parts), retry_(std::move(retry)) {}
+      : channel_(channel), parts_(parts), retry_(retry) {}
 
   // False for an event that Handle() ignores: most of them. Safe to call on
   // any thread.

@@ -135,8 +135,7 @@ void Worker::ProcessEvents() {
     now_ = std::chrono::steady_clock::now();
     for (WorkerEvent& queued : batch_) {
       std::visit(
-          [this](auto&& event) {
-            using Event = std::decay_t<decltype(event)>;
+          [this]<typename Event>(Event event) {
             if constexpr (std::is_same_v<Event, NewConnection>) AddConnection(std::move(event));
             if constexpr (std::is_same_v<Event, PendingResponse>) SendResponse(std::move(event));
             if constexpr (std::is_same_v<Event, BeginDrain>) DrainAll();

@@ -139,7 +139,7 @@ class Permit {
 
 // With `extend` each record moves the deadline to kHistoryTimeout from then.
 Status ReadToEnd(LogRead& read, const RecordHistory::Handle& handle, SteadyTime deadline,
-                 bool extend, std::stop_token stop) {
+                 bool extend, const std::stop_token& stop) {
   while (!read.AtEnd() && !stop.stop_requested() && std::chrono::steady_clock::now() < deadline) {
     const Message message = read.Next();
     if (!message) continue;
@@ -160,7 +160,7 @@ Status LogReader::Read(const std::vector<std::string>& topics, WallTime from, co
   for (const std::string& topic : topics) TOCSIN_CHECK_OK(read.AddPartitions(topic, list.get()));
   TOCSIN_CHECK_OK(read.AssignFrom(list.get(), from));
   return ReadToEnd(read, handle, std::chrono::steady_clock::now() + kHistoryTimeout,
-                   /*extend=*/true, std::move(stop));
+                   /*extend=*/true, stop);
 }
 
 Status LogReader::ReadTo(const records::v1::Position& last, WallTime from, SteadyTime deadline,

@@ -4,7 +4,7 @@
 
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
-#include "redis_script_texts.h"
+#include "redis_script_texts.inc"
 
 namespace tocsin::redis {
 

@@ -90,9 +90,9 @@ Task<void> ScriptClient::Connect() {
   Server& server = server_;
   const auto open = [&server] { return Open(server); };
   Result<Connection> opened = co_await RunBlocking(pool_, loop_, open);
+  const Status status = opened ? Status() : Status(Fail(opened.error()));
   if (opened) connection_ = std::make_unique<PipelinedConnection>(loop_, *std::move(opened));
   connecting_ = false;
-  const Status status = opened ? Status() : Status(Fail(opened.error()));
   for (const Callback<Status>& done : std::exchange(waiting_, {})) done(status);
 }
 

@@ -49,7 +49,7 @@ Result<OpsServer> OpsServer::Start(OpsOptions options, const Metrics& metrics,
   TOCSIN_TRY(auto server,
              http::Server::Start(
                  server_options, [service = std::move(options.service), &metrics, &readiness](
-                                     http::Request request, http::Responder responder) {
+                                     const http::Request& request, http::Responder responder) {
                    responder.Send(RespondToOps(request, service, metrics, readiness));
                  }));
   return OpsServer(std::move(server));

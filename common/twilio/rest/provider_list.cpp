@@ -116,6 +116,7 @@ Task<Result<std::vector<ProviderListEntry>>> CallList::List(const ProviderListQu
     TOCSIN_CO_CHECK_OK(co_await ReadList(client_, request, deadline, handler));
   }
   std::vector<ProviderListEntry> entries;
+  entries.reserve(by_sid.size());
   for (auto& [sid, entry] : by_sid) entries.push_back(std::move(entry));
   co_return entries;
 }

@@ -70,8 +70,7 @@ std::vector<std::string> SignedVariants(std::string_view url) {
 std::string Concatenate(const FormFields& fields) {
   std::vector<std::pair<std::string_view, std::string_view>> sorted(fields.begin(), fields.end());
   std::ranges::sort(sorted);
-  const auto duplicates = std::ranges::unique(sorted);
-  sorted.erase(duplicates.begin(), duplicates.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   std::string text;
   for (const auto& [name, value] : sorted) text.append(name).append(value);
   return text;
