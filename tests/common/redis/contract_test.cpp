@@ -42,7 +42,9 @@ class RealWorld {
   // With one thread, because requests are executed in order only within a thread.
   Admissions& admissions() {
     if (admissions_) return *admissions_;
-    EXPECT_TRUE(restorer_.MarkRestored(*restorer_.AdoptEpoch()));
+    const StoreEpoch epoch = *restorer_.AdoptEpoch();
+    EXPECT_TRUE(restorer_.MarkRestored(epoch));
+    EXPECT_TRUE(ClaimStoreRestorer(server_).MarkRestored(epoch));
     return admissions_.emplace(server_, 1u);
   }
   AcceptanceRestorer& restorer() { return restorer_; }
