@@ -5,10 +5,10 @@
 # address of its operations endpoint.
 SERVICES=(audit sms-worker voice-worker ingress)
 
-# A stack uses a range of ports from its base on: five for the stores and the simulator, then a block per
+# A stack uses a range of ports from its base on: nine for the stores and the simulator, then a block per
 # service with four ports per replica: operations, HTTP for Twilio, HTTP for clients, gRPC. scripts/up holds
-# the last port of the range while it runs.
-readonly PORT_KAFKA=0 PORT_CONTROLLER=1 PORT_POSTGRES=2 PORT_REDIS=3 PORT_SIM=4
+# the last port of the range while it runs. The port of a broker's controller follows that of the broker.
+readonly PORT_KAFKA=0 PORT_POSTGRES=2 PORT_REDIS=3 PORT_SIM=4 PORT_MORE_BROKERS=5
 readonly PORT_CLAIM=199 PORT_SERVICES=10 PORTS_PER_REPLICA=4 MAX_REPLICAS=10
 readonly PORT_OPS=0 PORT_HTTP=1 PORT_CALLER=2 PORT_GRPC=3
 readonly FIRST_BASE=21800 BASE_STEP=200 BASE_SLOTS=50 # all below 32768, the first ephemeral port
@@ -19,10 +19,10 @@ readonly PORT_FREE_SECONDS=5 # the sockets of a killed process remain for a mome
 readonly MAIN_NUMBER=+15017122661 EMERGENCY_NUMBER=+15017122662
 
 # --- Components of the stack --------------------------------------------------------------------------
-# Stored in $STATE/stack between calls: PORT_BASE, PARTS, SIM (yes or no), REPLICAS ("audit=1 ingress=2").
+# Stored in $STATE/stack between calls: PORT_BASE, PARTS, SIM (yes or no), REPLICAS ("audit=1 ingress=2"), BROKERS.
 
 load_stack() {
-  PORT_BASE='' PARTS='' SIM=yes REPLICAS=''
+  PORT_BASE='' PARTS='' SIM=yes REPLICAS='' BROKERS=1
   if [[ -e $STATE/stack ]]; then
     # shellcheck source=/dev/null
     source "$STATE/stack"
@@ -30,7 +30,8 @@ load_stack() {
 }
 
 save_stack() {
-  printf '%s=%q\n' PORT_BASE "$PORT_BASE" PARTS "$PARTS" SIM "$SIM" REPLICAS "$REPLICAS" >"$STATE/stack"
+  printf '%s=%q\n' PORT_BASE "$PORT_BASE" PARTS "$PARTS" SIM "$SIM" REPLICAS "$REPLICAS" BROKERS "$BROKERS" \
+    >"$STATE/stack"
 }
 
 is_service() { [[ " ${SERVICES[*]} " == *" $1 "* ]]; }
@@ -58,12 +59,20 @@ parse_replicas() {
   done
 }
 
+# store_processes STORE...: every NAME-I of these stores.
+store_processes() {
+  local name
+  for name in "$@"; do
+    if [[ $name == kafka ]]; then printf 'kafka-%d\n' $(seq "$BROKERS"); else printf '%s-1\n' "$name"; fi
+  done
+}
+
 # processes: every NAME-I of the stack, in start order.
 processes() {
   local name i
-  for name in ${PARTS//,/ }; do printf '%s-1\n' "$name"; done
-  [[ -z $PARTS ]] || return 0
-  printf '%s-1\n' "${STORES[@]}"
+  # shellcheck disable=SC2086  # a list of names
+  [[ -z $PARTS ]] || { store_processes ${PARTS//,/ }; return; }
+  store_processes "${STORES[@]}"
   [[ $SIM == no ]] || printf 'twilio-sim-1\n'
   for name in "${SERVICES[@]}"; do
     for ((i = 1; i <= $(replicas_of "$name"); i++)); do printf '%s-%d\n' "$name" "$i"; done
@@ -71,6 +80,13 @@ processes() {
 }
 
 # --- Ports --------------------------------------------------------------------------------------------
+
+# broker_port I
+broker_port() {
+  if [[ $1 -eq 1 ]]; then printf '%d' $((PORT_BASE + PORT_KAFKA)); else
+    printf '%d' $((PORT_BASE + PORT_MORE_BROKERS + ($1 - 2) * 2))
+  fi
+}
 
 # service_port NAME I OFFSET
 service_port() {
@@ -86,7 +102,7 @@ service_port() {
 ports_of() {
   local name=${1%-*} i=${1##*-} offset
   case $name in
-    kafka) printf '%d\n' $((PORT_BASE + PORT_KAFKA)) $((PORT_BASE + PORT_CONTROLLER)) ;;
+    kafka) printf '%d\n' "$(broker_port "$i")" $(($(broker_port "$i") + 1)) ;;
     postgres) printf '%d\n' $((PORT_BASE + PORT_POSTGRES)) ;;
     redis) printf '%d\n' $((PORT_BASE + PORT_REDIS)) ;;
     twilio-sim) printf '%d\n' $((PORT_BASE + PORT_SIM)) ;;
@@ -249,7 +265,9 @@ store_env() {
   local name
   for name in "$@"; do
     case $name in
-      kafka) STACK_ENV+=("TOCSIN_KAFKA_BOOTSTRAP=$(store_host):$((PORT_BASE + PORT_KAFKA))") ;;
+      kafka) STACK_ENV+=("TOCSIN_KAFKA_BOOTSTRAP=$(each_broker '%.0s%s' broker_address)")
+        [[ $BROKERS -eq 1 ]] ||
+          STACK_ENV+=("TOCSIN_KAFKA_REPLICATION=$BROKERS" "TOCSIN_KAFKA_MIN_INSYNC=$((BROKERS / 2 + 1))") ;;
       postgres) STACK_ENV+=("TOCSIN_POSTGRES_URL=postgresql://tocsin:$(secret postgres-password)@$(store_host):$((PORT_BASE + PORT_POSTGRES))/tocsin") ;;
       redis) STACK_ENV+=("TOCSIN_REDIS_URL=redis://$(store_host):$((PORT_BASE + PORT_REDIS))/0") ;;
     esac
@@ -356,7 +374,7 @@ start_process() {
   local name=${1%-*}
   if [[ " ${STORES[*]} " == *" $name "* ]]; then
     make_store_data "$name"
-    "start_$name"
+    "start_$name" "${1##*-}"
   elif [[ $name == twilio-sim ]]; then
     start_simulator
   else
@@ -367,7 +385,7 @@ start_process() {
 await_process() {
   local name=${1%-*} port
   if [[ " ${STORES[*]} " == *" $name "* ]]; then
-    await_ready "$1" "$STORE_READY_SECONDS" "${name}_ready"
+    await_ready "$1" "$STORE_READY_SECONDS" "${name}_ready" "${1##*-}"
   elif [[ $name == twilio-sim ]]; then
     await_ready "$1" "$SERVICE_READY_SECONDS" responds "http://127.0.0.1:$((PORT_BASE + PORT_SIM))/sim/health"
   else

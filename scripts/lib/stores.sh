@@ -45,50 +45,95 @@ make_outside_folder() {
     die "$OUTSIDE belongs to another user; remove it or set TOCSIN_STATE_DIR"
 }
 
-# --- Kafka: one node in KRaft mode --------------------------------------------------------------------
+# --- Kafka: one node in KRaft mode, or three, of which each can be lost --------------------------------
 
+# broker_netns I: the network namespace in which the broker runs, NAME-I of TOCSIN_BROKER_NETNS=NAME (for tests).
+broker_netns() { [[ -z ${TOCSIN_BROKER_NETNS:-} ]] || printf '%s-%s' "$TOCSIN_BROKER_NETNS" "$1"; }
+
+# broker_host I: the address of its namespace, else that of the stores.
+broker_host() {
+  local netns
+  netns=$(broker_netns "$1")
+  if [[ -z $netns ]]; then store_host; else
+    ip -n "$netns" -4 -o address show scope global | sed -n '1s|.* inet \([0-9.]*\)/.*|\1|p'
+  fi
+}
+
+broker_address() { printf '%s:%d' "$(broker_host "$1")" "$(broker_port "$1")"; }
+
+# controller_address I: of the controller in the process of broker I. Only other brokers connect to it.
+controller_address() {
+  local host=127.0.0.1
+  [[ -z $(broker_netns "$1") ]] || host=$(broker_host "$1")
+  printf '%s:%d' "$host" $(($(broker_port "$1") + 1))
+}
+
+# each_broker FORMAT FUNCTION: the list of FUNCTION I for each broker I, formatted and separated by commas.
+each_broker() {
+  local i list=''
+  for ((i = 1; i <= BROKERS; i++)); do
+    # shellcheck disable=SC2059  # the format is the argument
+    list+=,$(printf "$1" "$i" "$("$2" "$i")")
+  done
+  printf '%s' "${list#,}"
+}
+
+# kafka_file NAME I: its name for broker I. That of the first has no number.
+kafka_file() { if [[ $2 -eq 1 ]]; then printf '%s' "$1"; else printf '%s-%d' "$1" "$2"; fi; }
+
+# prepare_kafka I: sets KAFKA_JAVA and KAFKA_CONFIG.
 prepare_kafka() {
-  local data libs=$KAFKA_JARS
+  local i=$1 data libs=$KAFKA_JARS
+  local -a enter=()
   data=$(realpath "$STATE/kafka")
-  write_kafka_config "$data"
+  KAFKA_CONFIG=$(kafka_file server "$i").properties
+  write_kafka_config "$data" "$i"
   if ! "${AS_STORE_USER[@]}" test -r "$libs/kafka_2.13-$KAFKA_VERSION.jar"; then
     # The user of the stores cannot read root's home: use hard links, or a copy.
     libs=$data/libs
     [[ -d $libs ]] || cp -al "$KAFKA_JARS" "$libs" 2>/dev/null || { rm -rf "$libs"; cp -a "$KAFKA_JARS" "$libs"; }
   fi
-  KAFKA_JAVA=("${AS_STORE_USER[@]}" env -C "$data" java -Xms128m -Xmx384m -XX:+ExitOnOutOfMemoryError
+  [[ -z $(broker_netns "$i") ]] || enter=(nsenter "--net=/run/netns/$(broker_netns "$i")" --)
+  KAFKA_JAVA=("${enter[@]}" "${AS_STORE_USER[@]}" env -C "$data" java -Xms128m -Xmx384m -XX:+ExitOnOutOfMemoryError
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX" -cp "$libs/*")
-  [[ -e $data/log/meta.properties ]] ||
-    "${KAFKA_JAVA[@]}" kafka.tools.StorageTool format --cluster-id "$(random_hex 11)" \
-      --config "$data/server.properties" >>"$STATE/log/kafka-1.log" 2>&1 ||
-    die "the storage of Kafka could not be formatted; see $STATE/log/kafka-1.log"
+  [[ -e $data/$(kafka_file log "$i")/meta.properties ]] ||
+    "${KAFKA_JAVA[@]}" kafka.tools.StorageTool format --cluster-id "$(cluster_id "$data")" \
+      --config "$data/$KAFKA_CONFIG" >>"$STATE/log/kafka-$i.log" 2>&1 ||
+    die "the storage of Kafka could not be formatted; see $STATE/log/kafka-$i.log"
+}
+
+# cluster_id DATA: of the brokers that are formatted, else a new one.
+cluster_id() {
+  local id
+  id=$(cat "$1"/log*/meta.properties 2>/dev/null | sed -n '/^cluster.id=/{s///p;q}') || true
+  printf '%s' "${id:-$(random_hex 11)}"
 }
 
 # The broker session is short, so that a killed broker can register again within seconds. The default buffer of the
 # log cleaner would use a third of the heap.
 write_kafka_config() {
-  local broker controller
-  broker=$(store_host):$((PORT_BASE + PORT_KAFKA)) controller=127.0.0.1:$((PORT_BASE + PORT_CONTROLLER))
-  cat >"$1/server.properties" <<EOF
+  local data=$1 i=$2 in_sync=$((BROKERS / 2 + 1)) broker controller
+  broker=$(broker_address "$i") controller=$(controller_address "$i")
+  cat >"$data/$KAFKA_CONFIG" <<EOF
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@$controller
+node.id=$i
+controller.quorum.voters=$(each_broker '%d@%s' controller_address)
 listeners=PLAINTEXT://$broker,CONTROLLER://$controller
 advertised.listeners=PLAINTEXT://$broker
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
-log.dirs=$1/log
+log.dirs=$data/$(kafka_file log "$i")
 auto.create.topics.enable=false
-default.replication.factor=1
-min.insync.replicas=1
-offsets.topic.replication.factor=1
+default.replication.factor=$BROKERS
+min.insync.replicas=$in_sync
+offsets.topic.replication.factor=$BROKERS
 offsets.topic.num.partitions=12
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor=$BROKERS
+transaction.state.log.min.isr=$in_sync
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor=$BROKERS
+share.coordinator.state.topic.min.isr=$in_sync
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
@@ -99,12 +144,14 @@ log.cleaner.dedupe.buffer.size=16777216
 EOF
 }
 
+# start_kafka I
 start_kafka() {
-  prepare_kafka
-  launch kafka-1 "${KAFKA_JAVA[@]}" kafka.Kafka server.properties
+  prepare_kafka "$1"
+  launch "kafka-$1" "${KAFKA_JAVA[@]}" kafka.Kafka "$KAFKA_CONFIG"
 }
 
-kafka_ready() { /usr/bin/python3 "$ROOT/scripts/lib/kafka_ready.py" "$(store_host)" $((PORT_BASE + PORT_KAFKA)); }
+# kafka_ready I
+kafka_ready() { /usr/bin/python3 "$ROOT/scripts/lib/kafka_ready.py" "$(broker_host "$1")" "$(broker_port "$1")"; }
 
 # --- PostgreSQL ---------------------------------------------------------------------------------------
 

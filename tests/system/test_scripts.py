@@ -26,7 +26,7 @@ def shell(tmp_path):
 
     def run(script, **variables):
         sources = "".join(f"source {stacks.ROOT}/scripts/lib/{name}.sh\n" for name in LIBRARIES)
-        done = subprocess.run(["bash", "-c", f"set -euo pipefail\n{sources}PORT_BASE=20000 SIM=yes REPLICAS= PARTS=\n{script}"],
+        done = subprocess.run(["bash", "-c", f"set -euo pipefail\n{sources}PORT_BASE=20000 SIM=yes REPLICAS= PARTS= BROKERS=1\n{script}"],
                               env=environment | {"TOCSIN_STATE_DIR": str(tmp_path)} | variables, capture_output=True,
                               text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
@@ -64,6 +64,25 @@ def test_the_keys_are_restored_when_the_ingress_reports_it(shell, metrics, resto
 def test_the_environment_has_the_names_of_the_contract(shell, tmp_path):
     shell("make_env")
     assert CONTRACT <= set(stacks.read_env(tmp_path))
+
+
+def test_each_of_three_brokers_has_its_own_addresses_and_knows_all_controllers(shell, tmp_path):
+    shell("BROKERS=3; make_env")
+    env = stacks.read_env(tmp_path)
+    brokers = env["TOCSIN_KAFKA_BOOTSTRAP"].split(",")
+    assert len(set(brokers)) == 3
+    assert (env["TOCSIN_KAFKA_REPLICATION"], env["TOCSIN_KAFKA_MIN_INSYNC"]) == ("3", "2")
+    ports = shell("BROKERS=3; for process in $(processes); do ports_of \"$process\"; done").split()
+    assert len(set(ports)) == len(ports)
+    configs = []
+    for number in (1, 2, 3):
+        text = shell(f"BROKERS=3 KAFKA_CONFIG=server; write_kafka_config {tmp_path} {number}; cat {tmp_path}/server")
+        configs.append(dict(line.split("=", 1) for line in text.splitlines()))
+    assert [config["advertised.listeners"] for config in configs] == [f"PLAINTEXT://{broker}" for broker in brokers]
+    assert len({config["log.dirs"] for config in configs}) == 3
+    voters = {config["controller.quorum.voters"] for config in configs}
+    assert voters == {",".join(f"{config['node.id']}@{config['listeners'].rsplit('CONTROLLER://')[1]}" for config in configs)}
+    assert {(config["default.replication.factor"], config["min.insync.replicas"]) for config in configs} == {("3", "2")}
 
 
 @pytest.mark.parametrize("service, settings", [

@@ -16,8 +16,7 @@ import usage
 from results import Measurement
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests/system"), str(ROOT / "scripts/lib")]
-import kafka_ready  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests/system"))
 import stack as stacks  # noqa: E402
 
 LOAD = stacks.BIN / "tocsin-load"
@@ -60,25 +59,6 @@ def responds(url):
             urllib.request.urlopen(url, timeout=2) as response:
         return response.status == 200
     return False
-
-
-class ThreeBrokerStack(stacks.Stack):
-    """Tocsin's topics have three replicas, and a record is on disk when two of them have it."""
-
-    def __init__(self):
-        super().__init__(settings={"TOCSIN_KAFKA_REPLICATION": "3", "TOCSIN_KAFKA_MIN_INSYNC": "2"})
-
-    def __enter__(self):
-        try:
-            self._script("up", "--parts", "kafka")
-            subprocess.run([ROOT / "tests/load/runner/add_brokers.sh"], env=self.environment, check=True,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            host, port = stacks.read_env(self.state)["TOCSIN_KAFKA_BOOTSTRAP"].split(":")
-            wait_until("three brokers", lambda: kafka_ready.live_brokers(host, int(port)) == 3)
-        except BaseException:
-            self.__exit__()
-            raise
-        return super().__enter__()
 
 
 class Program:

@@ -15,15 +15,13 @@ import ingress_rows
 import latency_rows
 import store_rows
 import worker_rows
-from bench import LOAD, ROOT, Bench, ThreeBrokerStack, stacks
+from bench import LOAD, ROOT, Bench, stacks
 from results import Row, table
 
 QUICK_SCALE, QUICK_ROUNDS = 0.15, 1
 ROUNDS = 3
 EXIT_FAILED = 1
 RECORDS = "bare records, 64 in flight"
-
-STACKS = {1: stacks.Stack, 3: ThreeBrokerStack}  # by number of brokers
 
 # In the order in which they are measured: first those that need empty queues.
 ROWS = [
@@ -123,12 +121,12 @@ def measure(bench, rows):
     return complete and not any(m.failed for m in measurements)
 
 
-def measure_stack(make_stack, rows, rounds, scale, peers, results):
+def measure_stack(brokers, rows, rounds, scale, peers, results):
     """Starts a stack for the rows and adds their measurements to `results`; returns whether every row was measured."""
     with contextlib.ExitStack() as running:
         work = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-load."))
         running.callback(shutil.rmtree, work, ignore_errors=True)
-        stack = running.enter_context(make_stack())
+        stack = running.enter_context(stacks.Stack(flags=("--brokers", str(brokers))))
         bench = Bench(stack, peers, rounds, scale, work, results)
         stack.change_registry(without_rate_limits)
         warm_up(bench)
@@ -147,9 +145,9 @@ def main():
     peers = build_peers() if options.peers else None
     complete, results = True, {}
     try:
-        for brokers, make_stack in STACKS.items():
-            if rows := [row for row in options.rows if row.brokers == brokers]:
-                complete = measure_stack(make_stack, rows, options.rounds, scale, peers, results) and complete
+        for brokers in sorted({row.brokers for row in options.rows}):
+            rows = [row for row in options.rows if row.brokers == brokers]
+            complete = measure_stack(brokers, rows, options.rounds, scale, peers, results) and complete
     finally:  # also after an interruption
         if results:
             print("", *table(options.rows, results, options.peers), sep="\n")
