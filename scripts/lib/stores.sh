@@ -110,10 +110,13 @@ cluster_id() {
   printf '%s' "${id:-$(random_hex 11)}"
 }
 
-# The broker session is short, so that a killed broker can register again within seconds. The default buffer of the
-# log cleaner would use a third of the heap.
+# The broker session is short, so that a killed broker can register again within seconds. With three brokers it is half
+# the session timeout of the consumers: while a lost broker still counts as in sync, nothing is acknowledged that has a
+# replica on it, and heartbeats wait behind commits of offsets. A broker that is back leads its partitions again within
+# seconds. The default buffer of the log cleaner would use a third of the heap.
 write_kafka_config() {
-  local data=$1 i=$2 in_sync=$((BROKERS / 2 + 1)) broker controller
+  local data=$1 i=$2 in_sync=$((BROKERS / 2 + 1)) session_ms=${TOCSIN_BROKER_SESSION_MS:-} broker controller
+  [[ -n $session_ms ]] || session_ms=$((BROKERS == 1 ? 6000 : 3000))
   broker=$(broker_address "$i") controller=$(controller_address "$i")
   cat >"$data/$KAFKA_CONFIG" <<EOF
 process.roles=broker,controller
@@ -135,10 +138,12 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=$BROKERS
 share.coordinator.state.topic.min.isr=$in_sync
 share.coordinator.state.topic.num.partitions=4
+leader.imbalance.check.interval.seconds=10
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-broker.session.timeout.ms=6000
-broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=$session_ms
+broker.heartbeat.interval.ms=$((session_ms / 6))
+replica.lag.time.max.ms=5000
 compression.type=producer
 log.cleaner.dedupe.buffer.size=16777216
 EOF
