@@ -33,6 +33,8 @@ ROWS = [
         worker_rows.claiming_peer_limit("worker-0"), worker_rows.sms(0, 256)),
     Row("worker-switches", "the same: per alert", "tests/load/run worker-switches", "-", worker_rows.switches),
     Row("worker-tls", "the same over TLS", "tests/load/run worker-tls", "-", worker_rows.sms_over_tls),
+    Row("worker-0-two", "two SMS workers, 128 in flight each", "tests/load/run worker-0-two", "-",
+        worker_rows.sms_by_replicas(2)),
     Row("worker-100", "SMS worker, Twilio takes 100 ms, 256 in flight", "tests/load/run worker-100",
         "2 560/s (Little's law)", worker_rows.sms(100, 256)),
     Row("worker-100-2000", "the same, 2 000 in flight", "tests/load/run worker-100-2000", "20 000/s (Little's law)",
@@ -68,6 +70,8 @@ ROWS = [
         ingress_rows.webhooks, brokers=3),
     Row("three-worker-0", "three brokers: SMS worker, Twilio responds at once, 256 in flight",
         "tests/load/run three-worker-0", "-", worker_rows.sms(0, 256), brokers=3),
+    Row("three-worker-0-two", "three brokers: two SMS workers, 128 in flight each",
+        "tests/load/run three-worker-0-two", "-", worker_rows.sms_by_replicas(2), brokers=3),
 ]
 
 

@@ -58,13 +58,31 @@ def peer_queue(bench):
     return Queue(bench, "peer", fill, lambda health: health["messages"])
 
 
-def tocsin_worker(bench, in_flight, channel="sms", settings=None, wrapper=()):
+def tocsin_worker(bench, in_flight, channel="sms", settings=None, wrapper=(), replica=1):
     service = f"{channel}-worker"
-    ops = bench.stack.env["TOCSIN_OPS_" + service.upper().replace("-", "_")]
-    own = {"TOCSIN_INSTANCE": f"{service}-1", "TOCSIN_SPOOL_DIR": str(bench.stack.state / "spool" / f"{service}-1"),
+    instance = f"{service}-{replica}"
+    ops = bench.stack.addresses("TOCSIN_OPS_" + service.upper().replace("-", "_"), replica)[-1]
+    own = {"TOCSIN_INSTANCE": instance, "TOCSIN_SPOOL_DIR": str(bench.stack.state / "spool" / instance),
            f"TOCSIN_OPS_{channel.upper()}_WORKER_ADDRESS": ops, IN_FLIGHT_SETTING: str(in_flight)}
     return Program(bench, service, [*wrapper, stacks.BIN / f"tocsin-{service}"], own | (settings or {}),
                    lambda: responds(f"http://{ops}/readyz"))
+
+
+class Replicas:
+    """A context manager: several workers that share the queue."""
+
+    def __init__(self, workers):
+        self._workers, self._running, self.label = workers, contextlib.ExitStack(), workers[0].label
+
+    def __enter__(self):
+        with contextlib.ExitStack() as started:
+            for worker in self._workers:
+                started.enter_context(worker)
+            self._running = started.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self._running.close()
 
 
 def peer_worker(bench, in_flight, *flags, settings=None):
@@ -114,6 +132,20 @@ def sms(latency_ms, in_flight):
                 bench.add("peer", measure_worker(bench, peer_queue(bench), peer_worker(bench, in_flight), in_flight))
                 claiming = peer_worker(bench, in_flight, "--claims")
                 bench.add("limit", measure_worker(bench, peer_queue(bench), claiming, in_flight))
+    return row
+
+
+def sms_by_replicas(replicas):
+    """The alerts that one worker can have in delivery are divided among the replicas."""
+    in_flight = 256
+
+    def row(bench):
+        bench.only("ingress")
+        simulate(bench, 0)
+        for _ in range(bench.rounds):
+            workers = [tocsin_worker(bench, in_flight // replicas, replica=number)
+                       for number in range(1, replicas + 1)]
+            bench.add("tocsin", measure_worker(bench, tocsin_queue(bench), Replicas(workers), in_flight))
     return row
 
 
