@@ -9,50 +9,84 @@ namespace tocsin::kafka {
 
 Status GroupMember::Start(const KafkaSettings& settings, const MemberConf& conf,
                           const std::vector<std::string>& topics) {
-  ClientConf client(settings, *this);
-  client.Set("group.id", conf.group)
-      .Set("enable.auto.commit", "false")
-      .Set("enable.auto.offset.store", "false")
-      .Set("auto.offset.reset", "error")
-      .Set("partition.assignment.strategy", "range")
-      .Set("session.timeout.ms", conf.session_timeout)
-      .Set("heartbeat.interval.ms", conf.heartbeat_interval)
-      // A topic that is created later is found by the next refresh; the default is five minutes.
-      .Set("topic.metadata.refresh.interval.ms", kMetadataRefresh)
-      .WithFetch(conf.fetch)
-      .Set("queued.min.messages", conf.queue_records)
-      .Set("queued.max.messages.kbytes", conf.queue_kbytes)
-      .WithRebalance();
-  if (!settings.group_instance_id.empty())
-    client.Set("group.instance.id", settings.group_instance_id);
-  TOCSIN_TRY(client_, client.Create(RD_KAFKA_CONSUMER));
-  rd_kafka_poll_set_consumer(client_.get());
-  const PartitionList subscription(
-      rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));
-  for (const std::string& topic : topics)
-    rd_kafka_topic_partition_list_add(subscription.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
-  if (const auto error = rd_kafka_subscribe(client_.get(), subscription.get());
-      error != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return Fail(ErrorCode::kInvalidConfig, "cannot subscribe: " + ErrorText(error), conf.group);
+  settings_ = settings;
+  conf_ = conf;
+  topics_ = topics;
+  TOCSIN_TRY(client_, Join());
+  started_ = true;
   std::thread([self = shared_from_this()] {
-    self->Run();
+    do self->Run();
+    while (self->JoinAgain());
     self->Close();
   }).detach();  // Stop() waits for it; a close that hangs must not block the program's exit
   return {};
 }
 
+Result<Client> GroupMember::Join() {
+  ClientConf client(settings_, *this);
+  client.Set("group.id", conf_.group)
+      .Set("enable.auto.commit", "false")
+      .Set("enable.auto.offset.store", "false")
+      .Set("auto.offset.reset", "error")
+      .Set("partition.assignment.strategy", "range")
+      .Set("session.timeout.ms", conf_.session_timeout)
+      .Set("heartbeat.interval.ms", conf_.heartbeat_interval)
+      // A topic that is created later is found by the next refresh; the default is five minutes.
+      .Set("topic.metadata.refresh.interval.ms", kMetadataRefresh)
+      .WithFetch(conf_.fetch)
+      .Set("queued.min.messages", conf_.queue_records)
+      .Set("queued.max.messages.kbytes", conf_.queue_kbytes)
+      .WithRebalance();
+  if (!settings_.group_instance_id.empty())
+    client.Set("group.instance.id", settings_.group_instance_id);
+  TOCSIN_TRY(Client created, client.Create(RD_KAFKA_CONSUMER));
+  rd_kafka_poll_set_consumer(created.get());
+  const PartitionList subscription(
+      rd_kafka_topic_partition_list_new(static_cast<int>(topics_.size())));
+  for (const std::string& topic : topics_)
+    rd_kafka_topic_partition_list_add(subscription.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  if (const auto error = rd_kafka_subscribe(created.get(), subscription.get());
+      error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return Fail(ErrorCode::kInvalidConfig, "cannot subscribe: " + ErrorText(error), conf_.group);
+  return created;
+}
+
+// The failed client is not closed, because that can hang, and destroyed by a thread of its own. It
+// calls OnRebalance() no more.
+bool GroupMember::JoinAgain() {
+  if (!fenced_ || stopping_) return false;
+  OnPartitionsLost();
+  Result<Client> joined = Join();
+  if (!joined) {
+    StopWithError(joined.error().code, joined.error().message);
+    return false;
+  }
+  fenced_ = false;
+  client_.swap(*joined);
+  std::thread([self = shared_from_this(), failed = joined->release()] {
+    rd_kafka_destroy_flags(failed, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  }).detach();
+  return true;
+}
+
+bool GroupMember::HasFencedItself() {
+  return rd_kafka_fatal_error(client_.get(), nullptr, 0) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID &&
+         lost_time_ != SteadyTime{} &&
+         std::chrono::steady_clock::now() - std::exchange(lost_time_, {}) < kSelfFencingTimeout;
+}
+
 bool GroupMember::Stop(std::chrono::milliseconds timeout) {
   stopping_ = true;
   std::unique_lock lock(mutex_);
-  if (!client_) return true;
+  if (!started_) return true;
   return closed_changed_.wait_for(lock, timeout, [&] { return closed_; });
 }
 
 void GroupMember::Close() {
   if (TOCSIN_FAILS_AT("close")) OnPartitionsLost();  // without the last commit
   rd_kafka_consumer_close(client_.get());            // calls OnRebalance()
+  client_.reset();                                   // can hang, too: not under mutex_
   const std::lock_guard lock(mutex_);
-  client_.reset();
   closed_ = true;
   closed_changed_.notify_all();
 }
@@ -65,7 +99,11 @@ void GroupMember::OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t event,
       StopWithError(ErrorCode::kKafkaUnavailable, "cannot assign partitions: " + ErrorText(error));
     return;
   }
-  if (event == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS && rd_kafka_assignment_lost(client) == 0)
+  const bool lost = rd_kafka_assignment_lost(client) != 0;
+  // A member that another one has fenced loses its assignment, too.
+  if (lost && rd_kafka_fatal_error(client, nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    lost_time_ = std::chrono::steady_clock::now();
+  if (event == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS && !lost)
     OnPartitionsRevoked();
   else
     OnPartitionsLost();
@@ -85,6 +123,9 @@ Message GroupMember::Poll(std::chrono::milliseconds timeout) {
                       ": records were deleted before they were read, or the log is another one; "
                       "reset the group's offset by hand (" +
                       reason + ")");
+  } else if (message->err == RD_KAFKA_RESP_ERR__FATAL && HasFencedItself()) {
+    Log(4, "fenced after the session had timed out; joining the group again");
+    fenced_ = true;
   } else if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
     std::array<char, 512> fatal{};
     const auto error = rd_kafka_fatal_error(client_.get(), fatal.data(), fatal.size());

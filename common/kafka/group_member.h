@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "common/kafka/client.h"
 
@@ -16,6 +17,8 @@ constexpr std::chrono::milliseconds kCommitTimeout{3'000};  // of a synchronous 
 constexpr std::chrono::milliseconds kSeekTimeout{2'000};
 constexpr std::chrono::milliseconds kMetadataRefresh{10'000};
 constexpr std::chrono::milliseconds kCloseTimeout{10'000};
+// A static member that is fenced so soon after its session timed out has fenced itself.
+constexpr std::chrono::milliseconds kSelfFencingTimeout{60'000};
 
 struct MemberConf {
   std::string group;
@@ -27,6 +30,10 @@ struct MemberConf {
 };
 
 // A consumer with a thread that may outlive Stop(), because librdkafka's close can hang.
+//
+// Joins again after it has fenced itself. librdkafka 2.0.2 forgets its member id when the session
+// times out, but still sends the commits that waited for the coordinator. A static member without
+// an id is refused as fenced, and that error is fatal for the client.
 class GroupMember : public Callbacks, public std::enable_shared_from_this<GroupMember> {
  public:
   explicit GroupMember(Hooks hooks) : Callbacks(std::move(hooks)) {}
@@ -56,15 +63,26 @@ class GroupMember : public Callbacks, public std::enable_shared_from_this<GroupM
   // The next record is the one at `offset` (or RD_KAFKA_OFFSET_BEGINNING); fetched records are
   // dropped.
   bool Seek(const std::string& topic, std::int32_t partition, std::int64_t offset);
-  bool Stopping() const { return stopping_; }
+  // Run() returns.
+  bool Stopping() const { return stopping_ || fenced_; }
   rd_kafka_t* GetClient() const { return client_.get(); }
 
  private:
+  Result<Client> Join();
+  bool JoinAgain();
+  bool HasFencedItself();
   void Close();
 
+  KafkaSettings settings_;
+  MemberConf conf_;
+  std::vector<std::string> topics_;
+  bool started_ = false;
   Client client_;
   std::atomic<bool> stopping_{false};
-  bool failed_ = false;  // member's thread only
+  // Member's thread only:
+  bool failed_ = false;
+  bool fenced_ = false;     // by itself
+  SteadyTime lost_time_{};  // when the session timed out
   std::mutex mutex_;
   std::condition_variable closed_changed_;
   bool closed_ = false;

@@ -29,14 +29,15 @@ class GroupConsumerMockTest : public ::testing::Test {
           {.topic = "lane", .key = "k", .value = std::to_string(published_++), .headers = {}});
     ASSERT_TRUE(producer_->PublishAndWait(std::move(records)));
   }
-  std::unique_ptr<GroupConsumer> Start() {
+  std::unique_ptr<GroupConsumer> Start(Hooks hooks = {}) {
     GroupOptions options;
     options.group = "group";
     options.topics = {"lane"};
     options.pause_at = 8;
     options.resume_at = 2;
     auto consumer = GroupConsumer::Start(
-        cluster_.Settings(), options, [this](IncomingRecord&& record, Completion complete) {
+        cluster_.Settings(), options,
+        [this](IncomingRecord&& record, Completion complete) {
           if (room_ == 0) {
             ++refusals_;
             return false;
@@ -45,7 +46,8 @@ class GroupConsumerMockTest : public ::testing::Test {
           values_.Edit([&](auto& values) { values.push_back(record.value); });
           complete();
           return true;
-        });
+        },
+        std::move(hooks));
     EXPECT_TRUE(consumer);
     return std::move(*consumer);
   }
@@ -122,6 +124,31 @@ TEST_F(GroupConsumerMockTest, IsReadingWithoutAPartition) {
   ASSERT_TRUE(second->WaitUntilReading(std::chrono::steady_clock::now() + kReadingTimeout));
   // The topic has one partition.
   EXPECT_NE(first->IsAssigned("lane", 0), second->IsAssigned("lane", 0));
+}
+
+// The session times out while no coordinator responds, as during the loss of a broker.
+TEST_F(GroupConsumerMockTest, JoinsAgainWhenItIsFencedAfterItsSessionTimedOut) {
+  std::atomic<int> lost{0};
+  std::atomic<int> failures{0};
+  Hooks hooks;
+  hooks.log = [&](int, std::string_view line) {
+    if (line.starts_with("SESSTMOUT")) ++lost;
+  };
+  hooks.fatal = [&](const Error&) { ++failures; };
+  const auto consumer = Start(hooks);
+  Publish(10);
+  ASSERT_TRUE(WaitValues(10));
+  cluster_.FenceNextJoin();
+  cluster_.Down();
+  ASSERT_TRUE(Eventually([&] { return lost > 0; }));
+  cluster_.Up();
+  ASSERT_TRUE(Eventually([&] { return consumer->IsAssigned("lane", 0); }));
+  const size_t before = values_.Get().size();  // what was not committed is read again
+  Publish(10);
+  EXPECT_TRUE(Eventually([&] { return values_.Get().back() == "19"; }));
+  EXPECT_GE(values_.Get().size(), before + 10);
+  EXPECT_EQ(failures, 0);
+  EXPECT_TRUE(consumer->Stop());
 }
 
 TEST_F(GroupConsumerMockTest, StopsInBoundedTimeWithoutABroker) {

@@ -46,6 +46,12 @@ class MockCluster {
     constexpr std::int16_t kProduce = 0;  // API key
     rd_kafka_mock_push_request_errors(cluster_, kProduce, 1, error);
   }
+  // The broker regards the next member that joins as replaced by another with its instance id.
+  void FenceNextJoin() {
+    constexpr std::int16_t kJoinGroup = 11;  // API key
+    rd_kafka_mock_push_request_errors(cluster_, kJoinGroup, 1,
+                                      RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+  }
   void SetRoundTrip(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, 1, ms); }
 
  private:
