@@ -1,0 +1,139 @@
+// What this version writes can be read by the version before, as far as protobuf allows it: fields
+// that it does not know are ignored, but it knows every value of every enum. O7
+#include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/dynamic_message.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/wire/recorded.h"
+#include "tocsin/records/v1/records.pb.h"
+
+namespace tocsin::wire {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::EnumDescriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+// Values that the version before does not know, as "full.name.of.VALUE", each with the reason why
+// that version decides nothing by them.
+const std::set<std::string> kNewValues = {};
+
+constexpr int kNesting = 4;  // of messages in a record
+
+class PreviousReaderTest : public testing::Test {
+ protected:
+  PreviousReaderTest() {
+    google::protobuf::FileDescriptorSet described;
+    EXPECT_TRUE(described.ParseFromString(ReadDescriptors()));
+    for (const auto& file : described.file()) EXPECT_NE(pool.BuildFile(file), nullptr);
+  }
+
+  google::protobuf::DescriptorPool pool;
+  google::protobuf::DynamicMessageFactory factory{&pool};
+};
+
+void Fill(Message& message, int depth);
+
+void SetValue(Message& message, const FieldDescriptor* field) {
+  const Reflection& reflection = *message.GetReflection();
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32: return reflection.SetInt32(&message, field, -7);
+    case FieldDescriptor::CPPTYPE_INT64: return reflection.SetInt64(&message, field, 1LL << 50);
+    case FieldDescriptor::CPPTYPE_UINT32: return reflection.SetUInt32(&message, field, 7);
+    case FieldDescriptor::CPPTYPE_UINT64: return reflection.SetUInt64(&message, field, 7);
+    case FieldDescriptor::CPPTYPE_DOUBLE: return reflection.SetDouble(&message, field, 0.5);
+    case FieldDescriptor::CPPTYPE_FLOAT: return reflection.SetFloat(&message, field, 0.5F);
+    case FieldDescriptor::CPPTYPE_BOOL: return reflection.SetBool(&message, field, true);
+    case FieldDescriptor::CPPTYPE_STRING: return reflection.SetString(&message, field, "text");
+    case FieldDescriptor::CPPTYPE_ENUM: return reflection.SetEnumValue(&message, field, 1);
+    case FieldDescriptor::CPPTYPE_MESSAGE: return;
+  }
+}
+
+// Sets each field; of a oneof the last one remains.
+void Fill(Message& message, int depth) {
+  const Reflection& reflection = *message.GetReflection();
+  for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
+    const FieldDescriptor* field = message.GetDescriptor()->field(i);
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      if (depth == 0) continue;
+      Fill(field->is_repeated() ? *reflection.AddMessage(&message, field)
+                                : *reflection.MutableMessage(&message, field),
+           depth - 1);
+    } else if (!field->is_repeated()) {
+      SetValue(message, field);
+    }
+  }
+}
+
+// The enums of a message and of those in it.
+void AddEnums(const Descriptor& type, std::set<const Descriptor*>& seen,
+              std::set<const EnumDescriptor*>& enums) {
+  if (!seen.insert(&type).second) return;
+  for (int i = 0; i < type.field_count(); ++i) {
+    if (type.field(i)->enum_type() != nullptr) enums.insert(type.field(i)->enum_type());
+    if (type.field(i)->message_type() != nullptr)
+      AddEnums(*type.field(i)->message_type(), seen, enums);
+  }
+}
+
+std::vector<const Descriptor*> StoredMessages() {
+  return {records::v1::WorkRecord::descriptor(),    records::v1::Event::descriptor(),
+          records::v1::WebhookRecord::descriptor(), records::v1::DeadLetterRecord::descriptor(),
+          records::v1::ConsentRecord::descriptor(), records::v1::Content::descriptor(),
+          records::v1::AttemptResult::descriptor(), records::v1::Position::descriptor()};
+}
+
+TEST_F(PreviousReaderTest, ReadsEveryFieldThatItKnows) {
+  for (const Descriptor* type : StoredMessages()) {
+    const Descriptor* known = pool.FindMessageTypeByName(type->full_name());
+    ASSERT_NE(known, nullptr) << type->full_name();
+    const std::unique_ptr<Message> written(
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+    Fill(*written, kNesting);
+    const std::unique_ptr<Message> read(factory.GetPrototype(known)->New());
+    ASSERT_TRUE(read->ParseFromString(written->SerializeAsString())) << type->full_name();
+    std::vector<const FieldDescriptor*> present;
+    read->GetReflection()->ListFields(*read, &present);
+    std::set<int> numbers;
+    for (const FieldDescriptor* field : present) numbers.insert(field->number());
+    std::vector<const FieldDescriptor*> sent;
+    written->GetReflection()->ListFields(*written, &sent);
+    for (const FieldDescriptor* field : sent) {
+      if (known->FindFieldByNumber(field->number()) != nullptr) {
+        EXPECT_TRUE(numbers.contains(field->number())) << field->full_name();
+      }
+    }
+  }
+}
+
+TEST_F(PreviousReaderTest, KnowsEveryValueOfEveryEnum) {
+  std::set<const Descriptor*> seen;
+  std::set<const EnumDescriptor*> enums;
+  for (const Descriptor* type : StoredMessages()) AddEnums(*type, seen, enums);
+  EXPECT_GE(enums.size(), 10U);
+  std::set<std::string> added;
+  for (const EnumDescriptor* type : enums) {
+    const EnumDescriptor* known = pool.FindEnumTypeByName(type->full_name());
+    for (int i = 0; i < type->value_count(); ++i)
+      if (known == nullptr || known->FindValueByNumber(type->value(i)->number()) == nullptr)
+        added.insert(type->value(i)->full_name());
+  }
+  EXPECT_EQ(added, kNewValues);
+}
+
+// The reverse, which a rollback needs as well: the facts of an event are those that it knows.
+TEST_F(PreviousReaderTest, KnowsEveryFactOfAnEvent) {
+  const auto* known = pool.FindMessageTypeByName("tocsin.records.v1.Event");
+  const auto* fact = records::v1::Event::descriptor()->FindOneofByName("fact");
+  for (int i = 0; i < fact->field_count(); ++i)
+    EXPECT_NE(known->FindFieldByNumber(fact->field(i)->number()), nullptr)
+        << fact->field(i)->full_name();
+}
+
+}  // namespace
+}  // namespace tocsin::wire
