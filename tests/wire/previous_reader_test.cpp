@@ -126,13 +126,13 @@ TEST_F(PreviousReaderTest, KnowsEveryValueOfEveryEnum) {
   EXPECT_EQ(added, kNewValues);
 }
 
-// The reverse, which a rollback needs as well: the facts of an event are those that it knows.
-TEST_F(PreviousReaderTest, KnowsEveryFactOfAnEvent) {
+// An event of an unknown kind would be ignored.
+TEST_F(PreviousReaderTest, KnowsEveryKindOfEvent) {
   const auto* known = pool.FindMessageTypeByName("tocsin.records.v1.Event");
-  const auto* fact = records::v1::Event::descriptor()->FindOneofByName("fact");
-  for (int i = 0; i < fact->field_count(); ++i)
-    EXPECT_NE(known->FindFieldByNumber(fact->field(i)->number()), nullptr)
-        << fact->field(i)->full_name();
+  const auto* kinds = records::v1::Event::descriptor()->FindOneofByName("fact");
+  for (int i = 0; i < kinds->field_count(); ++i)
+    EXPECT_NE(known->FindFieldByNumber(kinds->field(i)->number()), nullptr)
+        << kinds->field(i)->full_name();
 }
 
 }  // namespace
