@@ -11,6 +11,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 
 import psycopg2
 import yaml
@@ -25,6 +26,7 @@ SERVICES = ("ingress", "sms-worker", "voice-worker", "audit")
 NAMESPACE = "tocsin"
 ACCOUNT = "AC00000000000000000000000000000000"  # of overlays/dev
 DATABASE = "tocsin_cluster"
+CLIENT_LABELS = {"tocsin-client": "true"}
 API_KEY = "tk_demo_for_the_simulator_only"
 DNS_ADDRESS, DNS_PORT = "10.96.0.10", 10053  # the first is a setting of the kubelets
 COMMAND_SECONDS = 300
@@ -109,9 +111,10 @@ class Cluster:
         self.home.mkdir(parents=True, exist_ok=True)
         self._lock = (self.home / "lock").open("w")
         self.address = machine_address()
-        self._archive, self._folder = archive, programs()
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
-        self._environment |= {"KUBE_HOME": str(self.home), "KUBECONFIG": str(self.home / "cl/kc/admin")}
+        self._archive, self.folder = archive, programs()
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+        self.environment |= {"KUBE_HOME": str(self.home), "KUBECONFIG": str(self.home / "cl/kc/admin")}
+        self.program = self.home / "kube/bin/kubectl"
         self._dns = None
         self._forwards = contextlib.ExitStack()
 
@@ -151,14 +154,14 @@ class Cluster:
     def _script(self, name, check=True):
         log = self.home / f"{name}.log"
         with log.open("ab") as out:
-            code = subprocess.run([self._folder / name], env=self._environment, stdin=subprocess.DEVNULL, stdout=out,
+            code = subprocess.run([self.folder / name], env=self.environment, stdin=subprocess.DEVNULL, stdout=out,
                                   stderr=subprocess.STDOUT, timeout=COMMAND_SECONDS, check=False).returncode
         assert code == 0 or not check, f"{name} failed with {code}:\n{log.read_text()[-4000:]}"
 
     def kubectl(self, *arguments, stdin=None, check=True, seconds=COMMAND_SECONDS, namespace=("--namespace", NAMESPACE)):
         """The output of kubectl, which works in the namespace of Tocsin."""
-        done = subprocess.run([self.home / "kube/bin/kubectl", *namespace, *map(str, arguments)],
-                              env=self._environment, input=stdin, capture_output=True, text=True, timeout=seconds,
+        done = subprocess.run([self.program, *namespace, *map(str, arguments)],
+                              env=self.environment, input=stdin, capture_output=True, text=True, timeout=seconds,
                               check=False)
         assert done.returncode == 0 or not check, f"kubectl {arguments}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout if check else done
@@ -200,14 +203,30 @@ class Cluster:
                 for found in self.get("services")["items"] if found["spec"]["clusterIP"] != "None"]
         (self.home / "cl/hosts.d/services").write_text("\n".join(rows) + "\n")
 
+    @contextlib.contextmanager
+    def enforced_policies(self, once=True):
+        """Enforces the NetworkPolicies by nftables: for the pods that exist now or, unless once, also for later ones."""
+        command = [sys.executable, self.folder / "netpol.py", self.program, *(["once"] if once else [])]
+        log = self.home / "netpol.log"
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(subprocess.run, ["nft", "delete", "table", "inet", "netpol"], capture_output=True,
+                             timeout=60, check=False)
+            with log.open("wb") as out:
+                enforcer = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=subprocess.STDOUT)
+            cleanup.callback(enforcer.wait)
+            cleanup.callback(enforcer.terminate)
+            poll.until("the policies are enforced", lambda: " applied 0 " in log.read_text())
+            yield
+
     def cluster_address(self, service, port):
         return f"{self.get('service', service)['spec']['clusterIP']}:{port}"
 
     def forward(self, target, port):
         """An address on loopback that leads to a port of a pod."""
         local = free_port()
-        forward = subprocess.Popen([self.home / "kube/bin/kubectl", "--namespace", NAMESPACE, "port-forward", target,
-                                    f"{local}:{port}"], env=self._environment, stdin=subprocess.DEVNULL,
+        forward = subprocess.Popen([self.program, "--namespace", NAMESPACE, "port-forward", target,
+                                    f"{local}:{port}"], env=self.environment, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._forwards.callback(forward.wait)
         self._forwards.callback(forward.terminate)
@@ -235,8 +254,9 @@ class Cluster:
         assert poll.within(seconds, complete), self.describe_problems()
 
     def restarts(self):
-        """How often each container was started again."""
+        """How often each container was started again, without pods that are being deleted."""
         return [status["restartCount"] for pod in self.get("pods")["items"]
+                if "deletionTimestamp" not in pod["metadata"]
                 for status in pod["status"].get("containerStatuses", ())]
 
     def describe_problems(self):
@@ -324,8 +344,8 @@ class Installation:
     def client(self):
         return api.Client(self.env["TOCSIN_INGRESS_GRPC"], self.env["TOCSIN_AUDIT_GRPC"], API_KEY)
 
-    def run_command(self, name, *arguments):
-        """Runs `tocsin` in a pod, as a client does. Returns its output."""
+    def run_command(self, name, *arguments, labels=CLIENT_LABELS):
+        """Runs `tocsin` in a pod, as a client does. Returns its output. The policies allow only pods with the label."""
         container = {
             "name": "tocsin", "image": "localhost/tocsin/tocsin:dev", "args": list(arguments),
             "env": [{"name": "TOCSIN_INGRESS_GRPC", "value": "tocsin-ingress:7443"},
@@ -336,7 +356,7 @@ class Installation:
             "volumeMounts": [{"name": "key", "mountPath": "/run/secrets/tocsin", "readOnly": True}]}
         self.cluster.apply({
             "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"tocsin-client": "true"}},
+            "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
             "spec": {"restartPolicy": "Never", "automountServiceAccountToken": False, "enableServiceLinks": False,
                      "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532,
                                          "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}},

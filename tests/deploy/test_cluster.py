@@ -8,7 +8,6 @@ import pytest
 import cluster
 import consistency_check
 import poll
-import stack as stacks
 import steady_caller
 
 DEPLOYMENTS = [f"tocsin-{service}" for service in cluster.SERVICES]
@@ -18,15 +17,6 @@ TWILIO_MS = 300  # some POSTs are in flight when a worker is stopped
 PER_SECOND = 20
 BEFORE_RESTART = 40  # alerts accepted before the restart, and after it
 QUIESCENT_SECONDS = 180
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    with cluster.Cluster(cluster.images()[0]) as started, stacks.Stack({"TOCSIN_STORE_HOST": started.address},
-                                                           flags=("--parts", "kafka,postgres,redis")) as stores:
-        installation = cluster.Installation(started, stores, tmp_path_factory.mktemp("installation"))
-        installation.install()
-        yield installation
 
 
 def deliver(installed, name, *arguments):
