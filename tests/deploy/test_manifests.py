@@ -361,11 +361,16 @@ def test_the_rules_of_prometheus_are_those_of_deploy_observability():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_network_policies_allow_what_the_table_lists():
-    golden = ROOT / "tests/deploy/network-policies.txt"
-    table = network_policies.table(of_kind("production", "NetworkPolicy"), {
+def peers():
+    """The pods between which the network policies of production decide."""
+    return network_policies.Peers({
         found["metadata"]["labels"]["app.kubernetes.io/name"]: found["spec"]["template"]["metadata"]["labels"]
         for found in services_of("production") + of_kind("production/migrations", "Job")}, {
         found["metadata"]["labels"]["app.kubernetes.io/name"]: container_ports(found)
         for found in services_of("production")})
+
+
+def test_the_network_policies_allow_what_the_table_lists():
+    golden = ROOT / "tests/deploy/network-policies.txt"
+    table = network_policies.table(of_kind("production", "NetworkPolicy"), peers())
     assert table == golden.read_text(), f"if this is intended, write it to {golden}:\n{table}"
