@@ -240,8 +240,6 @@ class Cluster:
 
     def await_rollouts(self, deployments, seconds=READY_SECONDS):
         """Until all replicas are new and ready. Fails early if a container ends again and again."""
-        names = [f"deployment/{name}" for name in deployments]
-
         def is_complete(deployment):
             wanted, status = deployment["spec"]["replicas"], deployment["status"]
             return (status.get("observedGeneration", 0) >= deployment["metadata"]["generation"] and
@@ -249,7 +247,8 @@ class Cluster:
 
         def complete():
             assert not any(count >= MAX_RESTARTS for count in self.restarts()), self.describe_problems()
-            return all(is_complete(deployment) for deployment in self.get(*names)["items"])
+            found = {deployment["metadata"]["name"]: deployment for deployment in self.get("deployments")["items"]}
+            return all(is_complete(found[name]) for name in deployments)
 
         assert poll.within(seconds, complete), self.describe_problems()
 
