@@ -41,17 +41,19 @@ std::optional<FileVersion> VersionOf(const std::string& path) {
 }  // namespace
 
 RegistryWatch::RegistryWatch(std::string path, RegistrySource& source, Report report,
-                             Micros poll_interval)
-    : thread_([seen = VersionOf(path), path = std::move(path), &source, report = std::move(report),
-               poll_interval](std::stop_token stop) mutable {
-        while (SleepFor(poll_interval, stop)) {
-          const auto now = VersionOf(path);
-          if (now == seen) continue;
-          seen = now;
-          auto loaded = Load(path);  // fails with the cause if the file cannot be read
-          if (loaded) source.Swap(*loaded);
-          report(loaded ? Status() : Status(Fail(loaded.error())));
-        }
-      }) {}
+                             Micros poll_interval) {
+  auto seen = VersionOf(path);
+  thread_ = std::jthread([seen, path = std::move(path), &source, report = std::move(report),
+                          poll_interval](std::stop_token stop) mutable {
+    while (SleepFor(poll_interval, stop)) {
+      const auto now = VersionOf(path);
+      if (now == seen) continue;
+      seen = now;
+      auto loaded = Load(path);  // fails with the cause if the file cannot be read
+      if (loaded) source.Swap(*loaded);
+      report(loaded ? Status() : Status(Fail(loaded.error())));
+    }
+  });
+}
 
 }  // namespace tocsin::registry_file

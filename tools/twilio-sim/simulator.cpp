@@ -41,7 +41,7 @@ Simulator::Simulator(const Settings& settings)
       request_ids_(settings.seed),
       scheduler_(state_, webhooks_, engine_) {}
 
-void Simulator::Handle(http::Request request, http::Responder responder) {
+void Simulator::Handle(const http::Request& request, http::Responder responder) {
   const WallTime now = Now();
   auto shared = std::make_shared<http::Responder>(std::move(responder));
   if (request.Path().starts_with("/sim/")) {

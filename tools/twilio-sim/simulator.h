@@ -22,7 +22,7 @@ class Simulator {
   explicit Simulator(const Settings& settings);
 
   // A handler for http::Server.
-  void Handle(http::Request request, http::Responder responder);
+  void Handle(const http::Request& request, http::Responder responder);
 
  private:
   void HandleRest(const http::Request& request, std::shared_ptr<http::Responder> responder,

@@ -43,7 +43,7 @@ kafka::ProjectionStore StoreOf(size_t writer, Projection& projection, service::R
 
 Result<std::unique_ptr<Projector>> Projector::Start(
     const Config& config, const std::string& cluster_id, service::Runtime& runtime,
-    AuditMetrics& metrics, std::function<void(const AppliedBatch&)> on_applied) {
+    AuditMetrics& metrics, const std::function<void(const AppliedBatch&)>& on_applied) {
   const std::string& prefix = config.base.kafka.prefix;
   const ProjectedTopics topics{Topics(prefix)};
   std::unique_ptr<Projector> projector(new Projector());

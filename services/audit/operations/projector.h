@@ -23,7 +23,7 @@ class Projector {
   // block. The references outlive *this. Fails with kInvalidConfig.
   static Result<std::unique_ptr<Projector>> Start(
       const Config& config, const std::string& cluster_id, service::Runtime& runtime,
-      AuditMetrics& metrics, std::function<void(const AppliedBatch&)> on_applied);
+      AuditMetrics& metrics, const std::function<void(const AppliedBatch&)>& on_applied);
 
   // Of the assigned partitions, by writer. Safe to call on any thread.
   std::vector<std::vector<kafka::ProjectionGauge>> PartitionGauges() const;

@@ -39,6 +39,15 @@ Status AddMatchedCallbacks(Transaction& transaction, Batch& batch) {
   return {};
 }
 
+// References to the values of a map, in the order of its keys.
+template <typename Map>
+auto ValuesOf(const Map& map) {
+  std::vector<std::reference_wrapper<const typename Map::mapped_type>> values;
+  values.reserve(map.size());
+  for (const auto& [key, value] : map) values.emplace_back(value);
+  return values;
+}
+
 // Stores everything but the positions. Every transaction writes the tables in this order, and
 // alerts last: others with the same alerts wait for the rest of the transaction.
 Status StoreRows(Transaction& transaction, const std::string& cluster_id, Batch& batch,
@@ -49,8 +58,8 @@ Status StoreRows(Transaction& transaction, const std::string& cluster_id, Batch&
   for (UnparsedRow& row : batch.unparsed) row.cluster_id = cluster_id;
   TOCSIN_CHECK_OK(Insert(transaction, kUnparsed, batch.unparsed));
   TOCSIN_CHECK_OK(Insert(transaction, kDeadLetters, batch.dead_letters));
-  TOCSIN_CHECK_OK(Insert(transaction, kWrappedKeys, std::views::values(batch.keys)));
-  TOCSIN_CHECK_OK(Insert(transaction, kWebhooks, std::views::values(batch.webhooks)));
+  TOCSIN_CHECK_OK(Insert(transaction, kWrappedKeys, ValuesOf(batch.keys)));
+  TOCSIN_CHECK_OK(Insert(transaction, kWebhooks, ValuesOf(batch.webhooks)));
   TOCSIN_CHECK_OK(InsertUnmatched(transaction, batch.webhooks));
   TOCSIN_CHECK_OK(AddMatchedCallbacks(transaction, batch));
   TOCSIN_TRY(const NewEvents added, InsertAlertEvents(transaction, batch.alert_events));

@@ -157,7 +157,8 @@ void AlertSubscriptions::Report(const AlertIds& read, Alerts alerts) {
 }
 
 // With the lock held. `alert` is null if there is none.
-void AlertSubscriptions::ReportAlert(const std::string& id, std::shared_ptr<const v1::Alert> alert,
+void AlertSubscriptions::ReportAlert(const std::string& id,
+                                     const std::shared_ptr<const v1::Alert>& alert,
                                      std::vector<Notification>& notifications) {
   const auto subscribed = by_alert_.find(id);
   if (subscribed == by_alert_.end()) return;

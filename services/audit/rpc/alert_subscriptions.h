@@ -77,7 +77,7 @@ class AlertSubscriptions {
   Status PollRevisions();
   Status ReadDue();
   void Report(const AlertIds& read, Alerts alerts);
-  void ReportAlert(const std::string& id, std::shared_ptr<const v1::Alert> alert,
+  void ReportAlert(const std::string& id, const std::shared_ptr<const v1::Alert>& alert,
                    std::vector<Notification>& notifications);
   void EndAll(const Error& error);
   void RemoveLocked(Id id);

@@ -74,7 +74,7 @@ struct Acceptance::Pending {
 };
 
 Acceptance::Acceptance(Parts parts, AcceptanceSettings settings)
-    : parts_(parts), settings_(settings), in_flight_(settings.max_in_flight) {}
+    : parts_(std::move(parts)), settings_(settings), in_flight_(settings.max_in_flight) {}
 
 void Acceptance::Enqueue(const std::string& client_id, const v1::EnqueueRequest& request,
                          const std::string& traceparent, Done done) {

@@ -63,8 +63,9 @@ std::function<void(Result<Response>)> AlertService::Responder(std::string_view m
       if (result) alert_id = result->alert_id();
     observer_.result(method, ErrorOf(result));
     observer_.finished({method, ErrorOf(result), std::move(alert_id), trace, Since(start)});
-    if (result) *response = *std::move(result);
-    reactor->Finish(result ? grpc::Status::OK : rpc::ToGrpcStatus(result.error()));
+    if (!result) return reactor->Finish(rpc::ToGrpcStatus(result.error()));
+    *response = *std::move(result);
+    reactor->Finish(grpc::Status::OK);
   };
 }
 

@@ -50,8 +50,10 @@ Result<records::v1::WebhookRecord> MakeWebhookRecord(const Route& route,
                                                      const VerifiedRequest& verified, Vault& vault,
                                                      const Topics& topics, WallTime now) {
   auto read = twilio::ParseWebhook(route.kind, verified.fields, RoundOf(request.target));
-  records::v1::WebhookRecord record = read ? *std::move(read) : records::v1::WebhookRecord();
-  if (!read) {
+  records::v1::WebhookRecord record;
+  if (read) {
+    record = *std::move(read);
+  } else {
     record.set_webhook_id(MakeUuidV5(request.target + '\n' + request.body));
     // An opt-out counts even if the other fields of its message are invalid.
     if (route.kind == records::v1::WEBHOOK_KIND_SMS_INBOUND) record.set_kind(route.kind);

@@ -50,7 +50,7 @@ struct Webhooks::WebhookContext {
 Webhooks::Webhooks(Parts parts, std::string public_base_url, WebhookObserver observer)
     : parts_(parts), public_base_url_(std::move(public_base_url)), observer_(std::move(observer)) {}
 
-void Webhooks::Handle(http::Request request, http::Responder responder) {
+void Webhooks::Handle(const http::Request& request, http::Responder responder) {
   const auto route = RouteOf(request.Path());
   if (!route)
     return Refuse(WebhookResult::kUnknownPath, records::v1::WEBHOOK_KIND_UNSPECIFIED,
@@ -89,6 +89,7 @@ void Webhooks::HandlePost(Route route, const http::Request& request, http::Respo
 void Webhooks::Publish(const std::shared_ptr<WebhookContext>& context,
                        const std::vector<records::v1::ConsentRecord>& consents) {
   std::vector<OutgoingRecord> records;
+  records.reserve(consents.size() + 1);
   for (const records::v1::ConsentRecord& consent : consents)
     records.push_back(MakeRecord(parts_.topics.Consents(),
                                  ConsentKey(consent.recipient().token(), consent.sender_address()),

@@ -60,7 +60,7 @@ class Webhooks {
   Webhooks(Parts parts, std::string public_base_url, WebhookObserver observer);
 
   // Responds once, after everything is on disk.
-  void Handle(http::Request request, http::Responder responder);
+  void Handle(const http::Request& request, http::Responder responder);
 
  private:
   struct WebhookContext;

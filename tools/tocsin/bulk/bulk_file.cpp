@@ -25,9 +25,9 @@ const std::map<std::string, std::string> kOldColumns{{"class", "priority"},
                                                      {"send_at", "send_time"},
                                                      {"expires_at", "expire_time"}};
 
-std::string WithCurrentName(std::string column) {
+std::string WithCurrentName(const std::string& column) {
   const auto old = kOldColumns.find(column);
-  return old == kOldColumns.end() ? std::move(column) : old->second;
+  return old == kOldColumns.end() ? column : old->second;
 }
 
 bool IsColumn(const std::string& name) {
