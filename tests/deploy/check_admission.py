@@ -29,7 +29,8 @@ def api_server(kubernetes):
 
 
 def dry_run(api_server, *objects):
-    return api_server.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-",
+    return api_server.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server",
+                              "--validate=strict", "-f", "-",
                               stdin=yaml.safe_dump_all(objects), check=False, namespace=())
 
 
