@@ -137,6 +137,7 @@ class Cluster:
             self._dns.terminate()
             self._dns.wait()
         self._script("down.sh", check=False)
+        shutil.rmtree(self.home / "cl/pid", ignore_errors=True)  # other processes get these ids later
         remove_rules()
         self._lock.close()
 
