@@ -321,6 +321,7 @@ Result<std::unique_ptr<GroupConsumer>> GroupConsumer::Start(const KafkaSettings&
                               {.group = given.group,
                                .session_timeout = given.session_timeout,
                                .heartbeat_interval = given.heartbeat_interval,
+                               .out_of_range_timeout = given.out_of_range_timeout,
                                .fetch = given.fetch,
                                .queue_records = given.queue_records,
                                .queue_kbytes = given.queue_kbytes},

@@ -22,6 +22,7 @@ struct GroupOptions {
   std::vector<std::string> topics;  // with their prefix; a topic created later is found in 10 s
   std::chrono::milliseconds session_timeout{6'000};
   std::chrono::milliseconds heartbeat_interval{1'500};
+  std::chrono::milliseconds out_of_range_timeout{30'000};  // see GroupConsumer
   std::chrono::milliseconds commit_interval{500};
   std::chrono::milliseconds drain_timeout{5'000};  // for records in flight when partitions leave
   // After which the handler is called again with a record that it refused. Longer for handlers that
@@ -52,9 +53,9 @@ struct PartitionGauge {
 // record of each partition. Assignment strategy: range. With KafkaSettings::group_instance_id the
 // member is static: after a restart within the session timeout it keeps its partitions.
 //
-// A partition without a committed offset is read from its beginning. A committed offset that is out
-// of range stops the consumer (Hooks::fatal): records were deleted unread, and an operator decides
-// where to continue.
+// A partition without a committed offset is read from its beginning. An offset that is out of range
+// for GroupOptions::out_of_range_timeout stops the consumer (Hooks::fatal): records were deleted
+// unread, and an operator decides where to continue.
 //
 // When partitions are revoked, the handler gets no more of their records, those in flight have
 // GroupOptions::drain_timeout to complete, and the offsets are committed. When partitions are lost,

@@ -41,14 +41,25 @@ Result<Client> GroupMember::Join() {
     client.Set("group.instance.id", settings_.group_instance_id);
   TOCSIN_TRY(Client created, client.Create(RD_KAFKA_CONSUMER));
   rd_kafka_poll_set_consumer(created.get());
+  if (const auto error = Subscribe(created.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return Fail(ErrorCode::kInvalidConfig, "cannot subscribe: " + ErrorText(error), conf_.group);
+  return created;
+}
+
+// A client that is subscribed already gives up its partitions and joins the group again.
+rd_kafka_resp_err_t GroupMember::Subscribe(rd_kafka_t* client) {
   const PartitionList subscription(
       rd_kafka_topic_partition_list_new(static_cast<int>(topics_.size())));
   for (const std::string& topic : topics_)
     rd_kafka_topic_partition_list_add(subscription.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
-  if (const auto error = rd_kafka_subscribe(created.get(), subscription.get());
-      error != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return Fail(ErrorCode::kInvalidConfig, "cannot subscribe: " + ErrorText(error), conf_.group);
-  return created;
+  return rd_kafka_subscribe(client, subscription.get());
+}
+
+void GroupMember::SubscribeIfDue() {
+  if (!subscribe_time_ || *subscribe_time_ > std::chrono::steady_clock::now()) return;
+  subscribe_time_.reset();
+  if (const auto error = Subscribe(client_.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    StopWithError(ErrorCode::kInternal, "cannot subscribe: " + ErrorText(error));
 }
 
 // The failed client is not closed, because that can hang, and destroyed by a thread of its own. It
@@ -62,6 +73,7 @@ bool GroupMember::JoinAgain() {
     return false;
   }
   fenced_ = false;
+  subscribe_time_.reset();
   client_.swap(*joined);
   std::thread([self = shared_from_this(), failed = joined->release()] {
     rd_kafka_destroy_flags(failed, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
@@ -111,18 +123,14 @@ void GroupMember::OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t event,
 }
 
 Message GroupMember::Poll(std::chrono::milliseconds timeout) {
+  SubscribeIfDue();
   Message message(rd_kafka_consumer_poll(client_.get(), ToMs(timeout)));
   if (!message || message->err == RD_KAFKA_RESP_ERR_NO_ERROR) return message;
   const char* const text = rd_kafka_message_errstr(message.get());
   const std::string reason = ErrorText(message->err) + ": " + (text == nullptr ? "" : text);
   if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
       message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-    const char* const topic = message->rkt == nullptr ? "?" : rd_kafka_topic_name(message->rkt);
-    StopWithError(ErrorCode::kDataCorrupted,
-                  "offset out of range in " + PartitionName(topic, message->partition) +
-                      ": records were deleted before they were read, or the log is another one; "
-                      "reset the group's offset by hand (" +
-                      reason + ")");
+    HandleOutOfRange(*message, reason);
   } else if (message->err == RD_KAFKA_RESP_ERR__FATAL && HasFencedItself()) {
     Log(4, "fenced after the session had timed out; joining the group again");
     fenced_ = true;
@@ -135,6 +143,25 @@ Message GroupMember::Poll(std::chrono::milliseconds timeout) {
     Log(4, reason);  // librdkafka retries
   }
   return nullptr;
+}
+
+void GroupMember::HandleOutOfRange(const rd_kafka_message_t& message, const std::string& reason) {
+  const std::string topic = message.rkt == nullptr ? "" : rd_kafka_topic_name(message.rkt);
+  const SteadyTime now = std::chrono::steady_clock::now();
+  auto& [first, last] = out_of_range_[{topic, message.partition}];
+  if (now - last >= conf_.out_of_range_timeout) first = now;
+  last = now;
+  const std::string subject = "offset out of range in " + PartitionName(topic, message.partition);
+  if (now - first < conf_.out_of_range_timeout) {
+    Log(4, subject + ": subscribing again (" + reason + ")");
+    if (!subscribe_time_) subscribe_time_ = now + kSubscribeDelay;
+    return;
+  }
+  StopWithError(ErrorCode::kDataCorrupted,
+                subject +
+                    ": records were deleted before they were read, or the log is another one; "
+                    "reset the group's offset by hand (" +
+                    reason + ")");
 }
 
 void GroupMember::StopWithError(ErrorCode code, std::string message) {

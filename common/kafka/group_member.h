@@ -4,9 +4,12 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/kafka/client.h"
@@ -19,11 +22,13 @@ constexpr std::chrono::milliseconds kMetadataRefresh{10'000};
 constexpr std::chrono::milliseconds kCloseTimeout{10'000};
 // A static member that is fenced so soon after its session timed out has fenced itself.
 constexpr std::chrono::milliseconds kSelfFencingTimeout{60'000};
+constexpr std::chrono::milliseconds kSubscribeDelay{1'000};  // after an offset was out of range
 
 struct MemberConf {
   std::string group;
   std::chrono::milliseconds session_timeout;
   std::chrono::milliseconds heartbeat_interval;
+  std::chrono::milliseconds out_of_range_timeout;
   FetchProfile fetch;
   std::int64_t queue_records;
   std::int64_t queue_kbytes;
@@ -34,6 +39,10 @@ struct MemberConf {
 // Joins again after it has fenced itself. librdkafka 2.0.2 forgets its member id when the session
 // times out, but still sends the commits that waited for the coordinator. A static member without
 // an id is refused as fenced, and that error is fatal for the client.
+//
+// Subscribes again when an offset is out of range, for `out_of_range_timeout`: a broker that was
+// cut off and is back believes for a moment that it leads its partitions, and its log is shorter
+// than that of the new leader.
 class GroupMember : public Callbacks, public std::enable_shared_from_this<GroupMember> {
  public:
   explicit GroupMember(Hooks hooks) : Callbacks(std::move(hooks)) {}
@@ -72,6 +81,9 @@ class GroupMember : public Callbacks, public std::enable_shared_from_this<GroupM
   bool JoinAgain();
   bool HasFencedItself();
   void Close();
+  rd_kafka_resp_err_t Subscribe(rd_kafka_t* client);
+  void SubscribeIfDue();
+  void HandleOutOfRange(const rd_kafka_message_t& message, const std::string& reason);
 
   KafkaSettings settings_;
   MemberConf conf_;
@@ -83,6 +95,9 @@ class GroupMember : public Callbacks, public std::enable_shared_from_this<GroupM
   bool failed_ = false;
   bool fenced_ = false;     // by itself
   SteadyTime lost_time_{};  // when the session timed out
+  // By partition, when its offset was out of range: for the first time, and for the last time.
+  std::map<std::pair<std::string, std::int32_t>, std::pair<SteadyTime, SteadyTime>> out_of_range_;
+  std::optional<SteadyTime> subscribe_time_;  // when to subscribe again
   std::mutex mutex_;
   std::condition_variable closed_changed_;
   bool closed_ = false;

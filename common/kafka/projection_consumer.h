@@ -28,6 +28,7 @@ struct ProjectionOptions {
                      .max_wait = std::chrono::milliseconds(50)};
   std::chrono::milliseconds session_timeout{6'000};
   std::chrono::milliseconds heartbeat_interval{1'500};
+  std::chrono::milliseconds out_of_range_timeout{30'000};  // see ProjectionConsumer
   // Of commits to Kafka. They only show the progress to Kafka's tools; nothing reads them.
   std::chrono::milliseconds commit_interval{1'000};
   std::chrono::milliseconds retry_base{100};  // after a failed batch; doubles
@@ -69,8 +70,8 @@ struct ProjectionStore {
 };
 
 // A member of a consumer group that collects batches and applies them one after the other. A batch
-// contains no records of a partition that was revoked before. An offset that is out of range stops
-// the consumer (Hooks::fatal).
+// contains no records of a partition that was revoked before. An offset that is out of range for
+// ProjectionOptions::out_of_range_timeout stops the consumer (Hooks::fatal).
 class ProjectionConsumer {
  public:
   // Fails with kInvalidConfig. Does not wait for Kafka: the member joins the group as soon as it

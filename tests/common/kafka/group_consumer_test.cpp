@@ -21,6 +21,7 @@ class GroupConsumerTest : public ClusterTest {
     options.group = Name("group");
     options.topics = {topic};
     options.commit_interval = std::chrono::milliseconds(100);
+    options.out_of_range_timeout = std::chrono::milliseconds(2'000);
     return options;
   }
   std::unique_ptr<GroupConsumer> Start(const GroupOptions& options, GroupConsumer::Handler handler,

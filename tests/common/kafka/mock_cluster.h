@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/kafka/settings.h"
 
@@ -51,6 +52,12 @@ class MockCluster {
     constexpr std::int16_t kJoinGroup = 11;  // API key
     rd_kafka_mock_push_request_errors(cluster_, kJoinGroup, 1,
                                       RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+  }
+  // As a broker that was cut off and still believes that it leads the partitions.
+  void FailNextFetches(size_t count) {
+    constexpr std::int16_t kFetch = 1;  // API key
+    const std::vector<rd_kafka_resp_err_t> errors(count, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+    rd_kafka_mock_push_request_errors_array(cluster_, kFetch, count, errors.data());
   }
   void SetRoundTrip(int ms) { rd_kafka_mock_broker_set_rtt(cluster_, 1, ms); }
 

@@ -26,6 +26,7 @@ class ProjectionConsumerTest : public ClusterTest {
     options.topics = {topic};
     options.max_records = 100;
     options.retry_base = std::chrono::milliseconds(10);
+    options.out_of_range_timeout = std::chrono::milliseconds(2'000);
     ProjectionStore callbacks;
     callbacks.next_offset = [this](const std::string& name, std::int32_t partition) {
       return store_.Edit([&](Store& store) -> Result<std::optional<std::int64_t>> {
