@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -29,7 +30,7 @@ func newClient(ctx context.Context, options ...kgo.Opt) (*kgo.Client, error) {
 		return nil, err
 	}
 	client, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(bootstrap),
+		kgo.SeedBrokers(strings.Split(bootstrap, ",")...),
 		kgo.ProduceRequestTimeout(kafkaTimeout),
 		kgo.RecordDeliveryTimeout(kafkaTimeout),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),

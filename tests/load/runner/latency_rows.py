@@ -11,6 +11,7 @@ from worker_rows import in_full_flow, peer_worker, simulate, tocsin_queue, tocsi
 
 RATE = 100
 EMERGENCY_RATE = 20
+TRUSTED_SECONDS = 12  # before that a new worker reads the log for each emergency (kStoreTrustedAfter)
 
 
 def quantile(ordered, share):
@@ -106,8 +107,9 @@ def emergency_queued(bench):
     in_flight, bulk = 256, bench.count(100_000)
     bench.only("ingress")
     simulate(bench, 100)
-    queue, worker = tocsin_queue(bench, "sms", "bulk", "bulk"), tocsin_worker(bench, in_flight)
-    with in_full_flow(queue, worker, in_flight, bulk):
+    queue, worker = tocsin_queue(bench), tocsin_worker(bench, in_flight)
+    with in_full_flow(queue, worker, in_flight, bulk + in_flight * 10 * TRUSTED_SECONDS):
+        time.sleep(TRUSTED_SECONDS)
         for number in range(bench.rounds):
             bench.add("tocsin", emergencies(bench, number, bench.count(100, 20)))
 
@@ -117,13 +119,15 @@ def emergency_admission(bench):
     in_flight, bulk = 256, bench.count(100_000)
     bench.only("ingress")
     simulate(bench, 100)
-    queue, worker = tocsin_queue(bench, "sms", "bulk", "bulk"), tocsin_worker(bench, in_flight)
+    queue, worker = tocsin_queue(bench), tocsin_worker(bench, in_flight)
 
     def enqueue_bulk():
         queue.top_up(queue.remaining(0) + bulk)
         return time.time_ns() // 1000
 
-    with in_full_flow(queue, worker, in_flight, 4 * in_flight), concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with (in_full_flow(queue, worker, in_flight, in_flight * 10 * TRUSTED_SECONDS),
+          concurrent.futures.ThreadPoolExecutor(1) as pool):
+        time.sleep(TRUSTED_SECONDS)
         for number in range(bench.rounds):
             end = pool.submit(enqueue_bulk)
             measured = emergencies(bench, f"at admission {number}", bench.count(100, 20), accepted_before=end.result)

@@ -12,6 +12,7 @@ from worker_rows import simulate, window_seconds
 FASTEST = 10_000  # records per second: what is published lasts for the windows of a projection as fast as this
 RECORDS = re.compile(r"^tocsin_audit_records_total(?:{[^}]*})? (\S+)$", re.MULTILINE)
 SETTLED_SECONDS = 6  # longer than the services take to release what only their start needed
+BACKLOG_SECONDS = 900  # what earlier rows left in the queues is sent too
 IN_FLIGHT, IN_FLIGHT_LATENCY_MS = 1_000, 5_000
 
 
@@ -83,9 +84,9 @@ def deliver_everywhere(bench):
         count, before = bench.count(20_000), bench.health()[kind]
         bench.load("enqueue-stream", "--alerts-per-request", 64, "--channel", channel, "--count", count)
         wait_until(f"POST of every alert by {channel}",
-                   lambda kind=kind, end=before + count: bench.health()[kind] >= end)
+                   lambda kind=kind, end=before + count: bench.health()[kind] >= end, BACKLOG_SECONDS)
     bench.load("enqueue-unary", "--in-flight", 64, "--count", bench.count(20_000))
-    wait_until("the end of the callbacks", lambda: bench.health()["callbacks_waiting"] == 0)
+    wait_until("the end of the callbacks", lambda: bench.health()["callbacks_waiting"] == 0, BACKLOG_SECONDS)
 
 
 def memory_in_flight(bench):

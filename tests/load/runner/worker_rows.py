@@ -43,12 +43,13 @@ class Queue:
             self.bench.sent[self.name] = self.bench.sent.get(self.name, 0) + self.sent() - before
 
 
-def tocsin_queue(bench, channel="sms", priority="normal", text="load"):
+def tocsin_queue(bench, channel="sms"):
+    """Bulk alerts: of the lowest priority a worker has at most TOCSIN_SENDERS deliveries in progress, of others more."""
     def fill(count):
-        bench.load("enqueue-stream", "--alerts-per-request", 64, "--channel", channel, "--priority", priority,
-                   "--text", text, "--count", count)
+        bench.load("enqueue-stream", "--alerts-per-request", 64, "--channel", channel, "--priority", "bulk", "--count",
+                   count)
     counter = "calls" if channel == "voice" else "messages"
-    return Queue(bench, f"{channel} {priority}", fill, lambda health: health[counter])
+    return Queue(bench, channel, fill, lambda health: health[counter])
 
 
 def peer_queue(bench):

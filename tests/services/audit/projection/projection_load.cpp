@@ -51,20 +51,30 @@ std::string Random(std::mt19937_64& random, size_t size) {
   return bytes;
 }
 
+std::int64_t CreateTimeUs(int number) { return kCreateTimeUs + number * 1'000 / kAlertsPerMs; }
+
+// See KeyringVault::Seal().
+std::string DekId(std::mt19937_64& random, int number) {
+  std::string id = Random(random, 16);
+  for (size_t i = 0; i < 6; ++i)
+    id[i] = static_cast<char>(CreateTimeUs(number) / 1'000 >> (40 - 8 * i));
+  return id;
+}
+
 // What differs between alerts, as in production: recipients, data keys, times.
 void SetOwnValues(std::mt19937_64& random, int number, IncomingRecord& accepted) {
   records::v1::WorkRecord work;
   work.ParseFromString(accepted.value);
   work.mutable_recipient()->set_token(Sha256(std::to_string(random() % 100'000)));
-  work.mutable_key()->set_dek_id(Random(random, 16));
-  work.set_create_time_us(kCreateTimeUs + number * 1'000 / kAlertsPerMs);
+  work.mutable_key()->set_dek_id(DekId(random, number));
+  work.set_create_time_us(CreateTimeUs(number));
   work.clear_labels();
   accepted.value = work.SerializeAsString();
 }
-void SetOwnValues(std::mt19937_64& random, IncomingRecord& callback) {
+void SetOwnValuesOfCallback(std::mt19937_64& random, int number, IncomingRecord& callback) {
   records::v1::WebhookRecord webhook;
   webhook.ParseFromString(callback.value);
-  webhook.mutable_key()->set_dek_id(Random(random, 16));
+  webhook.mutable_key()->set_dek_id(DekId(random, number));
   callback.value = webhook.SerializeAsString();
 }
 
@@ -94,7 +104,7 @@ Log MakeLog(int alerts) {
     add(build.Changed(id, v1::ATTEMPT_STATUS_SENDING, 1), key);
     add(build.Changed(id, v1::ATTEMPT_STATUS_SENT, 2, sid), key);
     IncomingRecord callback = build.Callback(id, sid, "delivered", 3);
-    SetOwnValues(random, callback);
+    SetOwnValuesOfCallback(random, i, callback);
     add(std::move(callback), random());
   }
   return log;
@@ -170,8 +180,8 @@ const std::vector<std::string> kFill{
          FROM generate_series(-1, 3) AS n)",
     R"(CREATE TABLE tocsin.seed AS
        SELECT i, t, (lpad(to_hex(t / 1000), 12, '0') || '7' || substr(h, 1, 3) || '8' || substr(h, 4, 15))::uuid AS id
-         FROM (SELECT i, md5(i::text) AS h, (START - 7776000000000 + i * 7776000000000 / ROWS) AS t
-                 FROM generate_series(1, ROWS) AS i) AS s)",
+         FROM (SELECT i, md5(i::text) AS h, (START - 7776000000000 + i * (7776000000000 / ROWS)) AS t
+                 FROM generate_series(0, ROWS - 1) AS i) AS s)",
     R"(INSERT INTO tocsin.alerts (alert_id, client_id, priority, channel, state, token, token_version, last_four,
                                   region_code, create_time_us, expire_time_us, update_time_us, end_time_us, outcome)
        SELECT id, 'hospital', 2, 1, 4, sha256((i % 100000)::text::bytea), 1, '0123', 'CA', t, t + 60000000, t + 2000000,
@@ -191,9 +201,11 @@ const std::vector<std::string> kFill{
        SELECT id, md5('w' || i)::uuid, 1, t, 1, 1, 'SM' || md5('s' || i), 'AC1', 'delivered', 8, 0, -1, 1, '', '', 0, -1, 0,
               '', decode(md5('d' || i), 'hex'), 1, '\x00', '\x00' FROM tocsin.seed)",
     R"(INSERT INTO tocsin.wrapped_keys (dek_id, token, kek_alias, kek_version, wrapped)
-       SELECT decode(md5(n || 'k' || i), 'hex'), CASE WHEN n = 1 THEN sha256((i % 100000)::text::bytea) END, 'local', 1,
-              decode(repeat('00', 60), 'hex') FROM tocsin.seed, generate_series(1, 2) AS n)",
-    "DROP TABLE tocsin.seed"};
+       SELECT decode(lpad(to_hex(t / 1000), 12, '0') || substr(md5(n || 'k' || i), 1, 20), 'hex'),
+              CASE WHEN n = 1 THEN sha256((i % 100000)::text::bytea) END, 'local', 1, decode(repeat('00', 60), 'hex')
+         FROM tocsin.seed, generate_series(1, 2) AS n)",
+    "DROP TABLE tocsin.seed",
+    "ANALYZE"};  // otherwise the server does it later
 
 std::string Replaced(std::string text, const std::string& name, std::int64_t value) {
   for (size_t at = text.find(name); at != std::string::npos; at = text.find(name))
@@ -201,9 +213,12 @@ std::string Replaced(std::string text, const std::string& name, std::int64_t val
   return text;
 }
 
-void Fill(const postgres::Options& database, std::int64_t rows) {
+Status Fill(const postgres::Options& database, std::int64_t rows) {
   for (const std::string& sql : kFill)
     QueryValue(database, Replaced(Replaced(sql, "ROWS", rows), "START", kCreateTimeUs));
+  const std::string filled = QueryValue(database, "SELECT count(*) FROM tocsin.alerts");
+  if (filled == std::to_string(rows)) return {};
+  return Fail(ErrorCode::kInternal, filled + " alerts are stored");
 }
 
 struct Writer {
@@ -237,7 +252,7 @@ Status Run(const Arguments& arguments) {
   const postgres::Options database = AuditDatabase();
   postgres::Options patient = database;
   patient.statement_timeout = std::chrono::hours(1);
-  if (arguments.stored > 0) Fill(patient, arguments.stored);
+  if (arguments.stored > 0) TOCSIN_CHECK_OK(Fill(patient, arguments.stored));
   Log log = MakeLog(arguments.alerts);
   std::deque<Writer> writers = MakeWriters(arguments, database, log);
   TOCSIN_CHECK_OK(Projection(patient, "load", ProjectedTopics(Topics()))
