@@ -38,10 +38,10 @@ def read_exactly(connection, count):
     return data
 
 
-def live_brokers(host, port):
-    """The (host, port) of each."""
-    # API key 3, version 1, correlation id 1, no client id, no topics
-    request = struct.pack(">hhihi", 3, 1, 1, -1, 0)
+def request_metadata(host, port, topics):
+    """The response, from the brokers on. topics: how many are requested, 0 or -1 for all."""
+    # API key 3, version 1, correlation id 1, no client id
+    request = struct.pack(">hhihi", 3, 1, 1, -1, topics)
     with socket.create_connection((host, port), RESPONSE_TIMEOUT_SECONDS) as connection:
         connection.sendall(struct.pack(">i", len(request)) + request)
         (size,) = struct.unpack(">i", read_exactly(connection, 4))
@@ -49,6 +49,11 @@ def live_brokers(host, port):
             raise ConnectionError("not a broker")
         response = Response(read_exactly(connection, size))
     response.integer(">i")  # correlation id
+    return response
+
+
+def live_brokers(response):
+    """The (host, port) of each."""
     brokers = set()
     for _ in range(response.integer(">i")):
         response.integer(">i")  # node id
@@ -60,6 +65,6 @@ def live_brokers(host, port):
 if __name__ == "__main__":
     address = sys.argv[1], int(sys.argv[2])
     try:
-        sys.exit(0 if address in live_brokers(*address) else 1)
+        sys.exit(0 if address in live_brokers(request_metadata(*address, 0)) else 1)
     except (OSError, struct.error):
         sys.exit(1)

@@ -38,9 +38,8 @@ def test_a_rollout_that_does_not_become_ready_stops_and_can_be_undone(installed)
                        lambda: progress_reason(installed, name) == "ProgressDeadlineExceeded", ROLLOUT_SECONDS)
             status = kubectl("rollout", "status", f"deployment/{name}", "--timeout=10s", check=False)
             assert status.returncode != 0 and "exceeded its progress deadline" in status.stderr, status.stderr
-            ready = [pod for pod in load.pods_of(installed, load.of_service(name))
-                     if all(state["ready"] for state in pod["status"]["containerStatuses"])]
-            assert load.uids(ready) == before[name], "an old replica was stopped"
+            ready = load.uids(load.ready_pods_of(installed, load.of_service(name)))
+            assert ready == before[name], "an old replica was stopped"
         load.await_accepted(caller)
         for name in BAD_IMAGES:
             kubectl("rollout", "undo", f"deployment/{name}")

@@ -25,6 +25,7 @@ K8S = ROOT / "deploy/k8s"
 SERVICES = ("ingress", "sms-worker", "voice-worker", "audit")
 NAMESPACE = "tocsin"
 ACCOUNT = "AC00000000000000000000000000000000"  # of overlays/dev
+AUTH_TOKEN = "token-of-the-simulator"
 DATABASE = "tocsin_cluster"
 CLIENT_LABELS = {"tocsin-client": "true"}
 API_KEY = "tk_demo_for_the_simulator_only"
@@ -314,7 +315,7 @@ class Installation:
         return [secret("tocsin-keyring", keyring=keyring.read_text()),
                 secret("tocsin-redis", url="redis://redis:6379/0"),
                 secret("tocsin-postgres", url=f"postgresql://tocsin:{password}@postgres:5432/{DATABASE}"),
-                secret("tocsin-twilio", twilio_auth_token="token-of-the-simulator"),
+                secret("tocsin-twilio", twilio_auth_token=AUTH_TOKEN),
                 secret("tocsin-api-key", key=API_KEY)]
 
     def install(self):

@@ -296,6 +296,13 @@ def test_no_scaler_exceeds_the_partitions(overlay):
                 assert topics[trigger["metadata"]["topic"]]["partitions"] >= scaler["maxReplicaCount"]
 
 
+def test_scalers_count_all_records_of_a_partition_without_a_committed_offset():
+    for scaler in of_kind("production", "ScaledObject"):
+        for trigger in scaler["spec"]["triggers"]:
+            if trigger["type"] == "kafka":  # a worker begins at the first record: common/kafka/group_consumer.cpp
+                assert trigger["metadata"]["offsetResetPolicy"] == "earliest", trigger
+
+
 def test_one_of_ten_replicas_is_the_canary():
     for workload in services_of("canary"):
         if name_of(workload).endswith("-canary"):

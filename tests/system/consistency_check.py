@@ -95,6 +95,12 @@ def read_topics(bootstrap, topics):
         consumer.close()
 
 
+def longest_gap(times, begin, end):
+    """The longest time between begin and end without any of the times."""
+    within = [begin, *sorted(time_ for time_ in times if begin < time_ < end), end]
+    return max(later - earlier for earlier, later in zip(within, within[1:]))
+
+
 @dataclasses.dataclass
 class KafkaRecords:
     """The content of the topics."""
@@ -208,8 +214,7 @@ class TwilioRecords:
 
     def longest_gap(self, begin_us, end_us):
         """The longest time without an accepted POST between two times, in seconds."""
-        times = [begin_us, *(at_us for at_us, _ in self.accepted_posts if begin_us < at_us < end_us), end_us]
-        return max(later - earlier for earlier, later in zip(times, times[1:])) / 1e6
+        return longest_gap((at_us for at_us, _ in self.accepted_posts), begin_us, end_us) / 1e6
 
 
 @dataclasses.dataclass

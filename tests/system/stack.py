@@ -165,8 +165,7 @@ class Stack:
 
     def gauge(self, service, name):
         """The sum over all label values."""
-        found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self.metrics(service), re.MULTILINE)
-        return sum(map(float, found))
+        return sum_of(name, self.metrics(service))
 
     def tocsin(self, *arguments, **options):
         """Runs `tocsin` in the environment of the stack."""
@@ -189,6 +188,12 @@ class Stack:
                          if '"severity_text":"INFO"' not in line]
                 shown += [f"== {log.name}", *lines[-LOG_LINES:]]
         return "\n".join(shown)
+
+
+def sum_of(name, metrics, label=""):
+    """The sum of a metric over all label values, or over those with a label such as `channel="sms"`."""
+    found = re.findall(rf"^{name}(?:{{[^}}]*{label}[^}}]*}})? (\S+)$", metrics, re.MULTILINE)
+    return sum(map(float, found))
 
 
 def has_ended(pid):

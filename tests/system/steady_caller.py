@@ -4,6 +4,7 @@ import collections
 import itertools
 import queue
 import threading
+import time
 
 import grpc
 
@@ -22,23 +23,27 @@ class SteadyCaller:
     """Sends alerts with idempotency keys at a steady rate until stopped. A request that fails because the service is
     unavailable is repeated with the same key."""
 
-    def __init__(self, client, name, reads=False, per_second=PER_SECOND):
+    def __init__(self, client, name, reads=False, per_second=PER_SECOND, senders=SENDERS, call_every=0):
         """`name` is the prefix of the keys and must be unique. With `reads`, the status of the newest alert is read all
-        the time, too."""
+        the time, too. `senders` is the largest number of requests at a time. One of `call_every` alerts is a call; 0:
+        none."""
         self._client = client
         self._interval = 1 / per_second
         self._name = name
+        self._senders = senders
+        self._call_every = call_every
         self._stop = threading.Event()
         self._pause = threading.Event()  # never set: for a pause before a retry
-        self._numbers = queue.Queue(maxsize=SENDERS)
+        self._numbers = queue.Queue(maxsize=senders)
         self.accepted = {}  # key -> alert id; each key is written by one thread
+        self.accepted_at = {}  # alert id -> Unix seconds of the response
         self._newest = None  # the last EnqueueResponse
         self.reads = 0  # that succeeded
         self.retries = 0
         self.without_retry_delay = []  # messages of errors to retry that carried no RetryInfo
         self.refused = collections.Counter()
         self._threads = [threading.Thread(target=self._distribute), *(
-            threading.Thread(target=self._send) for _ in range(SENDERS)), *(
+            threading.Thread(target=self._send) for _ in range(senders)), *(
             threading.Thread(target=self._read) for _ in range(READERS if reads else 0))]
 
     def __enter__(self):
@@ -57,14 +62,16 @@ class SteadyCaller:
             if self._stop.wait(self._interval):
                 break
             self._numbers.put(number)
-        for _ in range(SENDERS):
+        for _ in range(self._senders):
             self._numbers.put(None)
 
     def _send(self):
         for number in iter(self._numbers.get, None):
             key = f"{self._name}-{number}"
-            request = api.request(f"+1514{3_000_000 + number}", f"Notice {number}.", idempotency_key=key)
+            channel = "VOICE" if self._call_every and number % self._call_every == 0 else "UNSPECIFIED"
+            request = api.request(f"+1514{3_000_000 + number}", f"Notice {number}.", channel=channel, idempotency_key=key)
             if response := self._with_retries(lambda: self._client.enqueue(request, REQUEST_SECONDS)):
+                self.accepted_at[response.alert_id] = time.time()
                 self.accepted[key] = response.alert_id
                 self._newest = response
 

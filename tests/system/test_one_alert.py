@@ -5,14 +5,18 @@ import json
 import time
 import uuid
 
+import confluent_kafka.admin
 import grpc
 import pytest
+import yaml
 
 import api
 import poll
+import stack as stacks
 
 TO = "+15145550123"
 NO_REPORT = "+15005555001"  # sent, but there is never a delivery report
+TOPICS = stacks.ROOT / "deploy/k8s/components/strimzi/topics.yaml"
 NOT_UTF_8 = b"\x0a\x02\xc3\x28"  # the first field of a request, a string
 
 
@@ -329,3 +333,31 @@ def test_health_and_reflection_are_served(stack, setting, service):  # A9, O2
     address = stack.env[setting]
     assert api.health(address)
     assert f"tocsin.v1.{service}".encode() in api.reflected_services(address)
+
+
+def topics_of_the_manifests():
+    """Name -> partitions and configuration."""
+    text = lambda value: value if isinstance(value, str) else json.dumps(value)
+    return {topic["metadata"]["name"]: (topic["spec"]["partitions"],
+                                        {name: text(value) for name, value in topic["spec"]["config"].items()})
+            for topic in yaml.safe_load_all(TOPICS.read_text())}
+
+
+def topics_of_the_broker(bootstrap):
+    """Name -> partitions and what is configured for the topic itself."""
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": bootstrap})
+    topics = {name: topic for name, topic in admin.list_topics(timeout=api.REQUEST_SECONDS).topics.items()
+              if name.startswith("tocsin.")}
+    described = admin.describe_configs([confluent_kafka.admin.ConfigResource("topic", name) for name in topics],
+                                       request_timeout=api.REQUEST_SECONDS)
+    own = confluent_kafka.admin.ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+    return {resource.name: (len(topics[resource.name].partitions), {
+        entry.name: entry.value for entry in described[resource].result().values() if entry.source == own})
+            for resource in described}
+
+
+def test_the_services_create_the_topics_of_the_manifests(stack):  # O7
+    wanted, created = topics_of_the_manifests(), topics_of_the_broker(stack.env["TOCSIN_KAFKA_BOOTSTRAP"])
+    for _, configuration in [*wanted.values(), *created.values()]:
+        del configuration["min.insync.replicas"]  # set for the number of brokers: TOCSIN_KAFKA_MIN_INSYNC
+    assert created == wanted
