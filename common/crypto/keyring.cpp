@@ -319,4 +319,11 @@ const KeyBytes* Keyring::Find(KeyPurpose purpose, std::uint32_t version) const {
   return found == list.end() ? nullptr : &found->key;
 }
 
+std::vector<const KeyBytes*> Keyring::Versions(KeyPurpose purpose) const {
+  std::vector<const KeyBytes*> keys;
+  for (auto version = Of(purpose).rbegin(); version != Of(purpose).rend(); ++version)
+    keys.push_back(&version->key);
+  return keys;
+}
+
 }  // namespace tocsin::crypto

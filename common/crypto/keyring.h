@@ -18,7 +18,7 @@ enum class KeyPurpose {
   kKek,       // key-encryption key: wraps data keys
   kToken,     // recipient tokens and digests of message bodies
   kDigest,    // digests of requests (idempotency)
-  kCallback,  // signs the attempt token in callback URLs
+  kCallback,  // signs the attempt token in callback URLs and, derived, acknowledgement links
 };
 constexpr std::array kKeyPurposes = {KeyPurpose::kKek, KeyPurpose::kToken, KeyPurpose::kDigest,
                                      KeyPurpose::kCallback};
@@ -69,6 +69,7 @@ class Keyring {
   std::uint32_t NewestVersion(KeyPurpose purpose) const;
   const KeyBytes& Newest(KeyPurpose purpose) const;
   const KeyBytes* Find(KeyPurpose purpose, std::uint32_t version) const;  // null if unknown
+  std::vector<const KeyBytes*> Versions(KeyPurpose purpose) const;        // the newest first
 
  private:
   struct Version {

@@ -2,7 +2,9 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -21,6 +23,15 @@ constexpr size_t kWrappedBytes = kNonceBytes + kKeyBytes + kTagBytes;
 constexpr size_t kCallbackMacBytes = 16;
 constexpr std::string_view kBodyLabel =
     "body\n";  // domain separation: a body never has the token of a number
+constexpr std::string_view kAckLinkLabel = "tocsin acknowledgement link 1";
+
+// Under a key that is derived from a callback key for this purpose.
+std::string AckLinkMac(const KeyBytes& callback_key, std::string_view message) {
+  std::string key = HmacSha256(callback_key.View(), kAckLinkLabel);
+  const std::string mac = HmacSha256(key, message);
+  Cleanse(key.data(), key.size());
+  return mac.substr(0, kCallbackMacBytes);
+}
 
 [[noreturn]] void AbortOnCipherError() {
   std::fputs("tocsin: OpenSSL cannot compute AES-256-GCM\n", stderr);
@@ -133,6 +144,16 @@ tl::unexpected<Error> Corrupted(const char* problem) {
   return Fail(ErrorCode::kDataCorrupted, std::string("vault: ") + problem);
 }
 
+// The time in ms (6 bytes, as in a UUIDv7) and random bytes: the keys of one hour are neighbors in
+// an index, so that its cost does not grow with what is stored.
+std::string NewDekId() {
+  const auto time = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  std::string id;
+  for (int shift = 40; shift >= 0; shift -= 8)
+    id.push_back(static_cast<char>(time.time_since_epoch().count() >> shift));
+  return id + RandomBytes(kDekIdBytes - id.size());
+}
+
 }  // namespace
 
 Result<SealedValue> KeyringVault::Seal(const SealContext& context, std::string_view plaintext) {
@@ -141,7 +162,7 @@ Result<SealedValue> KeyringVault::Seal(const SealContext& context, std::string_v
                 "vault: more than " + std::to_string(kMaxPlaintext) + " bytes");
   KeyBytes dek;
   FillRandom(dek.data(), kKeyBytes);
-  const std::string dek_id = RandomBytes(kDekIdBytes);
+  const std::string dek_id = NewDekId();
   const std::string nonce = RandomBytes(kNonceBytes);
 
   SealedValue value;
@@ -235,6 +256,16 @@ bool KeyringVault::CheckCallback(std::string_view message, std::uint32_t version
   const KeyBytes* key = keyring_.Find(KeyPurpose::kCallback, version);
   return key != nullptr &&
          ConstantTimeEqual(HmacSha256(key->View(), message).substr(0, kCallbackMacBytes), mac);
+}
+
+std::string KeyringVault::SignAckLink(std::string_view message) {
+  return AckLinkMac(keyring_.Newest(KeyPurpose::kCallback), message);
+}
+
+bool KeyringVault::CheckAckLink(std::string_view message, std::string_view mac) {
+  return std::ranges::any_of(keyring_.Versions(KeyPurpose::kCallback), [&](const KeyBytes* key) {
+    return ConstantTimeEqual(AckLinkMac(*key, message), mac);
+  });
 }
 
 }  // namespace tocsin::crypto

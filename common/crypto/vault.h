@@ -30,6 +30,9 @@ class KeyringVault final : public Vault {
   bool CheckCallback(std::string_view message, std::uint32_t version,
                      std::string_view mac) override;
 
+  std::string SignAckLink(std::string_view message) override;
+  bool CheckAckLink(std::string_view message, std::string_view mac) override;
+
   // Wraps the same data key under the newest key-encryption key. Fails as Open() does.
   Result<records::v1::WrappedKey> Rewrap(const records::v1::WrappedKey& key) const;
 

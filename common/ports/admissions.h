@@ -1,6 +1,7 @@
 // Admission of alerts: what is known of an alert before it is published. Stored in Redis.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -42,12 +43,16 @@ struct Admission {
 struct MarkRequest {
   enum class Mark { kCancelled, kAcknowledged };
   std::string alert_id;
-  std::string client_id;  // must own the alert
+  std::string client_id;  // must own the alert; empty if a link of the alert was verified
   Mark mark = Mark::kCancelled;
   WallTime time;
   // How and by whom it was acknowledged. The actor contains no PII and no line breaks.
   records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
+  // Of a link: the step whose message contained it, and the digest of its token.
+  std::int32_t step = 0;
+  std::string evidence = {};
+  bool unless_cancelled = false;  // a cancelled alert is not marked
   // Present if the id proves that `client_id` owns the alert (IssuedId): the store need not know
   // it. Not in the past.
   std::optional<WallTime> issued_until = {};
@@ -59,6 +64,10 @@ struct MarkResult {
   WallTime time = {};
   records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
+  std::int32_t step = 0;
+  std::string evidence = {};
+  std::string client_id = {};        // who owns the alert
+  bool cancelled = false;            // `unless_cancelled`, and it is: it does not have this mark
   bool post_in_progress = false;     // a POST may be in progress
   bool acknowledged_before = false;  // kCancelled: acknowledged before it was first cancelled
   bool delivered = false;            // a callback or a lookup confirmed the delivery of an attempt

@@ -53,6 +53,11 @@ class Vault {
   virtual std::string SignCallback(std::string_view message, std::uint32_t& version) = 0;
   virtual bool CheckCallback(std::string_view message, std::uint32_t version,
                              std::string_view mac) = 0;
+
+  // The same for acknowledgement links, under keys derived from the callback keys. A link is short,
+  // so it does not name the version: the MAC is checked under each of them.
+  virtual std::string SignAckLink(std::string_view message) = 0;
+  virtual bool CheckAckLink(std::string_view message, std::string_view mac) = 0;
 };
 
 }  // namespace tocsin

@@ -14,7 +14,7 @@ namespace tocsin::redis {
 namespace {
 
 static_assert(kRetention >= kAlertStateRetention, "the promise of issued ids");
-constexpr std::size_t kMarkHeaderItems = 9;  // of the reply of mark.lua, before the results
+constexpr std::size_t kMarkHeaderItems = 10;  // of the reply of mark.lua, before the results
 
 Admission NewAdmission(const AdmitRequest& request) {
   return {.state = Admission::State::kNew,
@@ -250,8 +250,13 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
         .script = MarkScript(),
         .keys = {keys.Alert(mark.alert_id), keys.AcceptancesRestored(), keys.Restored()},
         .args = {mark.client_id, cancelled ? "cancelled" : "acknowledged",
-                 MarkText({.time = mark.time, .method = mark.method, .actor_id = mark.actor_id}),
-                 marker(), mark.issued_until ? ExpiryText(*mark.issued_until) : std::string()}};
+                 MarkText({.time = mark.time,
+                           .method = mark.method,
+                           .actor_id = mark.actor_id,
+                           .step = mark.step,
+                           .evidence = mark.evidence}),
+                 marker(), mark.issued_until ? ExpiryText(*mark.issued_until) : std::string(),
+                 FlagText(mark.unless_cancelled)}};
   }
   return std::nullopt;
 }
@@ -283,6 +288,10 @@ Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, R
       .time = mark.time,
       .method = mark.method,
       .actor_id = std::move(mark.actor_id),
+      .step = mark.step,
+      .evidence = std::move(mark.evidence),
+      .client_id = std::string(reply.Text(9)),
+      .cancelled = request.unless_cancelled && reply.Text(2).empty(),
       .post_in_progress = reply.Text(4) == "1",
       .acknowledged_before = request.mark == MarkRequest::Mark::kCancelled && reply.Text(6) == "1",
       .delivered = reply.Text(5) == "1",

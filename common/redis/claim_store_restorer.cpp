@@ -18,7 +18,11 @@ ScriptCall RestoreMarkCall(const KnownAttempt& known, const Keys& keys) {
   return {.script = RestoreMarkScript(),
           .keys = {keys.Alert(known.name.alert_id())},
           .args = {known.client_id, mark.acknowledged ? "acknowledged" : "cancelled",
-                   MarkText({.time = known.time, .method = mark.method, .actor_id = mark.actor_id}),
+                   MarkText({.time = known.time,
+                             .method = mark.method,
+                             .actor_id = mark.actor_id,
+                             .step = mark.step,
+                             .evidence = mark.evidence}),
                    std::to_string(kMaxLife.count())}};
 }
 

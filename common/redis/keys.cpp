@@ -60,8 +60,9 @@ v1::Channel ChannelOf(const records::v1::AttemptResult& result) {
 }
 
 std::string MarkText(const MarkValue& mark) {
+  const bool link = mark.method == records::v1::ACKNOWLEDGEMENT_METHOD_LINK;
   return std::to_string(ToUnixMicros(mark.time)) + ' ' + std::to_string(mark.method) + ' ' +
-         mark.actor_id;
+         (link ? std::to_string(mark.step) + ' ' + HexEncode(mark.evidence) : mark.actor_id);
 }
 
 MarkValue ParseMark(std::string_view text) {
@@ -70,7 +71,12 @@ MarkValue ParseMark(std::string_view text) {
   if (const int method = ParseNumber<int>(NextWord(text));
       records::v1::AcknowledgementMethod_IsValid(method))
     mark.method = static_cast<records::v1::AcknowledgementMethod>(method);
-  mark.actor_id = text;
+  if (mark.method == records::v1::ACKNOWLEDGEMENT_METHOD_LINK) {
+    mark.step = ParseNumber<std::int32_t>(NextWord(text));
+    mark.evidence = HexDecode(text).value_or("");
+  } else {
+    mark.actor_id = text;
+  }
   return mark;
 }
 

@@ -174,8 +174,8 @@ std::string ReadPublicBaseUrl(config::Reader& reader) {
       reader
           .Url(
               "TOCSIN_PUBLIC_BASE_URL",
-              "public URL of the ingress for Twilio: scheme, host, port, path prefix; the same for "
-              "all services, because Twilio signs it",
+              "public URL of the ingress for Twilio and for links in messages: scheme, host, port, "
+              "path prefix; the same for all services, because Twilio signs it",
               {"https", "http"})
           .Alias("TWILIO_WEBHOOK_BASE_URL")
           .Example("https://alerts.example.com")

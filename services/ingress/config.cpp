@@ -6,12 +6,13 @@ Config Config::Read(config::Reader& reader) {
   Config config;
   config.base = service::ReadBase(reader, "tocsin-ingress", "TOCSIN_OPS_INGRESS_ADDRESS");
   config.redis = service::ReadRedis(reader, config.base.kafka.prefix);
-  config.http_address =
-      reader.HostPort("TOCSIN_INGRESS_HTTP_ADDRESS", "address for Twilio's webhooks")
-          .Alias("TOCSIN_INGRESS_HTTP")
-          .Example("127.0.0.1:8080")
-          .Required()
-          .Text();
+  config.http_address = reader
+                            .HostPort("TOCSIN_INGRESS_HTTP_ADDRESS",
+                                      "address for Twilio's webhooks and links in messages")
+                            .Alias("TOCSIN_INGRESS_HTTP")
+                            .Example("127.0.0.1:8080")
+                            .Required()
+                            .Text();
   config.grpc_address =
       reader
           .HostPort("TOCSIN_INGRESS_GRPC_ADDRESS",
@@ -22,6 +23,7 @@ Config Config::Read(config::Reader& reader) {
           .Required()
           .Text();
   config.public_base_url = service::ReadPublicBaseUrl(reader);
+  config.acceptance.rules.public_base_url = config.public_base_url;
   config.http_threads = static_cast<int>(
       reader.Integer("TOCSIN_HTTP_THREADS", "threads of the webhook server", 1, 64, "threads")
           .Default(2));

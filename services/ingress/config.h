@@ -13,9 +13,10 @@ namespace tocsin::ingress {
 struct Config {
   service::BaseSettings base;
   redis::Settings redis;
-  std::string http_address;     // of the webhook server
-  std::string grpc_address;     // of the gRPC server
-  std::string public_base_url;  // by which Twilio reaches http_address; no trailing slash
+  std::string http_address;  // of the webhook server
+  std::string grpc_address;  // of the gRPC server
+  // By which Twilio and recipients reach http_address; no trailing slash.
+  std::string public_base_url;
   int http_threads = 2;
   AcceptanceSettings acceptance;
 

@@ -66,13 +66,13 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
        }});
   Webhooks webhooks({clock, runtime.registry(), vault, *producer, topics, works, alert_actions},
                     config.public_base_url, ObserveWebhooks(runtime.metrics(), runtime.spans()));
+  AckHandler ack_handler({clock, vault, alert_actions},
+                         ObserveAckLinks(runtime.metrics(), runtime.spans()));
   TOCSIN_TRY(const auto http,
              http::Server::Start({.address = config.http_address,
                                   .threads = config.http_threads,
                                   .response_timeout = kWebhookTimeout},
-                                 Measured(runtime.metrics(), [&](auto request, auto responder) {
-                                   webhooks.Handle(std::move(request), std::move(responder));
-                                 })));
+                                 Routed(runtime.metrics(), webhooks, ack_handler)));
   TOCSIN_TRY(const auto grpc, rpc::Server::Start({.address = config.grpc_address,
                                                   .max_message_bytes = kMaxRequestBytes,
                                                   .names = {v1::AlertService::service_full_name()}},

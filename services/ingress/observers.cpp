@@ -82,6 +82,43 @@ void ReportChannelDisabled(records::v1::WebhookKind kind) {
       {{"kind", records::v1::WebhookKind_Name(kind)}});
 }
 
+void ReportAcknowledgement(telemetry::SpanExporter& spans,
+                           const FinishedAcknowledgement& finished) {
+  const std::string_view result = NameOf(finished.result);
+  Log(Severity::kDebug, "ack_link.completed", result,
+      {{"alert_id", finished.alert_id},
+       {"trace_id", finished.trace.trace_id()},
+       {"span_id", finished.trace.span_id()}});
+  if (!spans.enabled()) return;
+  spans.Record({.trace = finished.trace,
+                .name = "ack_link",
+                .kind = telemetry::SpanKind::kServer,
+                .end = telemetry::Readiness::SystemNow(),
+                .duration = finished.duration,
+                .failed = finished.result == AckLinkResult::kUnavailable,
+                .attributes = {{"tocsin.reason", std::string(result)},
+                               {"tocsin.alert_id", finished.alert_id}}});
+}
+
+// `handler` with the duration of each request by the class of its status.
+http::Handler Measured(telemetry::Metrics& metrics, const std::string& name,
+                       const std::string& help, http::Handler handler) {
+  std::array<telemetry::Histogram*, kCodes.size()> seconds{};
+  for (size_t i = 0; i < kCodes.size(); ++i)
+    seconds[i] = &metrics.Histogram(name, help, telemetry::kWebhookSeconds, {{"code", kCodes[i]}});
+  return [seconds, handler = std::move(handler)](http::Request request, http::Responder responder) {
+    handler(std::move(request),
+            http::Responder([seconds, start = std::chrono::steady_clock::now(),
+                             inner = std::make_shared<http::Responder>(std::move(responder))](
+                                http::Response response) {
+              const size_t code = static_cast<size_t>(response.status) / 100;
+              inner->Send(std::move(response));
+              if (code >= kFirstCode && code < kFirstCode + seconds.size())
+                seconds[code - kFirstCode]->Observe(std::chrono::steady_clock::now() - start);
+            }));
+  };
+}
+
 }  // namespace
 
 AlertServiceObserver ObserveAlerts(telemetry::Metrics& metrics, telemetry::SpanExporter& spans) {
@@ -138,22 +175,35 @@ WebhookObserver ObserveWebhooks(telemetry::Metrics& metrics, telemetry::SpanExpo
       .published = [&spans](const PublishedWebhook& webhook) { ReportWebhook(spans, webhook); }};
 }
 
-http::Handler Measured(telemetry::Metrics& metrics, http::Handler handler) {
-  std::array<telemetry::Histogram*, kCodes.size()> seconds{};
-  for (size_t i = 0; i < kCodes.size(); ++i)
-    seconds[i] =
-        &metrics.Histogram("tocsin_webhook_seconds", "From a request of Twilio to its response",
-                           telemetry::kWebhookSeconds, {{"code", kCodes[i]}});
-  return [seconds, handler = std::move(handler)](http::Request request, http::Responder responder) {
-    handler(std::move(request),
-            http::Responder([seconds, start = std::chrono::steady_clock::now(),
-                             inner = std::make_shared<http::Responder>(std::move(responder))](
-                                http::Response response) {
-              const size_t code = static_cast<size_t>(response.status) / 100;
-              inner->Send(std::move(response));
-              if (code >= kFirstCode && code < kFirstCode + seconds.size())
-                seconds[code - kFirstCode]->Observe(std::chrono::steady_clock::now() - start);
-            }));
+AckLinkObserver ObserveAckLinks(telemetry::Metrics& metrics, telemetry::SpanExporter& spans) {
+  std::array<telemetry::Counter*, kAckLinkResults> counters{};
+  for (size_t i = 0; i < counters.size(); ++i)
+    counters[i] = &metrics.Counter(
+        "tocsin_ack_link_requests_total", "Requests for acknowledgement links by result",
+        {{"result", std::string(NameOf(static_cast<AckLinkResult>(i)))}});
+  return {.result =
+              [counters](AckLinkResult result) {
+                counters.at(static_cast<size_t>(result))->Increment();
+              },
+          .finished =
+              [&spans](const FinishedAcknowledgement& finished) {
+                ReportAcknowledgement(spans, finished);
+              }};
+}
+
+http::Handler Routed(telemetry::Metrics& metrics, Webhooks& webhooks, AckHandler& ack_handler) {
+  return [webhook = Measured(metrics, "tocsin_webhook_seconds",
+                             "From a request of Twilio to its response",
+                             [&webhooks](http::Request request, http::Responder responder) {
+                               webhooks.Handle(request, std::move(responder));
+                             }),
+          ack_link = Measured(metrics, "tocsin_ack_link_seconds",
+                              "From a request for an acknowledgement link to its response",
+                              [&ack_handler](http::Request request, http::Responder responder) {
+                                ack_handler.Handle(request, std::move(responder));
+                              })](http::Request request, http::Responder responder) {
+    const http::Handler& handler = AckHandler::Serves(request.Path()) ? ack_link : webhook;
+    handler(std::move(request), std::move(responder));
   };
 }
 

@@ -9,6 +9,7 @@
 #include "common/telemetry/spans.h"
 #include "services/ingress/acceptance/acceptance.h"
 #include "services/ingress/acceptance/acceptance_restoration.h"
+#include "services/ingress/ack_pages/ack_handler.h"
 #include "services/ingress/rpc/alert_service.h"
 #include "services/ingress/webhooks/webhooks.h"
 
@@ -18,9 +19,11 @@ namespace tocsin::ingress {
 AlertServiceObserver ObserveAlerts(telemetry::Metrics& metrics, telemetry::SpanExporter& spans);
 AcceptanceRestorationObserver ObserveRestoration(service::Runtime& runtime);
 WebhookObserver ObserveWebhooks(telemetry::Metrics& metrics, telemetry::SpanExporter& spans);
+AckLinkObserver ObserveAckLinks(telemetry::Metrics& metrics, telemetry::SpanExporter& spans);
 
-// `handler` with the duration of each request, from its last byte to the response.
-http::Handler Measured(telemetry::Metrics& metrics, http::Handler handler);
+// The handler of the public port, with the duration of each request, from its last byte to the
+// response.
+http::Handler Routed(telemetry::Metrics& metrics, Webhooks& webhooks, AckHandler& ack_handler);
 
 // Gauges that are set at each collection. The parts outlive the last one.
 struct GaugedParts {

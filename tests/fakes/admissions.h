@@ -156,16 +156,26 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     }
     const auto found = alerts_.find(request.alert_id);
     if (found == alerts_.end() && !restored_) return Fail(RestoringAcceptances());
-    if (found == alerts_.end() || found->second.request.client_id != request.client_id)
+    if (found == alerts_.end() ||
+        (!request.client_id.empty() && found->second.request.client_id != request.client_id))
       return Fail(ErrorCode::kNotFound, "no such alert", "alert_id");
     Alert& alert = found->second;
     const MarkRequest::Mark mark = request.mark;
+    if (request.unless_cancelled && alert.marks.contains(MarkRequest::Mark::kCancelled) &&
+        !alert.marks.contains(mark))
+      return MarkResult{.client_id = alert.request.client_id,
+                        .cancelled = true,
+                        .post_in_progress = alert.claimed,
+                        .delivered = alert.delivered};
     const auto [entry, first] = alert.marks.try_emplace(mark, std::move(request));
     const auto acknowledged = alert.marks.find(MarkRequest::Mark::kAcknowledged);
     return MarkResult{.newly_marked = first,
                       .time = entry->second.time,
                       .method = entry->second.method,
                       .actor_id = entry->second.actor_id,
+                      .step = entry->second.step,
+                      .evidence = entry->second.evidence,
+                      .client_id = alert.request.client_id,
                       .post_in_progress = alert.claimed,
                       .acknowledged_before = mark == MarkRequest::Mark::kCancelled &&
                                              acknowledged != alert.marks.end() &&

@@ -50,6 +50,12 @@ class FakeVault final : public Vault {
                      std::string_view mac) override {
     return version == 1 && Sha256(message).substr(0, 16) == mac;
   }
+  std::string SignAckLink(std::string_view message) override {
+    return Sha256("ack link\n" + std::string(message)).substr(0, 16);
+  }
+  bool CheckAckLink(std::string_view message, std::string_view mac) override {
+    return SignAckLink(message) == mac;
+  }
 
  private:
   static std::string Bound(const SealContext& context) {

@@ -37,7 +37,8 @@ MAY_INCLUDE_WITHIN = {
     "common/twilio": {"twiml": set(), "webhooks": set(), "rest": {"twiml", "webhooks"}},
     "services/audit": {"projection": set(), "query": {"projection"}, "dead_letters": {"projection", "query"},
                        "rpc": {"dead_letters", "projection", "query"}, "operations": {"projection", "query", "rpc"}},
-    "services/ingress": {"acceptance": set(), "actions": {"acceptance"}, "rpc": {"acceptance", "actions"},
+    "services/ingress": {"ack_links": set(), "acceptance": {"ack_links"}, "actions": {"acceptance"},
+                         "ack_pages": {"ack_links", "actions"}, "rpc": {"acceptance", "actions"},
                          "webhooks": {"actions"}},
 }
 EXCEPTIONS = {  # of a file or a folder

@@ -53,7 +53,9 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
   if (event.has_acknowledged()) {
     known.mark = KnownMark{.acknowledged = true,
                            .method = event.acknowledged().method(),
-                           .actor_id = event.acknowledged().actor_id()};
+                           .actor_id = event.acknowledged().actor_id(),
+                           .step = event.acknowledged().step(),
+                           .evidence = event.acknowledged().evidence()};
     return known;
   }
   if (event.attempt().attempt() == 0) return std::nullopt;

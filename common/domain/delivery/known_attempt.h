@@ -2,6 +2,7 @@
 // (pure).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,9 @@ struct KnownMark {
   // How and by whom it was acknowledged.
   records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
+  // Of a link: the step whose message contained it, and the digest of its token.
+  std::int32_t step = 0;
+  std::string evidence = {};
 };
 
 // What one event shows: of an attempt, or of a mark on its alert.

@@ -1,5 +1,6 @@
 #include "common/twilio/webhooks/attempt_token.h"
 
+#include "common/base/big_endian.h"
 #include "common/base/encoding.h"
 #include "common/base/uuid.h"
 
@@ -17,18 +18,6 @@ constexpr size_t kMacBytes = 16;
 constexpr size_t kTokenBytes = kContentBytes + kVersionBytes + kMacBytes;
 static_assert((kTokenBytes * 8 + 5) / 6 == kAttemptTokenChars);
 
-void Append(std::string& out, std::uint64_t number, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-    out += static_cast<char>(number >> shift);
-}
-
-std::uint64_t ReadNumber(std::string_view& in, size_t bytes) {
-  std::uint64_t number = 0;
-  for (const char c : in.substr(0, bytes)) number = number << 8 | static_cast<unsigned char>(c);
-  in.remove_prefix(bytes);
-  return number;
-}
-
 }  // namespace
 
 Result<std::string> MakeAttemptToken(Vault& vault, const AttemptTokenContent& content) {
@@ -37,17 +26,17 @@ Result<std::string> MakeAttemptToken(Vault& vault, const AttemptTokenContent& co
     return Fail(ErrorCode::kInvalidArgument, "attempt token: alert_id is not a UUID", "alert_id");
   std::string bytes(1, kFormat);
   bytes += *id;
-  Append(bytes, content.attempt.step(), 4);
-  Append(bytes, content.attempt.attempt(), 4);
-  Append(bytes, static_cast<std::uint64_t>(content.channel), 1);
-  Append(bytes, static_cast<std::uint64_t>(content.priority), 1);
-  Append(bytes, static_cast<std::uint32_t>(content.partition), 4);
-  Append(bytes, static_cast<std::uint64_t>(content.offset), 8);
+  AppendBigEndian(bytes, content.attempt.step(), 4);
+  AppendBigEndian(bytes, content.attempt.attempt(), 4);
+  AppendBigEndian(bytes, static_cast<std::uint64_t>(content.channel), 1);
+  AppendBigEndian(bytes, static_cast<std::uint64_t>(content.priority), 1);
+  AppendBigEndian(bytes, static_cast<std::uint32_t>(content.partition), 4);
+  AppendBigEndian(bytes, static_cast<std::uint64_t>(content.offset), 8);
   const auto time = std::chrono::floor<std::chrono::seconds>(content.time);
-  Append(bytes, static_cast<std::uint64_t>(time.time_since_epoch().count()), 8);
+  AppendBigEndian(bytes, static_cast<std::uint64_t>(time.time_since_epoch().count()), 8);
   std::uint32_t version = 0;
   const std::string mac = vault.SignCallback(bytes, version);
-  Append(bytes, version, kVersionBytes);
+  AppendBigEndian(bytes, version, kVersionBytes);
   return Base64UrlEncode(bytes += mac);
 }
 
@@ -63,7 +52,7 @@ Result<AttemptTokenContent> ParseAttemptToken(Vault& vault, std::string_view tok
     return malformed();
   const std::string_view content = std::string_view(*bytes).substr(0, kContentBytes);
   std::string_view tail = std::string_view(*bytes).substr(kContentBytes);
-  const auto version = static_cast<std::uint32_t>(ReadNumber(tail, kVersionBytes));
+  const auto version = static_cast<std::uint32_t>(ReadBigEndian(tail, kVersionBytes));
   if (!vault.CheckCallback(content, version, tail))
     return Fail(ErrorCode::kPermissionDenied, "attempt token with an invalid MAC", "token");
 
@@ -71,13 +60,13 @@ Result<AttemptTokenContent> ParseAttemptToken(Vault& vault, std::string_view tok
   AttemptTokenContent parsed;
   parsed.attempt.set_alert_id(UuidFromBytes(in.substr(0, kIdBytes)));
   in.remove_prefix(kIdBytes);
-  parsed.attempt.set_step(static_cast<std::int32_t>(ReadNumber(in, 4)));
-  parsed.attempt.set_attempt(static_cast<std::int32_t>(ReadNumber(in, 4)));
-  parsed.channel = static_cast<v1::Channel>(ReadNumber(in, 1));
-  parsed.priority = static_cast<v1::Priority>(ReadNumber(in, 1));
-  parsed.partition = static_cast<std::int32_t>(ReadNumber(in, 4));
-  parsed.offset = static_cast<std::int64_t>(ReadNumber(in, 8));
-  parsed.time = WallTime(std::chrono::seconds(static_cast<std::int64_t>(ReadNumber(in, 8))));
+  parsed.attempt.set_step(static_cast<std::int32_t>(ReadBigEndian(in, 4)));
+  parsed.attempt.set_attempt(static_cast<std::int32_t>(ReadBigEndian(in, 4)));
+  parsed.channel = static_cast<v1::Channel>(ReadBigEndian(in, 1));
+  parsed.priority = static_cast<v1::Priority>(ReadBigEndian(in, 1));
+  parsed.partition = static_cast<std::int32_t>(ReadBigEndian(in, 4));
+  parsed.offset = static_cast<std::int64_t>(ReadBigEndian(in, 8));
+  parsed.time = WallTime(std::chrono::seconds(static_cast<std::int64_t>(ReadBigEndian(in, 8))));
   return parsed;
 }
 

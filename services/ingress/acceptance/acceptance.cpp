@@ -74,7 +74,9 @@ struct Acceptance::Pending {
 };
 
 Acceptance::Acceptance(Parts parts, AcceptanceSettings settings)
-    : parts_(std::move(parts)), settings_(settings), in_flight_(settings.max_in_flight) {}
+    : parts_(std::move(parts)),
+      settings_(std::move(settings)),
+      in_flight_(settings_.max_in_flight) {}
 
 void Acceptance::Enqueue(const std::string& client_id, const v1::EnqueueRequest& request,
                          const std::string& traceparent, Done done) {
@@ -169,7 +171,7 @@ void Acceptance::OnAdmitted(const std::shared_ptr<Pending>& pending, Result<Admi
 void Acceptance::RespondIfKnown(const std::string& client_id, const v1::EnqueueRequest& request,
                                 const Error& refusal, WallTime now, Done done) {
   const std::string& key = request.idempotency_key();
-  const auto normalized = Normalize(request);
+  const auto normalized = Normalize(request, settings_.rules);
   if (key.empty() || !normalized) return done(Fail(refusal));
   const std::string request_digest =
       parts_.vault.DigestRequest(CanonicalForm(request, *normalized).Reveal());
@@ -197,7 +199,7 @@ void Acceptance::RespondIfKnown(const std::string& client_id, const v1::EnqueueR
 
 void Acceptance::Publish(const std::shared_ptr<Pending>& pending) {
   const NewAlert& alert = pending->alert;
-  const auto work = FirstWork(alert, parts_.vault);
+  const auto work = FirstWork(alert, parts_.vault, settings_.rules.public_base_url);
   if (!work) {
     if (pending->admitted)
       parts_.admissions.Withdraw(alert.alert_id, alert.idempotency_digest, alert.nonce);

@@ -1,6 +1,7 @@
 #include "services/ingress/acceptance/first_work.h"
 
 #include "common/ports/sealed_content.h"
+#include "services/ingress/ack_links/ack_link.h"
 
 namespace tocsin::ingress {
 namespace {
@@ -9,7 +10,8 @@ constexpr size_t kBodyDigestBytes = 16;
 
 }  // namespace
 
-Result<records::v1::WorkRecord> FirstWork(const NewAlert& alert, Vault& vault) {
+Result<records::v1::WorkRecord> FirstWork(const NewAlert& alert, Vault& vault,
+                                          std::string_view public_base_url) {
   const CheckedRequest& request = alert.request;
   const NormalizedRequest& normalized = request.normalized;
   records::v1::WorkRecord work;
@@ -28,9 +30,12 @@ Result<records::v1::WorkRecord> FirstWork(const NewAlert& alert, Vault& vault) {
   *work.mutable_recipient() = vault.MakeRecipientRef(normalized.to);
   records::v1::Content content;
   content.set_to(normalized.to.E164());
-  content.set_text(request.text.Reveal());
+  TOCSIN_TRY(*content.mutable_text(), TextWithAckLink(request.text.Reveal(), public_base_url, vault,
+                                                      {.alert_id = alert.alert_id,
+                                                       .step = work.attempt().step(),
+                                                       .expire_time = request.expire_time}));
   TOCSIN_CHECK_OK(SealContent(vault, content, work));
-  work.set_body_digest(vault.DigestBody(request.text.Reveal()).substr(0, kBodyDigestBytes));
+  work.set_body_digest(vault.DigestBody(content.text()).substr(0, kBodyDigestBytes));
   work.set_segment_count(normalized.segment_count);
   if (normalized.channel == v1::CHANNEL_VOICE) {
     *work.mutable_voice() = normalized.voice;

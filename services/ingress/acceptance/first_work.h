@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
@@ -25,7 +26,9 @@ struct NewAlert {
   std::int32_t max_attempts;
 };
 
-// Attempt 1 of step 1, with its acceptance and sealed content. Fails as Vault::Seal() does.
-Result<records::v1::WorkRecord> FirstWork(const NewAlert& alert, Vault& vault);
+// Attempt 1 of step 1, with its acceptance and sealed content, and the link in its text if it has
+// the placeholder. Fails as Vault::Seal() does.
+Result<records::v1::WorkRecord> FirstWork(const NewAlert& alert, Vault& vault,
+                                          std::string_view public_base_url);
 
 }  // namespace tocsin::ingress

@@ -9,6 +9,7 @@
 #include "common/domain/message/segments.h"
 #include "common/twilio/twiml/say_options.h"
 #include "services/ingress/acceptance/metadata.h"
+#include "services/ingress/ack_links/ack_link.h"
 
 namespace tocsin::ingress {
 namespace {
@@ -56,13 +57,15 @@ Status CheckCredentials(const RegistrySnapshot& registry, const Sender& sender) 
 
 }  // namespace
 
-Result<NormalizedRequest> Normalize(const v1::EnqueueRequest& request) {
+Result<NormalizedRequest> Normalize(const v1::EnqueueRequest& request, const RequestRules& rules) {
   TOCSIN_CHECK_OK(CheckKey(request.idempotency_key()));
   TOCSIN_CHECK_OK(CheckEnums(request));
   const v1::Channel channel =
       request.channel() == v1::CHANNEL_UNSPECIFIED ? v1::CHANNEL_SMS : request.channel();
   const bool sms = channel == v1::CHANNEL_SMS;
-  TOCSIN_CHECK_OK(CheckText(request.text()));
+  TOCSIN_CHECK_OK(CheckAckPlaceholder(request.text(), channel));
+  const std::string text = TextWithAnyAckLink(request.text(), rules.public_base_url);
+  TOCSIN_CHECK_OK(CheckText(text));
   TOCSIN_TRY(v1::VoiceOptions voice, VoiceOptionsOf(request, channel));
   TOCSIN_CHECK_OK(CheckLabels(request));
   TOCSIN_TRY(Phone to, Phone::Parse(request.to()));
@@ -71,7 +74,7 @@ Result<NormalizedRequest> Normalize(const v1::EnqueueRequest& request) {
       .priority =
           request.priority() == v1::PRIORITY_UNSPECIFIED ? v1::PRIORITY_NORMAL : request.priority(),
       .channel = channel,
-      .segment_count = sms ? static_cast<std::int32_t>(CountSegments(request.text()).segments) : 0,
+      .segment_count = sms ? static_cast<std::int32_t>(CountSegments(text).segments) : 0,
       .voice = std::move(voice)};
   return normalized;
 }
@@ -94,8 +97,8 @@ Pii CanonicalForm(const v1::EnqueueRequest& request, const NormalizedRequest& no
 
 Result<CheckedRequest> CheckRequest(const v1::EnqueueRequest& request,
                                     const RegistrySnapshot& registry, WallTime now,
-                                    RequestRules rules) {
-  TOCSIN_TRY(NormalizedRequest normalized, Normalize(request));
+                                    const RequestRules& rules) {
+  TOCSIN_TRY(NormalizedRequest normalized, Normalize(request, rules));
   if (!rules.allow_pii_like_metadata) {
     TOCSIN_CHECK_OK(CheckMetadata(request, registry.Regions()));
   }

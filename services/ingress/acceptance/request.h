@@ -26,7 +26,7 @@ struct NormalizedRequest {
 // A request that may be accepted.
 struct CheckedRequest {
   NormalizedRequest normalized;
-  Pii text;
+  Pii text;  // as given: a link is not in it yet
   std::string sender_id;
   std::optional<WallTime> send_time;  // nothing: now
   WallTime expire_time;
@@ -34,19 +34,21 @@ struct CheckedRequest {
 
 struct RequestRules {
   bool allow_pii_like_metadata = false;  // skips CheckMetadata()
+  std::string public_base_url = {};      // of links in messages; no trailing slash
 };
 
-// Checks what depends on the request alone. Fails as CheckRequest() does.
-Result<NormalizedRequest> Normalize(const v1::EnqueueRequest& request);
+// Checks what depends on the request and the length of a link alone. Fails as CheckRequest() does.
+Result<NormalizedRequest> Normalize(const v1::EnqueueRequest& request,
+                                    const RequestRules& rules = {});
 
 // The request in protobuf's deterministic form, without its key and without differences of
-// spelling: equal for equal requests, however they are written.
+// spelling: equal for equal requests, however they are written. A link is not in its text yet.
 Pii CanonicalForm(const v1::EnqueueRequest& request, const NormalizedRequest& normalized);
 
 // Checks the request against the registry and selects the sender. The error names the field, the
 // reason and the fix; it never repeats `to`, `text`, or metadata that looks like personal data.
 Result<CheckedRequest> CheckRequest(const v1::EnqueueRequest& request,
                                     const RegistrySnapshot& registry, WallTime now,
-                                    RequestRules rules = {});
+                                    const RequestRules& rules = {});
 
 }  // namespace tocsin::ingress

@@ -145,6 +145,19 @@ void AlertActions::AcknowledgeByKeypress(
                    traceparent, std::move(done));
 }
 
+void AlertActions::AcknowledgeByLink(const UsedLink& link, const std::string& traceparent,
+                                     std::function<void(Result<LinkOutcome>)> done) {
+  MarkByLink({.alert_id = link.alert_id,
+              .client_id = {},
+              .mark = MarkRequest::Mark::kAcknowledged,
+              .time = parts_.clock.Now(),
+              .method = records::v1::ACKNOWLEDGEMENT_METHOD_LINK,
+              .step = link.step,
+              .evidence = link.evidence,
+              .unless_cancelled = true},
+             traceparent, std::move(done));
+}
+
 // Nothing for an alert that is over: the store may have deleted its state.
 std::optional<IssuedId> AlertActions::ReadId(const std::string& client_id,
                                              const std::string& alert_id, WallTime now) const {
@@ -170,14 +183,47 @@ void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& trac
     if (!marked) return done(Fail(marked.error()));
     v1::AcknowledgeResponse response;
     response.set_newly_acknowledged(marked->newly_marked);
-    records::v1::Event event = EventOf(client_id, alert_id, marked->time, "acknowledged");
-    event.mutable_acknowledged()->set_method(marked->method);
-    event.mutable_acknowledged()->set_actor_id(marked->actor_id);
-    Publish(event, traceparent, [response, done](const Result<records::v1::Position>& published) {
-      if (!published) return done(Fail(published.error()));
-      done(response);
-    });
+    PublishAcknowledged(client_id, alert_id, *marked, traceparent,
+                        [response, done](const Result<records::v1::Position>& published) {
+                          if (!published) return done(Fail(published.error()));
+                          done(response);
+                        });
   });
+}
+
+// A cancellation that came too late is in the store, too, and has no effect on the alert.
+void AlertActions::MarkByLink(MarkRequest request, const std::string& traceparent,
+                              std::function<void(Result<LinkOutcome>)> done) {
+  parts_.admissions.Mark(request, [this, request, traceparent,
+                                   done = std::move(done)](Result<MarkResult> marked) mutable {
+    if (!marked) return done(Fail(marked.error()));
+    if (marked->cancelled && OutcomeOf(*marked) == v1::CANCEL_OUTCOME_CANCELLED)
+      return done(LinkOutcome::kCancelled);
+    if (marked->cancelled) {
+      request.unless_cancelled = false;
+      return MarkByLink(std::move(request), traceparent, std::move(done));
+    }
+    const LinkOutcome outcome =
+        marked->newly_marked ? LinkOutcome::kAcknowledged : LinkOutcome::kAlreadyAcknowledged;
+    PublishAcknowledged(marked->client_id, request.alert_id, *marked, traceparent,
+                        [outcome, done](const Result<records::v1::Position>& published) {
+                          if (!published) return done(Fail(published.error()));
+                          done(outcome);
+                        });
+  });
+}
+
+// The event of the first acknowledgement, whatever followed.
+void AlertActions::PublishAcknowledged(const std::string& client_id, const std::string& alert_id,
+                                       const MarkResult& marked, const std::string& traceparent,
+                                       std::function<void(Result<records::v1::Position>)> done) {
+  records::v1::Event event = EventOf(client_id, alert_id, marked.time, "acknowledged");
+  records::v1::Acknowledged& acknowledged = *event.mutable_acknowledged();
+  acknowledged.set_method(marked.method);
+  acknowledged.set_actor_id(marked.actor_id);
+  acknowledged.set_step(marked.step);
+  acknowledged.set_evidence(marked.evidence);
+  Publish(event, traceparent, std::move(done));
 }
 
 void AlertActions::Publish(const records::v1::Event& event, const std::string& traceparent,

@@ -5,6 +5,7 @@
 // in the log (StartCheck), and publishes the outcome.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,6 +25,15 @@
 #include "tocsin/v1/alert_service.pb.h"
 
 namespace tocsin::ingress {
+
+// A verified link.
+struct UsedLink {
+  std::string alert_id;
+  std::int32_t step = 0;
+  std::string evidence;  // digest of its token
+};
+
+enum class LinkOutcome { kAcknowledged, kAlreadyAcknowledged, kCancelled };
 
 // The store decides races with the workers: after its response no further attempt starts. Calls
 // `done` once, after the event is on disk, within the timeouts of the store, the log and the check,
@@ -57,6 +67,11 @@ class AlertActions {
                              const std::string& traceparent,
                              std::function<void(Result<v1::AcknowledgeResponse>)> done);
 
+  // A link in a message of the alert was used. An alert that a cancellation ended is not
+  // acknowledged: kCancelled. Fails with kNotFound also if the store does not know the alert yet.
+  void AcknowledgeByLink(const UsedLink& link, const std::string& traceparent,
+                         std::function<void(Result<LinkOutcome>)> done);
+
  private:
   struct Cancellation;
 
@@ -70,6 +85,11 @@ class AlertActions {
   Status CheckActor(const std::string& actor_id) const;
   void MarkAcknowledged(MarkRequest request, const std::string& traceparent,
                         std::function<void(Result<v1::AcknowledgeResponse>)> done);
+  void MarkByLink(MarkRequest request, const std::string& traceparent,
+                  std::function<void(Result<LinkOutcome>)> done);
+  void PublishAcknowledged(const std::string& client_id, const std::string& alert_id,
+                           const MarkResult& marked, const std::string& traceparent,
+                           std::function<void(Result<records::v1::Position>)> done);
   void Publish(const records::v1::Event& event, const std::string& traceparent,
                std::function<void(Result<records::v1::Position>)> done);
 

@@ -183,6 +183,7 @@ TEST(KnownVault, TokensAndDigestsAreHmacSha256UnderTheirOwnKeys) {
   std::uint32_t version = 0;
   EXPECT_EQ(HexEncode(vault.SignCallback("message", version)), "75a918583858098cc1f19e6598f0ed0e");
   EXPECT_EQ(version, 1U);
+  EXPECT_EQ(HexEncode(vault.SignAckLink("message")), "a04d6a1d84e82d9dc5599c73b0ab53f2");
 }
 
 TEST_F(VaultTest, DigestOfABodyThatIsANumberIsNotTheTokenOfTheNumber) {
@@ -202,6 +203,19 @@ TEST_F(VaultTest, ChecksACallbackUnderTheKeyVersionThatItNames) {
   EXPECT_FALSE(rotated.CheckCallback("Attempt", version, mac));
   EXPECT_FALSE(rotated.CheckCallback("attempt", version, mac.substr(1)));
   EXPECT_FALSE(rotated.CheckCallback("attempt", version, ""));
+}
+
+TEST_F(VaultTest, ChecksALinkUnderEveryKeyVersion) {
+  const std::string mac = vault.SignAckLink("link");
+  ASSERT_THAT(mac, SizeIs(16));
+  ASSERT_TRUE(keyring.Rotate(KeyPurpose::kCallback, kNow));
+  KeyringVault rotated(keyring);
+  EXPECT_TRUE(rotated.CheckAckLink("link", mac));
+  EXPECT_TRUE(rotated.CheckAckLink("link", rotated.SignAckLink("link")));
+  EXPECT_FALSE(vault.CheckAckLink("link", rotated.SignAckLink("link")));
+  EXPECT_FALSE(rotated.CheckAckLink("Link", mac));
+  EXPECT_FALSE(rotated.CheckAckLink("link", mac.substr(1)));
+  EXPECT_FALSE(rotated.CheckAckLink("link", ""));
 }
 
 }  // namespace

@@ -168,6 +168,10 @@ TEST(KnownAttemptTest, ReportsStartsResultsAndMarksOnly) {
   event.mutable_acknowledged()->set_actor_id("ann");
   EXPECT_TRUE(KnownAttemptOf(event)->mark->acknowledged);
   EXPECT_EQ(KnownAttemptOf(event)->mark->actor_id, "ann");
+  event.mutable_acknowledged()->set_step(2);
+  event.mutable_acknowledged()->set_evidence("a digest");
+  EXPECT_EQ(KnownAttemptOf(event)->mark->step, 2);
+  EXPECT_EQ(KnownAttemptOf(event)->mark->evidence, "a digest");
 }
 
 }  // namespace

@@ -61,6 +61,16 @@ class AdmissionsContract : public ::testing::Test {
             .mark = MarkRequest::Mark::kCancelled,
             .time = request.create_time};
   }
+  static MarkRequest ALink(const AdmitRequest& request) {
+    return {.alert_id = request.alert_id,
+            .client_id = {},
+            .mark = MarkRequest::Mark::kAcknowledged,
+            .time = request.create_time,
+            .method = records::v1::ACKNOWLEDGEMENT_METHOD_LINK,
+            .step = 2,
+            .evidence = "a digest",
+            .unless_cancelled = true};
+  }
   Result<MarkResult> Mark(MarkRequest request) {
     std::promise<Result<MarkResult>> promise;
     world.admissions().Mark(std::move(request), [&promise](Result<MarkResult> marked) {
@@ -252,6 +262,52 @@ TYPED_TEST_P(AdmissionsContract, ReturnsTheMethodOfAKeyPress) {  // A2
   EXPECT_EQ(marked->actor_id, "");
 }
 
+TYPED_TEST_P(AdmissionsContract, MarksAnAlertByItsLinkWithoutAClient) {
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  MarkRequest mark = this->ALink(request);
+  for (const char* evidence : {"first", "second"}) {
+    mark.evidence = evidence;
+    const auto marked = this->Mark(mark);
+    ASSERT_TRUE(marked) << marked.error().message;
+    EXPECT_EQ(marked->newly_marked, marked->evidence == evidence);
+    EXPECT_EQ(marked->method, records::v1::ACKNOWLEDGEMENT_METHOD_LINK);
+    EXPECT_EQ(marked->step, 2);
+    EXPECT_EQ(marked->evidence, "first");
+    EXPECT_EQ(marked->actor_id, "");
+    EXPECT_EQ(marked->client_id, request.client_id);
+    EXPECT_FALSE(marked->cancelled);
+  }
+  EXPECT_EQ(this->Mark(this->ALink(this->ARequest())).error().code, ErrorCode::kNotFound);
+}
+
+TYPED_TEST_P(AdmissionsContract, DoesNotMarkACancelledAlertByItsLink) {
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  ASSERT_TRUE(this->Mark(this->ACancel(request)));
+  MarkRequest mark = this->ALink(request);
+  for (int i = 0; i < 2; ++i) {
+    const auto marked = this->Mark(mark);
+    ASSERT_TRUE(marked) << marked.error().message;
+    EXPECT_TRUE(marked->cancelled);
+    EXPECT_FALSE(marked->newly_marked);
+    EXPECT_FALSE(marked->post_in_progress);
+  }
+  mark.unless_cancelled = false;
+  EXPECT_TRUE(this->Mark(mark)->newly_marked);
+  mark.unless_cancelled = true;
+  const auto again = this->Mark(mark);
+  EXPECT_FALSE(again->cancelled);
+  EXPECT_EQ(again->evidence, mark.evidence);
+  const AdmitRequest claimed = this->ARequest();  // before its cancellation
+  this->Admit(claimed);
+  this->world.SetClaimed(claimed.alert_id);
+  ASSERT_TRUE(this->Mark(this->ACancel(claimed)));
+  const auto too_late = this->Mark(this->ALink(claimed));
+  EXPECT_TRUE(too_late->cancelled);
+  EXPECT_TRUE(too_late->post_in_progress);
+}
+
 TYPED_TEST_P(AdmissionsContract, ReportsToACancelThatAPostMayBeInProgress) {
   const AdmitRequest request = this->ARequest();
   this->Admit(request);
@@ -426,7 +482,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     DeletesAWithdrawnAlertAndItsKey, IgnoresAWithdrawalWithAnotherNonce,
     IgnoresAWithdrawalByARepeatedRequest, IgnoresAWithdrawalAfterAWorkerClaimedTheAlert,
     IgnoresAWithdrawalAfterTheConfirmation, MarksAnAlertOnceAndReturnsTheFirstMark,
-    ReturnsTheMethodOfAKeyPress, ReportsToACancelThatAPostMayBeInProgress,
+    ReturnsTheMethodOfAKeyPress, MarksAnAlertByItsLinkWithoutAClient,
+    DoesNotMarkACancelledAlertByItsLink, ReportsToACancelThatAPostMayBeInProgress,
     ReportsToACancelThatTheAlertWasDelivered, ReportsToACancelThatTheAlertWasAcknowledgedBefore,
     MarksNoAlertOfAnotherClientAndNoUnknownAlert, MarksAnIssuedAlertThatItDoesNotKnow,
     BelievesTheStoredClientMoreThanTheId, AdmitsNothingAfterTheStoreLostItsData);

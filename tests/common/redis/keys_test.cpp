@@ -25,6 +25,18 @@ TEST(KeysTest, ParsesAMark) {
   EXPECT_EQ(parsed.actor_id, mark.actor_id);
 }
 
+TEST(KeysTest, ParsesAMarkOfALink) {
+  const MarkValue mark{.time = FromUnixMicros(5),
+                       .method = records::v1::ACKNOWLEDGEMENT_METHOD_LINK,
+                       .step = 2,
+                       .evidence = std::string("a digest\0 \xff", 11)};
+  const MarkValue parsed = ParseMark(MarkText(mark));
+  EXPECT_EQ(parsed.method, mark.method);
+  EXPECT_EQ(parsed.step, 2);
+  EXPECT_EQ(parsed.evidence, mark.evidence);
+  EXPECT_TRUE(parsed.actor_id.empty());
+}
+
 TEST(KeysTest, ParsesAMarkWithoutAnActor) {
   const MarkValue parsed = ParseMark(MarkText({.time = FromUnixMicros(5)}));
   EXPECT_EQ(parsed.time, FromUnixMicros(5));

@@ -207,6 +207,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"AcknowledgedByKeyPress",
             Acknowledged(records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS, "", 1),
             "Acknowledged by key press"},
+        Row{"AcknowledgedByLink", Acknowledged(records::v1::ACKNOWLEDGEMENT_METHOD_LINK, "", 1),
+            "Acknowledged by the link in the message"},
         Row{"Cancelled", Cancelled(v1::CANCEL_OUTCOME_CANCELLED, 1), "Cancelled by client"},
         Row{"CancelledTooLate", Cancelled(v1::CANCEL_OUTCOME_TOO_LATE, 1),
             "Cancel requested: attempt already in progress"},

@@ -11,6 +11,7 @@
 #include "common/domain/alert/issued_id.h"
 #include "common/ports/consistency_token.h"
 #include "common/ports/sealed_content.h"
+#include "services/ingress/ack_links/ack_token.h"
 #include "tests/fakes/admissions.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/record_log.h"
@@ -106,6 +107,30 @@ TEST_F(AcceptanceTest, RespondsAfterTheRecordIsOnDisk) {  // A1
   EXPECT_EQ(accepted.create_time().seconds() * 1'000'000, ToUnixMicros(clock.Now()));
   EXPECT_EQ(accepted.segment_count(), 1);
   EXPECT_FALSE(accepted.replayed());
+}
+
+TEST_F(AcceptanceTest, PutsTheLinkIntoTheTextThatIsSent) {
+  Acceptance with_links = With(log, {.rules = {.public_base_url = "https://alerts.example.com"}});
+  v1::EnqueueRequest request = ARequest("k1");
+  request.set_text("Boiler 3 is too hot {ack_link}");
+  const auto response = Enqueue(with_links, request);
+  ASSERT_TRUE(response);
+  ASSERT_THAT(Normal(), SizeIs(1));
+  const records::v1::WorkRecord work = Normal()[0];
+  const std::string text = OpenContent(vault, work)->text();
+  const std::string begin = "Boiler 3 is too hot https://alerts.example.com/ack/";
+  ASSERT_THAT(text, testing::StartsWith(begin));
+  const auto token = ParseAckToken(vault, text.substr(begin.size()));
+  ASSERT_TRUE(token);
+  EXPECT_EQ(token->alert_id, response->alert_id());
+  EXPECT_EQ(token->step, work.attempt().step());
+  EXPECT_EQ(ToUnixMicros(token->expire_time), work.expire_time_us());
+  EXPECT_EQ(work.body_digest(), vault.DigestBody(text).substr(0, work.body_digest().size()));
+  clock.Advance(std::chrono::seconds(5));           // another expire time, and so another link
+  const auto again = Enqueue(with_links, request);  // compared as it was given
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->replayed());
+  EXPECT_EQ(again->alert_id(), response->alert_id());
 }
 
 TEST_F(AcceptanceTest, PublishesTheFirstAttemptWithItsAcceptance) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/domain/alert/request_rules.h"
+#include "services/ingress/ack_links/ack_token.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/registry.h"
 
@@ -22,6 +23,8 @@ using testing::Not;
 
 constexpr const char* kNumber = "+15145550123";
 constexpr const char* kText = "Boiler 3 is too hot";
+constexpr const char* kBaseUrl = "https://alerts.example.com";
+constexpr size_t kLinkCharacters = 26 + 5 + kAckTokenChars;  // kBaseUrl, "/ack/", token
 
 WallTime Now() { return ManualClock().Now(); }
 
@@ -51,7 +54,7 @@ Result<CheckedRequest> Checked(const Change& change, const RegistryChange& regis
   if (change) change(request);
   RegistrySnapshot::Content content = TestRegistry();
   if (registry_change) registry_change(content);
-  return CheckRequest(request, *Built(std::move(content)), Now());
+  return CheckRequest(request, *Built(std::move(content)), Now(), {.public_base_url = kBaseUrl});
 }
 
 struct Refused {
@@ -118,6 +121,15 @@ const Refused kRefused[] = {
     {"TextBlank", ErrorCode::kInvalidArgument, "text", [](auto& r) { r.set_text(" \n\u200B"); }},
     {"TextTooLong", ErrorCode::kTextTooLong, "text",
      [](auto& r) { r.set_text(std::string(1601, 'a')); }},
+    {"TextTooLongWithItsLink", ErrorCode::kTextTooLong, "text",
+     [](auto& r) { r.set_text(std::string(1600 - kLinkCharacters + 1, 'a') + "{ack_link}"); }},
+    {"TwoLinks", ErrorCode::kInvalidArgument, "text",
+     [](auto& r) { r.set_text("{ack_link} {ack_link}"); }},
+    {"LinkInACall", ErrorCode::kInvalidArgument, "text",
+     [](auto& r) {
+       r.set_channel(v1::CHANNEL_VOICE);
+       r.set_text("Pump 3 {ack_link}");
+     }},
     {"LabelsTooMany", ErrorCode::kTooManyItems, "labels",
      [](auto& r) {
        for (int i = 0; i < 17; ++i) (*r.mutable_labels())[std::to_string(i)] = "x";
@@ -204,6 +216,9 @@ const Accepted kAccepted[] = {
     {"Plain", [](auto&) {}},
     {"KeyOf64", [](auto& r) { r.set_idempotency_key(std::string(64, '~')); }},
     {"TextOf1600", [](auto& r) { r.set_text(std::string(1600, 'a')); }},
+    {"TextOf1600WithItsLink",
+     [](auto& r) { r.set_text(std::string(1600 - kLinkCharacters, 'a') + "{ack_link}"); }},
+    {"TextOfALink", [](auto& r) { r.set_text("{ack_link}"); }},
     {"TextOf1600NotAscii", [](auto& r) { r.set_text(Repeated("\xf0\x9f\x94\xa5", 1600)); }},
     {"LabelsAtTheirLimits",
      [](auto& r) {
@@ -240,6 +255,15 @@ TEST(CheckRequest, DefaultsToANormalSmsThatExpiresInADay) {
   EXPECT_FALSE(checked->send_time);
   EXPECT_EQ(checked->expire_time, Now() + hours(24));
   EXPECT_EQ(checked->normalized.segment_count, 1);
+}
+
+TEST(CheckRequest, CountsTheSegmentsOfATextWithItsLink) {  // S2
+  const auto segments = [](size_t characters) {
+    return Checked([&](auto& r) { r.set_text(std::string(characters, 'a') + "{ack_link}"); })
+        ->normalized.segment_count;
+  };
+  EXPECT_EQ(segments(160 - kLinkCharacters), 1);
+  EXPECT_EQ(segments(160 - kLinkCharacters + 1), 2);
 }
 
 TEST(CheckRequest, ExpiresByPriorityCountedFromTheSendTime) {  // A5
