@@ -27,11 +27,16 @@ def progress_reason(installed, deployment):
 
 def test_a_rollout_that_does_not_become_ready_stops_and_can_be_undone(installed):
     kubectl = installed.cluster.kubectl
+
+    def set_deadline(name, seconds):
+        kubectl("patch", "deployment", name, "--patch", json.dumps({"spec": {"progressDeadlineSeconds": seconds}}))
+
+    deadlines = {name: installed.cluster.get("deployment", name)["spec"]["progressDeadlineSeconds"]
+                 for name in BAD_IMAGES}
     before = {name: load.uids(load.pods_of(installed, load.of_service(name))) for name in BAD_IMAGES}
     with load.sending(installed, "bad-rollout") as caller:
         for name, image in BAD_IMAGES.items():
-            kubectl("patch", "deployment", name, "--patch",
-                    json.dumps({"spec": {"progressDeadlineSeconds": DEADLINE_SECONDS}}))
+            set_deadline(name, DEADLINE_SECONDS)
             kubectl("set", "image", f"deployment/{name}", f"{name.removeprefix('tocsin-')}={image}")
         for name in BAD_IMAGES:
             poll.until(f"the rollout of {name} stops",
@@ -46,6 +51,8 @@ def test_a_rollout_that_does_not_become_ready_stops_and_can_be_undone(installed)
             every = lambda: installed.cluster.get("pods", "-l", load.of_service(name))["items"]
             poll.until("the new replica is removed", lambda: load.uids(every()) == before[name])
         installed.cluster.await_rollouts(BAD_IMAGES, ROLLOUT_SECONDS)
+    for name, seconds in deadlines.items():  # another value would conflict with the next `kubectl apply`
+        set_deadline(name, seconds)
     assert {name: load.uids(load.pods_of(installed, load.of_service(name))) for name in BAD_IMAGES} == before
 
 
