@@ -47,9 +47,9 @@ struct MarkRequest {
   Mark mark = Mark::kCancelled;
   WallTime time;
   // How and by whom it was acknowledged. The actor contains no PII and no line breaks.
-  records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
+  v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
-  // Of a link: the step whose message contained it, and the digest of its token.
+  // Of a link or a key press: the step of the message or call, and what proves it (Acknowledged).
   std::int32_t step = 0;
   std::string evidence = {};
   bool unless_cancelled = false;  // a cancelled alert is not marked
@@ -62,7 +62,7 @@ struct MarkResult {
   bool newly_marked = false;  // the alert did not have this mark before
   // Of the first request that set this mark.
   WallTime time = {};
-  records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
+  v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
   std::int32_t step = 0;
   std::string evidence = {};

@@ -23,6 +23,11 @@ std::string_view NextWord(std::string_view& text) {
   return word;
 }
 
+// Other methods may have an actor.
+bool HasEvidence(v1::AcknowledgementMethod method) {
+  return method == v1::ACKNOWLEDGEMENT_METHOD_LINK || method == v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS;
+}
+
 }  // namespace
 
 std::string Keys::Idempotency(std::string_view digest) const {
@@ -60,18 +65,18 @@ v1::Channel ChannelOf(const records::v1::AttemptResult& result) {
 }
 
 std::string MarkText(const MarkValue& mark) {
-  const bool link = mark.method == records::v1::ACKNOWLEDGEMENT_METHOD_LINK;
   return std::to_string(ToUnixMicros(mark.time)) + ' ' + std::to_string(mark.method) + ' ' +
-         (link ? std::to_string(mark.step) + ' ' + HexEncode(mark.evidence) : mark.actor_id);
+         (HasEvidence(mark.method) ? std::to_string(mark.step) + ' ' + HexEncode(mark.evidence)
+                                   : mark.actor_id);
 }
 
 MarkValue ParseMark(std::string_view text) {
   MarkValue mark;
   mark.time = FromUnixMicros(ParseNumber<std::int64_t>(NextWord(text)));
   if (const int method = ParseNumber<int>(NextWord(text));
-      records::v1::AcknowledgementMethod_IsValid(method))
-    mark.method = static_cast<records::v1::AcknowledgementMethod>(method);
-  if (mark.method == records::v1::ACKNOWLEDGEMENT_METHOD_LINK) {
+      v1::AcknowledgementMethod_IsValid(method))
+    mark.method = static_cast<v1::AcknowledgementMethod>(method);
+  if (HasEvidence(mark.method)) {
     mark.step = ParseNumber<std::int32_t>(NextWord(text));
     mark.evidence = HexDecode(text).value_or("");
   } else {

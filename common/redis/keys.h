@@ -62,11 +62,11 @@ std::string EndText(bool ended, bool delivered);
 // The channel of an accepted attempt, by its SID; SMS without one.
 v1::Channel ChannelOf(const records::v1::AttemptResult& result);
 
-// When, how and by whom an alert was cancelled or acknowledged. A link has step and evidence, other
-// methods may have an actor.
+// When, how and by whom an alert was cancelled or acknowledged. A link and a key press have step and
+// evidence, other methods may have an actor.
 struct MarkValue {
   WallTime time;
-  records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
+  v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
   std::int32_t step = 0;
   std::string evidence = {};

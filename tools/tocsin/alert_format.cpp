@@ -13,6 +13,14 @@ std::string WithoutPrefix(const std::string& name, const std::string& prefix) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }
 
+std::string NameOf(v1::AnsweredBy answered_by) {
+  return WithoutPrefix(v1::AnsweredBy_Name(answered_by), "ANSWERED_BY_");
+}
+std::string NameOf(v1::AcknowledgementMethod method) {
+  return WithoutPrefix(v1::AcknowledgementMethod_Name(method), "ACKNOWLEDGEMENT_METHOD_");
+}
+std::string NameOf(v1::Reach reach) { return WithoutPrefix(v1::Reach_Name(reach), "REACH_"); }
+
 nlohmann::json ToJson(const v1::Attempt& attempt) {
   nlohmann::json json{{"step", attempt.step()},
                       {"attempt", attempt.attempt()},
@@ -26,12 +34,26 @@ nlohmann::json ToJson(const v1::Attempt& attempt) {
                       {"was_in_doubt", attempt.was_in_doubt()},
                       {"start_time", TimeJson(attempt.has_start_time(), attempt.start_time())},
                       {"update_time", TimeJson(attempt.has_update_time(), attempt.update_time())},
-                      {"price", nullptr}};
+                      {"price", nullptr},
+                      {"duration", nullptr},
+                      {"answered_by", nullptr},
+                      {"pressed_keys", nlohmann::json::array()}};
+  if (attempt.has_duration()) json["duration"] = TimeUtil::ToString(attempt.duration());
+  if (attempt.answered_by() != v1::ANSWERED_BY_UNSPECIFIED)
+    json["answered_by"] = NameOf(attempt.answered_by());
+  for (const std::string& key : attempt.pressed_keys()) json["pressed_keys"].push_back(key);
   if (attempt.has_price())
     json["price"] = {{"currency_code", attempt.price().currency_code()},
                      {"units", attempt.price().units()},
                      {"nanos", attempt.price().nanos()}};
   return json;
+}
+
+nlohmann::json ToJson(const v1::Acknowledgement& acknowledgement) {
+  return {{"event_time", TimeText(acknowledgement.event_time())},
+          {"method", NameOf(acknowledgement.method())},
+          {"actor_id", acknowledgement.actor_id()},
+          {"evidence", acknowledgement.evidence()}};
 }
 
 nlohmann::json ToJson(const v1::TimelineEntry& entry) {
@@ -122,6 +144,11 @@ nlohmann::json ToJson(const v1::Alert& alert, bool complete) {
                       {"revision", alert.revision()}};
   for (const auto& [name, value] : alert.labels()) json["labels"][name] = value;
   if (!complete) return json;
+  json["reach"] = alert.reach() == v1::REACH_UNSPECIFIED ? nlohmann::json()
+                                                         : nlohmann::json(NameOf(alert.reach()));
+  json["acknowledgements"] = nlohmann::json::array();
+  for (const v1::Acknowledgement& acknowledgement : alert.acknowledgements())
+    json["acknowledgements"].push_back(ToJson(acknowledgement));
   json["attempts"] = nlohmann::json::array();
   for (const v1::Attempt& attempt : alert.attempts()) json["attempts"].push_back(ToJson(attempt));
   json["timeline"] = nlohmann::json::array();
@@ -132,7 +159,8 @@ nlohmann::json ToJson(const v1::Alert& alert, bool complete) {
 std::string SummaryOf(const v1::Alert& alert) {
   return alert.alert_id() + "  " + NameOf(alert.state()) +
          (alert.reason().empty() ? "" : " (" + alert.reason() + ")") + "  to " +
-         alert.masked_recipient() + ' ' + alert.region_code();
+         alert.masked_recipient() + ' ' + alert.region_code() +
+         (alert.reach() == v1::REACH_UNSPECIFIED ? "" : "  reach " + NameOf(alert.reach()));
 }
 
 std::string LineOf(const v1::TimelineEntry& entry) {

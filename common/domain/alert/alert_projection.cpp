@@ -65,6 +65,7 @@ std::optional<AlertEvent> AlertEventOf(const records::v1::Event& event) {
       alert_event.kind = AlertEventKind::kAcknowledged;
       alert_event.acknowledgement_method = event.acknowledged().method();
       alert_event.actor_id = event.acknowledged().actor_id();
+      alert_event.evidence = event.acknowledged().evidence();
       return alert_event;
     case records::v1::Event::kCancelRequested:
       alert_event.kind = AlertEventKind::kCancelRequested;
@@ -165,11 +166,9 @@ void AttemptProjection::Decide(const AlertEvent& alert_event) {
 
 v1::AttemptStatus AttemptProjection::status() const {
   if (deciding_.status != v1::ATTEMPT_STATUS_DELIVERED) return deciding_.status;
-  if (Saw(v1::ATTEMPT_STATUS_ANSWERED_HUMAN) ||
-      deciding_.answered_by == records::v1::ANSWERED_BY_HUMAN)
+  if (Saw(v1::ATTEMPT_STATUS_ANSWERED_HUMAN) || deciding_.answered_by == v1::ANSWERED_BY_HUMAN)
     return v1::ATTEMPT_STATUS_ANSWERED_HUMAN;
-  if (Saw(v1::ATTEMPT_STATUS_ANSWERED_MACHINE) ||
-      deciding_.answered_by == records::v1::ANSWERED_BY_MACHINE)
+  if (Saw(v1::ATTEMPT_STATUS_ANSWERED_MACHINE) || deciding_.answered_by == v1::ANSWERED_BY_MACHINE)
     return v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
   return v1::ATTEMPT_STATUS_DELIVERED;
 }
@@ -186,11 +185,40 @@ void AttemptProjection::Apply(const AlertEvent& alert_event) {
     return;
   }
   seen_ |= 1U << static_cast<unsigned>(alert_event.status);
+  answered_ |= 1U << static_cast<unsigned>(alert_event.answered_by);
+  duration_seconds_ = std::max(duration_seconds_, alert_event.duration_seconds);
+  if (alert_event.webhook_kind == records::v1::WEBHOOK_KIND_VOICE_GATHER &&
+      !alert_event.provider_status.empty())
+    presses_.emplace(alert_event.time, alert_event.id, alert_event.provider_status);
   if (alert_event.status == v1::ATTEMPT_STATUS_SENDING)
     started_ = started_ ? std::min(*started_, alert_event.time) : alert_event.time;
   next_attempt_ = std::max(next_attempt_, alert_event.next_attempt);
   last_ = last_ || alert_event.last;
   Decide(alert_event);
+}
+
+v1::AnsweredBy AttemptProjection::answered_by() const {
+  const auto reported = [this](v1::AnsweredBy by) { return (answered_ >> by & 1U) != 0; };
+  if (Saw(v1::ATTEMPT_STATUS_ANSWERED_HUMAN) || !presses_.empty() ||
+      reported(v1::ANSWERED_BY_HUMAN))
+    return v1::ANSWERED_BY_HUMAN;
+  if (Saw(v1::ATTEMPT_STATUS_ANSWERED_MACHINE) || reported(v1::ANSWERED_BY_MACHINE))
+    return v1::ANSWERED_BY_MACHINE;
+  return reported(v1::ANSWERED_BY_UNKNOWN) ? v1::ANSWERED_BY_UNKNOWN : v1::ANSWERED_BY_UNSPECIFIED;
+}
+
+std::vector<std::string> AttemptProjection::pressed_keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [time, id, key] : presses_) keys.push_back(key);
+  return keys;
+}
+
+v1::Reach AttemptProjection::reach() const {
+  if (answered_by() == v1::ANSWERED_BY_HUMAN) return v1::REACH_HUMAN;
+  if (answered_by() == v1::ANSWERED_BY_MACHINE) return v1::REACH_MACHINE;
+  if (Saw(v1::ATTEMPT_STATUS_DELIVERED)) return v1::REACH_DELIVERED;
+  // Twilio's SID is known if Twilio has accepted it.
+  return provider_sid_.empty() ? v1::REACH_UNSPECIFIED : v1::REACH_SUBMITTED;
 }
 
 bool AttemptProjection::Undecided() const {
@@ -338,8 +366,11 @@ ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_eve
   ProjectedAlert alert;
   alert.updated = gathered.updated;
   alert.attempts = std::move(gathered.attempts);
+  for (const AttemptProjection& attempt : alert.attempts)
+    alert.reach = std::max(alert.reach, attempt.reach());
   const Pending pending = PendingOf(alert.attempts);
   if (gathered.acknowledged) {
+    alert.reach = v1::REACH_ACKNOWLEDGED;
     alert.state = v1::ALERT_STATE_ACKNOWLEDGED;
     alert.ended = gathered.acknowledged;
   } else if (const auto delivered = Delivered(alert.attempts)) {

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "common/base/time.h"
@@ -42,14 +44,14 @@ struct AlertEvent {
   bool last = false;              // no attempt of this step follows
   std::string note;               // kAttemptChanged: AttemptChanged.note
   // kAcknowledged.
-  records::v1::AcknowledgementMethod acknowledgement_method =
-      records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
+  v1::AcknowledgementMethod acknowledgement_method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id;
+  std::string evidence;                                               // as in Acknowledged
   v1::CancelOutcome cancel_outcome = v1::CANCEL_OUTCOME_UNSPECIFIED;  // kCancelRequested
   // kCallback, as in WebhookRecord.
   records::v1::WebhookKind webhook_kind = records::v1::WEBHOOK_KIND_UNSPECIFIED;
   std::string provider_status;
-  records::v1::AnsweredBy answered_by = records::v1::ANSWERED_BY_UNSPECIFIED;
+  v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED;
   std::int32_t duration_seconds = 0;  // 0 if absent
   std::optional<std::int64_t> price_micros;
   std::string currency;
@@ -96,6 +98,11 @@ class AttemptProjection {
   WallTime updated() const { return updated_; }
   std::optional<std::int64_t> price_micros() const;
   std::string currency() const;
+  std::int32_t duration_seconds() const { return duration_seconds_; }  // of a call; 0: not known
+  // Who answered a call, by the strongest proof: a pressed key proves a person.
+  v1::AnsweredBy answered_by() const;
+  std::vector<std::string> pressed_keys() const;  // during a call, in order of time
+  v1::Reach reach() const;                        // never REACH_ACKNOWLEDGED
 
   bool Saw(v1::AttemptStatus status) const { return (seen_ >> status & 1U) != 0; }
   bool was_in_doubt() const { return Saw(v1::ATTEMPT_STATUS_IN_DOUBT); }
@@ -122,7 +129,10 @@ class AttemptProjection {
   std::optional<WallTime> started_;
   WallTime updated_ = WallTime::min();
   std::optional<AlertEvent> price_;
-  std::uint32_t seen_ = 0;  // bit n: status n was reported
+  std::uint32_t seen_ = 0;      // bit n: status n was reported
+  std::uint32_t answered_ = 0;  // bit n: v1::AnsweredBy n was reported
+  std::int32_t duration_seconds_ = 0;
+  std::set<std::tuple<WallTime, std::string, std::string>> presses_;  // time, id, key
   std::int32_t next_attempt_ = 0;
   bool last_ = false;
 };
@@ -133,6 +143,7 @@ struct ProjectedAlert {
   std::optional<WallTime> ended;            // set if the state is final
   std::optional<WallTime> updated;          // time of the last event
   std::vector<AttemptProjection> attempts;  // by step and number
+  v1::Reach reach = v1::REACH_UNSPECIFIED;  // the strongest proof of an attempt or acknowledgement
 };
 
 // `accepted`: the acceptance of the alert is known. Without it only success is final.

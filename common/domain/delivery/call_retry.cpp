@@ -41,7 +41,7 @@ std::optional<v1::AttemptStatus> UnreachedBy(const AlertEvent& alert_event) {
     case v1::ATTEMPT_STATUS_FAILED:
       return MayBeTemporary(alert_event) ? std::optional(alert_event.status) : std::nullopt;
     case v1::ATTEMPT_STATUS_DELIVERED:
-      if (alert_event.answered_by == records::v1::ANSWERED_BY_MACHINE)
+      if (alert_event.answered_by == v1::ANSWERED_BY_MACHINE)
         return v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
       return std::nullopt;
     default: return std::nullopt;

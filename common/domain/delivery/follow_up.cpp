@@ -294,7 +294,7 @@ bool IsRetryable(const records::v1::WebhookRecord& callback) {
 
 bool IsPersonTakenForMachine(const records::v1::AttemptResult& stored,
                              const records::v1::WebhookRecord& callback) {
-  return WasAnsweredByPerson(stored) && callback.answered_by() == records::v1::ANSWERED_BY_MACHINE;
+  return WasAnsweredByPerson(stored) && callback.answered_by() == v1::ANSWERED_BY_MACHINE;
 }
 
 FollowUp DecideAfterUndelivered(const records::v1::WorkRecord& work,

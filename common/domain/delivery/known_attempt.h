@@ -15,9 +15,9 @@ namespace tocsin {
 struct KnownMark {
   bool acknowledged = false;  // else cancelled
   // How and by whom it was acknowledged.
-  records::v1::AcknowledgementMethod method = records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
+  v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
-  // Of a link: the step whose message contained it, and the digest of its token.
+  // Of a link or a key press: the step of the message or call, and what proves it (Acknowledged).
   std::int32_t step = 0;
   std::string evidence = {};
 };

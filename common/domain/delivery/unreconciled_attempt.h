@@ -36,7 +36,7 @@ struct ProviderRecord {
   std::int32_t code = 0;
   std::int32_t segment_count = 0;           // 0 if absent
   std::optional<records::v1::Money> price;  // nullopt until billed
-  records::v1::AnsweredBy answered_by = records::v1::ANSWERED_BY_UNSPECIFIED;  // of a call
+  v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED;  // of a call
   std::int32_t duration_seconds = -1;
   WallTime updated;  // last change at the provider, whole seconds; epoch: never
 };

@@ -21,12 +21,12 @@ v1::AttemptStatus StatusOf(const records::v1::WebhookRecord& record, std::string
 
 }  // namespace
 
-records::v1::AnsweredBy AnsweredByOf(std::string_view answered_by) {
-  if (answered_by.empty()) return records::v1::ANSWERED_BY_UNSPECIFIED;
-  if (answered_by == "human") return records::v1::ANSWERED_BY_HUMAN;
+v1::AnsweredBy AnsweredByOf(std::string_view answered_by) {
+  if (answered_by.empty()) return v1::ANSWERED_BY_UNSPECIFIED;
+  if (answered_by == "human") return v1::ANSWERED_BY_HUMAN;
   if (answered_by.starts_with("machine") || answered_by == "fax")
-    return records::v1::ANSWERED_BY_MACHINE;
-  return records::v1::ANSWERED_BY_UNKNOWN;
+    return v1::ANSWERED_BY_MACHINE;
+  return v1::ANSWERED_BY_UNKNOWN;
 }
 
 v1::AttemptStatus MessageStatusOf(std::string_view word) {
@@ -39,12 +39,12 @@ v1::AttemptStatus MessageStatusOf(std::string_view word) {
   return v1::ATTEMPT_STATUS_UNSPECIFIED;
 }
 
-v1::AttemptStatus CallStatusOf(std::string_view word, records::v1::AnsweredBy answered_by) {
+v1::AttemptStatus CallStatusOf(std::string_view word, v1::AnsweredBy answered_by) {
   if (word == "queued" || word == "initiated") return v1::ATTEMPT_STATUS_SENT;
   if (word == "ringing") return v1::ATTEMPT_STATUS_RINGING;
   if (word == "in-progress" || word == "answered") {
-    if (answered_by == records::v1::ANSWERED_BY_HUMAN) return v1::ATTEMPT_STATUS_ANSWERED_HUMAN;
-    if (answered_by == records::v1::ANSWERED_BY_MACHINE) return v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
+    if (answered_by == v1::ANSWERED_BY_HUMAN) return v1::ATTEMPT_STATUS_ANSWERED_HUMAN;
+    if (answered_by == v1::ANSWERED_BY_MACHINE) return v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
     return v1::ATTEMPT_STATUS_RINGING;  // answered, but unknown by whom
   }
   if (word == "completed") return v1::ATTEMPT_STATUS_DELIVERED;

@@ -10,11 +10,11 @@ namespace tocsin::twilio {
 
 // AnsweredBy: "human", "machine_start", "machine_end_beep", …, "fax", "unknown"; empty if detection
 // was not requested.
-records::v1::AnsweredBy AnsweredByOf(std::string_view answered_by);
+v1::AnsweredBy AnsweredByOf(std::string_view answered_by);
 
 // ATTEMPT_STATUS_UNSPECIFIED for an unknown value.
 v1::AttemptStatus MessageStatusOf(std::string_view word);
-v1::AttemptStatus CallStatusOf(std::string_view word, records::v1::AnsweredBy answered_by);
+v1::AttemptStatus CallStatusOf(std::string_view word, v1::AnsweredBy answered_by);
 
 // The class of a failure or of an error code; UNSPECIFIED without either. `word` is Twilio's
 // status, `code` its error code or 0.

@@ -81,6 +81,7 @@ constexpr std::array kAlertEventColumns{
     EventField<&AlertEvent::duration_seconds>("duration_seconds", "integer"),
     EventField<&AlertEvent::price_micros>("price_micros", "bigint"),
     EventField<&AlertEvent::currency>("currency_code", "text"),
+    BytesField<AlertEventRow, &AlertEventRow::event, &AlertEvent::evidence>("evidence"),
 };
 
 // A column for a value of a webhook's record.

@@ -7,6 +7,7 @@
 #include "common/base/time.h"
 #include "services/audit/projection/tables.h"
 #include "services/audit/query/explanation.h"
+#include "services/audit/query/proof.h"
 #include "services/audit/query/timeline.h"
 
 namespace tocsin::audit {
@@ -49,14 +50,11 @@ v1::Attempt MakeAttempt(const AttemptRow& row) {
   return attempt;
 }
 
-void AddTimeline(const AlertRow& row, const AlertEventsByAlert& events, v1::Alert& alert) {
+void AddTimeline(const AlertRow& row, std::span<const AlertEvent> events, v1::Alert& alert) {
   std::optional<WallTime> create_time;
   if (row.terms.create_time_us) create_time = FromUnixMicros(*row.terms.create_time_us);
-  const auto found = events.find(row.alert_id);
-  if (found == events.end() && !create_time) return;
-  for (v1::TimelineEntry& entry : MakeTimeline(
-           row.terms.channel, create_time,
-           found == events.end() ? std::span<const AlertEvent>() : std::span(found->second)))
+  if (events.empty() && !create_time) return;
+  for (v1::TimelineEntry& entry : MakeTimeline(row.terms.channel, create_time, events))
     *alert.add_timeline() = std::move(entry);
 }
 
@@ -105,15 +103,21 @@ Result<std::map<std::string, v1::Alert>> ReadAlerts(postgres::Session& session,
                                                           " ORDER BY alert_id, step, attempt",
                                                       {postgres::TextArray(ids)}));
     TOCSIN_TRY(const AlertEventsByAlert events, ReadAlertEvents(transaction, ids));
+    std::map<std::string, std::vector<AttemptRow>> attempts_of;
+    for (size_t i = 0; i < attempts.size(); ++i) {
+      AttemptRow row = ReadRow(kAttempts, attempts, i);
+      attempts_of[row.alert_id].push_back(std::move(row));
+    }
     for (size_t i = 0; i < rows.size(); ++i) {
       const AlertRow row = ReadRow(kAlerts, rows, i);
       v1::Alert& alert = alerts[row.alert_id] = MakeAlert(row);
-      AddTimeline(row, events, alert);
-    }
-    for (size_t i = 0; i < attempts.size(); ++i) {
-      const AttemptRow row = ReadRow(kAttempts, attempts, i);
-      if (const auto alert = alerts.find(row.alert_id); alert != alerts.end())
-        *alert->second.add_attempts() = MakeAttempt(row);
+      for (const AttemptRow& attempt : attempts_of[row.alert_id])
+        *alert.add_attempts() = MakeAttempt(attempt);
+      const auto found = events.find(row.alert_id);
+      const auto own =
+          found == events.end() ? std::span<const AlertEvent>() : std::span(found->second);
+      AddProof(own, alert);
+      AddTimeline(row, own, alert);
     }
     return {};
   });

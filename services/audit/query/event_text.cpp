@@ -112,9 +112,9 @@ EventText AttemptText(const AlertEvent& event, v1::Channel channel) {
 }
 
 std::string AcknowledgedPhrase(const AlertEvent& event) {
-  if (event.acknowledgement_method == records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS)
+  if (event.acknowledgement_method == v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS)
     return "Acknowledged by key press";
-  if (event.acknowledgement_method == records::v1::ACKNOWLEDGEMENT_METHOD_LINK)
+  if (event.acknowledgement_method == v1::ACKNOWLEDGEMENT_METHOD_LINK)
     return "Acknowledged by the link in the message";
   return event.actor_id.empty() ? "Acknowledged" : "Acknowledged by " + event.actor_id;
 }

@@ -11,12 +11,12 @@ namespace {
 
 // An alert that the store does not know exists nevertheless, because its link is valid: the store
 // may not have it back yet. So every error can be retried.
-AckLinkResult ResultOf(const Result<LinkOutcome>& outcome) {
+AckLinkResult ResultOf(const Result<AckOutcome>& outcome) {
   if (!outcome) return AckLinkResult::kUnavailable;
   switch (*outcome) {
-    case LinkOutcome::kAcknowledged: return AckLinkResult::kAcknowledged;
-    case LinkOutcome::kAlreadyAcknowledged: return AckLinkResult::kAlreadyAcknowledged;
-    case LinkOutcome::kCancelled: return AckLinkResult::kCancelled;
+    case AckOutcome::kAcknowledged: return AckLinkResult::kAcknowledged;
+    case AckOutcome::kAlreadyAcknowledged: return AckLinkResult::kAlreadyAcknowledged;
+    case AckOutcome::kCancelled: return AckLinkResult::kCancelled;
   }
   return AckLinkResult::kUnavailable;
 }
@@ -37,13 +37,13 @@ void AckHandler::Handle(const http::Request& request, http::Responder responder)
               std::move(responder));
 }
 
-void AckHandler::Acknowledge(const UsedLink& link, http::Responder responder) {
+void AckHandler::Acknowledge(const AckProof& proof, http::Responder responder) {
   const TraceContext trace = TraceContext::New();
   parts_.alert_actions.AcknowledgeByLink(
-      link, trace.Text(),
-      [this, alert_id = link.alert_id, trace, start = std::chrono::steady_clock::now(),
+      proof, trace.Text(),
+      [this, alert_id = proof.alert_id, trace, start = std::chrono::steady_clock::now(),
        kept = std::make_shared<http::Responder>(std::move(responder))](
-          const Result<LinkOutcome>& outcome) {
+          const Result<AckOutcome>& outcome) {
         const AckLinkResult result = ResultOf(outcome);
         observer_.finished(
             {alert_id, result, trace,

@@ -53,7 +53,7 @@ class AckHandler {
   void Handle(const http::Request& request, http::Responder responder);
 
  private:
-  void Acknowledge(const UsedLink& link, http::Responder responder);
+  void Acknowledge(const AckProof& proof, http::Responder responder);
   void Respond(AckLinkResult result, http::Responder& responder);
 
   const Parts parts_;

@@ -125,37 +125,52 @@ void AlertActions::Acknowledge(const std::string& client_id, const v1::Acknowled
   if (const Status valid = CheckAlertId(request.alert_id()); !valid)
     return done(Fail(valid.error()));
   if (const Status valid = CheckActor(request.actor_id()); !valid) return done(Fail(valid.error()));
-  MarkAcknowledged({.alert_id = request.alert_id(),
-                    .client_id = client_id,
-                    .mark = MarkRequest::Mark::kAcknowledged,
-                    .time = parts_.clock.Now(),
-                    .method = records::v1::ACKNOWLEDGEMENT_METHOD_API,
-                    .actor_id = request.actor_id()},
-                   traceparent, std::move(done));
+  MarkRequest mark{.alert_id = request.alert_id(),
+                   .client_id = client_id,
+                   .mark = MarkRequest::Mark::kAcknowledged,
+                   .time = parts_.clock.Now(),
+                   .method = v1::ACKNOWLEDGEMENT_METHOD_API,
+                   .actor_id = request.actor_id(),
+                   .unless_cancelled = true};
+  if (const auto issued = ReadId(client_id, mark.alert_id, mark.time))
+    mark.issued_until = issued->until;
+  MarkAcknowledged(
+      std::move(mark), traceparent, [done = std::move(done)](const Result<AckOutcome>& outcome) {
+        if (!outcome) return done(Fail(outcome.error()));
+        if (*outcome == AckOutcome::kCancelled)
+          return done(Fail(ErrorCode::kCancelled, "the alert was cancelled", "alert_id"));
+        v1::AcknowledgeResponse response;
+        response.set_newly_acknowledged(*outcome == AckOutcome::kAcknowledged);
+        done(response);
+      });
 }
 
-void AlertActions::AcknowledgeByKeypress(
-    const std::string& client_id, const std::string& alert_id, const std::string& traceparent,
-    std::function<void(Result<v1::AcknowledgeResponse>)> done) {
-  MarkAcknowledged({.alert_id = alert_id,
-                    .client_id = client_id,
-                    .mark = MarkRequest::Mark::kAcknowledged,
-                    .time = parts_.clock.Now(),
-                    .method = records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS},
-                   traceparent, std::move(done));
+void AlertActions::AcknowledgeByKeypress(const std::string& client_id, const AckProof& proof,
+                                         const std::string& traceparent,
+                                         std::function<void(Result<AckOutcome>)> done) {
+  MarkRequest mark{.alert_id = proof.alert_id,
+                   .client_id = client_id,
+                   .mark = MarkRequest::Mark::kAcknowledged,
+                   .time = parts_.clock.Now(),
+                   .method = v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS,
+                   .step = proof.step,
+                   .evidence = proof.evidence};
+  if (const auto issued = ReadId(client_id, mark.alert_id, mark.time))
+    mark.issued_until = issued->until;
+  MarkAcknowledged(std::move(mark), traceparent, std::move(done));
 }
 
-void AlertActions::AcknowledgeByLink(const UsedLink& link, const std::string& traceparent,
-                                     std::function<void(Result<LinkOutcome>)> done) {
-  MarkByLink({.alert_id = link.alert_id,
-              .client_id = {},
-              .mark = MarkRequest::Mark::kAcknowledged,
-              .time = parts_.clock.Now(),
-              .method = records::v1::ACKNOWLEDGEMENT_METHOD_LINK,
-              .step = link.step,
-              .evidence = link.evidence,
-              .unless_cancelled = true},
-             traceparent, std::move(done));
+void AlertActions::AcknowledgeByLink(const AckProof& proof, const std::string& traceparent,
+                                     std::function<void(Result<AckOutcome>)> done) {
+  MarkAcknowledged({.alert_id = proof.alert_id,
+                    .client_id = {},
+                    .mark = MarkRequest::Mark::kAcknowledged,
+                    .time = parts_.clock.Now(),
+                    .method = v1::ACKNOWLEDGEMENT_METHOD_LINK,
+                    .step = proof.step,
+                    .evidence = proof.evidence,
+                    .unless_cancelled = true},
+                   traceparent, std::move(done));
 }
 
 // Nothing for an alert that is over: the store may have deleted its state.
@@ -173,39 +188,21 @@ Status AlertActions::CheckActor(const std::string& actor_id) const {
   return CheckNoPii(actor_id, "actor_id", parts_.registry.Now()->Regions());
 }
 
-void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& traceparent,
-                                    std::function<void(Result<v1::AcknowledgeResponse>)> done) {
-  const std::string client_id = request.client_id, alert_id = request.alert_id;
-  if (const auto issued = ReadId(client_id, alert_id, request.time))
-    request.issued_until = issued->until;
-  parts_.admissions.Mark(std::move(request), [this, client_id, alert_id, traceparent,
-                                              done = std::move(done)](Result<MarkResult> marked) {
-    if (!marked) return done(Fail(marked.error()));
-    v1::AcknowledgeResponse response;
-    response.set_newly_acknowledged(marked->newly_marked);
-    PublishAcknowledged(client_id, alert_id, *marked, traceparent,
-                        [response, done](const Result<records::v1::Position>& published) {
-                          if (!published) return done(Fail(published.error()));
-                          done(response);
-                        });
-  });
-}
-
 // A cancellation that came too late is in the store, too, and has no effect on the alert.
-void AlertActions::MarkByLink(MarkRequest request, const std::string& traceparent,
-                              std::function<void(Result<LinkOutcome>)> done) {
+void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& traceparent,
+                                    std::function<void(Result<AckOutcome>)> done) {
   parts_.admissions.Mark(request, [this, request, traceparent,
                                    done = std::move(done)](Result<MarkResult> marked) mutable {
     if (!marked) return done(Fail(marked.error()));
     if (marked->cancelled && OutcomeOf(*marked) == v1::CANCEL_OUTCOME_CANCELLED)
-      return done(LinkOutcome::kCancelled);
+      return done(AckOutcome::kCancelled);
     if (marked->cancelled) {
       request.unless_cancelled = false;
-      return MarkByLink(std::move(request), traceparent, std::move(done));
+      return MarkAcknowledged(std::move(request), traceparent, std::move(done));
     }
-    const LinkOutcome outcome =
-        marked->newly_marked ? LinkOutcome::kAcknowledged : LinkOutcome::kAlreadyAcknowledged;
-    PublishAcknowledged(marked->client_id, request.alert_id, *marked, traceparent,
+    const AckOutcome outcome =
+        marked->newly_marked ? AckOutcome::kAcknowledged : AckOutcome::kAlreadyAcknowledged;
+    PublishAcknowledged(request.alert_id, *marked, traceparent,
                         [outcome, done](const Result<records::v1::Position>& published) {
                           if (!published) return done(Fail(published.error()));
                           done(outcome);
@@ -214,10 +211,10 @@ void AlertActions::MarkByLink(MarkRequest request, const std::string& traceparen
 }
 
 // The event of the first acknowledgement, whatever followed.
-void AlertActions::PublishAcknowledged(const std::string& client_id, const std::string& alert_id,
-                                       const MarkResult& marked, const std::string& traceparent,
+void AlertActions::PublishAcknowledged(const std::string& alert_id, const MarkResult& marked,
+                                       const std::string& traceparent,
                                        std::function<void(Result<records::v1::Position>)> done) {
-  records::v1::Event event = EventOf(client_id, alert_id, marked.time, "acknowledged");
+  records::v1::Event event = EventOf(marked.client_id, alert_id, marked.time, "acknowledged");
   records::v1::Acknowledged& acknowledged = *event.mutable_acknowledged();
   acknowledged.set_method(marked.method);
   acknowledged.set_actor_id(marked.actor_id);

@@ -26,14 +26,14 @@
 
 namespace tocsin::ingress {
 
-// A verified link.
-struct UsedLink {
+// What proves that a person acknowledged an alert: a verified link, or a key pressed in a call.
+struct AckProof {
   std::string alert_id;
-  std::int32_t step = 0;
-  std::string evidence;  // digest of its token
+  std::int32_t step = 0;  // of the message or the call
+  std::string evidence;   // digest of the link's token, or Twilio's SID of the call
 };
 
-enum class LinkOutcome { kAcknowledged, kAlreadyAcknowledged, kCancelled };
+enum class AckOutcome { kAcknowledged, kAlreadyAcknowledged, kCancelled };
 
 // The store decides races with the workers: after its response no further attempt starts. Calls
 // `done` once, after the event is on disk, within the timeouts of the store, the log and the check,
@@ -58,19 +58,20 @@ class AlertActions {
   void Cancel(const std::string& client_id, const v1::CancelRequest& request,
               const std::string& traceparent, std::function<void(Result<v1::CancelResponse>)> done);
 
+  // Fails with kCancelled if a cancellation ended the alert.
   void Acknowledge(const std::string& client_id, const v1::AcknowledgeRequest& request,
                    const std::string& traceparent,
                    std::function<void(Result<v1::AcknowledgeResponse>)> done);
 
-  // A key was pressed in a call of the alert.
-  void AcknowledgeByKeypress(const std::string& client_id, const std::string& alert_id,
+  // A key was pressed in a call of the alert: no cancellation came before it.
+  void AcknowledgeByKeypress(const std::string& client_id, const AckProof& proof,
                              const std::string& traceparent,
-                             std::function<void(Result<v1::AcknowledgeResponse>)> done);
+                             std::function<void(Result<AckOutcome>)> done);
 
   // A link in a message of the alert was used. An alert that a cancellation ended is not
   // acknowledged: kCancelled. Fails with kNotFound also if the store does not know the alert yet.
-  void AcknowledgeByLink(const UsedLink& link, const std::string& traceparent,
-                         std::function<void(Result<LinkOutcome>)> done);
+  void AcknowledgeByLink(const AckProof& proof, const std::string& traceparent,
+                         std::function<void(Result<AckOutcome>)> done);
 
  private:
   struct Cancellation;
@@ -84,11 +85,9 @@ class AlertActions {
                                  WallTime now) const;
   Status CheckActor(const std::string& actor_id) const;
   void MarkAcknowledged(MarkRequest request, const std::string& traceparent,
-                        std::function<void(Result<v1::AcknowledgeResponse>)> done);
-  void MarkByLink(MarkRequest request, const std::string& traceparent,
-                  std::function<void(Result<LinkOutcome>)> done);
-  void PublishAcknowledged(const std::string& client_id, const std::string& alert_id,
-                           const MarkResult& marked, const std::string& traceparent,
+                        std::function<void(Result<AckOutcome>)> done);
+  void PublishAcknowledged(const std::string& alert_id, const MarkResult& marked,
+                           const std::string& traceparent,
                            std::function<void(Result<records::v1::Position>)> done);
   void Publish(const records::v1::Event& event, const std::string& traceparent,
                std::function<void(Result<records::v1::Position>)> done);

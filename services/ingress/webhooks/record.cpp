@@ -101,7 +101,9 @@ records::v1::Event AcknowledgedByKeypress(const records::v1::WebhookRecord& pres
   event.set_channel(v1::CHANNEL_VOICE);
   event.set_time_us(press.receive_time_us());
   *event.mutable_recipient() = press.recipient();
-  event.mutable_acknowledged()->set_method(records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  event.mutable_acknowledged()->set_method(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  event.mutable_acknowledged()->set_step(press.attempt().step());
+  event.mutable_acknowledged()->set_evidence(press.provider_sid());
   return event;
 }
 

@@ -128,12 +128,15 @@ void Webhooks::Acknowledge(const std::shared_ptr<WebhookContext>& context) {
   };
   if (!context->work) return publish_event();
   parts_.alert_actions.AcknowledgeByKeypress(
-      context->work->client_id(), alert_id, context->trace.Text(),
-      [this, context, publish_event](const Result<v1::AcknowledgeResponse>& response) {
-        const bool marked = response || response.error().code == ErrorCode::kKafkaUnavailable ||
-                            response.error().code == ErrorCode::kOutcomeUnknown;
+      context->work->client_id(),
+      {.alert_id = alert_id,
+       .step = context->record.attempt().step(),
+       .evidence = context->record.provider_sid()},
+      context->trace.Text(), [this, context, publish_event](const Result<AckOutcome>& outcome) {
+        const bool marked = outcome || outcome.error().code == ErrorCode::kKafkaUnavailable ||
+                            outcome.error().code == ErrorCode::kOutcomeUnknown;
         if (!marked) return publish_event();
-        if (!response) context->failed = true;  // Twilio repeats the request
+        if (!outcome) context->failed = true;  // Twilio repeats the request
         Release(*context);
       });
 }

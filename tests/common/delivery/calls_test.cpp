@@ -39,7 +39,7 @@ class CallsTest : public DeliveryFixture {
   // A status callback of the call placed for `work`.
   Result<DeliveryResult> CallBack(
       const records::v1::WorkRecord& work, v1::AttemptStatus status,
-      records::v1::AnsweredBy answered_by = records::v1::ANSWERED_BY_UNSPECIFIED) {
+      v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
     records::v1::WebhookRecord callback;
     callback.set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
     callback.set_receive_time_us(ToUnixMicros(clock.Now()));
@@ -59,7 +59,7 @@ class CallsTest : public DeliveryFixture {
   // Places the call, which ends with `status`. Returns the next call at its due time.
   records::v1::WorkRecord PlaceAndRetry(
       const records::v1::WorkRecord& work, v1::AttemptStatus status,
-      records::v1::AnsweredBy answered_by = records::v1::ANSWERED_BY_UNSPECIFIED) {
+      v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
     EXPECT_EQ(Place(work), DeliveryResult::kSent);
     EXPECT_EQ(CallBack(work, status, answered_by), DeliveryResult::kCallbackHandled);
     const records::v1::WorkRecord next = Waiting().back();
@@ -94,10 +94,10 @@ TEST_F(CallsTest, UsesTheRetryDelayOfEachOutcome) {
   records::v1::WorkRecord work = ACall();
   std::vector<std::int64_t> delays;
   for (const auto& [status, answered_by] :
-       {std::pair(v1::ATTEMPT_STATUS_BUSY, records::v1::ANSWERED_BY_UNSPECIFIED),
-        std::pair(v1::ATTEMPT_STATUS_NO_ANSWER, records::v1::ANSWERED_BY_UNSPECIFIED),
-        std::pair(v1::ATTEMPT_STATUS_FAILED, records::v1::ANSWERED_BY_UNSPECIFIED),
-        std::pair(v1::ATTEMPT_STATUS_DELIVERED, records::v1::ANSWERED_BY_MACHINE)}) {
+       {std::pair(v1::ATTEMPT_STATUS_BUSY, v1::ANSWERED_BY_UNSPECIFIED),
+        std::pair(v1::ATTEMPT_STATUS_NO_ANSWER, v1::ANSWERED_BY_UNSPECIFIED),
+        std::pair(v1::ATTEMPT_STATUS_FAILED, v1::ANSWERED_BY_UNSPECIFIED),
+        std::pair(v1::ATTEMPT_STATUS_DELIVERED, v1::ANSWERED_BY_MACHINE)}) {
     const WallTime ended = clock.Now();
     work = PlaceAndRetry(work, status, answered_by);
     delays.push_back((work.due_time_us() - ToUnixMicros(ended)) / 60'000'000);
@@ -150,7 +150,7 @@ TEST_F(CallsTest, DoesNotCallAgainAfterAnAcknowledgementOrACancel) {  // V3, V4
 
 TEST_F(CallsTest, DoesNotCallAgainAfterAnOptOut) {  // S4
   const records::v1::WorkRecord next =
-      PlaceAndRetry(ACall(), v1::ATTEMPT_STATUS_DELIVERED, records::v1::ANSWERED_BY_MACHINE);
+      PlaceAndRetry(ACall(), v1::ATTEMPT_STATUS_DELIVERED, v1::ANSWERED_BY_MACHINE);
   records::v1::ConsentRecord consent;
   *consent.mutable_recipient() = next.recipient();
   consent.set_state(records::v1::CONSENT_STATE_OPTED_OUT);
@@ -180,7 +180,7 @@ TEST_F(CallsTest, DoesNotCallAgainAfterAnAnswer) {
   for (const v1::AttemptStatus status :
        {v1::ATTEMPT_STATUS_RINGING, v1::ATTEMPT_STATUS_ANSWERED_HUMAN,
         v1::ATTEMPT_STATUS_DELIVERED})
-    EXPECT_EQ(CallBack(work, status, records::v1::ANSWERED_BY_HUMAN),
+    EXPECT_EQ(CallBack(work, status, v1::ANSWERED_BY_HUMAN),
               DeliveryResult::kCallbackHandled);
   EXPECT_THAT(Waiting(), IsEmpty());
 }
@@ -192,7 +192,7 @@ TEST_F(CallsTest, DoesNotCallAgainAfterAKeyThoughAMachineWasDetected) {  // V3, 
        {v1::ATTEMPT_STATUS_ANSWERED_MACHINE, v1::ATTEMPT_STATUS_DELIVERED}) {
     EXPECT_EQ(CallBack(work, v1::ATTEMPT_STATUS_ANSWERED_HUMAN),  // a key
               DeliveryResult::kCallbackHandled);
-    EXPECT_EQ(CallBack(work, status, records::v1::ANSWERED_BY_MACHINE),
+    EXPECT_EQ(CallBack(work, status, v1::ANSWERED_BY_MACHINE),
               DeliveryResult::kCallbackHandled);
   }
   EXPECT_THAT(Waiting(), IsEmpty());
@@ -200,7 +200,7 @@ TEST_F(CallsTest, DoesNotCallAgainAfterAKeyThoughAMachineWasDetected) {  // V3, 
 
 TEST_F(CallsTest, ACallThatEndedWithAMachineIsNotDelivered) {  // A2
   const records::v1::WorkRecord work = ACall();
-  PlaceAndRetry(work, v1::ATTEMPT_STATUS_DELIVERED, records::v1::ANSWERED_BY_MACHINE);
+  PlaceAndRetry(work, v1::ATTEMPT_STATUS_DELIVERED, v1::ANSWERED_BY_MACHINE);
   const MarkResult marked = claims.Mark({.alert_id = work.attempt().alert_id(),
                                          .client_id = work.client_id(),
                                          .mark = MarkRequest::Mark::kCancelled,
@@ -212,7 +212,7 @@ TEST_F(CallsTest, ALastCallThatEndedWithAMachineIsDelivered) {  // A2
   records::v1::WorkRecord work = ACall();
   work.mutable_retry_budget()->set_calls_placed(CallRetryPolicy().max_calls);
   ASSERT_EQ(Place(work), DeliveryResult::kSent);
-  ASSERT_EQ(CallBack(work, v1::ATTEMPT_STATUS_DELIVERED, records::v1::ANSWERED_BY_MACHINE),
+  ASSERT_EQ(CallBack(work, v1::ATTEMPT_STATUS_DELIVERED, v1::ANSWERED_BY_MACHINE),
             DeliveryResult::kCallbackHandled);
   EXPECT_THAT(Waiting(), IsEmpty());
   const MarkRequest cancel{.alert_id = work.attempt().alert_id(),

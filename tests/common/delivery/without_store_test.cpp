@@ -127,7 +127,7 @@ TEST_F(WithoutStoreTest, DoesNotSendACancelledOrAcknowledgedAlert) {
     records::v1::Event mark;
     mark.mutable_attempt()->set_alert_id(work.attempt().alert_id());
     if (acknowledged)
-      mark.mutable_acknowledged()->set_method(records::v1::ACKNOWLEDGEMENT_METHOD_API);
+      mark.mutable_acknowledged()->set_method(v1::ACKNOWLEDGEMENT_METHOD_API);
     else
       mark.mutable_cancel_requested()->set_outcome(v1::CANCEL_OUTCOME_CANCELLED);
     Publish(mark);
@@ -236,7 +236,7 @@ TEST_F(WithoutStoreTest, RetriesAfterACallbackWithAFailure) {  // V3, R6
 TEST_F(WithoutStoreTest, SyncsMarksAndClientsToTheStore) {  // V4
   records::v1::Event acknowledged;
   acknowledged.mutable_attempt()->set_alert_id(AWork().attempt().alert_id());
-  acknowledged.mutable_acknowledged()->set_method(records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  acknowledged.mutable_acknowledged()->set_method(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
   Publish(acknowledged);
   claims.SetDown(false);
   HandleEvents();

@@ -66,7 +66,7 @@ class AdmissionsContract : public ::testing::Test {
             .client_id = {},
             .mark = MarkRequest::Mark::kAcknowledged,
             .time = request.create_time,
-            .method = records::v1::ACKNOWLEDGEMENT_METHOD_LINK,
+            .method = v1::ACKNOWLEDGEMENT_METHOD_LINK,
             .step = 2,
             .evidence = "a digest",
             .unless_cancelled = true};
@@ -227,7 +227,7 @@ TYPED_TEST_P(AdmissionsContract, MarksAnAlertOnceAndReturnsTheFirstMark) {  // A
   const AdmitRequest request = this->ARequest();
   this->Admit(request);
   const auto acknowledge = [&](const std::string& actor_id, std::chrono::seconds after,
-                               records::v1::AcknowledgementMethod method) {
+                               v1::AcknowledgementMethod method) {
     return this->Mark({.alert_id = request.alert_id,
                        .client_id = request.client_id,
                        .mark = MarkRequest::Mark::kAcknowledged,
@@ -236,14 +236,14 @@ TYPED_TEST_P(AdmissionsContract, MarksAnAlertOnceAndReturnsTheFirstMark) {  // A
                        .actor_id = actor_id});
   };
   const MarkResult first = *acknowledge("Ann of the night shift", std::chrono::seconds(1),
-                                        records::v1::ACKNOWLEDGEMENT_METHOD_API);
+                                        v1::ACKNOWLEDGEMENT_METHOD_API);
   const MarkResult second =
-      *acknowledge("", std::chrono::seconds(2), records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+      *acknowledge("", std::chrono::seconds(2), v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
   EXPECT_TRUE(first.newly_marked);
   EXPECT_FALSE(second.newly_marked);
   for (const MarkResult& result : {first, second}) {
     EXPECT_EQ(result.actor_id, "Ann of the night shift");
-    EXPECT_EQ(result.method, records::v1::ACKNOWLEDGEMENT_METHOD_API);
+    EXPECT_EQ(result.method, v1::ACKNOWLEDGEMENT_METHOD_API);
     EXPECT_EQ(result.time, request.create_time + std::chrono::seconds(1));
     EXPECT_FALSE(result.post_in_progress);
     EXPECT_TRUE(result.results.empty());
@@ -255,10 +255,10 @@ TYPED_TEST_P(AdmissionsContract, ReturnsTheMethodOfAKeyPress) {  // A2
   this->Admit(request);
   MarkRequest mark = this->ACancel(request);
   mark.mark = MarkRequest::Mark::kAcknowledged;
-  mark.method = records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS;
+  mark.method = v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS;
   const auto marked = this->Mark(mark);
   ASSERT_TRUE(marked) << marked.error().message;
-  EXPECT_EQ(marked->method, records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  EXPECT_EQ(marked->method, v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
   EXPECT_EQ(marked->actor_id, "");
 }
 
@@ -271,7 +271,7 @@ TYPED_TEST_P(AdmissionsContract, MarksAnAlertByItsLinkWithoutAClient) {
     const auto marked = this->Mark(mark);
     ASSERT_TRUE(marked) << marked.error().message;
     EXPECT_EQ(marked->newly_marked, marked->evidence == evidence);
-    EXPECT_EQ(marked->method, records::v1::ACKNOWLEDGEMENT_METHOD_LINK);
+    EXPECT_EQ(marked->method, v1::ACKNOWLEDGEMENT_METHOD_LINK);
     EXPECT_EQ(marked->step, 2);
     EXPECT_EQ(marked->evidence, "first");
     EXPECT_EQ(marked->actor_id, "");
@@ -332,7 +332,7 @@ TYPED_TEST_P(AdmissionsContract, ReportsToACancelThatTheAlertWasAcknowledgedBefo
     MarkRequest mark = this->ACancel(request);
     mark.mark = kind;
     mark.time = request.create_time + std::chrono::seconds(seconds);
-    mark.method = records::v1::ACKNOWLEDGEMENT_METHOD_API;
+    mark.method = v1::ACKNOWLEDGEMENT_METHOD_API;
     mark.actor_id = "ann";
     return *this->Mark(mark);
   };

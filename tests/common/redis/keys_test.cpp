@@ -17,7 +17,7 @@ TEST(KeysTest, ParsesTheNameOfAnAttempt) {
 
 TEST(KeysTest, ParsesAMark) {
   const MarkValue mark{.time = FromUnixMicros(1'767'225'600'000'001),
-                       .method = records::v1::ACKNOWLEDGEMENT_METHOD_API,
+                       .method = v1::ACKNOWLEDGEMENT_METHOD_API,
                        .actor_id = "on-call operator"};
   const MarkValue parsed = ParseMark(MarkText(mark));
   EXPECT_EQ(parsed.time, mark.time);
@@ -27,7 +27,7 @@ TEST(KeysTest, ParsesAMark) {
 
 TEST(KeysTest, ParsesAMarkOfALink) {
   const MarkValue mark{.time = FromUnixMicros(5),
-                       .method = records::v1::ACKNOWLEDGEMENT_METHOD_LINK,
+                       .method = v1::ACKNOWLEDGEMENT_METHOD_LINK,
                        .step = 2,
                        .evidence = std::string("a digest\0 \xff", 11)};
   const MarkValue parsed = ParseMark(MarkText(mark));
@@ -37,10 +37,21 @@ TEST(KeysTest, ParsesAMarkOfALink) {
   EXPECT_TRUE(parsed.actor_id.empty());
 }
 
+TEST(KeysTest, KeepsTheEvidenceOfALinkAndOfAKeyPress) {
+  for (const auto method :
+       {v1::ACKNOWLEDGEMENT_METHOD_LINK, v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS}) {
+    const MarkValue parsed = ParseMark(MarkText(
+        {.time = FromUnixMicros(5), .method = method, .step = 2, .evidence = "CA 1\x01"}));
+    EXPECT_EQ(parsed.method, method);
+    EXPECT_EQ(parsed.step, 2);
+    EXPECT_EQ(parsed.evidence, "CA 1\x01");
+  }
+}
+
 TEST(KeysTest, ParsesAMarkWithoutAnActor) {
   const MarkValue parsed = ParseMark(MarkText({.time = FromUnixMicros(5)}));
   EXPECT_EQ(parsed.time, FromUnixMicros(5));
-  EXPECT_EQ(parsed.method, records::v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED);
+  EXPECT_EQ(parsed.method, v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED);
   EXPECT_TRUE(parsed.actor_id.empty());
 }
 

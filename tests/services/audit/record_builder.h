@@ -85,7 +85,7 @@ class RecordBuilder {
     records::v1::Event event = EventOf(alert_id, "acknowledged", seconds);
     event.mutable_attempt()->clear_step();
     event.mutable_attempt()->clear_attempt();
-    event.mutable_acknowledged()->set_method(records::v1::ACKNOWLEDGEMENT_METHOD_API);
+    event.mutable_acknowledged()->set_method(v1::ACKNOWLEDGEMENT_METHOD_API);
     event.mutable_acknowledged()->set_actor_id(actor_id);
     return Put(topics.Events(), event.SerializeAsString());
   }

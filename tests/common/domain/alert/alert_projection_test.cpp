@@ -36,7 +36,7 @@ AlertEvent Followed(AlertEvent alert_event, std::int32_t next_attempt) {
 }
 
 // A call that was completed.
-AlertEvent Completed(std::int64_t seconds, records::v1::AnsweredBy answered_by) {
+AlertEvent Completed(std::int64_t seconds, v1::AnsweredBy answered_by) {
   AlertEvent alert_event = Changed(v1::ATTEMPT_STATUS_DELIVERED, seconds);
   alert_event.answered_by = answered_by;
   return alert_event;
@@ -200,11 +200,11 @@ TEST(AlertProjection, ReportsWhoAnsweredACompletedCall) {  // V5
   EXPECT_EQ(outcome({over}), v1::ATTEMPT_STATUS_DELIVERED);
   EXPECT_EQ(outcome({over, Changed(v1::ATTEMPT_STATUS_ANSWERED_MACHINE, 4)}),
             v1::ATTEMPT_STATUS_ANSWERED_MACHINE);
-  EXPECT_EQ(outcome({Completed(9, records::v1::ANSWERED_BY_MACHINE)}),
+  EXPECT_EQ(outcome({Completed(9, v1::ANSWERED_BY_MACHINE)}),
             v1::ATTEMPT_STATUS_ANSWERED_MACHINE);
   // A machine presses no key: a key press proves a person, whatever detection reported.
   EXPECT_EQ(outcome({Changed(v1::ATTEMPT_STATUS_ANSWERED_HUMAN, 5),
-                     Completed(9, records::v1::ANSWERED_BY_MACHINE)}),
+                     Completed(9, v1::ANSWERED_BY_MACHINE)}),
             v1::ATTEMPT_STATUS_ANSWERED_HUMAN);
 }
 
@@ -213,7 +213,7 @@ TEST(AlertProjection, KeepsAnAnsweredCallOpen) {  // V2
 }
 
 TEST(AlertProjection, KeepsAnAlertOpenIfACallFollowsOneAnsweredByAMachine) {  // V3
-  EXPECT_EQ(Project({Followed(Completed(9, records::v1::ANSWERED_BY_MACHINE), 2)}).state,
+  EXPECT_EQ(Project({Followed(Completed(9, v1::ANSWERED_BY_MACHINE), 2)}).state,
             v1::ALERT_STATE_SENDING);
 }
 
@@ -273,8 +273,8 @@ AlertEvent AnyAlertEvent(int id) {
   alert_event.cancel_outcome = *element(v1::CANCEL_OUTCOME_CANCELLED, v1::CANCEL_OUTCOME_TOO_LATE,
                                         v1::CANCEL_OUTCOME_ALREADY_ENDED);
   alert_event.answered_by =
-      *element(records::v1::ANSWERED_BY_UNSPECIFIED, records::v1::ANSWERED_BY_HUMAN,
-               records::v1::ANSWERED_BY_MACHINE);
+      *element(v1::ANSWERED_BY_UNSPECIFIED, v1::ANSWERED_BY_HUMAN,
+               v1::ANSWERED_BY_MACHINE);
   if (alert_event.kind == AlertEventKind::kPriced) alert_event.price_micros = *inRange(0, 100);
   return alert_event;
 }

@@ -195,7 +195,7 @@ TEST(InDoubtTest, ACallThatEndedWithAMachineReachedNobody) {
   callback.set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
   callback.set_status(v1::ATTEMPT_STATUS_DELIVERED);  // completed
   EXPECT_EQ(ProvenByCallback(callback).status(), v1::ATTEMPT_STATUS_DELIVERED);
-  callback.set_answered_by(records::v1::ANSWERED_BY_MACHINE);
+  callback.set_answered_by(v1::ANSWERED_BY_MACHINE);
   EXPECT_EQ(ProvenByCallback(callback).status(), v1::ATTEMPT_STATUS_NO_ANSWER);
 }
 

@@ -42,7 +42,7 @@ TEST(ParseResourceTest, ParsesAnsweredByAndDurationOfACall) {
           "price": null, "price_unit": "USD", "date_updated": null})",
       "CA1");
   ASSERT_TRUE(record);
-  EXPECT_EQ(record->answered_by, records::v1::ANSWERED_BY_HUMAN);
+  EXPECT_EQ(record->answered_by, v1::ANSWERED_BY_HUMAN);
   EXPECT_EQ(record->duration_seconds, 17);
   EXPECT_FALSE(record->price);
   EXPECT_EQ(record->updated, WallTime());

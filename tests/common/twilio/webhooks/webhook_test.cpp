@@ -103,7 +103,7 @@ TEST(Webhook, ParsesTheEndOfACall) {
   EXPECT_EQ(record->provider_status(), "completed");
   EXPECT_EQ(record->sequence_number(), 3);
   EXPECT_EQ(record->duration_seconds(), 17);
-  EXPECT_EQ(record->answered_by(), records::v1::ANSWERED_BY_MACHINE);
+  EXPECT_EQ(record->answered_by(), v1::ANSWERED_BY_MACHINE);
 }
 
 TEST(Webhook, ParsesAnInboundMessage) {

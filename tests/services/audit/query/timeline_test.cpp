@@ -48,7 +48,7 @@ AlertEvent KeyPress(const std::string& key, double seconds) {
   return event;
 }
 
-AlertEvent Acknowledged(records::v1::AcknowledgementMethod method, const std::string& actor_id,
+AlertEvent Acknowledged(v1::AcknowledgementMethod method, const std::string& actor_id,
                         double seconds) {
   AlertEvent event;
   event.id = "acknowledged";
@@ -202,12 +202,12 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Alerts, EventDescriptionTest,
     testing::Values(
-        Row{"AcknowledgedByApi", Acknowledged(records::v1::ACKNOWLEDGEMENT_METHOD_API, "ann", 1),
+        Row{"AcknowledgedByApi", Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_API, "ann", 1),
             "Acknowledged by ann"},
         Row{"AcknowledgedByKeyPress",
-            Acknowledged(records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS, "", 1),
+            Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS, "", 1),
             "Acknowledged by key press"},
-        Row{"AcknowledgedByLink", Acknowledged(records::v1::ACKNOWLEDGEMENT_METHOD_LINK, "", 1),
+        Row{"AcknowledgedByLink", Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_LINK, "", 1),
             "Acknowledged by the link in the message"},
         Row{"Cancelled", Cancelled(v1::CANCEL_OUTCOME_CANCELLED, 1), "Cancelled by client"},
         Row{"CancelledTooLate", Cancelled(v1::CANCEL_OUTCOME_TOO_LATE, 1),
@@ -243,7 +243,7 @@ TEST(TimelineTest, FollowsACallThatIsAcknowledged) {
       Descriptions({Changed(v1::ATTEMPT_STATUS_SENDING, 1), Changed(v1::ATTEMPT_STATUS_SENT, 2),
                     CallCallback(v1::ATTEMPT_STATUS_RINGING, "ringing", 3),
                     CallCallback(v1::ATTEMPT_STATUS_RINGING, "in-progress", 4), KeyPress("1", 5),
-                    Acknowledged(records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS, "", 5),
+                    Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS, "", 5),
                     CallCallback(v1::ATTEMPT_STATUS_DELIVERED, "completed", 6)},
                    v1::CHANNEL_VOICE),
       ElementsAre("Submitting to Twilio", "Accepted by Twilio", "Ringing", "Answered",

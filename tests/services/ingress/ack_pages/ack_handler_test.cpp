@@ -122,7 +122,7 @@ TEST_F(AckHandlerTest, AcknowledgesByPost) {
   EXPECT_EQ(event.attempt().alert_id(), alert_id);
   EXPECT_EQ(event.client_id(), "demo");
   EXPECT_EQ(event.time_us(), ToUnixMicros(clock.Now()));
-  EXPECT_EQ(event.acknowledged().method(), records::v1::ACKNOWLEDGEMENT_METHOD_LINK);
+  EXPECT_EQ(event.acknowledged().method(), v1::ACKNOWLEDGEMENT_METHOD_LINK);
   EXPECT_EQ(event.acknowledged().actor_id(), "");
   EXPECT_EQ(event.acknowledged().step(), 1);
   EXPECT_EQ(event.acknowledged().evidence(), Sha256(token));
@@ -148,7 +148,7 @@ TEST_F(AckHandlerTest, KeepsAnAcknowledgementByTheApi) {
   ASSERT_TRUE(AcknowledgeByApi());
   EXPECT_THAT(Post().body, HasSubstr("Already acknowledged"));
   for (const records::v1::Event& event : Events()) {
-    EXPECT_EQ(event.acknowledged().method(), records::v1::ACKNOWLEDGEMENT_METHOD_API);
+    EXPECT_EQ(event.acknowledged().method(), v1::ACKNOWLEDGEMENT_METHOD_API);
     EXPECT_EQ(event.acknowledged().evidence(), "");
   }
 }

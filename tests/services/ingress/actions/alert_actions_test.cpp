@@ -288,13 +288,26 @@ TEST_F(AlertActionsTest, ReportsWhoAcknowledgedFirst) {  // V6
   EXPECT_FALSE(Acknowledge("bob")->newly_acknowledged());
   ASSERT_THAT(Events(), SizeIs(2));
   EXPECT_EQ(Events()[1].acknowledged().actor_id(), "ann");
-  EXPECT_EQ(Events()[1].acknowledged().method(), records::v1::ACKNOWLEDGEMENT_METHOD_API);
+  EXPECT_EQ(Events()[1].acknowledged().method(), v1::ACKNOWLEDGEMENT_METHOD_API);
+}
+
+TEST_F(AlertActionsTest, DoesNotAcknowledgeAnAlertThatACancellationEnded) {
+  ASSERT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+  const size_t before = Events().size();
+  const auto response = Acknowledge("ann");
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(response.error().field, "alert_id");
+  EXPECT_THAT(Events(), SizeIs(before));
 }
 
 TEST_F(AlertActionsTest, RecordsAKeypressWithoutAnActor) {  // V4
-  actions.AcknowledgeByKeypress("demo", alert_id, kTrace, [](const auto&) {});
+  actions.AcknowledgeByKeypress("demo", {.alert_id = alert_id, .step = 1, .evidence = "CA1"},
+                                kTrace, [](const auto&) {});
   ASSERT_THAT(Events(), SizeIs(1));
-  EXPECT_EQ(Events()[0].acknowledged().method(), records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  EXPECT_EQ(Events()[0].acknowledged().step(), 1);
+  EXPECT_EQ(Events()[0].acknowledged().evidence(), "CA1");
+  EXPECT_EQ(Events()[0].acknowledged().method(), v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
   EXPECT_EQ(Events()[0].acknowledged().actor_id(), "");
 }
 

@@ -121,7 +121,7 @@ class CallsTest : public testing::Test {
                      .client_id = "demo",
                      .mark = MarkRequest::Mark::kAcknowledged,
                      .time = clock.Now(),
-                     .method = records::v1::ACKNOWLEDGEMENT_METHOD_API,
+                     .method = v1::ACKNOWLEDGEMENT_METHOD_API,
                      .actor_id = "ann"},
                     [&](Result<MarkResult> marked) { result = std::move(marked); });
     return *result;
@@ -169,12 +169,14 @@ TEST_F(CallsTest, AcknowledgeByKeyOneAndConfirmIt) {  // V4, V5
   EXPECT_THAT(response.body, HasSubstr("<Hangup/>"));
   const auto events = log.On<records::v1::Event>(topics.Events());
   ASSERT_THAT(events, SizeIs(1));
-  EXPECT_EQ(events[0].acknowledged().method(), records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  EXPECT_EQ(events[0].acknowledged().method(), v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
   EXPECT_EQ(events[0].acknowledged().actor_id(), "");
+  EXPECT_EQ(events[0].acknowledged().step(), attempt.step());
+  EXPECT_EQ(events[0].acknowledged().evidence(), "CA0123456789abcdef0123456789abcdef");
   EXPECT_EQ(events[0].attempt().alert_id(), attempt.alert_id());
   EXPECT_EQ(events[0].client_id(), "demo");
   EXPECT_FALSE(Mark().newly_marked);  // attempts that wait do not start any more
-  EXPECT_EQ(Mark().method, records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  EXPECT_EQ(Mark().method, v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
   ASSERT_THAT(Published(), SizeIs(1));
   EXPECT_EQ(Published()[0].provider_status(), "1");
 }
@@ -210,7 +212,8 @@ TEST_F(CallsTest, PublishTheAcknowledgementEvenIfTheAlertCannotBeMarked) {  // V
     EXPECT_EQ(Press("1").status, 200);
     const auto events = log.On<records::v1::Event>(topics.Events());
     ASSERT_THAT(events, SizeIs(before + 1));
-    EXPECT_EQ(events.back().acknowledged().method(), records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+    EXPECT_EQ(events.back().acknowledged().method(), v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+    EXPECT_EQ(events.back().acknowledged().evidence(), "CA0123456789abcdef0123456789abcdef");
     EXPECT_EQ(AttemptText(events.back().attempt()), AttemptText(attempt));
     admissions.SetDown(false);
   }
@@ -234,7 +237,7 @@ TEST_F(CallsTest, GetAnErrorWhileTheLogDoesNotRespond) {  // W5
   log.SetOutcome(PublishOutcome::kPersisted);
   EXPECT_EQ(Press("1").status, 200);
   EXPECT_EQ(log.On<records::v1::Event>(topics.Events()).back().acknowledged().method(),
-            records::v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+            v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
 }
 
 TEST_F(CallsTest, AcknowledgeByNoOtherKey) {  // V4

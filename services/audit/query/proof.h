@@ -1,0 +1,15 @@
+// What proves that an alert reached a person, and how far it got (pure).
+#pragma once
+
+#include <span>
+
+#include "common/domain/alert/alert_projection.h"
+#include "tocsin/v1/status_service.pb.h"
+
+namespace tocsin::audit {
+
+// Sets what the events prove: `reach` and `acknowledgements` of `alert`, and of each of its attempts
+// the duration, who answered, and the pressed keys. `events`: all events of the alert.
+void AddProof(std::span<const AlertEvent> events, v1::Alert& alert);
+
+}  // namespace tocsin::audit
