@@ -179,5 +179,6 @@ def test_nothing_was_lost_or_sent_twice(stack, history):
     finally:
         comparison = consistency_check.Comparison.read(stack.env, history.accepted)
         print(comparison.report())
-    assert comparison.kafka.in_doubt, "no attempt was in flight when its worker was killed"
+    # A callback may resolve an attempt of a killed worker before its lease ends: it is then never in doubt.
+    assert comparison.kafka.resolved_by, "no attempt was in flight when its worker was killed"
     assert not comparison.differences() and not comparison.repeats()

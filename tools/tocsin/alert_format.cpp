@@ -13,14 +13,6 @@ std::string WithoutPrefix(const std::string& name, const std::string& prefix) {
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }
 
-std::string NameOf(v1::AnsweredBy answered_by) {
-  return WithoutPrefix(v1::AnsweredBy_Name(answered_by), "ANSWERED_BY_");
-}
-std::string NameOf(v1::AcknowledgementMethod method) {
-  return WithoutPrefix(v1::AcknowledgementMethod_Name(method), "ACKNOWLEDGEMENT_METHOD_");
-}
-std::string NameOf(v1::Reach reach) { return WithoutPrefix(v1::Reach_Name(reach), "REACH_"); }
-
 nlohmann::json ToJson(const v1::Attempt& attempt) {
   nlohmann::json json{{"step", attempt.step()},
                       {"attempt", attempt.attempt()},
@@ -95,6 +87,14 @@ std::string NameOf(v1::Priority priority) {
 std::string NameOf(v1::Channel channel) {
   return WithoutPrefix(v1::Channel_Name(channel), "CHANNEL_");
 }
+
+std::string NameOf(v1::AnsweredBy answered_by) {
+  return WithoutPrefix(v1::AnsweredBy_Name(answered_by), "ANSWERED_BY_");
+}
+std::string NameOf(v1::AcknowledgementMethod method) {
+  return WithoutPrefix(v1::AcknowledgementMethod_Name(method), "ACKNOWLEDGEMENT_METHOD_");
+}
+std::string NameOf(v1::Reach reach) { return WithoutPrefix(v1::Reach_Name(reach), "REACH_"); }
 
 bool IsFinal(v1::AlertState state) { return state >= v1::ALERT_STATE_DELIVERED; }
 

@@ -22,6 +22,9 @@ std::string NameOf(v1::AttemptStatus status);
 std::string NameOf(v1::AlertState state);
 std::string NameOf(v1::Priority priority);
 std::string NameOf(v1::Channel channel);
+std::string NameOf(v1::AnsweredBy answered_by);
+std::string NameOf(v1::AcknowledgementMethod method);
+std::string NameOf(v1::Reach reach);
 
 bool IsFinal(v1::AlertState state);
 
