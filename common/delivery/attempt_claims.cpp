@@ -72,6 +72,9 @@ Task<Result<ClaimReply>> AttemptClaims::Claim(
   std::optional<AcceptedAlert> accepted;
   if (!work.acceptance().idempotency_digest().empty())
     accepted = AcceptedAlertOf(work, record.position);
+  std::optional<AckCode> ack_code;
+  if (!work.ack_code().empty())
+    ack_code = AckCode{.recipient_token = work.recipient().token(), .code = work.ack_code()};
   const ClaimRequest request{.attempt = work.attempt(),
                              .client_id = work.client_id(),
                              .owner = owner_,
@@ -80,6 +83,7 @@ Task<Result<ClaimReply>> AttemptClaims::Claim(
                              .work = record.value,
                              .duplicate_key = DuplicateKey(work),
                              .expire_time = FromUnixMicros(work.expire_time_us()),
+                             .ack_code = std::move(ack_code),
                              .accepted = std::move(accepted)};
   Result<ClaimReply> claim = co_await parts_.store.Claim(request);
   RecordOutcome(claim ? std::nullopt : std::optional(claim.error()));

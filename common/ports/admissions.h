@@ -78,6 +78,27 @@ struct MarkResult {
   std::vector<records::v1::AttemptResult> results = {};  // of its attempts, in their order
 };
 
+// A reply to a text message with a code.
+struct FindAckCodeRequest {
+  std::string recipient_token;  // of the person who replied
+  std::string code;             // empty: the reply has none
+  std::string evidence;         // of the reply, as in MarkRequest; not empty
+  WallTime time;
+};
+
+// The alerts that a reply may acknowledge.
+struct AckCodeMatches {
+  struct Alert {
+    std::string alert_id;
+    std::int32_t step = 0;  // of the message
+    bool acknowledged = false;
+    bool repeated = false;  // acknowledged by this reply
+  };
+  // With the code; without a code those that wait for a reply or were acknowledged by this one.
+  std::vector<Alert> alerts;
+  int waiting = 0;  // alerts of this person that wait for a reply, with any code
+};
+
 // Never blocks the caller: requests are queued and sent in batches. Safe to use from several
 // threads. Callbacks are called once, within the store's timeout (1 s), on a thread of the store.
 class Admissions {
@@ -102,6 +123,11 @@ class Admissions {
   // (any more); kRedisUnavailable while the alert or its attempts may not be restored yet. Alerts
   // without a key are not admitted: what they have in the store was stored by a claim or a mark.
   virtual void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) = 0;
+
+  // Fails as Admit() does; kRedisUnavailable while claims are not restored yet: a claim stores the
+  // code (ClaimRequest::ack_code).
+  virtual void FindAckCode(FindAckCodeRequest request,
+                           std::function<void(Result<AckCodeMatches>)> done) = 0;
 };
 
 }  // namespace tocsin

@@ -18,6 +18,12 @@ namespace tocsin {
 // The fence of a caller that holds no claim of the store.
 constexpr std::uint64_t kNoFence = 0;
 
+// The code in a text message, and who received it.
+struct AckCode {
+  std::string recipient_token;
+  std::string code;
+};
+
 // A request to make one attempt, or to end it without a POST.
 struct ClaimRequest {
   v1::AttemptRef attempt;
@@ -29,6 +35,8 @@ struct ClaimRequest {
   std::string work;                // the serialized work record, for FindWork() and reconciliation
   std::string duplicate_key = {};  // DuplicateKey(work)
   WallTime expire_time;            // state is kept until 48 h later
+  // Present if a reply with this code acknowledges the alert: FindAckCode() finds it from now on.
+  std::optional<AckCode> ack_code = {};
   // From the record that accepted the alert with an idempotency key. The claim assigns the key to
   // this alert unless another alert that was accepted or claimed has it.
   std::optional<AcceptedAlert> accepted = {};

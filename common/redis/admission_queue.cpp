@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "common/base/encoding.h"
 #include "common/domain/alert/issued_id.h"
 #include "common/ports/acceptance_restorer.h"
 
@@ -68,6 +69,12 @@ void AdmissionQueue::Withdraw(const std::string& alert_id, const std::string& id
 
 void AdmissionQueue::Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) {
   MarkOperation operation{std::move(request), done};
+  if (!Enqueue({std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
+}
+
+void AdmissionQueue::FindAckCode(FindAckCodeRequest request,
+                                 std::function<void(Result<AckCodeMatches>)> done) {
+  FindAckCodeOperation operation{std::move(request), done};
   if (!Enqueue({std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
 }
 
@@ -147,7 +154,8 @@ void AdmissionQueue::RefuseLate(Batch& batch) {
 // Loads the scripts: after a NOSCRIPT reply a request would be executed after later ones.
 Result<Connection> AdmissionQueue::Open(SteadyTime deadline) {
   TOCSIN_TRY(Connection connection, server_.Connect(deadline));
-  for (const Script* script : {&AdmitScript(), &WithdrawScript(), &MarkScript()})
+  for (const Script* script :
+       {&AdmitScript(), &WithdrawScript(), &MarkScript(), &FindAckCodeScript()})
     connection.Append({"SCRIPT", "LOAD", script->text});
   TOCSIN_CHECK_OK(connection.Execute(deadline));
   return connection;
@@ -258,12 +266,19 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
                  marker(), mark.issued_until ? ExpiryText(*mark.issued_until) : std::string(),
                  FlagText(mark.unless_cancelled)}};
   }
+  if (const auto* find = std::get_if<FindAckCodeOperation>(&request.operation))
+    return ScriptCall{.script = FindAckCodeScript(),
+                      .keys = {keys.AckCodes(find->request.recipient_token), keys.Restored()},
+                      .args = {find->request.code, keys.AlertPrefix(), marker(),
+                               std::to_string(ToUnixMicros(find->request.time)),
+                               HexEncode(find->request.evidence)}};
   return std::nullopt;
 }
 
 void AdmissionQueue::Refuse(QueuedRequest& request, const Error& error) {
   if (auto* admit = std::get_if<AdmitOperation>(&request.operation)) admit->done(Fail(error));
   if (auto* mark = std::get_if<MarkOperation>(&request.operation)) mark->done(Fail(error));
+  if (auto* find = std::get_if<FindAckCodeOperation>(&request.operation)) find->done(Fail(error));
   if (auto* confirm = std::get_if<ConfirmOperation>(&request.operation)) confirm->done();
 }
 
@@ -273,7 +288,23 @@ void AdmissionQueue::Finish(QueuedRequest& request, Replies& replies,
     admit->done(ParseAdmission(admit->request, replies, epoch));
   if (auto* mark = std::get_if<MarkOperation>(&request.operation))
     mark->done(ParseMarkResult(mark->request, replies, epoch));
+  if (auto* find = std::get_if<FindAckCodeOperation>(&request.operation))
+    find->done(ParseAckCodeMatches(replies, epoch));
   if (auto* confirm = std::get_if<ConfirmOperation>(&request.operation)) confirm->done();
+}
+
+Result<AckCodeMatches> AdmissionQueue::ParseAckCodeMatches(Replies& replies,
+                                                           EpochTracker::AdoptedEpoch& epoch) {
+  constexpr std::size_t kItemsOfAlert = 4;
+  TOCSIN_TRY(const Reply reply, CheckReply(std::move(replies[0]), server_.tracker(), epoch));
+  if (reply.Text(0) == "restoring") return Fail(RestoringAcceptances());
+  AckCodeMatches matches{.alerts = {}, .waiting = static_cast<int>(reply.Number(2))};
+  for (std::size_t i = 3; i + kItemsOfAlert <= reply.items.size(); i += kItemsOfAlert)
+    matches.alerts.push_back({.alert_id = std::string(reply.Text(i)),
+                              .step = static_cast<std::int32_t>(reply.Number(i + 1)),
+                              .acknowledged = reply.Text(i + 2) == "1",
+                              .repeated = reply.Text(i + 3) == "1"});
+  return matches;
 }
 
 Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, Replies& replies,

@@ -24,13 +24,13 @@ constexpr unsigned kAdmissionThreads = 2;
 
 // Each thread has a connection. It takes the queued requests, 256 at most, and sends them as one
 // pipeline: two commands for an alert without an idempotency key (no script, because nothing else
-// can use a new id), a script for an alert with a key and for a mark. Each pipeline reads the epoch
-// last, so that requests are refused if Redis has lost data.
+// can use a new id), a script for an alert with a key, for a mark and for a code. Each pipeline
+// reads the epoch last, so that requests are refused if Redis has lost data.
 //
-// When the queue is full, Admit() and Mark() fail with kOverloaded. Confirm() and Withdraw() have
-// twice its length, and are dropped beyond that or when Redis fails: the alert then stays
-// `admitting`, and a repeated request publishes it again under its id. The order of requests is
-// only kept within one thread: a Confirm() may be executed after a later Admit(), which then
+// When the queue is full, Admit(), Mark() and FindAckCode() fail with kOverloaded. Confirm() and
+// Withdraw() have twice its length, and are dropped beyond that or when Redis fails: the alert then
+// stays `admitting`, and a repeated request publishes it again under its id. The order of requests
+// is only kept within one thread: a Confirm() may be executed after a later Admit(), which then
 // returns kRepublish.
 //
 // The destructor refuses new requests and waits for queued ones, for request_timeout (1 s) at most.
@@ -48,6 +48,8 @@ class AdmissionQueue final : public Admissions {
   void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                 const std::string& nonce) override;
   void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) override;
+  void FindAckCode(FindAckCodeRequest request,
+                   std::function<void(Result<AckCodeMatches>)> done) override;
 
   std::size_t Depth() const;  // queued requests
 
@@ -70,8 +72,14 @@ class AdmissionQueue final : public Admissions {
     MarkRequest request;
     std::function<void(Result<MarkResult>)> done;
   };
+  struct FindAckCodeOperation {
+    FindAckCodeRequest request;
+    std::function<void(Result<AckCodeMatches>)> done;
+  };
   struct QueuedRequest {
-    std::variant<AdmitOperation, ConfirmOperation, WithdrawOperation, MarkOperation> operation;
+    std::variant<AdmitOperation, ConfirmOperation, WithdrawOperation, MarkOperation,
+                 FindAckCodeOperation>
+        operation;
     SteadyTime deadline;
   };
   using Batch = std::vector<QueuedRequest>;
@@ -98,6 +106,7 @@ class AdmissionQueue final : public Admissions {
   void Finish(QueuedRequest& request, Replies& replies, EpochTracker::AdoptedEpoch& epoch);
   Result<Admission> ParseAdmission(const AdmitRequest& request, Replies& replies,
                                    EpochTracker::AdoptedEpoch& epoch);
+  Result<AckCodeMatches> ParseAckCodeMatches(Replies& replies, EpochTracker::AdoptedEpoch& epoch);
   Result<MarkResult> ParseMarkResult(const MarkRequest& request, Replies& replies,
                                      EpochTracker::AdoptedEpoch& epoch);
 

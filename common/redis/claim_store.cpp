@@ -80,12 +80,17 @@ Task<Result<ClaimReply>> ClaimStore::Claim(const ClaimRequest& request) {
                request.work, end ? end->SerializeAsString() : std::string(),
                ProofText(end ? ProofOf(*end) : Proof::kCertain),
                StoppedResult(TraitsOf(ErrorCode::kCancelled).name), StoppedResult("ACKNOWLEDGED"),
-               ExpiryText(request.expire_time), AttemptName(request.attempt)}};
+               ExpiryText(request.expire_time), AttemptName(request.attempt),
+               request.ack_code ? keys.AckCodes(request.ack_code->recipient_token) : std::string(),
+               request.ack_code
+                   ? AckCodeText(request.attempt, request.ack_code->code, request.expire_time)
+                   : std::string(),
+               request.attempt.alert_id()}};
   if (const auto& accepted = request.accepted; accepted && !accepted->idempotency_digest.empty()) {
     call.keys.push_back(keys.Idempotency(accepted->idempotency_digest));
     for (std::string& arg : std::vector<std::string>{
-             accepted->alert_id, keys.AlertPrefix(), accepted->position.SerializeAsString(),
-             accepted->request_digest, std::to_string(ToUnixMicros(accepted->create_time)),
+             keys.AlertPrefix(), accepted->position.SerializeAsString(), accepted->request_digest,
+             std::to_string(ToUnixMicros(accepted->create_time)),
              StoppedResult(TraitsOf(ErrorCode::kIdempotencyConflict).name,
                            v1::ATTEMPT_STATUS_REJECTED)})
       call.args.push_back(std::move(arg));

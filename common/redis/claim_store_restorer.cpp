@@ -41,7 +41,10 @@ ScriptCall RestoreCall(const KnownAttempt& known, const Keys& keys, Micros initi
           std::to_string(ToUnixMicros(known.lease_until)), std::to_string(ToUnixMicros(known.time)),
           std::to_string(kMaxLife.count()), known.result.provider_sid(), ProofText(Proof::kList),
           EndText(known.ended, known.delivered), FlagText(known.priced),
-          std::to_string(initial_delay.count()), known.client_id}};
+          std::to_string(initial_delay.count()), known.client_id,
+          known.ack_code.empty() ? std::string() : keys.AckCodes(known.recipient_token),
+          AckCodeText(known.name, known.ack_code, known.time + kMaxLife),
+          ExpiryText(known.time + kMaxLife), known.name.alert_id()}};
 }
 
 Result<StoreEpoch> ClaimStoreRestorer::FindEpoch() {

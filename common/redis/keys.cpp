@@ -25,7 +25,9 @@ std::string_view NextWord(std::string_view& text) {
 
 // Other methods may have an actor.
 bool HasEvidence(v1::AcknowledgementMethod method) {
-  return method == v1::ACKNOWLEDGEMENT_METHOD_LINK || method == v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS;
+  return method == v1::ACKNOWLEDGEMENT_METHOD_LINK ||
+         method == v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS ||
+         method == v1::ACKNOWLEDGEMENT_METHOD_REPLY;
 }
 
 }  // namespace
@@ -44,6 +46,10 @@ std::string Keys::Unpriced(v1::Channel channel) const {
 
 std::string Keys::Duplicates(std::string_view duplicate_key) const {
   return prefix_ + "duplicates:" + HexEncode(duplicate_key);
+}
+
+std::string Keys::AckCodes(std::string_view token) const {
+  return prefix_ + "ack_codes:" + HexEncode(token);
 }
 
 std::string ExpiryText(WallTime expire_time) {
@@ -83,6 +89,12 @@ MarkValue ParseMark(std::string_view text) {
     mark.actor_id = text;
   }
   return mark;
+}
+
+std::string AckCodeText(const v1::AttemptRef& attempt, std::string_view code,
+                        WallTime expire_time) {
+  return std::string(code) + ' ' + std::to_string(attempt.step()) + ' ' +
+         std::to_string(ToUnixMicros(expire_time));
 }
 
 std::string FieldPrefix(const v1::AttemptRef& attempt) {

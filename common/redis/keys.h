@@ -37,6 +37,9 @@ class Keys {
   std::string Duplicates(std::string_view duplicate_key) const;
   // Alert id of an idempotency key. `digest`: raw bytes.
   std::string Idempotency(std::string_view digest) const;
+  // Hash: alert id -> AckCodeText() of the alerts that a reply of this recipient acknowledges.
+  // `token`: raw bytes.
+  std::string AckCodes(std::string_view token) const;
   // Theoretical arrival time of a sender or an account.
   std::string Rate(std::string_view key) const { return (prefix_ + "rate:").append(key); }
 
@@ -62,8 +65,8 @@ std::string EndText(bool ended, bool delivered);
 // The channel of an accepted attempt, by its SID; SMS without one.
 v1::Channel ChannelOf(const records::v1::AttemptResult& result);
 
-// When, how and by whom an alert was cancelled or acknowledged. A link and a key press have step and
-// evidence, other methods may have an actor.
+// When, how and by whom an alert was cancelled or acknowledged. A link, key press or reply has step
+// and evidence, other methods may have an actor.
 struct MarkValue {
   WallTime time;
   v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
@@ -73,6 +76,9 @@ struct MarkValue {
 };
 std::string MarkText(const MarkValue& mark);
 MarkValue ParseMark(std::string_view text);  // missing parts keep their defaults
+
+// "<code> <step> <expire time, us of UTC>": how a reply finds an alert.
+std::string AckCodeText(const v1::AttemptRef& attempt, std::string_view code, WallTime expire_time);
 
 // "<step>.<attempt>": prefix of the attempt's fields in the hash of its alert.
 std::string FieldPrefix(const v1::AttemptRef& attempt);

@@ -71,6 +71,10 @@ const Script& MarkScript() {
   static const Script script(script_texts::mark);
   return script;
 }
+const Script& FindAckCodeScript() {
+  static const Script script(script_texts::find_ack_code);
+  return script;
+}
 
 std::span<const Script* const> WorkerScripts() {
   static const std::array scripts{

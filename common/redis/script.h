@@ -34,6 +34,7 @@ const Script& ReserveRateScript();
 const Script& AdmitScript();
 const Script& WithdrawScript();
 const Script& MarkScript();
+const Script& FindAckCodeScript();
 
 // The scripts that a worker calls.
 std::span<const Script* const> WorkerScripts();

@@ -158,6 +158,11 @@ WebhookObserver ObserveWebhooks(telemetry::Metrics& metrics, telemetry::SpanExpo
     }
   telemetry::Counter& secondary = metrics.Counter("tocsin_webhooks_signed_by_secondary_total",
                                                   "Webhooks signed by the secondary auth token");
+  std::array<telemetry::Counter*, kAckReplyResults> ack_replies{};
+  for (size_t i = 0; i < ack_replies.size(); ++i)
+    ack_replies[i] = &metrics.Counter(
+        "tocsin_ack_replies_total", "Replies to text messages that acknowledge, by result",
+        {{"result", std::string(NameOf(static_cast<AckReplyResult>(i)))}});
   telemetry::Histogram& delivery = metrics.Histogram(
       "tocsin_delivery_report_seconds",
       "From Twilio's acceptance of a message to its delivery report", telemetry::kDeliverySeconds);
@@ -172,6 +177,10 @@ WebhookObserver ObserveWebhooks(telemetry::Metrics& metrics, telemetry::SpanExpo
             if (signed_by == records::v1::SIGNING_TOKEN_SECONDARY) secondary.Increment();
           },
       .delivered = [&delivery](Micros delay) { delivery.Observe(std::chrono::nanoseconds(delay)); },
+      .ack_reply =
+          [ack_replies](AckReplyResult result) {
+            ack_replies.at(static_cast<size_t>(result))->Increment();
+          },
       .published = [&spans](const PublishedWebhook& webhook) { ReportWebhook(spans, webhook); }};
 }
 

@@ -46,6 +46,17 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     alerts_[alert_id].delivered = true;
   }
 
+  // A worker has claimed an attempt whose text has this code.
+  void SetAckCode(const std::string& recipient_token, const std::string& alert_id,
+                  const std::string& code) {
+    const std::lock_guard lock(mutex_);
+    ack_codes_[recipient_token][alert_id] = code;
+  }
+  void FindAckCode(FindAckCodeRequest request,
+                   std::function<void(Result<AckCodeMatches>)> done) override {
+    done(DecideAckCode(request));
+  }
+
   void Admit(AdmitRequest request, std::function<void(Result<Admission>)> done) override {
     done(Decide(request));
   }
@@ -146,6 +157,24 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
       holder = accepted.alert_id;
   }
 
+  Result<AckCodeMatches> DecideAckCode(const FindAckCodeRequest& request) {
+    const std::lock_guard lock(mutex_);
+    if (down_) return Down();
+    if (!restored_) return Fail(RestoringAcceptances());
+    AckCodeMatches matches;
+    for (const auto& [alert_id, code] : ack_codes_[request.recipient_token]) {
+      const auto& marks = alerts_[alert_id].marks;
+      const auto mark = marks.find(MarkRequest::Mark::kAcknowledged);
+      const bool acknowledged = mark != marks.end();
+      const bool repeated = acknowledged && mark->second.evidence == request.evidence;
+      if (marks.empty()) ++matches.waiting;
+      if (request.code.empty() ? marks.empty() || repeated : request.code == code)
+        matches.alerts.push_back(
+            {.alert_id = alert_id, .step = 1, .acknowledged = acknowledged, .repeated = repeated});
+    }
+    return matches;
+  }
+
   Result<MarkResult> DecideMark(MarkRequest request) {
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
@@ -228,6 +257,7 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
   bool restored_ = true;
   std::map<std::string, Alert> alerts_;
   std::map<std::string, std::string> keys_;
+  std::map<std::string, std::map<std::string, std::string>> ack_codes_;  // by token and alert
 };
 
 }  // namespace tocsin

@@ -35,6 +35,10 @@ void MarkPort::Withdraw(const std::string&, const std::string&, const std::strin
   std::abort();
 }
 
+void MarkPort::FindAckCode(FindAckCodeRequest, std::function<void(Result<AckCodeMatches>)>) {
+  std::abort();
+}
+
 void MarkPort::Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) {
   const Micros latency = simulation_.dice.Between(kMinLatency, kMaxLatency);
   host_.Later(latency, [this, latency, request = std::move(request), done = std::move(done)] {

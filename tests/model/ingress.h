@@ -30,6 +30,8 @@ class MarkPort final : public Admissions {
   void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                 const std::string& nonce) override;
   void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) override;
+  void FindAckCode(FindAckCodeRequest request,
+                   std::function<void(Result<AckCodeMatches>)> done) override;
 
  private:
   MarkResult Apply(const MarkRequest& request);

@@ -156,6 +156,9 @@ def test_a_cancelled_alert_is_not_acknowledged(stack, client, browser):
     assert client.cancel(accepted.alert_id) == "CANCELLED"
     response = browser.post(link, timeout=stacks.HTTP_SECONDS)
     assert response.status_code == 409 and "was cancelled" in response.text
+    with pytest.raises(grpc.RpcError) as caught:
+        client.acknowledge(accepted.alert_id, "ann")
+    assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     assert api.state(client.until_state(accepted, "CANCELLED")) == "CANCELLED"
 
 

@@ -246,6 +246,7 @@ def test_the_first_acknowledgement_counts(client):  # V6
     assert not client.acknowledge(accepted.alert_id, "user-8")
     alert = client.until_state(accepted, "ACKNOWLEDGED")
     assert any("user-7" in description for description in api.descriptions(alert))
+    assert [acknowledgement.actor_id for acknowledgement in alert.acknowledgements] == ["user-7"]
 
 
 def test_nothing_is_sent_after_stop_until_start(stack, client, simulator):  # S4, S7
@@ -318,6 +319,7 @@ def test_the_command_line_sends_gets_cancels_and_acknowledges(stack, client):  #
     poll.until("delivered", lambda: _shown(stack, alert_id).get("state") == "DELIVERED")
     assert stack.tocsin("send", "--to", "nobody", "--text", "x").returncode == 1
     assert stack.tocsin("cancel", alert_id).returncode == 1  # too late
+    assert _shown(stack, alert_id)["reach"] == "DELIVERED"
     assert stack.tocsin("ack", alert_id, "--actor-id", "user-7").returncode == 0
     assert stack.tocsin("send").returncode == 2
 

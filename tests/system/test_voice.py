@@ -41,14 +41,18 @@ def test_a_call_is_answered_and_acknowledged_by_key(client):  # V4, V5
     assert api.statuses(alert) == ["ANSWERED_HUMAN"]
     assert shows(alert, "Ringing") and shows(alert, "Pressed key 1: acknowledge")
     assert shows(alert, "Acknowledged by key press")
-    assert alert.attempts[0].provider_sid.startswith("CA")
+    (attempt,) = alert.attempts
+    assert attempt.provider_sid.startswith("CA")
+    assert api.ANSWERED_BY[attempt.answered_by] == "HUMAN" and list(attempt.pressed_keys) == ["1"]
+    assert attempt.duration.seconds > 0 and api.REACHES[alert.reach] == "ACKNOWLEDGED"
+    assert [acknowledgement.evidence for acknowledgement in alert.acknowledgements] == [attempt.provider_sid]
 
 
 @pytest.mark.parametrize(("number", "status"), [(BUSY, "BUSY"), (NO_ANSWER, "NO_ANSWER")])
 def test_a_call_that_reaches_nobody_is_repeated_up_to_the_maximum(client, number, status):  # V2, V3
     alert = client.until_state(call(client, number), "FAILED")
     assert api.statuses(alert) == [status] * CALLS
-    assert alert.reason == "RETRIES_EXHAUSTED"
+    assert alert.reason == "RETRIES_EXHAUSTED" and api.REACHES[alert.reach] == "SUBMITTED"
 
 
 def test_calls_are_repeated_until_a_person_answers(client, simulator):  # V3

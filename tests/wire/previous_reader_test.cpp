@@ -21,8 +21,9 @@ using google::protobuf::Reflection;
 // Values that the version before does not know, as "full.name.of.VALUE", each with the reason why
 // that version decides nothing by them.
 const std::set<std::string> kNewValues = {
-    // It stops the attempts by any acknowledgement, and shows one by a link as "Acknowledged".
+    // It stops the attempts by any acknowledgement, and shows these two as "Acknowledged".
     "tocsin.v1.ACKNOWLEDGEMENT_METHOD_LINK",
+    "tocsin.v1.ACKNOWLEDGEMENT_METHOD_REPLY",
 };
 
 constexpr int kNesting = 4;  // of messages in a record

@@ -329,6 +329,7 @@ records::v1::Event AttemptStarted(const records::v1::WorkRecord& work, std::int6
   changed.set_account_sid(std::string(account_sid));
   changed.set_segment_count(work.segment_count());
   changed.set_lease_expire_time_us(lease_expire_time_us);
+  changed.set_ack_code(work.ack_code());
   return event;
 }
 

@@ -68,6 +68,8 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
   const records::v1::AttemptChanged& changed = event.attempt_changed();
   if (changed.status() == v1::ATTEMPT_STATUS_SENDING) {
     known.lease_until = FromUnixMicros(changed.lease_expire_time_us());
+    known.ack_code = changed.ack_code();
+    known.recipient_token = event.recipient().token();
     return known;
   }
   records::v1::AttemptResult& result = known.result;

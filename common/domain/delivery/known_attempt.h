@@ -33,6 +33,9 @@ struct KnownAttempt {
   bool delivered = false;             // and it is DELIVERED
   bool priced = false;
   std::optional<KnownMark> mark = {};  // if set, only alert, client and time are valid
+  // Of a start: the code by which a reply acknowledges the alert, and who received it.
+  std::string ack_code = {};
+  std::string recipient_token = {};
 };
 
 // nullopt for events that do not affect claims.

@@ -34,8 +34,8 @@ struct ProviderRecord {
   v1::AttemptStatus status = v1::ATTEMPT_STATUS_UNSPECIFIED;
   records::v1::ProviderErrorClass error_class = records::v1::PROVIDER_ERROR_CLASS_UNSPECIFIED;
   std::int32_t code = 0;
-  std::int32_t segment_count = 0;           // 0 if absent
-  std::optional<records::v1::Money> price;  // nullopt until billed
+  std::int32_t segment_count = 0;                            // 0 if absent
+  std::optional<records::v1::Money> price;                   // nullopt until billed
   v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED;  // of a call
   std::int32_t duration_seconds = -1;
   WallTime updated;  // last change at the provider, whole seconds; epoch: never

@@ -2,9 +2,10 @@
 --   KEYS[3] alert  [4] duplicates  [5] idempotency key, if this work record accepted the alert with one
 --   ARGV[3] "<step>.<attempt>"  [4] step  [5] client  [6] owner  [7] lease, us  [8] work
 --   [9] result of an attempt that is not made, or ''  [10] its proof  [11] result if the alert is cancelled
---   [12] result if it is acknowledged  [13] expiry, ms of UTC  [14] name of the attempt
---   with KEYS[5]: [15] alert id  [16] prefix of an alert's key  [17] position  [18] request digest  [19] create
---   time, us of UTC  [20] result if the key belongs to another alert
+--   [12] result if it is acknowledged  [13] expiry, ms of UTC  [14] name of the attempt  [15] key of the codes of
+--   its recipient, '' without a code  [16] its code (AckCodeText)  [17] alert id
+--   with KEYS[5]: [18] prefix of an alert's key  [19] position  [20] request digest  [21] create time, us of UTC
+--   [22] result if the key belongs to another alert
 -- Returns 'done' or 'stopped' with the result; 'busy' or 'lapsed' with fence and begin of the claim that
 -- exists, 'busy' also with the rest of its lease; 'granted' with the new fence and its begin.
 local alert, attempt = KEYS[3], ARGV[3]
@@ -30,16 +31,16 @@ end
 local conflict = false
 if KEYS[5] then
   redis.call('HSET', alert, 'state', 'accepted')
-  redis.call('HSETNX', alert, 'position', ARGV[17])
-  redis.call('HSETNX', alert, 'request_digest', ARGV[18])
-  redis.call('HSETNX', alert, 'create_time_us', ARGV[19])
+  redis.call('HSETNX', alert, 'position', ARGV[19])
+  redis.call('HSETNX', alert, 'request_digest', ARGV[20])
+  redis.call('HSETNX', alert, 'create_time_us', ARGV[21])
   local holder = redis.call('GET', KEYS[5])
-  if holder and holder ~= ARGV[15] then
-    local other = redis.call('HMGET', ARGV[16] .. holder, 'state', 'claimed')
+  if holder and holder ~= ARGV[17] then
+    local other = redis.call('HMGET', ARGV[18] .. holder, 'state', 'claimed')
     conflict = other[1] == 'accepted' or other[2]
   end
-  if holder ~= ARGV[15] and not conflict then
-    redis.call('SET', KEYS[5], ARGV[15], 'PXAT', ARGV[13])
+  if holder ~= ARGV[17] and not conflict then
+    redis.call('SET', KEYS[5], ARGV[17], 'PXAT', ARGV[13])
   end
 end
 
@@ -58,7 +59,7 @@ if known[7] then
   return finish('stopped', ARGV[12], '0')
 end
 if conflict then
-  return finish('stopped', ARGV[20], '0')
+  return finish('stopped', ARGV[22], '0')
 end
 if ARGV[9] ~= '' then
   return finish('done', ARGV[9], ARGV[10])
@@ -71,4 +72,5 @@ redis.call('HSET', alert, 'client_id', ARGV[5], 'claimed', '1', attempt .. '.sta
 expire_after(alert, ARGV[13])
 redis.call('SADD', KEYS[4], ARGV[14])
 expire_after(KEYS[4], ARGV[13])
+add_ack_code(ARGV[15], ARGV[17], ARGV[16], ARGV[13])
 return {'granted', count_write(), fence, now}

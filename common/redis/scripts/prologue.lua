@@ -59,3 +59,30 @@ local function set_end(alert, attempt, ended)
     redis.call('HSET', alert, attempt .. '.ended', '1')
   end
 end
+
+-- Code, step and expire time of AckCodeText().
+local function parse_ack_code(text)
+  return text:match('^(%d+) (%d+) (%d+)$')
+end
+
+-- Stores the code by which a reply acknowledges the alert, with the others of its recipient. Of more than 1000 that
+-- have not expired the last ones are not stored.
+local function add_ack_code(codes, alert_id, text, at_ms)
+  if codes == '' then
+    return
+  end
+  if redis.call('HLEN', codes) >= 1000 then
+    local known = redis.call('HGETALL', codes)
+    for i = 1, #known, 2 do
+      local _, _, expire_us = parse_ack_code(known[i + 1])
+      if tonumber(expire_us) < now_us() then
+        redis.call('HDEL', codes, known[i])
+      end
+    end
+  end
+  if redis.call('HLEN', codes) >= 1000 then
+    return
+  end
+  redis.call('HSET', codes, alert_id, text)
+  expire_after(codes, at_ms)
+end

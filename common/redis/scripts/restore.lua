@@ -4,7 +4,8 @@
 --   ARGV[3] "<step>.<attempt>"  [4] result, '' if only its start is known  [5] its proof  [6] name of the
 --   attempt  [7] end of the lease, us of UTC; '0' if it contains no start  [8] start, us of UTC  [9] life, ms
 --   [10] SID or ''  [11] proof of a list  [12] its end (set_end)  [13] '1' if its price is known
---   [14] delay of the first lookup of an unreconciled attempt, us  [15] client or ''
+--   [14] delay of the first lookup of an unreconciled attempt, us  [15] client or ''  [16] key of the codes of its
+--   recipient, '' without a code  [17] its code (AckCodeText)  [18] expiry of that, ms of UTC  [19] alert id
 local alert, attempt, proof = KEYS[3], ARGV[3], tonumber(ARGV[5])
 local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.proof', attempt .. '.lease_end_us',
                          attempt .. '.begin_us', attempt .. '.ended', attempt .. '.priced')
@@ -53,4 +54,5 @@ if ended and priced then
   redis.call('ZREM', KEYS[6], ARGV[6])
 end
 redis.call('PEXPIRE', alert, ARGV[9], 'NX')
+add_ack_code(ARGV[16], ARGV[19], ARGV[17], ARGV[18])
 return {'restored', 0}

@@ -24,8 +24,7 @@ v1::AttemptStatus StatusOf(const records::v1::WebhookRecord& record, std::string
 v1::AnsweredBy AnsweredByOf(std::string_view answered_by) {
   if (answered_by.empty()) return v1::ANSWERED_BY_UNSPECIFIED;
   if (answered_by == "human") return v1::ANSWERED_BY_HUMAN;
-  if (answered_by.starts_with("machine") || answered_by == "fax")
-    return v1::ANSWERED_BY_MACHINE;
+  if (answered_by.starts_with("machine") || answered_by == "fax") return v1::ANSWERED_BY_MACHINE;
   return v1::ANSWERED_BY_UNKNOWN;
 }
 

@@ -116,6 +116,8 @@ std::string AcknowledgedPhrase(const AlertEvent& event) {
     return "Acknowledged by key press";
   if (event.acknowledgement_method == v1::ACKNOWLEDGEMENT_METHOD_LINK)
     return "Acknowledged by the link in the message";
+  if (event.acknowledgement_method == v1::ACKNOWLEDGEMENT_METHOD_REPLY)
+    return "Acknowledged by a reply";
   return event.actor_id.empty() ? "Acknowledged" : "Acknowledged by " + event.actor_id;
 }
 

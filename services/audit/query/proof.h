@@ -8,8 +8,8 @@
 
 namespace tocsin::audit {
 
-// Sets what the events prove: `reach` and `acknowledgements` of `alert`, and of each of its attempts
-// the duration, who answered, and the pressed keys. `events`: all events of the alert.
+// Sets what the events prove: `reach` and `acknowledgements` of `alert`, and of each of its
+// attempts the duration, who answered, and the pressed keys. `events`: all events of the alert.
 void AddProof(std::span<const AlertEvent> events, v1::Alert& alert);
 
 }  // namespace tocsin::audit

@@ -1,7 +1,7 @@
 #include "services/ingress/acceptance/first_work.h"
 
 #include "common/ports/sealed_content.h"
-#include "services/ingress/ack_links/ack_link.h"
+#include "services/ingress/ack_links/ack_text.h"
 
 namespace tocsin::ingress {
 namespace {
@@ -30,10 +30,11 @@ Result<records::v1::WorkRecord> FirstWork(const NewAlert& alert, Vault& vault,
   *work.mutable_recipient() = vault.MakeRecipientRef(normalized.to);
   records::v1::Content content;
   content.set_to(normalized.to.E164());
-  TOCSIN_TRY(*content.mutable_text(), TextWithAckLink(request.text.Reveal(), public_base_url, vault,
-                                                      {.alert_id = alert.alert_id,
-                                                       .step = work.attempt().step(),
-                                                       .expire_time = request.expire_time}));
+  TOCSIN_TRY(*content.mutable_text(), TextWithAck(request.text.Reveal(), public_base_url, vault,
+                                                  {.alert_id = alert.alert_id,
+                                                   .step = work.attempt().step(),
+                                                   .expire_time = request.expire_time}));
+  work.set_ack_code(AckCodeOf(request.text.Reveal(), alert.alert_id));
   TOCSIN_CHECK_OK(SealContent(vault, content, work));
   work.set_body_digest(vault.DigestBody(content.text()).substr(0, kBodyDigestBytes));
   work.set_segment_count(normalized.segment_count);

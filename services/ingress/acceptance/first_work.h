@@ -26,8 +26,8 @@ struct NewAlert {
   std::int32_t max_attempts;
 };
 
-// Attempt 1 of step 1, with its acceptance and sealed content, and the link in its text if it has
-// the placeholder. Fails as Vault::Seal() does.
+// Attempt 1 of step 1, with its acceptance and sealed content, and link and code in its text if it
+// has their placeholders. Fails as Vault::Seal() does.
 Result<records::v1::WorkRecord> FirstWork(const NewAlert& alert, Vault& vault,
                                           std::string_view public_base_url);
 

@@ -9,7 +9,7 @@
 #include "common/domain/message/segments.h"
 #include "common/twilio/twiml/say_options.h"
 #include "services/ingress/acceptance/metadata.h"
-#include "services/ingress/ack_links/ack_link.h"
+#include "services/ingress/ack_links/ack_text.h"
 
 namespace tocsin::ingress {
 namespace {
@@ -63,8 +63,8 @@ Result<NormalizedRequest> Normalize(const v1::EnqueueRequest& request, const Req
   const v1::Channel channel =
       request.channel() == v1::CHANNEL_UNSPECIFIED ? v1::CHANNEL_SMS : request.channel();
   const bool sms = channel == v1::CHANNEL_SMS;
-  TOCSIN_CHECK_OK(CheckAckPlaceholder(request.text(), channel));
-  const std::string text = TextWithAnyAckLink(request.text(), rules.public_base_url);
+  TOCSIN_CHECK_OK(CheckAckPlaceholders(request.text(), channel));
+  const std::string text = TextWithAnyAck(request.text(), rules.public_base_url);
   TOCSIN_CHECK_OK(CheckText(text));
   TOCSIN_TRY(v1::VoiceOptions voice, VoiceOptionsOf(request, channel));
   TOCSIN_CHECK_OK(CheckLabels(request));

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "services/ingress/ack_links/ack_link.h"
+#include "services/ingress/ack_links/ack_text.h"
 #include "services/ingress/ack_links/ack_token.h"
 
 namespace tocsin::ingress {

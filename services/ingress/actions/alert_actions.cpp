@@ -1,6 +1,7 @@
 #include "services/ingress/actions/alert_actions.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "common/domain/alert/ids.h"
@@ -171,6 +172,52 @@ void AlertActions::AcknowledgeByLink(const AckProof& proof, const std::string& t
                     .evidence = proof.evidence,
                     .unless_cancelled = true},
                    traceparent, std::move(done));
+}
+
+void AlertActions::AcknowledgeByReply(const ReceivedReply& reply, const std::string& traceparent,
+                                      std::function<void(Result<AckReplyResult>)> done) {
+  parts_.admissions.FindAckCode(
+      {.recipient_token = reply.recipient_token,
+       .code = reply.code,
+       .evidence = reply.message_sid,
+       .time = parts_.clock.Now()},
+      [this, reply, traceparent, done = std::move(done)](Result<AckCodeMatches> matches) mutable {
+        if (!matches) return done(Fail(matches.error()));
+        AcknowledgeMatch(reply, *matches, traceparent, std::move(done));
+      });
+}
+
+void AlertActions::AcknowledgeMatch(const ReceivedReply& reply, const AckCodeMatches& matches,
+                                    const std::string& traceparent,
+                                    std::function<void(Result<AckReplyResult>)> done) {
+  const AckReplyResult no_match = reply.code.empty() || matches.waiting == 0
+                                      ? AckReplyResult::kNoAlert
+                                      : AckReplyResult::kUnknownCode;
+  if (matches.alerts.empty()) return done(no_match);
+  // One that this reply has acknowledged comes first, then one that is not acknowledged yet.
+  const AckCodeMatches::Alert& match =
+      *std::ranges::max_element(matches.alerts, {}, [](const AckCodeMatches::Alert& alert) {
+        return std::tuple(alert.repeated, !alert.acknowledged, std::string_view(alert.alert_id));
+      });
+  if (reply.code.empty() && matches.waiting > 1 && !match.repeated)
+    return done(AckReplyResult::kSeveral);
+  MarkAcknowledged({.alert_id = match.alert_id,
+                    .client_id = {},
+                    .mark = MarkRequest::Mark::kAcknowledged,
+                    .time = parts_.clock.Now(),
+                    .method = v1::ACKNOWLEDGEMENT_METHOD_REPLY,
+                    .step = match.step,
+                    .evidence = reply.message_sid,
+                    .unless_cancelled = true},
+                   traceparent,
+                   [no_match, repeated = match.repeated,
+                    done = std::move(done)](const Result<AckOutcome>& outcome) {
+                     if (!outcome) return done(Fail(outcome.error()));
+                     if (*outcome == AckOutcome::kCancelled) return done(no_match);
+                     done(repeated || *outcome == AckOutcome::kAcknowledged
+                              ? AckReplyResult::kAcknowledged
+                              : AckReplyResult::kAlreadyAcknowledged);
+                   });
 }
 
 // Nothing for an alert that is over: the store may have deleted its state.

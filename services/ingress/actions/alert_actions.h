@@ -13,6 +13,7 @@
 
 #include "common/base/result.h"
 #include "common/domain/alert/issued_id.h"
+#include "common/domain/message/ack_reply.h"
 #include "common/ports/admissions.h"
 #include "common/ports/clock.h"
 #include "common/ports/record_log.h"
@@ -30,7 +31,14 @@ namespace tocsin::ingress {
 struct AckProof {
   std::string alert_id;
   std::int32_t step = 0;  // of the message or the call
-  std::string evidence;   // digest of the link's token, or Twilio's SID of the call
+  std::string evidence;   // SHA-256 of the link's token, or Twilio's SID of the call
+};
+
+// A reply that acknowledges an alert.
+struct ReceivedReply {
+  std::string recipient_token;  // of the person who replied
+  std::string code;             // empty: it has none
+  std::string message_sid;      // Twilio's SID of the reply
 };
 
 enum class AckOutcome { kAcknowledged, kAlreadyAcknowledged, kCancelled };
@@ -73,6 +81,12 @@ class AlertActions {
   void AcknowledgeByLink(const AckProof& proof, const std::string& traceparent,
                          std::function<void(Result<AckOutcome>)> done);
 
+  // Acknowledges the alert of this person that has the code, or the only one that waits for a
+  // reply; of several with the same code the newest. A repetition of the same reply has the same
+  // result.
+  void AcknowledgeByReply(const ReceivedReply& reply, const std::string& traceparent,
+                          std::function<void(Result<AckReplyResult>)> done);
+
  private:
   struct Cancellation;
 
@@ -86,6 +100,9 @@ class AlertActions {
   Status CheckActor(const std::string& actor_id) const;
   void MarkAcknowledged(MarkRequest request, const std::string& traceparent,
                         std::function<void(Result<AckOutcome>)> done);
+  void AcknowledgeMatch(const ReceivedReply& reply, const AckCodeMatches& matches,
+                        const std::string& traceparent,
+                        std::function<void(Result<AckReplyResult>)> done);
   void PublishAcknowledged(const std::string& alert_id, const MarkResult& marked,
                            const std::string& traceparent,
                            std::function<void(Result<records::v1::Position>)> done);

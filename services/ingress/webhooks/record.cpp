@@ -93,6 +93,14 @@ std::vector<records::v1::ConsentRecord> ConsentsOf(const records::v1::WebhookRec
   return consents;
 }
 
+std::optional<twilio::AckReply> AckReplyOf(const records::v1::WebhookRecord& record,
+                                           const FormFields& fields) {
+  if (record.kind() != records::v1::WEBHOOK_KIND_SMS_INBOUND || !record.has_recipient() ||
+      record.provider_sid().empty() || record.opt_out_type() == "STOP")
+    return std::nullopt;
+  return twilio::AckReplyOf(twilio::FieldOf(fields, "Body"));
+}
+
 records::v1::Event AcknowledgedByKeypress(const records::v1::WebhookRecord& press) {
   records::v1::Event event;
   event.set_event_id(

@@ -1,6 +1,7 @@
 // The records that a verified request of Twilio is published as.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "common/http/message.h"
 #include "common/ports/topics.h"
 #include "common/ports/vault.h"
+#include "common/twilio/webhooks/ack_reply.h"
 #include "services/ingress/webhooks/routes.h"
 #include "services/ingress/webhooks/verification.h"
 #include "tocsin/records/v1/records.pb.h"
@@ -26,6 +28,10 @@ Result<records::v1::WebhookRecord> MakeWebhookRecord(const Route& route,
 // messaging service. The request does not show by which of them a sender of the registry is known.
 std::vector<records::v1::ConsentRecord> ConsentsOf(const records::v1::WebhookRecord& record,
                                                    const FormFields& fields);
+
+// The reply by which the request acknowledges an alert. An opt-out is none.
+std::optional<twilio::AckReply> AckReplyOf(const records::v1::WebhookRecord& record,
+                                           const FormFields& fields);
 
 // The acknowledgement by a key press, if no alert can be marked. A repetition of the request is
 // received at another time and gives another event. Its client is found by the audit.

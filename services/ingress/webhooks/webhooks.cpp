@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/domain/registry/consents.h"
+#include "common/twilio/twiml/message_twiml.h"
 #include "common/twilio/webhooks/callback_url.h"
 #include "services/ingress/webhooks/record.h"
 #include "services/ingress/webhooks/verification.h"
@@ -28,18 +29,22 @@ std::string KeyOf(const records::v1::WebhookRecord& record) {
 }  // namespace
 
 // A verified request. The response is sent when nothing is open any more: all records are
-// published, and the work record of a call was looked up.
+// published, the work record of a call was looked up, and a reply was processed.
 struct Webhooks::WebhookContext {
   WebhookContext(http::Responder its_responder, records::v1::WebhookRecord its_record,
-                 std::optional<ScriptRequest> its_script, const TraceContext& its_trace)
+                 std::optional<ScriptRequest> its_script,
+                 std::optional<twilio::AckReply> its_ack_reply, const TraceContext& its_trace)
       : responder(std::move(its_responder)),
         record(std::move(its_record)),
         script(std::move(its_script)),
+        ack_reply(std::move(its_ack_reply)),
         trace(its_trace) {}
 
   http::Responder responder;
   const records::v1::WebhookRecord record;
-  const std::optional<ScriptRequest> script;    // of a request during a call
+  const std::optional<ScriptRequest> script;        // of a request during a call
+  const std::optional<twilio::AckReply> ack_reply;  // of an inbound message
+  AckReplyResult ack_result = AckReplyResult::kNoAlert;
   std::optional<records::v1::WorkRecord> work;  // of the call; nothing if not found
   std::atomic<size_t> open{0};
   std::atomic<bool> failed{false};
@@ -81,8 +86,9 @@ void Webhooks::HandlePost(Route route, const http::Request& request, http::Respo
       record->status() == v1::ATTEMPT_STATUS_DELIVERED && record->token_time_us() > 0)
     observer_.delivered(Micros(record->receive_time_us() - record->token_time_us()));
   const auto consents = ConsentsOf(*record, verified->fields);
+  auto ack_reply = AckReplyOf(*record, verified->fields);
   Publish(std::make_shared<WebhookContext>(std::move(responder), *std::move(record),
-                                           std::move(script), trace),
+                                           std::move(script), std::move(ack_reply), trace),
           consents);
 }
 
@@ -96,8 +102,9 @@ void Webhooks::Publish(const std::shared_ptr<WebhookContext>& context,
                                  consent, context->trace.Text()));
   records.push_back(MakeRecord(parts_.topics.Webhooks(), KeyOf(context->record), context->record,
                                context->trace.Text()));
-  context->open = records.size() + (context->script ? 1 : 0);
+  context->open = records.size() + (context->script ? 1 : 0) + (context->ack_reply ? 1 : 0);
   if (context->script) FindWork(context);
+  if (context->ack_reply) AcknowledgeByReply(context);
   for (OutgoingRecord& record : records) PublishOne(context, std::move(record));
 }
 
@@ -141,6 +148,23 @@ void Webhooks::Acknowledge(const std::shared_ptr<WebhookContext>& context) {
       });
 }
 
+// Twilio repeats the request if the reply cannot be processed.
+void Webhooks::AcknowledgeByReply(const std::shared_ptr<WebhookContext>& context) {
+  parts_.alert_actions.AcknowledgeByReply({.recipient_token = context->record.recipient().token(),
+                                           .code = context->ack_reply->code,
+                                           .message_sid = context->record.provider_sid()},
+                                          context->trace.Text(),
+                                          [this, context](const Result<AckReplyResult>& result) {
+                                            if (result) {
+                                              context->ack_result = *result;
+                                              observer_.ack_reply(*result);
+                                            } else {
+                                              context->failed = true;
+                                            }
+                                            Release(*context);
+                                          });
+}
+
 void Webhooks::Release(WebhookContext& context) {
   if (context.open.fetch_sub(1) == 1) Respond(context);
 }
@@ -151,6 +175,9 @@ void Webhooks::Respond(WebhookContext& context) {
       {context.record.attempt().alert_id(), context.trace, !context.failed,
        std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - context.start)});
   http::Response response = PublishedResponse(kind);
+  if (context.ack_reply)
+    response =
+        TwimlResponse(twilio::AckReplyTwiml(context.ack_reply->language_code, context.ack_result));
   bool unavailable = context.failed;
   if (!unavailable && context.script) {
     auto script = ScriptOf(context);

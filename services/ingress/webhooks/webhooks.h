@@ -39,6 +39,7 @@ struct WebhookObserver {
       result = [](WebhookResult, records::v1::WebhookKind, records::v1::SigningToken) {};
   // A status callback reported a delivery, this long after the callback URL was made.
   std::function<void(Micros delay)> delivered = [](Micros) {};
+  std::function<void(AckReplyResult result)> ack_reply = [](AckReplyResult) {};
   std::function<void(const PublishedWebhook& webhook)> published = [](const PublishedWebhook&) {};
 };
 
@@ -71,6 +72,7 @@ class Webhooks {
   void PublishOne(const std::shared_ptr<WebhookContext>& context, OutgoingRecord record);
   void FindWork(const std::shared_ptr<WebhookContext>& context);
   void Acknowledge(const std::shared_ptr<WebhookContext>& context);
+  void AcknowledgeByReply(const std::shared_ptr<WebhookContext>& context);
   void Release(WebhookContext& context);
   void Respond(WebhookContext& context);
   std::optional<std::string> ScriptOf(const WebhookContext& context);

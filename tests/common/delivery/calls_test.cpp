@@ -37,9 +37,8 @@ class CallsTest : public DeliveryFixture {
     return Await(calls.Deliver(record));
   }
   // A status callback of the call placed for `work`.
-  Result<DeliveryResult> CallBack(
-      const records::v1::WorkRecord& work, v1::AttemptStatus status,
-      v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
+  Result<DeliveryResult> CallBack(const records::v1::WorkRecord& work, v1::AttemptStatus status,
+                                  v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
     records::v1::WebhookRecord callback;
     callback.set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
     callback.set_receive_time_us(ToUnixMicros(clock.Now()));
@@ -57,9 +56,9 @@ class CallsTest : public DeliveryFixture {
     return Await(callback_handler.Handle(record));
   }
   // Places the call, which ends with `status`. Returns the next call at its due time.
-  records::v1::WorkRecord PlaceAndRetry(
-      const records::v1::WorkRecord& work, v1::AttemptStatus status,
-      v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
+  records::v1::WorkRecord PlaceAndRetry(const records::v1::WorkRecord& work,
+                                        v1::AttemptStatus status,
+                                        v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
     EXPECT_EQ(Place(work), DeliveryResult::kSent);
     EXPECT_EQ(CallBack(work, status, answered_by), DeliveryResult::kCallbackHandled);
     const records::v1::WorkRecord next = Waiting().back();
@@ -180,8 +179,7 @@ TEST_F(CallsTest, DoesNotCallAgainAfterAnAnswer) {
   for (const v1::AttemptStatus status :
        {v1::ATTEMPT_STATUS_RINGING, v1::ATTEMPT_STATUS_ANSWERED_HUMAN,
         v1::ATTEMPT_STATUS_DELIVERED})
-    EXPECT_EQ(CallBack(work, status, v1::ANSWERED_BY_HUMAN),
-              DeliveryResult::kCallbackHandled);
+    EXPECT_EQ(CallBack(work, status, v1::ANSWERED_BY_HUMAN), DeliveryResult::kCallbackHandled);
   EXPECT_THAT(Waiting(), IsEmpty());
 }
 
@@ -192,8 +190,7 @@ TEST_F(CallsTest, DoesNotCallAgainAfterAKeyThoughAMachineWasDetected) {  // V3, 
        {v1::ATTEMPT_STATUS_ANSWERED_MACHINE, v1::ATTEMPT_STATUS_DELIVERED}) {
     EXPECT_EQ(CallBack(work, v1::ATTEMPT_STATUS_ANSWERED_HUMAN),  // a key
               DeliveryResult::kCallbackHandled);
-    EXPECT_EQ(CallBack(work, status, v1::ANSWERED_BY_MACHINE),
-              DeliveryResult::kCallbackHandled);
+    EXPECT_EQ(CallBack(work, status, v1::ANSWERED_BY_MACHINE), DeliveryResult::kCallbackHandled);
   }
   EXPECT_THAT(Waiting(), IsEmpty());
 }

@@ -2,6 +2,9 @@
 //   Admissions& admissions();
 //   void SetClaimed(const std::string& alert_id);  // a worker has claimed an attempt of it
 //   void SetDelivered(const std::string& alert_id);  // a callback reported the delivery of one
+//   // The same, and a reply of this person with this code acknowledges the alert.
+//   void SetAckCode(const std::string& recipient_token, const std::string& alert_id,
+//                   const std::string& code);
 //   void LoseData();
 //   AcceptanceRestorer& restorer();
 //   void StartRestoring();  // the data is lost, and a new epoch adopted
@@ -77,6 +80,19 @@ class AdmissionsContract : public ::testing::Test {
       promise.set_value(std::move(marked));
     });
     return promise.get_future().get();
+  }
+  AckCodeMatches FindAckCode(const std::string& recipient_token, const std::string& code,
+                             const std::string& evidence = "a reply") {
+    std::promise<Result<AckCodeMatches>> promise;
+    world.admissions().FindAckCode(
+        {.recipient_token = recipient_token,
+         .code = code,
+         .evidence = evidence,
+         .time = SystemClock().Now()},
+        [&promise](Result<AckCodeMatches> matches) { promise.set_value(std::move(matches)); });
+    auto matches = promise.get_future().get();
+    EXPECT_TRUE(matches) << matches.error().message;
+    return matches ? *matches : AckCodeMatches();
   }
   // The same request again: with another id, nonce and time.
   AdmitRequest Repeated(const AdmitRequest& request) {
@@ -383,6 +399,39 @@ TYPED_TEST_P(AdmissionsContract, BelievesTheStoredClientMoreThanTheId) {  // A2
   EXPECT_EQ(this->Mark(guessed).error().code, ErrorCode::kNotFound);
 }
 
+TYPED_TEST_P(AdmissionsContract, FindsTheAlertsThatAReplyMayAcknowledge) {  // S7
+  const std::string ann = RandomBytes(32);
+  const AdmitRequest first = this->ARequest(), second = this->ARequest();
+  EXPECT_EQ(this->FindAckCode(ann, "").waiting, 0);
+  for (const auto& [request, code] : {std::pair(first, "1234"), std::pair(second, "4321")}) {
+    this->Admit(request);
+    this->world.SetAckCode(ann, request.alert_id, code);
+  }
+  EXPECT_TRUE(this->FindAckCode(RandomBytes(32), "1234").alerts.empty()) << "another person";
+  EXPECT_EQ(this->FindAckCode(ann, "").alerts.size(), 2u);
+  const AckCodeMatches by_code = this->FindAckCode(ann, "4321");
+  EXPECT_EQ(by_code.waiting, 2);
+  ASSERT_EQ(by_code.alerts.size(), 1u);
+  EXPECT_EQ(by_code.alerts[0].alert_id, second.alert_id);
+  EXPECT_EQ(by_code.alerts[0].step, 1);
+  EXPECT_FALSE(by_code.alerts[0].acknowledged);
+
+  MarkRequest mark = this->ALink(second);
+  mark.method = v1::ACKNOWLEDGEMENT_METHOD_REPLY;
+  mark.evidence = "a reply";
+  ASSERT_TRUE(this->Mark(mark));
+  EXPECT_EQ(this->FindAckCode(ann, "").waiting, 1);
+  EXPECT_EQ(this->FindAckCode(ann, "", "another reply").alerts.size(), 1u);
+  const AckCodeMatches repeated = this->FindAckCode(ann, "");
+  EXPECT_EQ(repeated.alerts.size(), 2u) << "the same reply again finds its alert";
+  for (const auto& alert : repeated.alerts)
+    EXPECT_EQ(alert.repeated, alert.alert_id == second.alert_id);
+  ASSERT_EQ(this->FindAckCode(ann, "4321", "another reply").alerts.size(), 1u);
+  EXPECT_TRUE(this->FindAckCode(ann, "4321", "another reply").alerts[0].acknowledged);
+  ASSERT_TRUE(this->Mark(this->ACancel(first)));
+  EXPECT_EQ(this->FindAckCode(ann, "").waiting, 0) << "a cancelled alert does not wait";
+}
+
 TYPED_TEST_P(AdmissionsContract, AdmitsNothingAfterTheStoreLostItsData) {
   this->Admit(this->ARequest());
   this->world.LoseData();
@@ -486,6 +535,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     DoesNotMarkACancelledAlertByItsLink, ReportsToACancelThatAPostMayBeInProgress,
     ReportsToACancelThatTheAlertWasDelivered, ReportsToACancelThatTheAlertWasAcknowledgedBefore,
     MarksNoAlertOfAnotherClientAndNoUnknownAlert, MarksAnIssuedAlertThatItDoesNotKnow,
-    BelievesTheStoredClientMoreThanTheId, AdmitsNothingAfterTheStoreLostItsData);
+    BelievesTheStoredClientMoreThanTheId, FindsTheAlertsThatAReplyMayAcknowledge,
+    AdmitsNothingAfterTheStoreLostItsData);
 
 }  // namespace tocsin

@@ -8,6 +8,10 @@ class FakeWorld {
  public:
   Admissions& admissions() { return admissions_; }
   void SetClaimed(const std::string& alert_id) { admissions_.SetClaimed(alert_id); }
+  void SetAckCode(const std::string& recipient_token, const std::string& alert_id,
+                  const std::string& code) {
+    admissions_.SetAckCode(recipient_token, alert_id, code);
+  }
   void SetDelivered(const std::string& alert_id) { admissions_.SetDelivered(alert_id); }
   void LoseData() { admissions_.LoseData(); }
   AcceptanceRestorer& restorer() { return admissions_; }

@@ -173,5 +173,48 @@ TEST_F(ClaimStoreRestorerTest, ARestartOfRedisInvalidatesARestoreInProgress) {  
   EXPECT_FALSE(restorer.FindEpoch()->restored);
 }
 
+TEST_F(ClaimStoreRestorerTest, RestoresTheCodeOfAStart) {  // S7
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  KnownAttempt known = Started(1, Now() + std::chrono::seconds(35));
+  known.ack_code = "1234";
+  known.recipient_token = "ann's token";
+  ASSERT_TRUE(restorer.Restore(*epoch, std::vector{known}));
+  auto connection = server.Connect(std::chrono::steady_clock::now() + std::chrono::seconds(5));
+  ASSERT_TRUE(connection);
+  const auto text =
+      connection->Execute({"HGET", server.keys().AckCodes("ann's token"), AnAttempt(1).alert_id()},
+                          std::chrono::steady_clock::now() + std::chrono::seconds(5));
+  ASSERT_TRUE(text);
+  EXPECT_EQ(text->text, AckCodeText(AnAttempt(1), "1234", known.time + kMaxLife));
+}
+
+TEST_F(ClaimStoreRestorerTest, KeepsABoundedNumberOfCodesOfAPerson) {
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  auto connection = server.Connect(deadline);
+  ASSERT_TRUE(connection);
+  const std::string codes = server.keys().AckCodes("ann's token");
+  const auto add = [&](int count, WallTime expire_time) {
+    for (int i = 0; i < count; ++i)
+      connection->Append({"HSET", codes, "alert " + std::to_string(i),
+                          AckCodeText(AnAttempt(1), "1234", expire_time)});
+    ASSERT_TRUE(connection->Execute(deadline));
+  };
+  const auto restored = [&] {
+    KnownAttempt known = Started(1, Now() + std::chrono::seconds(35));
+    known.ack_code = "1234";
+    known.recipient_token = "ann's token";
+    EXPECT_TRUE(restorer.Restore(*epoch, std::vector{known}));
+    return connection->Execute({"HEXISTS", codes, AnAttempt(1).alert_id()}, deadline)->integer == 1;
+  };
+  add(1'000, Now() + std::chrono::hours(1));
+  EXPECT_FALSE(restored());
+  add(10, Now() - std::chrono::hours(1));  // these have expired
+  EXPECT_TRUE(restored());
+  EXPECT_EQ(connection->Execute({"HLEN", codes}, deadline)->integer, 991);
+}
+
 }  // namespace
 }  // namespace tocsin::redis

@@ -62,6 +62,18 @@ class RealWorld {
     request.expire_time = Now() + std::chrono::hours(1);
     EXPECT_TRUE(Wait(claims_.Claim(request)));
   }
+  void SetAckCode(const std::string& recipient_token, const std::string& alert_id,
+                  const std::string& code) {
+    ClaimRequest request;
+    request.attempt.set_alert_id(alert_id);
+    request.attempt.set_step(1);
+    request.attempt.set_attempt(1);
+    request.client_id = "client";
+    request.lease = std::chrono::seconds(35);
+    request.expire_time = Now() + std::chrono::hours(1);
+    request.ack_code = AckCode{.recipient_token = recipient_token, .code = code};
+    EXPECT_TRUE(Wait(claims_.Claim(request)));
+  }
   void SetDelivered(const std::string& alert_id) {
     SetClaimed(alert_id);
     v1::AttemptRef attempt;

@@ -38,10 +38,10 @@ TEST(KeysTest, ParsesAMarkOfALink) {
 }
 
 TEST(KeysTest, KeepsTheEvidenceOfALinkAndOfAKeyPress) {
-  for (const auto method :
-       {v1::ACKNOWLEDGEMENT_METHOD_LINK, v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS}) {
-    const MarkValue parsed = ParseMark(MarkText(
-        {.time = FromUnixMicros(5), .method = method, .step = 2, .evidence = "CA 1\x01"}));
+  for (const auto method : {v1::ACKNOWLEDGEMENT_METHOD_LINK, v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS,
+                            v1::ACKNOWLEDGEMENT_METHOD_REPLY}) {
+    const MarkValue parsed = ParseMark(
+        MarkText({.time = FromUnixMicros(5), .method = method, .step = 2, .evidence = "CA 1\x01"}));
     EXPECT_EQ(parsed.method, method);
     EXPECT_EQ(parsed.step, 2);
     EXPECT_EQ(parsed.evidence, "CA 1\x01");

@@ -200,8 +200,7 @@ TEST(AlertProjection, ReportsWhoAnsweredACompletedCall) {  // V5
   EXPECT_EQ(outcome({over}), v1::ATTEMPT_STATUS_DELIVERED);
   EXPECT_EQ(outcome({over, Changed(v1::ATTEMPT_STATUS_ANSWERED_MACHINE, 4)}),
             v1::ATTEMPT_STATUS_ANSWERED_MACHINE);
-  EXPECT_EQ(outcome({Completed(9, v1::ANSWERED_BY_MACHINE)}),
-            v1::ATTEMPT_STATUS_ANSWERED_MACHINE);
+  EXPECT_EQ(outcome({Completed(9, v1::ANSWERED_BY_MACHINE)}), v1::ATTEMPT_STATUS_ANSWERED_MACHINE);
   // A machine presses no key: a key press proves a person, whatever detection reported.
   EXPECT_EQ(outcome({Changed(v1::ATTEMPT_STATUS_ANSWERED_HUMAN, 5),
                      Completed(9, v1::ANSWERED_BY_MACHINE)}),
@@ -273,8 +272,7 @@ AlertEvent AnyAlertEvent(int id) {
   alert_event.cancel_outcome = *element(v1::CANCEL_OUTCOME_CANCELLED, v1::CANCEL_OUTCOME_TOO_LATE,
                                         v1::CANCEL_OUTCOME_ALREADY_ENDED);
   alert_event.answered_by =
-      *element(v1::ANSWERED_BY_UNSPECIFIED, v1::ANSWERED_BY_HUMAN,
-               v1::ANSWERED_BY_MACHINE);
+      *element(v1::ANSWERED_BY_UNSPECIFIED, v1::ANSWERED_BY_HUMAN, v1::ANSWERED_BY_MACHINE);
   if (alert_event.kind == AlertEventKind::kPriced) alert_event.price_micros = *inRange(0, 100);
   return alert_event;
 }

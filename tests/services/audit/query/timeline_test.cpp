@@ -204,8 +204,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Row{"AcknowledgedByApi", Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_API, "ann", 1),
             "Acknowledged by ann"},
-        Row{"AcknowledgedByKeyPress",
-            Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS, "", 1),
+        Row{"AcknowledgedByKeyPress", Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS, "", 1),
             "Acknowledged by key press"},
         Row{"AcknowledgedByLink", Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_LINK, "", 1),
             "Acknowledged by the link in the message"},

@@ -139,7 +139,9 @@ TEST_F(AlertActionsTest, ACancelOfAnAcknowledgedAlertIsAlreadyEnded) {  // A2, V
 TEST_F(AlertActionsTest, ARepeatedCancelKeepsItsOutcomeThoughTheAlertWasAcknowledgedSince) {  // A2
   ASSERT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
   clock.Advance(std::chrono::minutes(1));
-  ASSERT_TRUE(Acknowledge("ann"));
+  actions.AcknowledgeByKeypress("demo", {.alert_id = alert_id, .step = 1, .evidence = "CA1"},
+                                kTrace, [](const auto&) {});
+  ASSERT_THAT(Events(), SizeIs(2));
   clock.Advance(std::chrono::minutes(1));
   EXPECT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
 }
@@ -309,6 +311,81 @@ TEST_F(AlertActionsTest, RecordsAKeypressWithoutAnActor) {  // V4
   EXPECT_EQ(Events()[0].acknowledged().evidence(), "CA1");
   EXPECT_EQ(Events()[0].acknowledged().method(), v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
   EXPECT_EQ(Events()[0].acknowledged().actor_id(), "");
+}
+
+class AckReplyTest : public AlertActionsTest {
+ protected:
+  AckReplyResult Reply(const std::string& code, const std::string& sid = "SM1") {
+    AckReplyResult result{};
+    actions.AcknowledgeByReply({.recipient_token = "ann's token", .code = code, .message_sid = sid},
+                               kTrace,
+                               [&](Result<AckReplyResult> outcome) { result = outcome.value(); });
+    return result;
+  }
+  std::string AlertWithCode(const std::string& code) {
+    clock.Advance(std::chrono::milliseconds(1));  // another id
+    const std::string id = Issue();
+    Admit(id, false);
+    admissions.SetAckCode("ann's token", id, code);
+    return id;
+  }
+};
+
+TEST_F(AckReplyTest, AcknowledgesTheOnlyAlertThatWaits) {  // V6, S7
+  EXPECT_EQ(Reply(""), AckReplyResult::kNoAlert);
+  const std::string id = AlertWithCode("1234");
+  EXPECT_EQ(Reply(""), AckReplyResult::kAcknowledged);
+  ASSERT_THAT(Events(), SizeIs(1));
+  EXPECT_EQ(Events()[0].attempt().alert_id(), id);
+  EXPECT_EQ(Events()[0].client_id(), "demo");
+  EXPECT_EQ(Events()[0].acknowledged().method(), v1::ACKNOWLEDGEMENT_METHOD_REPLY);
+  EXPECT_EQ(Events()[0].acknowledged().step(), 1);
+  EXPECT_EQ(Events()[0].acknowledged().evidence(), "SM1");
+  EXPECT_EQ(Reply("", "SM2"), AckReplyResult::kNoAlert);
+  EXPECT_EQ(Reply("1234", "SM3"), AckReplyResult::kAlreadyAcknowledged);
+}
+
+TEST_F(AckReplyTest, ARepeatedReplyHasTheSameResultAndEvent) {  // W5
+  AlertWithCode("1234");
+  log.SetOutcome(PublishOutcome::kUnknown);
+  Error error;
+  actions.AcknowledgeByReply({.recipient_token = "ann's token", .code = "", .message_sid = "SM1"},
+                             kTrace, [&](auto outcome) { error = outcome.error(); });
+  EXPECT_EQ(error.code, ErrorCode::kOutcomeUnknown);
+  log.SetOutcome(PublishOutcome::kPersisted);
+  AlertWithCode("4321");  // sent before Twilio repeats the request
+  EXPECT_EQ(Reply(""), AckReplyResult::kAcknowledged);
+  EXPECT_EQ(Events().back().acknowledged().evidence(), "SM1");
+}
+
+TEST_F(AckReplyTest, SeveralAlertsNeedACode) {  // S7
+  const std::string first = AlertWithCode("1234");
+  const std::string second = AlertWithCode("4321");
+  EXPECT_EQ(Reply(""), AckReplyResult::kSeveral);
+  EXPECT_EQ(Reply("9999"), AckReplyResult::kUnknownCode);
+  EXPECT_THAT(Events(), IsEmpty());
+  EXPECT_EQ(Reply("4321"), AckReplyResult::kAcknowledged);
+  EXPECT_EQ(Events().back().attempt().alert_id(), second);
+  EXPECT_EQ(Reply("", "SM2"), AckReplyResult::kAcknowledged);
+  EXPECT_EQ(Events().back().attempt().alert_id(), first);
+}
+
+TEST_F(AckReplyTest, ACancelledAlertDoesNotWait) {
+  const std::string id = AlertWithCode("1234");
+  ASSERT_EQ(Cancel("demo", id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
+  const size_t before = Events().size();
+  EXPECT_EQ(Reply(""), AckReplyResult::kNoAlert);
+  EXPECT_EQ(Reply("1234"), AckReplyResult::kNoAlert);
+  EXPECT_THAT(Events(), SizeIs(before));
+}
+
+TEST_F(AckReplyTest, FailsWhileTheStoreDoesNotRespond) {
+  AlertWithCode("1234");
+  admissions.SetDown(true);
+  Error error;
+  actions.AcknowledgeByReply({.recipient_token = "ann's token", .code = "", .message_sid = "SM1"},
+                             kTrace, [&](auto outcome) { error = outcome.error(); });
+  EXPECT_EQ(error.code, ErrorCode::kRedisUnavailable);
 }
 
 TEST_F(AlertActionsTest, AcceptsAnyNameThatPeopleWrite) {  // V6

@@ -456,5 +456,39 @@ TEST_F(WebhooksTest, FindsTheKindByTheFieldsOnTheAlias) {  // A7
             records::v1::WEBHOOK_KIND_VOICE_STATUS);
 }
 
+TEST_F(WebhooksTest, AReplyAcknowledgesAndIsConfirmed) {  // S7, V6
+  const std::string id = "01990000-aaaa-7bbb-8ccc-000000000001";
+  AdmitRequest admit;
+  admit.alert_id = id;
+  admit.client_id = "demo";
+  admissions.Admit(admit, [](const auto&) {});
+  const std::string token = vault.MakeRecipientRef(*Phone::Parse(kPerson)).token();
+  const auto reply = [&](const std::string& body) {
+    return Handle(Signed("/twilio/sms/inbound", InboundForm(body)));
+  };
+  EXPECT_EQ(reply("oui").body, "<Response/>");
+  admissions.SetAckCode(token, id, "1234");
+  EXPECT_EQ(reply("please call me").body, "<Response/>");
+  EXPECT_THAT(reply("oui 4321").body, HasSubstr("<Message>Vous n&apos;avez pas"));
+  EXPECT_THAT(log.On<records::v1::Event>(topics.Events()), IsEmpty());
+  const http::Response response = reply("oui");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.content_type, "text/xml");
+  EXPECT_THAT(response.body, HasSubstr("<Message>Merci."));
+  const auto events = log.On<records::v1::Event>(topics.Events());
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].acknowledged().evidence(), kSid);
+  EXPECT_THAT(Published(), SizeIs(4)) << "every reply is published, too";
+}
+
+TEST_F(WebhooksTest, AReplyThatCannotBeProcessedIsRepeatedByTwilio) {  // W5
+  admissions.SetDown(true);
+  EXPECT_EQ(Handle(Signed("/twilio/sms/inbound", InboundForm("yes"))).status, 503);
+  EXPECT_EQ(Handle(Signed("/twilio/sms/inbound", InboundForm("hello"))).status, 200);
+  FormFields stop = InboundForm("yes");
+  stop.emplace_back("OptOutType", "STOP");
+  EXPECT_EQ(Handle(Signed("/twilio/sms/inbound", stop)).status, 200) << "an opt-out is no reply";
+}
+
 }  // namespace
 }  // namespace tocsin::ingress

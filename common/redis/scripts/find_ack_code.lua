@@ -1,0 +1,32 @@
+-- The alerts that a reply may acknowledge.
+--   KEYS[3] codes of the recipient  [4] marker of restored claims
+--   ARGV[3] code, '' without one  [4] prefix of an alert's key  [5] value of the marker in this epoch and this process
+--   of Redis  [6] now, us of UTC  [7] evidence of the reply, as MarkText() has it
+-- Returns how many alerts wait for a reply, and of those that may be meant id, step, '1' if it is acknowledged, and '1'
+-- if this reply did that: those with the code; without a code those that wait or were acknowledged by this reply.
+if redis.call('GET', KEYS[4]) ~= ARGV[5] then
+  return {'restoring', 0}
+end
+local waiting, found = 0, {}
+local known = redis.call('HGETALL', KEYS[3])
+for i = 1, #known, 2 do
+  local alert_id = known[i]
+  local code, step, expire_us = parse_ack_code(known[i + 1])
+  if tonumber(expire_us) < tonumber(ARGV[6]) then
+    redis.call('HDEL', KEYS[3], alert_id)
+  else
+    local marks = redis.call('HMGET', ARGV[4] .. alert_id, 'acknowledged', 'cancelled')
+    local waits = not marks[1] and not marks[2]
+    local repeated = marks[1] and string.find(marks[1], ARGV[7], 1, true)
+    if waits then
+      waiting = waiting + 1
+    end
+    if ARGV[3] == code or ARGV[3] == '' and (waits or repeated) then
+      found[#found + 1] = alert_id
+      found[#found + 1] = step
+      found[#found + 1] = marks[1] and '1' or '0'
+      found[#found + 1] = repeated and '1' or '0'
+    end
+  end
+end
+return {'codes', 0, waiting, unpack(found)}
