@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/base/result.h"
 #include "common/domain/alert/issued_id.h"
@@ -61,7 +62,8 @@ class AlertActions {
     StartCheck& start_check;
   };
 
-  explicit AlertActions(Parts parts, RequestRules rules = {}) : parts_(parts), rules_(rules) {}
+  explicit AlertActions(Parts parts, RequestRules rules = {})
+      : parts_(parts), rules_(std::move(rules)) {}
 
   void Cancel(const std::string& client_id, const v1::CancelRequest& request,
               const std::string& traceparent, std::function<void(Result<v1::CancelResponse>)> done);
