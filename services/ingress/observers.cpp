@@ -201,16 +201,19 @@ AckLinkObserver ObserveAckLinks(telemetry::Metrics& metrics, telemetry::SpanExpo
 }
 
 http::Handler Routed(telemetry::Metrics& metrics, Webhooks& webhooks, AckHandler& ack_handler) {
-  return [webhook = Measured(metrics, "tocsin_webhook_seconds",
-                             "From a request of Twilio to its response",
-                             [&webhooks](http::Request request, http::Responder responder) {
-                               webhooks.Handle(request, std::move(responder));
-                             }),
-          ack_link = Measured(metrics, "tocsin_ack_link_seconds",
-                              "From a request for an acknowledgement link to its response",
-                              [&ack_handler](http::Request request, http::Responder responder) {
-                                ack_handler.Handle(request, std::move(responder));
-                              })](http::Request request, http::Responder responder) {
+  http::Handler webhook =
+      Measured(metrics, "tocsin_webhook_seconds", "From a request of Twilio to its response",
+               [&webhooks](const http::Request& request, http::Responder responder) {
+                 webhooks.Handle(request, std::move(responder));
+               });
+  http::Handler ack_link =
+      Measured(metrics, "tocsin_ack_link_seconds",
+               "From a request for an acknowledgement link to its response",
+               [&ack_handler](const http::Request& request, http::Responder responder) {
+                 ack_handler.Handle(request, std::move(responder));
+               });
+  return [webhook = std::move(webhook), ack_link = std::move(ack_link)](http::Request request,
+                                                                        http::Responder responder) {
     const http::Handler& handler = AckHandler::Serves(request.Path()) ? ack_link : webhook;
     handler(std::move(request), std::move(responder));
   };
