@@ -9,6 +9,7 @@
 #include "common/domain/alert/ids.h"
 #include "common/domain/delivery/follow_up.h"
 #include "common/domain/delivery/known_attempt.h"
+#include "common/domain/plan/plan.h"
 
 namespace tocsin {
 namespace {
@@ -84,7 +85,8 @@ Task<Result<ClaimReply>> AttemptClaims::Claim(
                              .duplicate_key = DuplicateKey(work),
                              .expire_time = FromUnixMicros(work.expire_time_us()),
                              .ack_code = std::move(ack_code),
-                             .accepted = std::move(accepted)};
+                             .accepted = std::move(accepted),
+                             .plan = PlanConditionOf(work)};
   Result<ClaimReply> claim = co_await parts_.store.Claim(request);
   RecordOutcome(claim ? std::nullopt : std::optional(claim.error()));
   co_return claim;
@@ -112,6 +114,11 @@ Task<Result<records::v1::Position>> AttemptClaims::PublishStarted(
                                               sender.id, sender.account_sid);
   if (IsDecidedByLog(claim))
     started.mutable_attempt_changed()->set_note(std::string(kStartedByLog));
+  // Before the start: what is known to have started has what follows it.
+  std::vector<OutgoingRecord> following;
+  for (const records::v1::WorkRecord& next : RecordsAtStart(work, claim.begin_time))
+    following.push_back(MakeWorkRecord(parts_.topics, next, OriginOf(record), parts_.clock.Now()));
+  if (!following.empty()) TOCSIN_CO_CHECK_OK(co_await parts_.log.PublishAll(std::move(following)));
   std::vector<OutgoingRecord> records;
   records.push_back(MakeRecord(parts_.topics.Events(), started, OriginOf(record)));
   auto published = FailpointError();
@@ -145,7 +152,8 @@ Task<Result<LogClaim>> AttemptClaims::ReadLog(const records::v1::WorkRecord& wor
                                               SteadyTime deadline) {
   const bool by_log = IsDecidedByLog(claim);
   LogClaim log_claim(work.attempt(), started,
-                     by_log ? LogClaim::Starts::kAll : LogClaim::Starts::kByLog);
+                     by_log ? LogClaim::Starts::kAll : LogClaim::Starts::kByLog,
+                     PlanConditionOf(work));
   const Micros window = by_log ? kRepeatWindow : kClockSkew;
   TOCSIN_CO_TRY(const std::vector<IncomingRecord> records,
                 co_await parts_.history.ReadTo(work.attempt().alert_id(), started,

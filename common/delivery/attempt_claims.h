@@ -66,7 +66,8 @@ class AttemptClaims {
   Task<Result<ClaimReply>> ClaimToSend(const IncomingRecord& record,
                                        const records::v1::WorkRecord& work);
 
-  // Publishes that the attempt starts (SENDING). Returns the position of the event.
+  // Publishes what follows it in the plan, then that the attempt starts (SENDING). Returns the
+  // position of the event.
   Task<Result<records::v1::Position>> PublishStarted(const IncomingRecord& record,
                                                      const records::v1::WorkRecord& work,
                                                      const Sender& sender, const ClaimReply& claim);

@@ -5,6 +5,7 @@
 #include "common/domain/delivery/call_retry.h"
 #include "common/domain/delivery/known_attempt.h"
 #include "common/domain/delivery/log_claim.h"
+#include "common/domain/plan/plan.h"
 
 namespace tocsin {
 namespace {
@@ -12,6 +13,15 @@ namespace {
 std::string PositionText(const records::v1::Position& position) {
   return position.topic() + '/' + std::to_string(position.partition()) + '/' +
          std::to_string(position.offset());
+}
+
+// Whether the target of a plan may have failed. Most alerts have no plan, and most callbacks report
+// a delivery: their work is not read.
+bool MayEndTarget(const records::v1::WebhookRecord& callback) {
+  const v1::Channel channel = callback.kind() == records::v1::WEBHOOK_KIND_VOICE_STATUS
+                                  ? v1::CHANNEL_VOICE
+                                  : v1::CHANNEL_SMS;
+  return CannotReachGoal(callback.status(), channel, v1::REACH_ACKNOWLEDGED);
 }
 
 }  // namespace
@@ -34,6 +44,8 @@ Task<Result<DeliveryResult>> CallbackHandler::HandleEvent(const IncomingRecord& 
     co_return DeliveryResult::kCallbackHandled;
   if (const std::optional<KnownAttempt> known = KnownAttemptOf(event))
     TOCSIN_CO_CHECK_OK(co_await parts_.claims.Sync(*known));
+  if (event.has_acknowledged() || event.has_declined())
+    TOCSIN_CO_CHECK_OK(co_await EndCalls(event.attempt().alert_id()));
   co_return DeliveryResult::kCallbackHandled;
 }
 
@@ -54,9 +66,16 @@ Task<Result<DeliveryResult>> CallbackHandler::HandleCallback(const IncomingRecor
     co_return Fail(stored.error());
   }
   const bool accepted = *stored && (*stored)->outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
+  if (accepted && WasAnsweredByPerson(ProvenByCallback(callback)))
+    TOCSIN_CO_CHECK_OK(co_await EndCalls(callback.attempt().alert_id()));
   if (accepted && !IsPersonTakenForMachine(**stored, callback))
     TOCSIN_CO_CHECK_OK(co_await Retry(callback, OriginOf(record)));
   co_return DeliveryResult::kCallbackHandled;
+}
+
+Task<Status> CallbackHandler::EndCalls(const std::string& alert_id) {
+  if (parts_.calls == nullptr) co_return {};
+  co_return co_await parts_.calls->End(alert_id);
 }
 
 bool CallbackHandler::IsEmergency(const records::v1::WebhookRecord& callback) const {
@@ -71,7 +90,7 @@ bool CallbackHandler::IsRelevant(const records::v1::WebhookRecord& callback) con
 
 Task<Status> CallbackHandler::Retry(const records::v1::WebhookRecord& callback,
                                     const RecordOrigin& origin) {
-  if (!IsRetryable(callback)) co_return {};
+  if (!IsRetryable(callback) && !MayEndTarget(callback)) co_return {};
   TOCSIN_CO_TRY(const std::optional<records::v1::WorkRecord> work, co_await FindWork(callback));
   if (!work) co_return {};  // deleted from the log: the status of the callback is final
   co_return co_await PublishRetry(callback, *work, callback.work(), origin);
@@ -81,10 +100,14 @@ Task<Status> CallbackHandler::PublishRetry(const records::v1::WebhookRecord& cal
                                            const records::v1::WorkRecord& work,
                                            const std::optional<records::v1::Position>& position,
                                            const RecordOrigin& origin) {
-  if (!IsRetryable(callback)) co_return {};
-  const FollowUp follow_up = DecideAfterUndelivered(work, callback, retry_);
+  const bool retryable = IsRetryable(callback);
+  const FollowUp follow_up = retryable ? DecideAfterUndelivered(work, callback, retry_)
+                                       : DecideAfterLastCallback(work, callback);
+  // If the store does not respond, the next step of the plan starts after its wait.
+  if (follow_up.target_failed) (void)co_await parts_.claims.NoteTargetFailed(work.attempt());
   TOCSIN_CO_CHECK_OK(co_await parts_.log.PublishAll(MakeFollowUpRecords(
       parts_.topics, follow_up, channel_, position, origin, parts_.clock.Now())));
+  if (!retryable) co_return {};
   const bool machine = UnreachedBy(*AlertEventOf(callback)) == v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
   if (!machine || follow_up.next_work) co_return {};
   // No other call follows one that a machine answered: the alert has ended as delivered.

@@ -1,5 +1,6 @@
 // Processes callbacks and events: callbacks prove that the provider accepted an attempt and may
-// cause a retry; events sync the claim store after it was unavailable.
+// cause a retry; events sync the claim store after it was unavailable. Both may end calls that a
+// plan does not need any more.
 #pragma once
 
 #include <chrono>
@@ -11,6 +12,7 @@
 #include "common/delivery/bounded_cache.h"
 #include "common/delivery/delivery_result.h"
 #include "common/delivery/follow_up_records.h"
+#include "common/delivery/unanswered_calls.h"
 #include "common/domain/delivery/follow_up.h"
 #include "common/ports/alert_history.h"
 #include "common/ports/claims.h"
@@ -34,6 +36,7 @@ class CallbackHandler {
     RecordLog& log;
     AlertHistory& history;
     const Topics& topics;
+    UnansweredCalls* calls = nullptr;  // nullptr: calls are not ended
   };
 
   CallbackHandler(v1::Channel channel, Parts parts, RetryPolicy retry)
@@ -50,8 +53,8 @@ class CallbackHandler {
   Task<Result<DeliveryResult>> Handle(const IncomingRecord& record);
 
   // Publishes what follows if `callback` reports a failure after acceptance: a retry or a dead
-  // letter. `work` is the attempt's work record, `position` its place, if known. Takes the
-  // publish timeout at most.
+  // letter, and the next step of a plan. `work` is the attempt's work record, `position` its place,
+  // if known. Takes a store timeout and the publish timeout at most.
   Task<Status> PublishRetry(const records::v1::WebhookRecord& callback,
                             const records::v1::WorkRecord& work,
                             const std::optional<records::v1::Position>& position,
@@ -62,6 +65,7 @@ class CallbackHandler {
   Task<Result<DeliveryResult>> HandleCallback(const IncomingRecord& record);
   bool IsRelevant(const records::v1::WebhookRecord& callback) const;
   bool IsEmergency(const records::v1::WebhookRecord& callback) const;
+  Task<Status> EndCalls(const std::string& alert_id);
   Task<Status> Retry(const records::v1::WebhookRecord& callback, const RecordOrigin& origin);
   Task<Result<std::optional<records::v1::WorkRecord>>> FindWork(
       const records::v1::WebhookRecord& callback);

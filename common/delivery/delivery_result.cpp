@@ -16,6 +16,8 @@ std::string_view NameOf(DeliveryResult result) {
     case DeliveryResult::kResolvedByPolicy: return "resolved_by_policy";
     case DeliveryResult::kResolvedByListAbsence: return "resolved_by_list_absence";
     case DeliveryResult::kCallbackHandled: return "callback_handled";
+    case DeliveryResult::kGoalReached: return "goal_reached";
+    case DeliveryResult::kGoalMissed: return "goal_missed";
   }
   return "unknown";
 }

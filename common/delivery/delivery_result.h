@@ -21,6 +21,8 @@ enum class DeliveryResult {
   kResolvedByPolicy,       // no proof before the in-doubt timeout: the policy decided
   kResolvedByListAbsence,  // Twilio never received it: the next attempt was published
   kCallbackHandled,        // a callback or an event was processed
+  kGoalReached,            // the deadline of a plan whose goal was reached, or that was cancelled
+  kGoalMissed,             // the deadline of a plan whose goal was not reached: the alert has ended
 };
 
 std::string_view NameOf(DeliveryResult result);  // lower_snake, for metrics
@@ -36,7 +38,9 @@ inline constexpr std::array kDeliveryResults{DeliveryResult::kSent,
                                              DeliveryResult::kResolvedByList,
                                              DeliveryResult::kResolvedByPolicy,
                                              DeliveryResult::kResolvedByListAbsence,
-                                             DeliveryResult::kCallbackHandled};
+                                             DeliveryResult::kCallbackHandled,
+                                             DeliveryResult::kGoalReached,
+                                             DeliveryResult::kGoalMissed};
 
 // How a record leaves whose attempt ended with `result`.
 DeliveryResult DeliveryResultOf(const records::v1::AttemptResult& result);

@@ -30,6 +30,8 @@ std::vector<OutgoingRecord> MakeFollowUpRecords(const Topics& topics, const Foll
     records.push_back(MakeRecord(topics.Events(), event, origin));
   if (follow_up.next_work)
     records.push_back(MakeWorkRecord(topics, *follow_up.next_work, origin, now));
+  for (const records::v1::WorkRecord& next : follow_up.plan_work)
+    records.push_back(MakeWorkRecord(topics, next, origin, now));
   if (follow_up.dead) {
     records::v1::DeadLetterRecord dead = *follow_up.dead;
     if (work) *dead.mutable_position() = *work;

@@ -6,6 +6,7 @@
 #include "common/base/failpoint.h"
 #include "common/delivery/follow_up_records.h"
 #include "common/domain/alert/ids.h"
+#include "common/domain/delivery/known_attempt.h"
 #include "common/ports/sealed_content.h"
 
 namespace tocsin {
@@ -36,11 +37,19 @@ bool IsEmergency(const records::v1::WorkRecord& work) {
 bool ParseWork(const IncomingRecord& record, v1::Channel channel, records::v1::WorkRecord& work) {
   return work.ParseFromString(record.value) && work.channel() == channel &&
          (work.kind() == records::v1::WORK_KIND_ATTEMPT ||
-          work.kind() == records::v1::WORK_KIND_RESOLVE);
+          work.kind() == records::v1::WORK_KIND_RESOLVE ||
+          work.kind() == records::v1::WORK_KIND_DEADLINE);
 }
 
 WallTime ExpireTime(const records::v1::WorkRecord& work) {
   return FromUnixMicros(work.expire_time_us());
+}
+
+// Nothing is POSTed after this time.
+WallTime LatestPost(const records::v1::WorkRecord& work) {
+  const std::int64_t deadline_us = work.plan().goal().deadline_us();
+  return deadline_us == 0 ? ExpireTime(work)
+                          : std::min(ExpireTime(work), FromUnixMicros(deadline_us));
 }
 
 Error TooLate() {
@@ -80,6 +89,7 @@ Task<Result<DeliveryResult>> DeliveryPipeline::Deliver(const IncomingRecord& rec
   records::v1::WorkRecord& work = delivery.work;
   if (!ParseWork(record, channel_, work)) co_return co_await DeadLetterUnparsable(record);
   if (work.kind() == records::v1::WORK_KIND_RESOLVE) co_return co_await ResolveInDoubt(delivery);
+  if (work.kind() == records::v1::WORK_KIND_DEADLINE) co_return co_await EndAtDeadline(delivery);
   if (const auto result = unpersisted_.Find(AttemptText(work.attempt())))
     co_return co_await RecordUnpersisted(delivery, *result);
   if (!claims_.StoreIsComplete(work) && !IsEmergency(work))
@@ -120,13 +130,14 @@ Task<Result<DeliveryResult>> DeliveryPipeline::Deliver(const IncomingRecord& rec
   if (!earlier) co_return co_await Release(delivery, claim, earlier.error());
   if (*earlier) co_return co_await HandleEarlierStart(delivery, claim, **earlier);
   // The store and the log may have blocked for long.
-  if (parts_.clock.SteadyNow() > post_by || parts_.clock.Now() >= ExpireTime(work))
+  if (parts_.clock.SteadyNow() > post_by || parts_.clock.Now() >= LatestPost(work))
     co_return co_await Release(delivery, claim, TooLate());
 
   const records::v1::AttemptResult result = co_await Post(delivery, cleared, *std::move(content));
   ReportSubmitted(work, result);
   const auto stored = co_await claims_.SaveResult(work, claim, result);
   if (!stored) co_return co_await RecordUnpersisted(delivery, result);
+  TOCSIN_CO_CHECK_OK(co_await EndIfGoalReached(delivery));
   co_return co_await RecordResult(delivery,
                                   stored->value_or(result));  // also if the claim was lost
 }
@@ -162,6 +173,28 @@ Task<Result<DeliveryResult>> DeliveryPipeline::ResolveInDoubt(Delivery& delivery
   }
   continued_lookups_.Put(lookup, true);
   co_return delivered;
+}
+
+// The goal of a plan was not reached in time, unless the store knows otherwise.
+Task<Result<DeliveryResult>> DeliveryPipeline::EndAtDeadline(Delivery& delivery) {
+  const records::v1::WorkRecord& work = delivery.work;
+  const WallTime deadline = FromUnixMicros(work.plan().goal().deadline_us());
+  const std::optional<PlanCondition> plan = PlanConditionOf(work);
+  if (!plan) co_return co_await DeadLetterUnparsable(delivery.record);
+  if (parts_.clock.Now() < deadline) co_return co_await Reschedule(delivery, deadline);
+  if (!claims_.StoreIsComplete(work))
+    co_return co_await Reschedule(delivery, parts_.clock.Now() + kStoreRetryDelay);
+  const Result<PlanEnd> end = co_await parts_.claims.EndPlan(work.attempt(), *plan, deadline);
+  if (!end) co_return co_await HandleStoreError(delivery, end.error());
+  FollowUp follow_up;
+  // Whoever marked the alert may have failed to publish the event, and an alert needs an end.
+  for (const StoredAcknowledgement& stored : end->acknowledgements)
+    follow_up.events.push_back(
+        AcknowledgedEvent(work.client_id(), work.attempt().alert_id(), stored.time, stored.mark));
+  if (end->state != PlanEnd::State::kGoalReached) follow_up.events.push_back(GoalMissedEvent(work));
+  TOCSIN_CO_CHECK_OK(co_await PublishFollowUp(delivery, follow_up));
+  co_return end->state == PlanEnd::State::kGoalMissed ? DeliveryResult::kGoalMissed
+                                                      : DeliveryResult::kGoalReached;
 }
 
 // Returns the reserved time, nothing if the attempt may be sent now. A reservation before the
@@ -258,6 +291,7 @@ Task<Result<DeliveryResult>> DeliveryPipeline::HandleClaimReply(Delivery& delive
     case ClaimReply::State::kDone:
     case ClaimReply::State::kStopped: co_return co_await RecordResult(delivery, *claim.result);
     case ClaimReply::State::kBusy:
+    case ClaimReply::State::kEarly:
       co_return co_await Reschedule(delivery, parts_.clock.Now() + claim.lease_left);
     case ClaimReply::State::kLapsed: co_return co_await HandleLapsedClaim(delivery, claim);
   }
@@ -317,6 +351,12 @@ Task<Result<DeliveryResult>> DeliveryPipeline::HandleStoreError(Delivery& delive
   co_return co_await Reschedule(delivery, parts_.clock.Now() + kStoreRetryDelay);
 }
 
+// The goal of the plan may have been reached during the POST.
+Task<Status> DeliveryPipeline::EndIfGoalReached(const Delivery& delivery) const {
+  if (parts_.calls == nullptr || !delivery.work.has_plan()) co_return {};
+  co_return co_await parts_.calls->End(delivery.work.attempt().alert_id());
+}
+
 records::v1::AttemptResult DeliveryPipeline::InDoubtResultOf(const Delivery& delivery,
                                                              WallTime begin_time) const {
   records::v1::AttemptResult result;
@@ -364,10 +404,24 @@ Task<Result<DeliveryResult>> DeliveryPipeline::PublishResult(
     const Delivery& delivery, const records::v1::AttemptResult& result, const FollowUp& follow_up) {
   // Applied here at once; other processes read it from the topic.
   if (follow_up.consent) parts_.consents.Apply(*follow_up.consent);
+  // If the store does not respond, the next step starts after its wait.
+  if (follow_up.target_failed)
+    (void)co_await parts_.claims.NoteTargetFailed(delivery.work.attempt());
   if (TOCSIN_FAILS_AT("outcome_produce")) co_return FailpointError();
-  TOCSIN_CO_CHECK_OK(co_await PublishFollowUp(delivery, follow_up));
+  TOCSIN_CO_CHECK_OK(co_await PublishOnce(delivery, follow_up));
   if (TOCSIN_FAILS_AT("outcome_report")) co_return FailpointError();
   co_return DeliveryResultOf(result);
+}
+
+// What follows in the plan is published by one of the copies of a target. The others may be
+// finished before it: its record is repeated until it has succeeded.
+Task<Status> DeliveryPipeline::PublishOnce(const Delivery& delivery, FollowUp follow_up) {
+  const std::string attempt = AttemptText(delivery.work.attempt());
+  const bool publishes_plan = follow_up.target_failed && followed_targets_.Put(attempt, true);
+  if (!publishes_plan) follow_up.plan_work.clear();
+  Status published = co_await PublishFollowUp(delivery, follow_up);
+  if (!published && publishes_plan) followed_targets_.Erase(attempt);
+  co_return published;
 }
 
 Task<Status> DeliveryPipeline::PublishFollowUp(const Delivery& delivery,

@@ -12,6 +12,7 @@
 #include "common/delivery/delivery_result.h"
 #include "common/delivery/in_doubt_resolver.h"
 #include "common/delivery/probe.h"
+#include "common/delivery/unanswered_calls.h"
 #include "common/domain/delivery/clearance.h"
 #include "common/domain/delivery/follow_up.h"
 #include "common/ports/alert_history.h"
@@ -53,6 +54,7 @@ class DeliveryPipeline {
     AlertHistory& history;
     const Topics& topics;
     DeliveryProbe& probe;
+    UnansweredCalls* calls = nullptr;  // nullptr: calls are not ended
   };
 
   DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySettings settings);
@@ -72,6 +74,7 @@ class DeliveryPipeline {
   // Steps, in the order of Deliver().
   Task<Result<DeliveryResult>> DeadLetterUnparsable(const IncomingRecord& record);
   Task<Result<DeliveryResult>> ResolveInDoubt(Delivery& delivery);
+  Task<Result<DeliveryResult>> EndAtDeadline(Delivery& delivery);
   Task<Result<std::optional<WallTime>>> ReserveRate(Delivery& delivery,
                                                     const ClearedAttempt& cleared);
   Task<Result<std::optional<LogClaim>>> FindEarlierStart(const Delivery& delivery,
@@ -80,6 +83,7 @@ class DeliveryPipeline {
                                                          SteadyTime post_by);
   Task<records::v1::AttemptResult> Post(const Delivery& delivery, const ClearedAttempt& cleared,
                                         records::v1::Content content);
+  Task<Status> EndIfGoalReached(const Delivery& delivery) const;
   void ReportSubmitted(const records::v1::WorkRecord& work,
                        const records::v1::AttemptResult& result) const;
 
@@ -105,6 +109,7 @@ class DeliveryPipeline {
   Task<Result<DeliveryResult>> PublishResult(const Delivery& delivery,
                                              const records::v1::AttemptResult& result,
                                              const FollowUp& follow_up);
+  Task<Status> PublishOnce(const Delivery& delivery, FollowUp follow_up);
   Task<Status> PublishFollowUp(const Delivery& delivery, const FollowUp& follow_up);
   Task<Status> PublishWork(const Delivery& delivery, const records::v1::WorkRecord& work);
 
@@ -117,6 +122,9 @@ class DeliveryPipeline {
   // Lookups of which everything that follows is in the log. Each record of the log may be there
   // several times; without this the copies of a lookup would multiply with every further lookup.
   BoundedCache<bool> continued_lookups_{10'000};
+  // Attempts whose target has failed and whose plan was continued. Each step is in the log several
+  // times; without this the copies would multiply with every step.
+  BoundedCache<bool> followed_targets_{10'000};
   // By attempt: results that neither the store nor the log has yet.
   BoundedCache<records::v1::AttemptResult> unpersisted_{1000};
 };

@@ -39,9 +39,11 @@ struct Admission {
   records::v1::Position position;
 };
 
-// Stops all attempts of an alert that have not started.
+// Stops all attempts of an alert that have not started. An acknowledgement by a person of a plan
+// stops those to this person, and all once its goal is reached. One who declines stops those to
+// this person.
 struct MarkRequest {
-  enum class Mark { kCancelled, kAcknowledged };
+  enum class Mark { kCancelled, kAcknowledged, kDeclined };
   std::string alert_id;
   std::string client_id;  // must own the alert; empty if a link of the alert was verified
   Mark mark = Mark::kCancelled;
@@ -52,6 +54,8 @@ struct MarkRequest {
   // Of a link or a key press: the step of the message or call, and what proves it (Acknowledged).
   std::int32_t step = 0;
   std::string evidence = {};
+  // The person of the plan who acknowledges. Empty: the person of `step`, else `actor_id`.
+  std::string person = {};
   bool unless_cancelled = false;  // a cancelled alert is not marked
   // Present if the id proves that `client_id` owns the alert (IssuedId): the store need not know
   // it. Not in the past.
@@ -59,18 +63,23 @@ struct MarkRequest {
 };
 
 struct MarkResult {
-  bool newly_marked = false;  // the alert did not have this mark before
-  // Of the first request that set this mark.
+  // The alert did not have this mark before; of a plan: not by this person.
+  bool newly_marked = false;
+  // Of the first request that set this mark; of a plan: the first of this person.
   WallTime time = {};
   v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
   std::int32_t step = 0;
   std::string evidence = {};
   std::string client_id = {};        // who owns the alert
+  std::string person = {};           // of the plan; empty without one, or if it is not known yet
+  bool has_plan = false;             // false also if it is not known yet
   bool cancelled = false;            // `unless_cancelled`, and it is: it does not have this mark
   bool post_in_progress = false;     // a POST may be in progress
   bool acknowledged_before = false;  // kCancelled: acknowledged before it was first cancelled
-  bool delivered = false;            // a callback or a lookup confirmed the delivery of an attempt
+  // A callback or a lookup confirmed the delivery of an attempt; of a plan: its goal was reached by
+  // its attempts, or was missed.
+  bool delivered = false;
   // Emergencies are also sent by workers that cannot use the store. `post_in_progress` and
   // `results` may lack such attempts.
   bool may_be_emergency = false;

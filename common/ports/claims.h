@@ -10,6 +10,7 @@
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/domain/delivery/known_attempt.h"
+#include "common/domain/plan/plan.h"
 #include "common/ports/accepted_alert.h"
 #include "tocsin/records/v1/records.pb.h"
 
@@ -40,6 +41,8 @@ struct ClaimRequest {
   // From the record that accepted the alert with an idempotency key. The claim assigns the key to
   // this alert unless another alert that was accepted or claimed has it.
   std::optional<AcceptedAlert> accepted = {};
+  // Present for a target of a plan.
+  std::optional<PlanCondition> plan = {};
 };
 
 struct ClaimReply {
@@ -48,13 +51,15 @@ struct ClaimReply {
     kDone,     // the attempt has a result
     kBusy,     // another caller holds the claim for `lease_left`
     kLapsed,   // the lease expired without a result: the attempt is in doubt
-    kStopped,  // before this attempt started, the alert was cancelled or acknowledged, or its
-               // idempotency key was found to belong to another alert
+    kStopped,  // before this attempt started, the alert was cancelled or acknowledged, its
+               // idempotency key was found to belong to another alert, or its plan stops this
+               // target
+    kEarly,    // the step of the plan starts in `lease_left`
   };
   State state = State::kBusy;
   std::uint64_t fence = kNoFence;                         // identifies this claim
   WallTime begin_time;                                    // of the claim, by the store's clock
-  Micros lease_left{};                                    // kBusy
+  Micros lease_left{};                                    // kBusy, kEarly
   std::optional<records::v1::AttemptResult> result = {};  // kDone, kStopped
 };
 
@@ -70,6 +75,19 @@ struct ResolveRequest {
   // each of its entries, `listed_sids`, belongs to another attempt.
   std::optional<records::v1::AttemptResult> absent = {};
   std::vector<std::string> listed_sids = {};
+};
+
+// An acknowledgement that the store knows.
+struct StoredAcknowledgement {
+  WallTime time;
+  KnownMark mark;
+};
+
+// A plan after its deadline.
+struct PlanEnd {
+  enum class State { kGoalReached, kGoalMissed, kCancelled };
+  State state = State::kGoalMissed;
+  std::vector<StoredAcknowledgement> acknowledgements = {};  // kGoalReached: by persons
 };
 
 // Requests, each bounded by the store's timeout (1 s); many may be in progress. Used on the loop's
@@ -112,6 +130,20 @@ class Claims {
   // The work record stored by the claim on the step's newest attempt; nothing if that is another
   // attempt.
   virtual Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& attempt) = 0;
+
+  // The target of a plan has failed: the next step may start before its wait is over.
+  virtual Task<Status> NoteTargetFailed(const v1::AttemptRef& attempt) = 0;
+
+  // The deadline of the plan is over: ends the alert unless its goal is reached. Then no further
+  // attempt starts.
+  virtual Task<Result<PlanEnd>> EndPlan(const v1::AttemptRef& attempt, const PlanCondition& plan,
+                                        WallTime deadline) = 0;
+
+  // The accepted calls without a final status that the plan of the alert does not need any more:
+  // all if its goal is reached, else those to persons who have acknowledged or declined. Messages
+  // are not among them.
+  virtual Task<Result<std::vector<records::v1::AttemptResult>>> FindCallsToEnd(
+      const std::string& alert_id) = 0;
 
   // Succeeds if the store responds and has not lost its data.
   virtual Task<Status> Ping() = 0;

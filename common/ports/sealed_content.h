@@ -9,13 +9,13 @@
 namespace tocsin {
 
 // Sets `content` and `key` of `work`: `content` sealed under a new data key and bound to the
-// client_id and alert_id of `work`, which must be set. Fails as Vault::Seal() does; `work` is then
-// unchanged.
+// client_id, alert_id and step of `work`, which must be set. Fails as Vault::Seal() does; `work` is
+// then unchanged.
 Status SealContent(Vault& vault, const records::v1::Content& content,
                    records::v1::WorkRecord& work);
 
 // The content that SealContent() sealed. PII. kDataCorrupted if the sealed value was changed, was
-// moved to another alert, or does not parse; otherwise fails as Vault::Open() does.
+// moved to another alert or step, or does not parse; otherwise fails as Vault::Open() does.
 Result<records::v1::Content> OpenContent(Vault& vault, const records::v1::WorkRecord& work);
 
 }  // namespace tocsin

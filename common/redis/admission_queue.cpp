@@ -15,7 +15,7 @@ namespace tocsin::redis {
 namespace {
 
 static_assert(kRetention >= kAlertStateRetention, "the promise of issued ids");
-constexpr std::size_t kMarkHeaderItems = 10;  // of the reply of mark.lua, before the results
+constexpr std::size_t kMarkHeaderItems = 12;  // of the reply of mark.lua, before the results
 
 Admission NewAdmission(const AdmitRequest& request) {
   return {.state = Admission::State::kNew,
@@ -25,6 +25,15 @@ Admission NewAdmission(const AdmitRequest& request) {
 }
 
 Error QueueFull() { return {.code = ErrorCode::kOverloaded, .message = "admission queue full"}; }
+
+std::string NameOf(MarkRequest::Mark mark) {
+  switch (mark) {  // no default: -Wswitch reports a missing row
+    case MarkRequest::Mark::kCancelled: return "cancelled";
+    case MarkRequest::Mark::kAcknowledged: return "acknowledged";
+    case MarkRequest::Mark::kDeclined: return "declined";
+  }
+  return "cancelled";
+}
 
 // "<step>.<attempt>"
 std::pair<int, int> ParseFieldPrefix(std::string_view text) {
@@ -253,18 +262,18 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
   }
   if (const auto* mark_operation = std::get_if<MarkOperation>(&request.operation)) {
     const MarkRequest& mark = mark_operation->request;
-    const bool cancelled = mark.mark == MarkRequest::Mark::kCancelled;
     return ScriptCall{
         .script = MarkScript(),
         .keys = {keys.Alert(mark.alert_id), keys.AcceptancesRestored(), keys.Restored()},
-        .args = {mark.client_id, cancelled ? "cancelled" : "acknowledged",
+        .args = {mark.client_id, NameOf(mark.mark),
                  MarkText({.time = mark.time,
                            .method = mark.method,
                            .actor_id = mark.actor_id,
                            .step = mark.step,
                            .evidence = mark.evidence}),
                  marker(), mark.issued_until ? ExpiryText(*mark.issued_until) : std::string(),
-                 FlagText(mark.unless_cancelled)}};
+                 FlagText(mark.unless_cancelled), mark.person, std::to_string(mark.step),
+                 mark.actor_id}};
   }
   if (const auto* find = std::get_if<FindAckCodeOperation>(&request.operation))
     return ScriptCall{.script = FindAckCodeScript(),
@@ -322,6 +331,8 @@ Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, R
       .step = mark.step,
       .evidence = std::move(mark.evidence),
       .client_id = std::string(reply.Text(9)),
+      .person = std::string(reply.Text(10)),
+      .has_plan = reply.Text(11) == "1",
       .cancelled = request.unless_cancelled && reply.Text(2).empty(),
       .post_in_progress = reply.Text(4) == "1",
       .acknowledged_before = request.mark == MarkRequest::Mark::kCancelled && reply.Text(6) == "1",

@@ -34,6 +34,37 @@ Result<records::v1::AttemptResult> ParseResult(std::string_view bytes) {
   return result;
 }
 
+// "1 2"
+std::string JoinNumbers(const std::vector<std::int32_t>& numbers) {
+  std::string text;
+  for (const std::int32_t number : numbers)
+    text += (text.empty() ? "" : " ") + std::to_string(number);
+  return text;
+}
+
+// The arguments of claim.lua from the 18th on.
+std::vector<std::string> AcceptanceArgs(const std::optional<AcceptedAlert>& accepted,
+                                        const Keys& keys) {
+  if (!accepted) return std::vector<std::string>(5);
+  return {
+      keys.AlertPrefix(), accepted->position.SerializeAsString(), accepted->request_digest,
+      std::to_string(ToUnixMicros(accepted->create_time)),
+      StoppedResult(TraitsOf(ErrorCode::kIdempotencyConflict).name, v1::ATTEMPT_STATUS_REJECTED)};
+}
+
+// Those from the 23rd on.
+std::vector<std::string> PlanArgs(const std::optional<PlanCondition>& plan) {
+  if (!plan) return std::vector<std::string>(8);
+  return {std::to_string(plan->goal),
+          std::to_string(plan->person_count),
+          plan->person,
+          JoinNumbers(plan->before),
+          std::to_string(plan->wait.count()),
+          StoppedResult(kGoalReachedReason),
+          StoppedResult(kGoalMissedReason),
+          StoppedResult(kPersonDoneReason)};
+}
+
 Result<ClaimReply> ParseReply(const Reply& reply) {
   const std::string_view word = reply.Text(0);
   ClaimReply claim;
@@ -44,6 +75,7 @@ Result<ClaimReply> ParseReply(const Reply& reply) {
   }
   claim.state = word == "granted" ? State::kGranted
                 : word == "busy"  ? State::kBusy
+                : word == "early" ? State::kEarly
                                   : State::kLapsed;
   claim.fence = static_cast<std::uint64_t>(reply.Number(2));
   claim.begin_time = FromUnixMicros(reply.Number(3));
@@ -79,22 +111,19 @@ Task<Result<ClaimReply>> ClaimStore::Claim(const ClaimRequest& request) {
                request.client_id, request.owner, std::to_string(request.lease.count()),
                request.work, end ? end->SerializeAsString() : std::string(),
                ProofText(end ? ProofOf(*end) : Proof::kCertain),
-               StoppedResult(TraitsOf(ErrorCode::kCancelled).name), StoppedResult("ACKNOWLEDGED"),
-               ExpiryText(request.expire_time), AttemptName(request.attempt),
+               StoppedResult(TraitsOf(ErrorCode::kCancelled).name),
+               StoppedResult(kAcknowledgedReason), ExpiryText(request.expire_time),
+               AttemptName(request.attempt),
                request.ack_code ? keys.AckCodes(request.ack_code->recipient_token) : std::string(),
                request.ack_code
                    ? AckCodeText(request.attempt, request.ack_code->code, request.expire_time)
                    : std::string(),
                request.attempt.alert_id()}};
-  if (const auto& accepted = request.accepted; accepted && !accepted->idempotency_digest.empty()) {
-    call.keys.push_back(keys.Idempotency(accepted->idempotency_digest));
-    for (std::string& arg : std::vector<std::string>{
-             keys.AlertPrefix(), accepted->position.SerializeAsString(), accepted->request_digest,
-             std::to_string(ToUnixMicros(accepted->create_time)),
-             StoppedResult(TraitsOf(ErrorCode::kIdempotencyConflict).name,
-                           v1::ATTEMPT_STATUS_REJECTED)})
-      call.args.push_back(std::move(arg));
-  }
+  const bool has_key = request.accepted && !request.accepted->idempotency_digest.empty();
+  if (has_key) call.keys.push_back(keys.Idempotency(request.accepted->idempotency_digest));
+  for (std::string& arg : AcceptanceArgs(has_key ? request.accepted : std::nullopt, keys))
+    call.args.push_back(std::move(arg));
+  for (std::string& arg : PlanArgs(request.plan)) call.args.push_back(std::move(arg));
   TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
   Result<ClaimReply> claim = ParseReply(reply);
   if (TOCSIN_WITHOUT("claim") && claim && !end) {
@@ -123,15 +152,16 @@ Task<Result<std::optional<records::v1::AttemptResult>>> ClaimStore::SaveResult(
   if (accepted && result.provider_sid().empty())
     co_return Fail(ErrorCode::kInvalidArgument,
                    "accepted attempt " + AttemptName(attempt) + " without a SID");
-  ScriptCall call{.script = SaveResultScript(),
-                  .keys = {keys.Alert(attempt.alert_id()), keys.Sid(result.provider_sid()),
-                           keys.Unreconciled(ChannelOf(result)), keys.Unpriced(ChannelOf(result))},
-                  .args = {FieldPrefix(attempt), std::to_string(fence), result.SerializeAsString(),
-                           FlagText(accepted), ProofText(ProofOf(result)), AttemptName(attempt),
-                           std::to_string(kMaxLife.count()), ProofText(Proof::kInDoubt),
-                           EndText(accepted && IsEnd(result.status()),
-                                   result.status() == v1::ATTEMPT_STATUS_DELIVERED),
-                           std::to_string(initial_delay_.count()), keys.AlertPrefix()}};
+  ScriptCall call{
+      .script = SaveResultScript(),
+      .keys = {keys.Alert(attempt.alert_id()), keys.Sid(result.provider_sid()),
+               keys.Unreconciled(ChannelOf(result)), keys.Unpriced(ChannelOf(result))},
+      .args = {FieldPrefix(attempt), std::to_string(fence), result.SerializeAsString(),
+               FlagText(accepted), ProofText(ProofOf(result)), AttemptName(attempt),
+               std::to_string(kMaxLife.count()), ProofText(Proof::kInDoubt),
+               EndText(accepted && IsEnd(result.status()),
+                       result.status() == v1::ATTEMPT_STATUS_DELIVERED),
+               std::to_string(initial_delay_.count()), keys.AlertPrefix(), ReachText(result)}};
   TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
   if (reply.Text(0) == "sid_conflict")
     co_return Fail(ErrorCode::kDataCorrupted, "the SID of attempt " + AttemptName(attempt) +
@@ -184,6 +214,52 @@ Task<Result<std::optional<std::string>>> ClaimStore::FindWork(const v1::AttemptR
 Result<std::optional<std::string>> FindWork(Server& server, const v1::AttemptRef& attempt) {
   TOCSIN_TRY(const Reply reply, server.Run(FindWorkCall(attempt, server.keys())));
   return WorkOf(attempt, reply);
+}
+
+Task<Status> ClaimStore::NoteTargetFailed(const v1::AttemptRef& attempt) {
+  ScriptCall call{.script = NoteTargetFailedScript(),
+                  .keys = {client_.keys().Alert(attempt.alert_id())},
+                  .args = {std::to_string(attempt.step()), std::to_string(kMaxLife.count())}};
+  TOCSIN_CO_CHECK_OK(co_await client_.Run(std::move(call)));
+  co_return Status();
+}
+
+Task<Result<PlanEnd>> ClaimStore::EndPlan(const v1::AttemptRef& attempt, const PlanCondition& plan,
+                                          WallTime deadline) {
+  ScriptCall call{
+      .script = EndPlanScript(),
+      .keys = {client_.keys().Alert(attempt.alert_id())},
+      .args = {std::to_string(plan.goal), std::to_string(plan.person_count),
+               std::to_string(ToUnixMicros(deadline)), std::to_string(kMaxLife.count())}};
+  TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
+  PlanEnd end;
+  if (reply.Text(0) == "reached") end.state = PlanEnd::State::kGoalReached;
+  if (reply.Text(0) == "cancelled") end.state = PlanEnd::State::kCancelled;
+  for (std::size_t i = 2; i + 1 < reply.items.size(); i += 2) {
+    MarkValue mark = ParseMark(reply.Text(i + 1));
+    end.acknowledgements.push_back({.time = mark.time,
+                                    .mark = {.kind = KnownMark::Kind::kAcknowledged,
+                                             .method = mark.method,
+                                             .actor_id = std::move(mark.actor_id),
+                                             .step = mark.step,
+                                             .evidence = std::move(mark.evidence),
+                                             .person = std::string(reply.Text(i))}});
+  }
+  co_return end;
+}
+
+Task<Result<std::vector<records::v1::AttemptResult>>> ClaimStore::FindCallsToEnd(
+    const std::string& alert_id) {
+  ScriptCall call{
+      .script = FindCallsToEndScript(), .keys = {client_.keys().Alert(alert_id)}, .args = {}};
+  TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
+  std::vector<records::v1::AttemptResult> calls;
+  for (std::size_t i = 2; i < reply.items.size(); ++i) {
+    TOCSIN_CO_TRY(records::v1::AttemptResult result, ParseResult(reply.Text(i)));
+    const bool accepted = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
+    if (accepted && ChannelOf(result) == v1::CHANNEL_VOICE) calls.push_back(std::move(result));
+  }
+  co_return calls;
 }
 
 Task<Status> ClaimStore::Ping() {

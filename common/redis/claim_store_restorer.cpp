@@ -13,17 +13,28 @@ constexpr std::chrono::seconds kBatchTimeout{5};
 
 SteadyTime BatchDeadline() { return std::chrono::steady_clock::now() + kBatchTimeout; }
 
+std::string MarkName(KnownMark::Kind kind) {
+  switch (kind) {  // no default: -Wswitch reports a missing row
+    case KnownMark::Kind::kCancelled: return "cancelled";
+    case KnownMark::Kind::kAcknowledged: return "acknowledged";
+    case KnownMark::Kind::kDeclined: return "declined";
+    case KnownMark::Kind::kGoalMissed: return "missed";
+  }
+  return "cancelled";
+}
+
 ScriptCall RestoreMarkCall(const KnownAttempt& known, const Keys& keys) {
   const KnownMark& mark = *known.mark;
   return {.script = RestoreMarkScript(),
           .keys = {keys.Alert(known.name.alert_id())},
-          .args = {known.client_id, mark.acknowledged ? "acknowledged" : "cancelled",
+          .args = {known.client_id, MarkName(mark.kind),
                    MarkText({.time = known.time,
                              .method = mark.method,
                              .actor_id = mark.actor_id,
                              .step = mark.step,
                              .evidence = mark.evidence}),
-                   std::to_string(kMaxLife.count())}};
+                   std::to_string(kMaxLife.count()), mark.person, std::to_string(mark.step),
+                   mark.actor_id}};
 }
 
 }  // namespace
@@ -35,16 +46,28 @@ ScriptCall RestoreCall(const KnownAttempt& known, const Keys& keys, Micros initi
       .script = RestoreScript(),
       .keys = {keys.Alert(known.name.alert_id()), keys.Sid(known.result.provider_sid()),
                keys.Unreconciled(ChannelOf(known.result)), keys.Unpriced(ChannelOf(known.result))},
-      .args = {
-          FieldPrefix(known.name), has_result ? known.result.SerializeAsString() : std::string(),
-          ProofText(ProofOf(known.result)), AttemptName(known.name),
-          std::to_string(ToUnixMicros(known.lease_until)), std::to_string(ToUnixMicros(known.time)),
-          std::to_string(kMaxLife.count()), known.result.provider_sid(), ProofText(Proof::kList),
-          EndText(known.ended, known.delivered), FlagText(known.priced),
-          std::to_string(initial_delay.count()), known.client_id,
-          known.ack_code.empty() ? std::string() : keys.AckCodes(known.recipient_token),
-          AckCodeText(known.name, known.ack_code, known.time + kMaxLife),
-          ExpiryText(known.time + kMaxLife), known.name.alert_id()}};
+      .args = {FieldPrefix(known.name),
+               has_result ? known.result.SerializeAsString() : std::string(),
+               ProofText(ProofOf(known.result)),
+               AttemptName(known.name),
+               std::to_string(ToUnixMicros(known.lease_until)),
+               std::to_string(ToUnixMicros(known.time)),
+               std::to_string(kMaxLife.count()),
+               known.result.provider_sid(),
+               ProofText(Proof::kList),
+               EndText(known.ended, known.delivered),
+               FlagText(known.priced),
+               std::to_string(initial_delay.count()),
+               known.client_id,
+               known.ack_code.empty() ? std::string() : keys.AckCodes(known.recipient_token),
+               AckCodeText(known.name, known.ack_code, known.time + kMaxLife),
+               ExpiryText(known.time + kMaxLife),
+               known.name.alert_id(),
+               ReachText(known.result),
+               std::to_string(known.name.step()),
+               known.person,
+               std::to_string(known.person_count),
+               std::to_string(known.goal)}};
 }
 
 Result<StoreEpoch> ClaimStoreRestorer::FindEpoch() {

@@ -66,6 +66,13 @@ std::string EndText(bool ended, bool delivered) {
   return delivered ? "delivered" : "1";
 }
 
+std::string ReachText(const records::v1::AttemptResult& result) {
+  if (WasAnsweredByPerson(result)) return "human";
+  const bool delivered = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED &&
+                         result.status() == v1::ATTEMPT_STATUS_DELIVERED;
+  return delivered ? "delivered" : "";
+}
+
 v1::Channel ChannelOf(const records::v1::AttemptResult& result) {
   return result.provider_sid().starts_with("CA") ? v1::CHANNEL_VOICE : v1::CHANNEL_SMS;
 }

@@ -62,6 +62,9 @@ std::string FlagText(bool flag);
 // The argument of set_end() in prologue.lua: "0", "1" or "delivered".
 std::string EndText(bool ended, bool delivered);
 
+// The argument of set_reach() in prologue.lua: "delivered", "human" or "".
+std::string ReachText(const records::v1::AttemptResult& result);
+
 // The channel of an accepted attempt, by its SID; SMS without one.
 v1::Channel ChannelOf(const records::v1::AttemptResult& result);
 

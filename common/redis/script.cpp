@@ -76,11 +76,27 @@ const Script& FindAckCodeScript() {
   return script;
 }
 
+const Script& EndPlanScript() {
+  static const Script script(script_texts::end_plan);
+  return script;
+}
+const Script& NoteTargetFailedScript() {
+  static const Script script(script_texts::note_target_failed);
+  return script;
+}
+
+const Script& FindCallsToEndScript() {
+  static const Script script(script_texts::find_calls_to_end);
+  return script;
+}
+
 std::span<const Script* const> WorkerScripts() {
   static const std::array scripts{
-      &ClaimScript(),          &ReleaseScript(),    &SaveResultScript(),  &ResolveScript(),
-      &FindWorkScript(),       &RestoreScript(),    &RestoreMarkScript(), &DueUnreconciledScript(),
-      &NoteReconciledScript(), &ReserveRateScript()};
+      &ClaimScript(),         &ReleaseScript(),         &SaveResultScript(),
+      &ResolveScript(),       &FindWorkScript(),        &RestoreScript(),
+      &RestoreMarkScript(),   &DueUnreconciledScript(), &NoteReconciledScript(),
+      &ReserveRateScript(),   &EndPlanScript(),         &NoteTargetFailedScript(),
+      &FindCallsToEndScript()};
   return scripts;
 }
 

@@ -183,6 +183,14 @@ Config Config::Read(config::Reader& reader, const std::string& program,
           .Duration("TOCSIN_VOICE_RING_TIMEOUT", "how long a call rings; voice worker only",
                     milliseconds(5'000), milliseconds(600'000))
           .Default(milliseconds(30'000)));
+  config.end_unanswered_calls =
+      reader
+          .Choice(
+              "TOCSIN_VOICE_UNANSWERED_CALLS",
+              "what happens to calls that nobody has answered yet when the goal of their plan is "
+              "reached; voice worker only",
+              {"end", "keep"})
+          .Default("end") == "end";
   ReadPool(reader, config.pool);
   return config;
 }

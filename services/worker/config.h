@@ -19,7 +19,8 @@ struct Config {
   std::string twilio_base_url;  // without a path
   std::string public_base_url;  // how Twilio reaches the ingress
   std::chrono::milliseconds connect_timeout{3'000};
-  std::chrono::seconds ring{30};  // ring timeout of a call
+  std::chrono::seconds ring{30};     // ring timeout of a call
+  bool end_unanswered_calls = true;  // when the goal of their plan is reached
   DeliverySettings delivery;
   DeliveryPoolSettings pool;
   ReconciliationSettings reconciliation;

@@ -16,14 +16,17 @@ DeliveryEngine::DeliveryEngine(v1::Channel channel, const Parts& parts, const Co
       adapter_(parts.adapter),
       log_(parts.log, parts.batching_log, parts.scheduler),
       history_(parts.scheduler, parts.history),
+      unanswered_calls_({parts.clock, parts.registry, parts.stores.claims, parts.call_ender}),
       pipeline_(channel,
                 {parts.clock, parts.registry, parts.consents, parts.stores.claims,
                  parts.stores.pacer, parts.vault, *parts.adapter.provider, *parts.adapter.list,
-                 log_, history_, parts.topics, parts.probe},
+                 log_, history_, parts.topics, parts.probe, CallsOf(channel, config)},
                 config.delivery),
       pool_([this](const IncomingRecord& record) { return pipeline_.Deliver(record); }, config.pool,
             parts.scheduler, parts.probe),
-      callback_handler_(channel, {parts.clock, parts.stores.claims, log_, history_, parts.topics},
+      callback_handler_(channel,
+                        {parts.clock, parts.stores.claims, log_, history_, parts.topics,
+                         CallsOf(channel, config)},
                         config.delivery.retry),
       callback_pool_(
           [this](const IncomingRecord& record) { return callback_handler_.Handle(record); },
@@ -34,6 +37,12 @@ DeliveryEngine::DeliveryEngine(v1::Channel channel, const Parts& parts, const Co
           {parts.clock, parts.scheduler, parts.registry, parts.stores.unreconciled_attempts,
            parts.lookup, callback_handler_, log_, parts.topics, parts.probe},
           config.reconciliation) {}
+
+// The voice worker ends the calls of all plans.
+UnansweredCalls* DeliveryEngine::CallsOf(v1::Channel channel, const Config& config) {
+  const bool ends_calls = channel == v1::CHANNEL_VOICE && config.end_unanswered_calls;
+  return ends_calls ? &unanswered_calls_ : nullptr;
+}
 
 void DeliveryEngine::StartTasks(std::function<bool()> is_owner) {
   scheduler_.Post([this, is_owner = std::move(is_owner)] {

@@ -12,6 +12,7 @@
 #include "common/delivery/loop_record_log.h"
 #include "common/delivery/pipeline.h"
 #include "common/delivery/reconciliation.h"
+#include "common/delivery/unanswered_calls.h"
 #include "common/ports/provider_lookup.h"
 #include "services/worker/redis_stores.h"
 #include "services/worker/spec.h"
@@ -31,6 +32,7 @@ class DeliveryEngine {
     Vault& vault;
     const ChannelAdapter& adapter;
     ProviderLookup& lookup;
+    CallEnder& call_ender;
     RecordLog& log;           // publishes at once
     RecordLog& batching_log;  // waits a moment to fill its requests
     RecordHistory& history;
@@ -54,10 +56,13 @@ class DeliveryEngine {
   DelayQueue& delay_queue() { return delay_queue_; }
 
  private:
+  UnansweredCalls* CallsOf(v1::Channel channel, const Config& config);
+
   Scheduler& scheduler_;
   const ChannelAdapter& adapter_;
   LoopRecordLog log_;
   HistoryReader history_;
+  UnansweredCalls unanswered_calls_;
   DeliveryPipeline pipeline_;
   DeliveryPool pool_;
   CallbackHandler callback_handler_;

@@ -17,6 +17,7 @@
 #include "common/service/runtime.h"
 #include "common/telemetry/fatal.h"
 #include "common/telemetry/log.h"
+#include "common/twilio/rest/call_ender.h"
 #include "common/twilio/rest/provider_lookup.h"
 #include "services/worker/consent_reader.h"
 #include "services/worker/consumers.h"
@@ -131,10 +132,14 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   const twilio::RestSettings rest = RestOf(spec, config, runtime);
   const ChannelAdapter adapter = spec.make_adapter({loop, config, topics, rest, vault, clock});
   twilio::ResourceLookup lookup(loop, rest);
-  DeliveryEngine engine(spec.channel,
-                        {clock, loop, runtime.registry(), consents, stores, vault, adapter, lookup,
-                         *producers->immediate, *producers->batching, history, topics, probe},
-                        config);
+  twilio::RestSettings ender_rest = rest;
+  ender_rest.observe = {};  // its requests are no attempts
+  twilio::RestCallEnder call_ender(loop, std::move(ender_rest));
+  DeliveryEngine engine(
+      spec.channel,
+      {clock, loop, runtime.registry(), consents, stores, vault, adapter, lookup, call_ender,
+       *producers->immediate, *producers->batching, history, topics, probe},
+      config);
   const LoopThread loop_thread(loop);
   const auto consumers = Consumers::Start(spec, config, runtime, topics, engine);
   if (!consumers) return telemetry::ReportFatal(consumers.error());

@@ -12,6 +12,7 @@
 
 #include "common/domain/alert/alert_projection.h"
 #include "common/domain/delivery/in_doubt.h"
+#include "common/domain/plan/plan_progress.h"
 #include "common/ports/admissions.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
@@ -36,6 +37,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     sids_.clear();
     works_.clear();
     marks_.clear();
+    plans_.clear();
+    acknowledgements_.clear();
     unreconciled_.clear();
     keys_.clear();
     down_ = true;
@@ -49,7 +52,19 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   MarkResult Mark(const MarkRequest& request) {
     const std::lock_guard lock(mutex_);
     const bool cancels = request.mark == MarkRequest::Mark::kCancelled;
-    marks_[request.alert_id].insert(cancels ? "CANCELLED" : "ACKNOWLEDGED");
+    if (request.mark == MarkRequest::Mark::kDeclined)
+      plans_[request.alert_id].progress.Decline(request.person, request.step);
+    else if (!cancels)
+      Acknowledge(request.alert_id, request.person.empty() ? request.actor_id : request.person,
+                  {.time = request.time,
+                   .mark = {.kind = KnownMark::Kind::kAcknowledged,
+                            .method = request.method,
+                            .actor_id = request.actor_id,
+                            .step = request.step,
+                            .evidence = request.evidence,
+                            .person = request.person}});
+    else
+      marks_[request.alert_id].insert("CANCELLED");
     auto& requests_of_alert = mark_requests_[request.alert_id];
     const auto [first, newly_marked] = requests_of_alert.try_emplace(request.mark, request);
     const auto acknowledged = requests_of_alert.find(MarkRequest::Mark::kAcknowledged);
@@ -66,6 +81,10 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       marked.post_in_progress = marked.post_in_progress || attempt.state == State::kSending;
       marked.delivered = marked.delivered || attempt.delivered;
       if (attempt.state == State::kDone) marked.results.push_back(attempt.result);
+    }
+    if (const Plan& plan = plans_[request.alert_id]; plan.goal) {
+      marked.has_plan = true;
+      marked.delivered = plan.progress.StopReason(*plan.goal).has_value();
     }
     return marked;
   }
@@ -86,11 +105,25 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       co_return claim;
     }
     const bool conflict = request.accepted && !HoldsKey(*request.accepted);
-    if (const auto marks = marks_.find(request.attempt.alert_id()); marks != marks_.end())
-      co_return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED,
-                     marks->second.contains("CANCELLED") ? "CANCELLED" : "ACKNOWLEDGED");
+    if (const auto reason = StopReason(request)) {
+      FailIfFirst(request.attempt);
+      co_return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED, *reason);
+    }
     if (conflict) co_return Stop(attempt, v1::ATTEMPT_STATUS_REJECTED, "IDEMPOTENCY_CONFLICT");
+    Plan& plan = plans_[request.attempt.alert_id()];
+    if (request.plan && !request.plan->before.empty() &&
+        plan.progress.TimeLeft(*request.plan, now) > Micros(0)) {
+      ClaimReply claim;
+      claim.state = ClaimReply::State::kEarly;
+      claim.lease_left = plan.progress.TimeLeft(*request.plan, now);
+      co_return claim;
+    }
+    if (request.plan && plan.progress.IsDone(request.plan->person)) {
+      FailIfFirst(request.attempt);
+      co_return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED, std::string(kPersonDoneReason));
+    }
     if (request.not_attempted) {
+      FailIfFirst(request.attempt);
       attempt.state = State::kDone;
       attempt.result = *request.not_attempted;
       co_return Ended(ClaimReply::State::kDone, attempt.result);
@@ -102,6 +135,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     attempt.duplicate_key = request.duplicate_key;
     clients_[request.attempt.alert_id()] = request.client_id;
     works_[StepKey(request.attempt)] = {request.attempt.attempt(), request.work};
+    if (request.plan) StorePlan(request.attempt, *request.plan);
+    if (request.attempt.attempt() == 1) plan.progress.Start(request.attempt.step(), now);
     ClaimReply claim;
     claim.state = ClaimReply::State::kGranted;
     claim.fence = attempt.fence;
@@ -113,8 +148,9 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
     Attempt& attempt = attempts_[Key(ref)];
-    if (attempt.state == State::kSending && attempt.fence == fence)
-      attempt.state = State::kNotStarted;
+    if (attempt.state != State::kSending || attempt.fence != fence) co_return {};
+    attempt.state = State::kNotStarted;
+    if (ref.attempt() == 1) plans_[ref.alert_id()].progress.Release(ref.step());
     co_return {};
   }
 
@@ -138,6 +174,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     if (accepted) {
       attempt.ended = attempt.ended || IsEnd(result.status());
       attempt.delivered = attempt.delivered || result.status() == v1::ATTEMPT_STATUS_DELIVERED;
+      NoteReach(ref.alert_id(), result);
       Enter(ref, result);
     }
     if (Replaces(attempt, result, fence)) {
@@ -188,11 +225,18 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
     if (known.mark) {
-      marks_[known.name.alert_id()].insert(known.mark->acknowledged ? "ACKNOWLEDGED" : "CANCELLED");
+      RestoreMark(known.name.alert_id(), known.time, *known.mark);
       co_return {};
     }
     Attempt& attempt = attempts_[Key(known.name)];
     clients_.try_emplace(known.name.alert_id(), known.client_id);
+    NoteReach(known.name.alert_id(), known.result);
+    if (!known.person.empty())
+      StorePlan(known.name, {.goal = known.goal,
+                             .person_count = known.person_count,
+                             .person = known.person,
+                             .before = {},
+                             .wait = {}});
     attempt.ended = attempt.ended || known.ended;
     attempt.delivered = attempt.delivered || known.delivered;
     attempt.priced = attempt.priced || known.priced;
@@ -202,6 +246,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
         attempt.begin_time = std::min(attempt.begin_time, known.time);
         attempt.lease_end = std::max(attempt.lease_end, known.lease_until);
       }
+      if (known.name.attempt() == 1)
+        plans_[known.name.alert_id()].progress.Start(known.name.step(), known.time);
       if (attempt.state != State::kNotStarted) co_return {};
       attempt.state = State::kSending;
       attempt.fence = 1;
@@ -219,6 +265,50 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     sids_[known.result.provider_sid()] = {Key(known.name), ProofOf(known.result) == Proof::kList};
     Enter(known.name, known.result);
     co_return {};
+  }
+
+  Task<Status> NoteTargetFailed(const v1::AttemptRef& ref) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) co_return Down();
+    plans_[ref.alert_id()].progress.Fail(ref.step());
+    co_return {};
+  }
+
+  Task<Result<PlanEnd>> EndPlan(const v1::AttemptRef& ref, const PlanCondition& plan,
+                                WallTime) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) co_return Down();
+    PlanProgress& progress = plans_[ref.alert_id()].progress;
+    PlanEnd end;
+    if (progress.missed()) co_return end;
+    if (progress.ReachedBy(plan)) {
+      end.state = PlanEnd::State::kGoalReached;
+      end.acknowledgements = acknowledgements_[ref.alert_id()];
+      co_return end;
+    }
+    end.state = HasMark(ref.alert_id(), "CANCELLED") ? PlanEnd::State::kCancelled
+                                                     : PlanEnd::State::kGoalMissed;
+    if (end.state == PlanEnd::State::kGoalMissed) progress.MissGoal();
+    co_return end;
+  }
+
+  Task<Result<std::vector<records::v1::AttemptResult>>> FindCallsToEnd(
+      const std::string& alert_id) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) co_return Down();
+    std::vector<records::v1::AttemptResult> calls;
+    const Plan& plan = plans_[alert_id];
+    if (!plan.goal) co_return calls;
+    const bool all = plan.progress.ReachedBy(*plan.goal).has_value();
+    for (const auto& [step, person] : plan.persons_of) {
+      if (!all && !plan.progress.IsDone(person)) continue;
+      const std::string prefix = alert_id + "." + std::to_string(step) + ".";
+      for (auto entry = attempts_.lower_bound(prefix);
+           entry != attempts_.end() && entry->first.starts_with(prefix); ++entry)
+        if (!entry->second.ended && entry->second.result.provider_sid().starts_with("CA"))
+          calls.push_back(entry->second.result);
+    }
+    co_return calls;
   }
 
   Task<Status> Ping() override {
@@ -307,6 +397,61 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     std::string name;
     bool from_list;
   };
+  // What is known of an alert with a plan.
+  struct Plan {
+    PlanProgress progress;
+    std::optional<PlanCondition> goal;               // once an attempt was claimed
+    std::map<std::int32_t, std::string> persons_of;  // by step
+  };
+
+  // A target whose first attempt is not made has failed.
+  void FailIfFirst(const v1::AttemptRef& ref) {
+    if (ref.attempt() == 1) plans_[ref.alert_id()].progress.Fail(ref.step());
+  }
+  void StorePlan(const v1::AttemptRef& ref, const PlanCondition& plan) {
+    plans_[ref.alert_id()].goal = plan;
+    plans_[ref.alert_id()].persons_of[ref.step()] = plan.person;
+  }
+  void Acknowledge(const std::string& alert_id, const std::string& person,
+                   const StoredAcknowledgement& stored) {
+    PlanProgress& progress = plans_[alert_id].progress;
+    if (!progress.IsDone(person)) acknowledgements_[alert_id].push_back(stored);
+    progress.Acknowledge(person);
+    marks_[alert_id].insert(std::string(kAcknowledgedReason));
+  }
+  void RestoreMark(const std::string& alert_id, WallTime time, const KnownMark& mark) {
+    switch (mark.kind) {
+      case KnownMark::Kind::kCancelled: marks_[alert_id].insert("CANCELLED"); break;
+      case KnownMark::Kind::kAcknowledged:
+        Acknowledge(alert_id, mark.person.empty() ? mark.actor_id : mark.person,
+                    {.time = time, .mark = mark});
+        break;
+      case KnownMark::Kind::kDeclined:
+        plans_[alert_id].progress.Decline(mark.person, mark.step);
+        break;
+      case KnownMark::Kind::kGoalMissed: plans_[alert_id].progress.MissGoal(); break;
+    }
+  }
+  void NoteReach(const std::string& alert_id, const records::v1::AttemptResult& result) {
+    if (WasAnsweredByPerson(result)) plans_[alert_id].progress.Reach(v1::REACH_HUMAN);
+    if (result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED &&
+        result.status() == v1::ATTEMPT_STATUS_DELIVERED)
+      plans_[alert_id].progress.Reach(v1::REACH_DELIVERED);
+  }
+  bool HasMark(const std::string& alert_id, std::string_view mark) const {
+    const auto marks = marks_.find(alert_id);
+    return marks != marks_.end() && marks->second.contains(std::string(mark));
+  }
+  std::optional<std::string> StopReason(const ClaimRequest& request) {
+    const std::string& alert_id = request.attempt.alert_id();
+    if (HasMark(alert_id, "CANCELLED")) return "CANCELLED";
+    std::optional<std::string_view> reason;
+    if (request.plan)
+      reason = plans_[alert_id].progress.StopReason(*request.plan);
+    else if (HasMark(alert_id, kAcknowledgedReason))
+      reason = kAcknowledgedReason;
+    return reason ? std::optional(std::string(*reason)) : std::nullopt;
+  }
 
   static ClaimReply Ended(ClaimReply::State state, const records::v1::AttemptResult& result) {
     ClaimReply claim;
@@ -385,6 +530,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   std::map<std::string, Owner> sids_;
   std::map<std::string, std::pair<std::int32_t, std::string>> works_;  // of a step's newest attempt
   std::map<std::string, std::set<std::string>> marks_;
+  std::map<std::string, Plan> plans_;                                              // by alert
+  std::map<std::string, std::vector<StoredAcknowledgement>> acknowledgements_;     // by alert
   std::map<std::string, std::map<MarkRequest::Mark, MarkRequest>> mark_requests_;  // by alert
   std::map<std::string, Unreconciled> unreconciled_;
   std::map<std::string, std::string> clients_;  // by alert

@@ -183,6 +183,25 @@ Task<Result<std::optional<std::string>>> ClaimsPort::FindWork(const v1::AttemptR
   co_return co_await Request(apply, false);
 }
 
+Task<Status> ClaimsPort::NoteTargetFailed(const v1::AttemptRef& attempt) {
+  const auto apply = [attempt](FakeClaims& store) { return store.NoteTargetFailed(attempt); };
+  co_return co_await Request(apply, true);
+}
+
+Task<Result<PlanEnd>> ClaimsPort::EndPlan(const v1::AttemptRef& attempt, const PlanCondition& plan,
+                                          WallTime deadline) {
+  const auto apply = [attempt, plan, deadline](FakeClaims& store) {
+    return store.EndPlan(attempt, plan, deadline);
+  };
+  co_return co_await Request(apply, true);
+}
+
+Task<Result<std::vector<records::v1::AttemptResult>>> ClaimsPort::FindCallsToEnd(
+    const std::string& alert_id) {
+  const auto apply = [alert_id](FakeClaims& store) { return store.FindCallsToEnd(alert_id); };
+  co_return co_await Request(apply, true);
+}
+
 Task<Status> ClaimsPort::Ping() {
   co_await host_.Sleep(StoreLatency());
   if (Store() != nullptr && !simulation_.Occurs(simulation_.faults.store_silent))

@@ -65,6 +65,11 @@ class ClaimsPort final : public Claims, public Pacer {
       const ResolveRequest& request) override;
   Task<Status> Sync(const KnownAttempt& known) override;
   Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& attempt) override;
+  Task<Status> NoteTargetFailed(const v1::AttemptRef& attempt) override;
+  Task<Result<PlanEnd>> EndPlan(const v1::AttemptRef& attempt, const PlanCondition& plan,
+                                WallTime deadline) override;
+  Task<Result<std::vector<records::v1::AttemptResult>>> FindCallsToEnd(
+      const std::string& alert_id) override;
   Task<Status> Ping() override;
   WallTime CompleteSince() const override { return WallTime::min(); }
   Task<Result<WallTime>> Reserve(const std::string& key, double units_per_second,

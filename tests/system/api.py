@@ -64,7 +64,7 @@ SIGNING_TOKENS = names_of("records.v1.SigningToken", "SIGNING_TOKEN_")
 PRIORITIES = _numbers_of("v1.Priority", "PRIORITY_")
 CHANNELS = _numbers_of("v1.Channel", "CHANNEL_")
 FINAL_STATES = {"DELIVERED", "ACKNOWLEDGED", "FAILED", "SENT_UNCONFIRMED", "EXPIRED", "CANCELLED", "SUPPRESSED",
-                "REJECTED"}
+                "REJECTED", "NOT_ACKNOWLEDGED"}
 
 
 def timestamp(seconds):
@@ -147,9 +147,9 @@ class Client:
         response = self._send(self.ingress, "AlertService", "Cancel", message("CancelRequest")(alert_id=alert_id))
         return CANCEL_OUTCOMES[response.outcome]
 
-    def acknowledge(self, alert_id, actor_id):
+    def acknowledge(self, alert_id, actor_id, person=""):
         """Whether this was the first acknowledgement."""
-        sent = message("AcknowledgeRequest")(alert_id=alert_id, actor_id=actor_id)
+        sent = message("AcknowledgeRequest")(alert_id=alert_id, actor_id=actor_id, person=person)
         return self._send(self.ingress, "AlertService", "Acknowledge", sent).newly_acknowledged
 
     def batch(self, requests):

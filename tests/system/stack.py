@@ -41,8 +41,8 @@ class Simulator:
         assert response.status_code == 200, response.text
         return response.json()
 
-    def _journal(self, path):
-        entries, after = [], 0
+    def _journal(self, path, after=0):
+        entries = []
         while True:
             response = requests.get(f"{self.base_url}{path}?after={after}&limit={PAGE_LIMIT}", timeout=HTTP_SECONDS)
             assert response.headers["Sim-Dropped"] == "0", "the simulator has dropped its oldest entries"
@@ -55,8 +55,9 @@ class Simulator:
     def health(self):
         return requests.get(self.base_url + "/sim/health", timeout=HTTP_SECONDS).json()
 
-    def messages(self):
-        return [message for message in self._journal("/sim/messages") if message["direction"] != "inbound"]
+    def messages(self, after=0):
+        """Those with a number above `after`."""
+        return [message for message in self._journal("/sim/messages", after) if message["direction"] != "inbound"]
 
     def requests(self):
         return self._journal("/sim/requests")

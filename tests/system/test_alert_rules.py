@@ -137,6 +137,7 @@ CASES = [
     ("TocsinAlertsOverdue", "page", gauge("tocsin_alerts_overdue", AUDIT, 1), gauge("tocsin_alerts_overdue", AUDIT, 0), 10),
     ("TocsinAlertCountMismatch", "page", gauge("tocsin_alert_count_mismatch", AUDIT, 2), gauge("tocsin_alert_count_mismatch", AUDIT, 0),
      15),
+    ("TocsinGoalMissed", "page", deliveries(1, "goal_missed"), deliveries(1, "goal_reached"), 5),
     ("TocsinInDoubtTooLong", "page", gauge(IN_DOUBT_SINCE, AUDIT, 1, 40),
      gauge(IN_DOUBT_SINCE, AUDIT, 0, 40), 35),
     ("TocsinDeadLettersMany", "ticket", gauge("tocsin_dead_letters_open", f'{AUDIT},channel="sms"', 101),

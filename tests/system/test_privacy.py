@@ -69,6 +69,7 @@ def used(stack, client):
     simulator.faults(outcomes={REFUSED: {"status": "undelivered", "code": 30005}})
     client.until_state(client.send(DELIVERED, text=TEXT), "DELIVERED")
     client.until_state(client.send(REFUSED, text=TEXT), "FAILED")
+    client.until_state(client.enqueue(_plan()), "DELIVERED")
     simulator.faults(next=[{"kind": "refuse", "code": 30007}])
     client.until_state(client.send(DELIVERED, text=TEXT), "FAILED")
     simulator.faults(next=[{"kind": "500"}])
@@ -83,6 +84,15 @@ def used(stack, client):
     assert simulator.inbound(REPLIED, "STOP", inbound)["status"] == 200
     poll.until("audit has stored the replies", lambda: _webhooks_from(stack, REPLIED[-4:]) == 2)
     return stack
+
+
+def _plan():
+    """Two steps, of which the first is not delivered."""
+    step, target = api.message("Step"), api.message("Target")
+    wait = api.message("google.protobuf.Duration")(seconds=600)
+    return api.message("EnqueueRequest")(text=TEXT, plan=api.message("Plan")(steps=[
+        step(targets=[target(person="ann", to=REFUSED)]),
+        step(wait_duration=wait, targets=[target(person="ben", to=DELIVERED, text=TEXT + " Ben")])]))
 
 
 def _webhooks_from(stack, last_four):

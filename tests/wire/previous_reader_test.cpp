@@ -24,6 +24,15 @@ const std::set<std::string> kNewValues = {
     // It stops the attempts by any acknowledgement, and shows these two as "Acknowledged".
     "tocsin.v1.ACKNOWLEDGEMENT_METHOD_LINK",
     "tocsin.v1.ACKNOWLEDGEMENT_METHOD_REPLY",
+    // Its workers write a dead letter. Only alerts with a plan have such records: see kNewKinds.
+    "tocsin.records.v1.WORK_KIND_DEADLINE",
+};
+
+// Kinds of events that the version before ignores. Only alerts with a plan have them, and only the
+// ingress accepts plans: it is upgraded last (docs/operations.md).
+const std::set<std::string> kNewKinds = {
+    "tocsin.records.v1.Event.goal_missed",
+    "tocsin.records.v1.Event.declined",
 };
 
 constexpr int kNesting = 4;  // of messages in a record
@@ -138,9 +147,11 @@ TEST_F(PreviousReaderTest, KnowsEveryValueOfEveryEnum) {
 TEST_F(PreviousReaderTest, KnowsEveryKindOfEvent) {
   const auto* known = pool.FindMessageTypeByName("tocsin.records.v1.Event");
   const auto* kinds = records::v1::Event::descriptor()->FindOneofByName("fact");
+  std::set<std::string> added;
   for (int i = 0; i < kinds->field_count(); ++i)
-    EXPECT_NE(known->FindFieldByNumber(kinds->field(i)->number()), nullptr)
-        << kinds->field(i)->full_name();
+    if (known->FindFieldByNumber(kinds->field(i)->number()) == nullptr)
+      added.insert(kinds->field(i)->full_name());
+  EXPECT_EQ(added, kNewKinds);
 }
 
 }  // namespace

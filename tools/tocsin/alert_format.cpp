@@ -2,6 +2,8 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include <utility>
+
 #include "common/base/encoding.h"
 
 namespace tocsin::cli {
@@ -45,7 +47,8 @@ nlohmann::json ToJson(const v1::Acknowledgement& acknowledgement) {
   return {{"event_time", TimeText(acknowledgement.event_time())},
           {"method", NameOf(acknowledgement.method())},
           {"actor_id", acknowledgement.actor_id()},
-          {"evidence", acknowledgement.evidence()}};
+          {"evidence", acknowledgement.evidence()},
+          {"person", acknowledgement.person()}};
 }
 
 nlohmann::json ToJson(const v1::TimelineEntry& entry) {
@@ -54,6 +57,67 @@ nlohmann::json ToJson(const v1::TimelineEntry& entry) {
           {"step", entry.step()},
           {"attempt", entry.attempt()},
           {"status", NameOf(entry.status())}};
+}
+
+nlohmann::json ReachJson(v1::Reach reach) {
+  return reach == v1::REACH_UNSPECIFIED ? nlohmann::json() : nlohmann::json(NameOf(reach));
+}
+
+nlohmann::json ToJson(const v1::AlertTarget& target) {
+  nlohmann::json json{{"number", target.number()},
+                      {"person", target.person()},
+                      {"channel", NameOf(target.channel())},
+                      {"masked_recipient", target.masked_recipient()},
+                      {"status", nullptr},
+                      {"reach", ReachJson(target.reach())}};
+  if (target.status() != v1::ATTEMPT_STATUS_UNSPECIFIED) json["status"] = NameOf(target.status());
+  return json;
+}
+
+nlohmann::json ToJson(const v1::AlertStep& step) {
+  nlohmann::json json{{"wait_duration", nullptr},
+                      {"start_time", TimeJson(step.has_start_time(), step.start_time())},
+                      {"targets", nlohmann::json::array()}};
+  if (step.has_wait_duration()) json["wait_duration"] = TimeUtil::ToString(step.wait_duration());
+  for (const v1::AlertTarget& target : step.targets()) json["targets"].push_back(ToJson(target));
+  return json;
+}
+
+nlohmann::json ToJson(const v1::AlertPlan& plan) {
+  nlohmann::json json{
+      {"goal", NameOf(plan.goal())},
+      {"person_count", plan.person_count()},
+      {"deadline", TimeJson(plan.has_deadline(), plan.deadline())},
+      {"next_step_time", TimeJson(plan.has_next_step_time(), plan.next_step_time())},
+      {"steps", nlohmann::json::array()}};
+  for (const v1::AlertStep& step : plan.steps()) json["steps"].push_back(ToJson(step));
+  return json;
+}
+
+// 120 s -> "2m", 90 s -> "90s"
+std::string DurationText(const google::protobuf::Duration& duration) {
+  constexpr std::pair<std::int64_t, const char*> kUnits[] = {
+      {86'400, "d"}, {3'600, "h"}, {60, "m"}};
+  const std::int64_t seconds = duration.seconds();
+  if (duration.nanos() == 0 && seconds > 0)
+    for (const auto& [length, unit] : kUnits)
+      if (seconds % length == 0) return std::to_string(seconds / length) + unit;
+  return TimeUtil::ToString(duration);
+}
+
+std::string LineOf(const v1::AlertTarget& target) {
+  return "    target " + std::to_string(target.number()) + "  " + target.person() + "  " +
+         NameOf(target.channel()) + " to " + target.masked_recipient() + "  " +
+         (target.status() == v1::ATTEMPT_STATUS_UNSPECIFIED ? "no attempt"
+                                                            : NameOf(target.status())) +
+         (target.reach() == v1::REACH_UNSPECIFIED ? "" : "  reach " + NameOf(target.reach()));
+}
+
+std::string GoalLineOf(const v1::AlertPlan& plan) {
+  std::string line = "  goal " + NameOf(plan.goal());
+  if (const int count = plan.person_count(); count > 0)
+    line += " by " + std::to_string(count) + (count == 1 ? " person" : " persons");
+  return line + (plan.has_deadline() ? "  deadline " + TimeText(plan.deadline()) : "");
 }
 
 }  // namespace
@@ -73,7 +137,8 @@ const Choices<v1::AlertState> kStates{{"pending", v1::ALERT_STATE_PENDING},
                                       {"expired", v1::ALERT_STATE_EXPIRED},
                                       {"cancelled", v1::ALERT_STATE_CANCELLED},
                                       {"suppressed", v1::ALERT_STATE_SUPPRESSED},
-                                      {"rejected", v1::ALERT_STATE_REJECTED}};
+                                      {"rejected", v1::ALERT_STATE_REJECTED},
+                                      {"not_acknowledged", v1::ALERT_STATE_NOT_ACKNOWLEDGED}};
 
 std::string NameOf(v1::AttemptStatus status) {
   return WithoutPrefix(v1::AttemptStatus_Name(status), "ATTEMPT_STATUS_");
@@ -144,8 +209,8 @@ nlohmann::json ToJson(const v1::Alert& alert, bool complete) {
                       {"revision", alert.revision()}};
   for (const auto& [name, value] : alert.labels()) json["labels"][name] = value;
   if (!complete) return json;
-  json["reach"] = alert.reach() == v1::REACH_UNSPECIFIED ? nlohmann::json()
-                                                         : nlohmann::json(NameOf(alert.reach()));
+  json["reach"] = ReachJson(alert.reach());
+  json["plan"] = alert.has_plan() ? ToJson(alert.plan()) : nlohmann::json();
   json["acknowledgements"] = nlohmann::json::array();
   for (const v1::Acknowledgement& acknowledgement : alert.acknowledgements())
     json["acknowledgements"].push_back(ToJson(acknowledgement));
@@ -161,6 +226,34 @@ std::string SummaryOf(const v1::Alert& alert) {
          (alert.reason().empty() ? "" : " (" + alert.reason() + ")") + "  to " +
          alert.masked_recipient() + ' ' + alert.region_code() +
          (alert.reach() == v1::REACH_UNSPECIFIED ? "" : "  reach " + NameOf(alert.reach()));
+}
+
+std::vector<std::string> PlanLinesOf(const v1::Alert& alert) {
+  if (!alert.has_plan()) return {};
+  const v1::AlertPlan& plan = alert.plan();
+  std::vector<std::string> lines{GoalLineOf(plan)};
+  bool is_next = plan.has_next_step_time();  // the first step that has not started
+  for (int i = 0; i < plan.steps_size(); ++i) {
+    const v1::AlertStep& step = plan.steps(i);
+    std::string line = "  step " + std::to_string(i + 1);
+    if (step.has_wait_duration())
+      line += "  " + DurationText(step.wait_duration()) + " after step " + std::to_string(i);
+    if (step.has_start_time()) {
+      line += "  started " + TimeText(step.start_time());
+    } else if (std::exchange(is_next, false)) {
+      line += "  starts by " + TimeText(plan.next_step_time());
+    } else {
+      line += "  not started";
+    }
+    lines.push_back(std::move(line));
+    for (const v1::AlertTarget& target : step.targets()) lines.push_back(LineOf(target));
+  }
+  for (const v1::Acknowledgement& acknowledgement : alert.acknowledgements())
+    lines.push_back(
+        "  acknowledged by " +
+        (acknowledgement.person().empty() ? acknowledgement.actor_id() : acknowledgement.person()) +
+        " (" + NameOf(acknowledgement.method()) + ")  " + TimeText(acknowledgement.event_time()));
+  return lines;
 }
 
 std::string LineOf(const v1::TimelineEntry& entry) {

@@ -44,6 +44,9 @@ nlohmann::json ToJson(const v1::Alert& alert, bool complete);
 
 // "id  STATE (REASON)  to *******0123 CA".
 std::string SummaryOf(const v1::Alert& alert);
+// The plan: its goal, each step with its targets, then the acknowledgements. Empty without a plan.
+// In later revisions of the alert each line has the same index.
+std::vector<std::string> PlanLinesOf(const v1::Alert& alert);
 // "time  description".
 std::string LineOf(const v1::TimelineEntry& entry);
 

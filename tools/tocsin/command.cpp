@@ -14,6 +14,12 @@ namespace {
 constexpr size_t kBlock = 64 << 10;
 constexpr int kGrpcUnavailable = 14;  // grpc::StatusCode, named here to avoid the dependency
 
+// 1 MiB -> "1 MiB", 64 KiB -> "64 KiB"
+std::string SizeText(size_t bytes) {
+  return bytes < (1 << 20) ? std::to_string(bytes >> 10) + " KiB"
+                           : std::to_string(bytes >> 20) + " MiB";
+}
+
 void PrintError(const Error& error) {
   std::cerr << "tocsin: " << (error.field.empty() ? "" : error.field + ": ")
             << (error.message.empty() ? "no details" : error.message) << " ("
@@ -70,8 +76,7 @@ Result<std::string> ReadFile(const std::string& path, size_t limit) {
   while (in.read(block.data(), block.size()) || in.gcount() > 0) {
     text.append(block.data(), static_cast<size_t>(in.gcount()));
     if (text.size() > limit)
-      return Fail(ErrorCode::kInvalidArgument,
-                  "is larger than " + std::to_string(limit >> 20) + " MiB", path);
+      return Fail(ErrorCode::kInvalidArgument, "is larger than " + SizeText(limit), path);
   }
   // Without the end-of-file flag the file was not opened, or reading failed: a directory as stdin.
   if (!in.eof() || in.bad()) return Fail(ErrorCode::kInvalidArgument, "cannot be read", path);

@@ -36,6 +36,7 @@ void AddCompletion(CLI::App& app, Action& action);
 void AddWebhook(CLI::App& app, Action& action);
 void AddKeyring(CLI::App& app, Action& action);
 void AddErrorCodes(CLI::App& app, Action& action);
+void AddPlan(CLI::App& app, Action& action);
 
 // Validates the files and addresses that environment variables name, and prints the errors on
 // stderr.

@@ -34,6 +34,7 @@ int Run(int argc, char** argv) {
   AddWebhook(app, action);
   AddKeyring(app, action);
   AddErrorCodes(app, action);
+  AddPlan(app, action);
   AddCompletion(app, action);
   try {
     app.parse(argc, argv);

@@ -7,6 +7,7 @@
 
 #include "common/base/error.h"
 #include "common/domain/delivery/call_retry.h"
+#include "common/domain/plan/plan.h"
 
 namespace tocsin {
 namespace {
@@ -66,6 +67,16 @@ std::optional<AlertEvent> AlertEventOf(const records::v1::Event& event) {
       alert_event.acknowledgement_method = event.acknowledged().method();
       alert_event.actor_id = event.acknowledged().actor_id();
       alert_event.evidence = event.acknowledged().evidence();
+      alert_event.person = event.acknowledged().person();
+      return alert_event;
+    case records::v1::Event::kDeclined:
+      alert_event.kind = AlertEventKind::kDeclined;
+      alert_event.acknowledgement_method = event.declined().method();
+      alert_event.evidence = event.declined().evidence();
+      alert_event.person = event.declined().person();
+      return alert_event;
+    case records::v1::Event::kGoalMissed:
+      alert_event.kind = AlertEventKind::kGoalMissed;
       return alert_event;
     case records::v1::Event::kCancelRequested:
       alert_event.kind = AlertEventKind::kCancelRequested;
@@ -248,8 +259,9 @@ using AttemptKey = std::pair<std::int32_t, std::int32_t>;
 struct Gathered {
   std::vector<AttemptProjection> attempts;
   std::optional<WallTime> updated;
-  std::optional<WallTime> acknowledged;  // the first
-  std::optional<WallTime> cancelled;     // the first that had an effect
+  std::map<std::string, WallTime> acknowledged;  // by person, of each the first
+  std::optional<WallTime> cancelled;             // the first that had an effect
+  std::optional<WallTime> missed;                // the deadline of the goal
 };
 
 Gathered Gather(std::span<const AlertEvent> alert_events) {
@@ -261,8 +273,12 @@ Gathered Gather(std::span<const AlertEvent> alert_events) {
   for (const AlertEvent& alert_event : alert_events) {
     gathered.updated =
         gathered.updated ? std::max(*gathered.updated, alert_event.time) : alert_event.time;
-    if (alert_event.kind == AlertEventKind::kAcknowledged)
-      first(gathered.acknowledged, alert_event.time);
+    if (alert_event.kind == AlertEventKind::kAcknowledged) {
+      const auto known =
+          gathered.acknowledged.try_emplace(PersonOf(alert_event), alert_event.time).first;
+      known->second = std::min(known->second, alert_event.time);
+    }
+    if (alert_event.kind == AlertEventKind::kGoalMissed) first(gathered.missed, alert_event.time);
     if (alert_event.kind == AlertEventKind::kCancelRequested &&
         alert_event.cancel_outcome != v1::CANCEL_OUTCOME_ALREADY_ENDED)
       first(gathered.cancelled, alert_event.time);
@@ -284,7 +300,7 @@ struct Pending {
   bool waiting = false;      // an attempt is queued, or a retry follows
 };
 
-Pending PendingOf(const std::vector<AttemptProjection>& attempts) {
+Pending PendingOf(const std::vector<AttemptProjection>& attempts, std::int32_t target_count) {
   Pending pending;
   std::map<std::int32_t, const AttemptProjection*> newest;
   for (const AttemptProjection& attempt : attempts) {
@@ -296,7 +312,7 @@ Pending PendingOf(const std::vector<AttemptProjection>& attempts) {
         attempt->IsFinal() && attempt->next_attempt() > attempt->attempt() && !attempt->last();
     if (followed || attempt->Undecided()) pending.waiting = true;
   }
-  if (newest.empty()) pending.waiting = true;
+  if (std::ssize(newest) < target_count) pending.waiting = true;
   return pending;
 }
 
@@ -307,11 +323,22 @@ bool Reached(const AttemptProjection& attempt) {
                                attempt.status() == v1::ATTEMPT_STATUS_ANSWERED_HUMAN);
 }
 
-// When the alert first reached a person.
-std::optional<WallTime> Delivered(const std::vector<AttemptProjection>& attempts) {
+// When enough persons had acknowledged.
+std::optional<WallTime> Acknowledged(const std::map<std::string, WallTime>& persons,
+                                     std::int32_t person_count) {
+  const auto needed = static_cast<std::size_t>(std::max(person_count, 1));
+  if (persons.size() < needed) return std::nullopt;
+  std::vector<WallTime> times;
+  for (const auto& [person, time] : persons) times.push_back(time);
+  std::ranges::sort(times);
+  return times[needed - 1];
+}
+
+// When the alert first reached the goal by one of its attempts.
+std::optional<WallTime> Delivered(const std::vector<AttemptProjection>& attempts, v1::Reach goal) {
   std::optional<WallTime> since;
   for (const AttemptProjection& attempt : attempts)
-    if (Reached(attempt))
+    if (Reached(attempt) && attempt.reach() >= goal)
       since = since ? std::min(*since, attempt.status_since()) : attempt.status_since();
   return since;
 }
@@ -361,33 +388,45 @@ void Finish(const std::vector<AttemptProjection>& attempts, ProjectedAlert& aler
 
 }  // namespace
 
-ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_events) {
+ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_events,
+                            const PlanTerms& plan) {
   Gathered gathered = Gather(alert_events);
   ProjectedAlert alert;
   alert.updated = gathered.updated;
   alert.attempts = std::move(gathered.attempts);
   for (const AttemptProjection& attempt : alert.attempts)
     alert.reach = std::max(alert.reach, attempt.reach());
-  const Pending pending = PendingOf(alert.attempts);
-  if (gathered.acknowledged) {
-    alert.reach = v1::REACH_ACKNOWLEDGED;
+  if (!gathered.acknowledged.empty()) alert.reach = v1::REACH_ACKNOWLEDGED;
+  const Pending pending = PendingOf(alert.attempts, plan.target_count);
+  const bool cancelled =
+      gathered.cancelled && (!gathered.missed || *gathered.cancelled < *gathered.missed);
+  if (gathered.missed && !cancelled) {
+    alert.state = v1::ALERT_STATE_NOT_ACKNOWLEDGED;
+    alert.reason = kGoalMissedReason;
+    alert.ended = gathered.missed;
+  } else if (const auto acknowledged = Acknowledged(gathered.acknowledged, plan.person_count)) {
     alert.state = v1::ALERT_STATE_ACKNOWLEDGED;
-    alert.ended = gathered.acknowledged;
-  } else if (const auto delivered = Delivered(alert.attempts)) {
+    alert.ended = acknowledged;
+  } else if (const auto delivered = Delivered(alert.attempts, plan.goal)) {
     alert.state = v1::ALERT_STATE_DELIVERED;
     alert.ended = delivered;
   } else if (pending.in_progress) {
     alert.state = StateInProgress(alert.attempts);
-  } else if (gathered.cancelled && (pending.waiting || alert.attempts.empty())) {
+  } else if (cancelled && (pending.waiting || plan.goal > v1::REACH_DELIVERED)) {
     alert.state = v1::ALERT_STATE_CANCELLED;
     alert.reason = Name(ErrorCode::kCancelled);
     alert.ended = gathered.cancelled;
-  } else if (pending.waiting || !accepted || alert.attempts.empty()) {
+  } else if (pending.waiting || !accepted || plan.goal > v1::REACH_DELIVERED) {
+    // A goal beyond delivery may still be reached when nothing is sent any more.
     alert.state = StateInProgress(alert.attempts);
   } else {
     Finish(alert.attempts, alert);
   }
   return alert;
+}
+
+const std::string& PersonOf(const AlertEvent& acknowledgement) {
+  return acknowledgement.person.empty() ? acknowledgement.actor_id : acknowledgement.person;
 }
 
 bool IsEnd(v1::AlertState state) {
@@ -399,7 +438,8 @@ bool IsEnd(v1::AlertState state) {
     case v1::ALERT_STATE_EXPIRED:
     case v1::ALERT_STATE_CANCELLED:
     case v1::ALERT_STATE_SUPPRESSED:
-    case v1::ALERT_STATE_REJECTED: return true;
+    case v1::ALERT_STATE_REJECTED:
+    case v1::ALERT_STATE_NOT_ACKNOWLEDGED: return true;
     default: return false;
   }
 }

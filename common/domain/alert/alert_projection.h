@@ -24,6 +24,8 @@ enum class AlertEventKind : std::int16_t {
   kAcknowledged = 3,     // the alert was acknowledged
   kCancelRequested = 4,  // the client cancelled the alert
   kPriced = 5,           // price or segments of an attempt became known
+  kGoalMissed = 6,       // the goal of the plan was not reached by its deadline
+  kDeclined = 7,         // a person of the plan declined
 };
 
 // One event of an alert, free of PII. Events with equal ids are equal.
@@ -47,6 +49,7 @@ struct AlertEvent {
   v1::AcknowledgementMethod acknowledgement_method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id;
   std::string evidence;                                               // as in Acknowledged
+  std::string person;                                                 // as in Acknowledged
   v1::CancelOutcome cancel_outcome = v1::CANCEL_OUTCOME_UNSPECIFIED;  // kCancelRequested
   // kCallback, as in WebhookRecord.
   records::v1::WebhookKind webhook_kind = records::v1::WEBHOOK_KIND_UNSPECIFIED;
@@ -146,8 +149,19 @@ struct ProjectedAlert {
   v1::Reach reach = v1::REACH_UNSPECIFIED;  // the strongest proof of an attempt or acknowledgement
 };
 
+// What a plan means for the state of its alert. The defaults are those of an alert without a plan.
+struct PlanTerms {
+  v1::Reach goal = v1::REACH_DELIVERED;
+  std::int32_t person_count = 0;  // persons who must acknowledge; 0: one
+  std::int32_t target_count = 1;
+};
+
 // `accepted`: the acceptance of the alert is known. Without it only success is final.
-ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_events);
+ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_events,
+                            const PlanTerms& plan = {});
+
+// The person who acknowledged: as stated, or who called the API.
+const std::string& PersonOf(const AlertEvent& acknowledgement);
 
 bool IsEnd(v1::AlertState state);
 

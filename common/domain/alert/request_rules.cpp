@@ -86,6 +86,14 @@ Status CheckActorId(std::string_view actor_id) {
               "actor_id");
 }
 
+Status CheckPerson(std::string_view person, std::string field) {
+  const bool printable = std::ranges::all_of(person, [](char c) { return c >= 0x21 && c <= 0x7e; });
+  if (!person.empty() && person.size() <= kMaxPersonCharacters && printable) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "must be 1 to 64 printable ASCII characters without spaces, such as a user id",
+              std::move(field));
+}
+
 Result<SendWindow> SendWindowOf(const v1::EnqueueRequest& request, WallTime now) {
   WallTime send_time = now;
   if (request.has_send_time()) {

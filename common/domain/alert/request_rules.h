@@ -19,6 +19,9 @@ constexpr size_t kMaxKeyCharacters = 64;
 constexpr int kMaxLabels = 16;
 constexpr size_t kMaxLabelBytes = 64;
 constexpr size_t kMaxActorIdCharacters = 64;
+constexpr size_t kMaxPersonCharacters = 64;
+constexpr int kMaxPlanSteps = 16;
+constexpr int kMaxPlanTargets = 32;                  // of all steps
 constexpr std::chrono::hours kMaxTimeAhead{7 * 24};  // of send_time and expire_time
 
 // When an alert may be sent.
@@ -34,6 +37,8 @@ Status CheckKey(const std::string& key);
 Status CheckText(const std::string& text);
 Status CheckLabels(const v1::EnqueueRequest& request);
 Status CheckActorId(std::string_view actor_id);
+// A person of a plan. The error names `field`.
+Status CheckPerson(std::string_view person, std::string field);
 
 // An unspecified priority has the default lifetime of PRIORITY_NORMAL.
 Result<SendWindow> SendWindowOf(const v1::EnqueueRequest& request, WallTime now);

@@ -44,8 +44,8 @@ v1::CancelOutcome CancelOutcomeOf(const CancelledAlert& alert) {
   if (alert.acknowledged || alert.delivered) return v1::CANCEL_OUTCOME_ALREADY_ENDED;
   if (alert.post_in_progress) return v1::CANCEL_OUTCOME_TOO_LATE;
   if (std::ranges::all_of(alert.results, WasNeverSent)) return v1::CANCEL_OUTCOME_CANCELLED;
-  return EndsItsAlert(alert.results.back()) ? v1::CANCEL_OUTCOME_ALREADY_ENDED
-                                            : v1::CANCEL_OUTCOME_TOO_LATE;
+  return EndsItsAlert(alert.results.back()) && !alert.has_plan ? v1::CANCEL_OUTCOME_ALREADY_ENDED
+                                                               : v1::CANCEL_OUTCOME_TOO_LATE;
 }
 
 void StartsBeforeCancel::Apply(const records::v1::Event& event) {
@@ -53,6 +53,7 @@ void StartsBeforeCancel::Apply(const records::v1::Event& event) {
   if (cancelled_) return;
   const std::optional<KnownAttempt> known = KnownAttemptOf(event);
   if (!known || known->mark || known->priced) return;
+  has_plan_ = has_plan_ || !known->person.empty();
   const AttemptNumber number(known->name.step(), known->name.attempt());
   const bool has_result = known->result.outcome() != records::v1::ATTEMPT_OUTCOME_UNSPECIFIED;
   if (has_result) {
@@ -70,8 +71,7 @@ v1::CancelOutcome StartsBeforeCancel::outcome() const {
       return v1::CANCEL_OUTCOME_TOO_LATE;
     results.push_back(result);
   }
-  return CancelOutcomeOf(
-      {.post_in_progress = false, .acknowledged = false, .delivered = false, .results = results});
+  return CancelOutcomeOf({.has_plan = has_plan_, .results = results});
 }
 
 }  // namespace tocsin

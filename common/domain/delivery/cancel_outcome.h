@@ -11,9 +11,10 @@ namespace tocsin {
 
 // The alert as its cancellation found it.
 struct CancelledAlert {
-  bool post_in_progress = false;                        // a POST may be in progress
-  bool acknowledged = false;                            // acknowledged before it was cancelled
-  bool delivered = false;                               // a callback confirmed a delivery
+  bool post_in_progress = false;  // a POST may be in progress
+  bool acknowledged = false;      // acknowledged before it was cancelled
+  bool delivered = false;  // a callback confirmed a delivery; of a plan: its goal was decided
+  bool has_plan = false;   // the end of an attempt does not end the alert
   std::span<const records::v1::AttemptResult> results;  // of its attempts, in their order
 };
 
@@ -35,6 +36,7 @@ class StartsBeforeCancel {
   using AttemptNumber = std::pair<std::int32_t, std::int32_t>;  // step, attempt
 
   bool cancelled_ = false;
+  bool has_plan_ = false;
   std::map<AttemptNumber, records::v1::AttemptResult> attempts_;  // outcome unset: in progress
 };
 

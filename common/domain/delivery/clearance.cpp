@@ -3,14 +3,9 @@
 #include <algorithm>
 
 #include "common/domain/delivery/due_time.h"
+#include "common/domain/plan/plan.h"
 
 namespace tocsin {
-namespace {
-
-constexpr std::chrono::seconds kMaxValidity{36'000};  // Twilio's ValidityPeriod
-
-}  // namespace
-
 records::v1::AttemptResult NotAttempted(v1::AttemptStatus status, ErrorCode reason, WallTime now) {
   records::v1::AttemptResult result;
   result.set_outcome(records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED);
@@ -19,6 +14,25 @@ records::v1::AttemptResult NotAttempted(v1::AttemptStatus status, ErrorCode reas
   result.set_end_time_us(ToUnixMicros(now));
   return result;
 }
+
+namespace {
+
+constexpr std::chrono::seconds kMaxValidity{36'000};  // Twilio's ValidityPeriod
+
+// The goal of the plan can no longer be reached in time: its end follows.
+bool IsAfterDeadline(const records::v1::WorkRecord& work, WallTime now) {
+  const std::int64_t deadline_us = work.plan().goal().deadline_us();
+  return deadline_us != 0 && now >= FromUnixMicros(deadline_us);
+}
+
+records::v1::AttemptResult GoalMissed(WallTime now) {
+  records::v1::AttemptResult result =
+      NotAttempted(v1::ATTEMPT_STATUS_CANCELLED, ErrorCode::kExpired, now);
+  result.set_reason(std::string(kGoalMissedReason));
+  return result;
+}
+
+}  // namespace
 
 // The only friend of ClearedAttempt.
 struct Clearing {
@@ -34,6 +48,7 @@ Clearance Clear(const records::v1::WorkRecord& work, const RegistrySnapshot& reg
       std::chrono::floor<std::chrono::seconds>(FromUnixMicros(work.expire_time_us()) - now);
   if (left < std::chrono::seconds(1))
     return NotAttempted(v1::ATTEMPT_STATUS_EXPIRED, ErrorCode::kExpired, now);
+  if (IsAfterDeadline(work, now)) return GoalMissed(now);
   if (registry.ModeOf(work.channel()) == ChannelMode::kDisabled)
     return NotAttempted(
         v1::ATTEMPT_STATUS_REJECTED,

@@ -38,8 +38,8 @@ struct NotYet {
 // Cleared, not yet due, or a result with ATTEMPT_OUTCOME_NOT_ATTEMPTED, status and reason.
 using Clearance = std::variant<ClearedAttempt, NotYet, records::v1::AttemptResult>;
 
-// Checks in this order: expire time, channel mode, sender and credentials, consent, due time.
-// `registry` must outlive the result.
+// Checks in this order: expire time, deadline of the plan, channel mode, sender and credentials,
+// consent, due time. `registry` must outlive the result.
 Clearance Clear(const records::v1::WorkRecord& work, const RegistrySnapshot& registry,
                 const ConsentBook& consents, WallTime now);
 

@@ -8,6 +8,7 @@
 #include "common/domain/alert/alert_projection.h"
 #include "common/domain/alert/ids.h"
 #include "common/domain/delivery/in_doubt.h"
+#include "common/domain/plan/plan.h"
 
 namespace tocsin {
 namespace {
@@ -245,10 +246,34 @@ FollowUp DecideFinal(const records::v1::WorkRecord& work, const records::v1::Att
   return follow_up;
 }
 
-}  // namespace
+// What follows from a failure that a callback reports and that may be retried.
+FollowUp DecideRetry(const records::v1::WorkRecord& work,
+                     const records::v1::WebhookRecord& callback,
+                     const records::v1::AttemptResult& result, const RetryPolicy& policy) {
+  const AlertEvent alert_event = *AlertEventOf(callback);
+  if (const auto outcome = UnreachedBy(alert_event))
+    return DecideUnreached(work, result, *outcome, policy.calls);
+  const Micros wait =
+      BackoffDelay(policy.delivery, std::max(work.retry_budget().attempts_used(), 1),
+                   AttemptText(work.attempt()) + ":delivery", Micros(0));
+  std::optional<records::v1::WorkRecord> next =
+      NextAttempt(work, /*uses_budget=*/true, callback.receive_time_us() + wait.count());
+  return Failed(work, result, alert_event.status,
+                next ? NameOf(ErrorCode::kTwilioApiError) : ReasonNotRetried(work),
+                std::move(next));
+}
 
-FollowUp Decide(const records::v1::WorkRecord& work, const records::v1::AttemptResult& result,
-                const RetryPolicy& policy, std::string_view sender_address) {
+// What follows in the plan when the target has failed.
+void AddPlan(const records::v1::WorkRecord& work, WallTime failed, FollowUp& follow_up) {
+  if (!work.has_plan()) return;
+  follow_up.target_failed = true;
+  for (records::v1::WorkRecord& next : RecordsAfterFailure(work, failed))
+    follow_up.plan_work.push_back(std::move(next));
+}
+
+FollowUp DecideAttempt(const records::v1::WorkRecord& work,
+                       const records::v1::AttemptResult& result, const RetryPolicy& policy,
+                       std::string_view sender_address) {
   switch (result.outcome()) {
     case records::v1::ATTEMPT_OUTCOME_ACCEPTED: {
       FollowUp follow_up;
@@ -280,6 +305,21 @@ FollowUp Decide(const records::v1::WorkRecord& work, const records::v1::AttemptR
   return DecideFailure(work, result, policy);
 }
 
+}  // namespace
+
+FollowUp Decide(const records::v1::WorkRecord& work, const records::v1::AttemptResult& result,
+                const RetryPolicy& policy, std::string_view sender_address) {
+  FollowUp follow_up = DecideAttempt(work, result, policy, sender_address);
+  if (follow_up.next_work || result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED)
+    return follow_up;
+  const WallTime end = FromUnixMicros(result.end_time_us());
+  // An attempt that was started has published these before.
+  if (result.outcome() == records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED)
+    follow_up.plan_work = RecordsOfStep(work, end);
+  AddPlan(work, end, follow_up);
+  return follow_up;
+}
+
 bool IsRetryable(const records::v1::WebhookRecord& callback) {
   const std::optional<AlertEvent> alert_event = AlertEventOf(callback);
   if (!alert_event) return false;
@@ -305,17 +345,17 @@ FollowUp DecideAfterUndelivered(const records::v1::WorkRecord& work,
   result.set_provider_code(callback.provider_code());
   result.set_segment_count(callback.segment_count());
   result.set_sender_id(work.sender_id());
-  const AlertEvent alert_event = *AlertEventOf(callback);
-  if (const auto outcome = UnreachedBy(alert_event))
-    return DecideUnreached(work, result, *outcome, policy.calls);
-  const Micros wait =
-      BackoffDelay(policy.delivery, std::max(work.retry_budget().attempts_used(), 1),
-                   AttemptText(work.attempt()) + ":delivery", Micros(0));
-  std::optional<records::v1::WorkRecord> next =
-      NextAttempt(work, /*uses_budget=*/true, callback.receive_time_us() + wait.count());
-  return Failed(work, result, alert_event.status,
-                next ? NameOf(ErrorCode::kTwilioApiError) : ReasonNotRetried(work),
-                std::move(next));
+  FollowUp follow_up = DecideRetry(work, callback, result, policy);
+  if (!follow_up.next_work) AddPlan(work, FromUnixMicros(callback.receive_time_us()), follow_up);
+  return follow_up;
+}
+
+FollowUp DecideAfterLastCallback(const records::v1::WorkRecord& work,
+                                 const records::v1::WebhookRecord& callback) {
+  FollowUp follow_up;
+  if (CannotReachGoal(callback.status(), work.channel(), work.plan().goal().reach()))
+    AddPlan(work, FromUnixMicros(callback.receive_time_us()), follow_up);
+  return follow_up;
 }
 
 records::v1::Event AttemptStarted(const records::v1::WorkRecord& work, std::int64_t begin_time_us,
@@ -330,6 +370,11 @@ records::v1::Event AttemptStarted(const records::v1::WorkRecord& work, std::int6
   changed.set_segment_count(work.segment_count());
   changed.set_lease_expire_time_us(lease_expire_time_us);
   changed.set_ack_code(work.ack_code());
+  if (const std::optional<PlanCondition> plan = PlanConditionOf(work)) {
+    changed.set_person(plan->person);
+    changed.set_person_count(plan->person_count);
+    changed.set_goal(plan->goal);
+  }
   return event;
 }
 

@@ -29,6 +29,8 @@ struct FollowUp {
   std::optional<records::v1::WorkRecord> next_work;   // the next attempt or lookup
   std::optional<records::v1::DeadLetterRecord> dead;  // without position
   std::optional<records::v1::ConsentRecord> consent;
+  bool target_failed = false;  // of a plan: no attempt of this target follows
+  std::vector<records::v1::WorkRecord> plan_work = {};  // what then follows in the plan
 };
 
 // A pure function of work record, result and policy: a repetition gives identical bytes.
@@ -44,7 +46,8 @@ struct FollowUp {
 //   unresolved      FAILED(IN_DOUBT); resent if the policy is to resend, within the budget.
 //                   Absent from the provider's list: FAILED(NOT_RECEIVED), sent again unmetered
 // No retry is due after the expire time of the alert: otherwise the attempt is the last one. An
-// attempt that reached Twilio and is not retried becomes a dead letter.
+// attempt that reached Twilio and is not retried becomes a dead letter. The last failed attempt of
+// a plan's target begins the next step (plan.h).
 FollowUp Decide(const records::v1::WorkRecord& work, const records::v1::AttemptResult& result,
                 const RetryPolicy& policy, std::string_view sender_address);
 
@@ -64,6 +67,12 @@ bool IsPersonTakenForMachine(const records::v1::AttemptResult& stored,
 FollowUp DecideAfterUndelivered(const records::v1::WorkRecord& work,
                                 const records::v1::WebhookRecord& callback,
                                 const RetryPolicy& policy);
+
+// What follows in the plan when a callback shows that the target has failed, and no other attempt
+// follows: the failure cannot be retried, or the call has ended without an acknowledgement. Without
+// events.
+FollowUp DecideAfterLastCallback(const records::v1::WorkRecord& work,
+                                 const records::v1::WebhookRecord& callback);
 
 // The event published before the POST of an attempt starts.
 records::v1::Event AttemptStarted(const records::v1::WorkRecord& work, std::int64_t begin_time_us,

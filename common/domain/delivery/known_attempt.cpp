@@ -4,6 +4,7 @@
 
 #include "common/base/error.h"
 #include "common/domain/alert/alert_projection.h"
+#include "common/domain/alert/ids.h"
 #include "common/domain/delivery/in_doubt.h"
 
 namespace tocsin {
@@ -40,6 +41,23 @@ records::v1::AttemptOutcome OutcomeOf(v1::AttemptStatus status,
 
 }  // namespace
 
+records::v1::Event AcknowledgedEvent(const std::string& client_id, const std::string& alert_id,
+                                     WallTime time, const KnownMark& mark) {
+  records::v1::Event event;
+  event.mutable_attempt()->set_alert_id(alert_id);
+  const std::string seed = mark.person.empty() ? std::string() : '/' + mark.person;
+  event.set_event_id(EventId(event.attempt(), "acknowledged" + seed));
+  event.set_client_id(client_id);
+  event.set_time_us(ToUnixMicros(time));
+  records::v1::Acknowledged& acknowledged = *event.mutable_acknowledged();
+  acknowledged.set_method(mark.method);
+  acknowledged.set_actor_id(mark.actor_id);
+  acknowledged.set_step(mark.step);
+  acknowledged.set_evidence(mark.evidence);
+  acknowledged.set_person(mark.person);
+  return event;
+}
+
 std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
   KnownAttempt known{.name = event.attempt(),
                      .client_id = event.client_id(),
@@ -51,11 +69,24 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
     return known;
   }
   if (event.has_acknowledged()) {
-    known.mark = KnownMark{.acknowledged = true,
+    known.mark = KnownMark{.kind = KnownMark::Kind::kAcknowledged,
                            .method = event.acknowledged().method(),
                            .actor_id = event.acknowledged().actor_id(),
                            .step = event.acknowledged().step(),
-                           .evidence = event.acknowledged().evidence()};
+                           .evidence = event.acknowledged().evidence(),
+                           .person = event.acknowledged().person()};
+    return known;
+  }
+  if (event.has_declined()) {
+    known.mark = KnownMark{.kind = KnownMark::Kind::kDeclined,
+                           .method = event.declined().method(),
+                           .step = event.declined().step(),
+                           .evidence = event.declined().evidence(),
+                           .person = event.declined().person()};
+    return known;
+  }
+  if (event.has_goal_missed()) {
+    known.mark = KnownMark{.kind = KnownMark::Kind::kGoalMissed};
     return known;
   }
   if (event.attempt().attempt() == 0) return std::nullopt;
@@ -70,6 +101,9 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
     known.lease_until = FromUnixMicros(changed.lease_expire_time_us());
     known.ack_code = changed.ack_code();
     known.recipient_token = event.recipient().token();
+    known.person = changed.person();
+    known.person_count = changed.person_count();
+    known.goal = changed.goal();
     return known;
   }
   records::v1::AttemptResult& result = known.result;

@@ -13,13 +13,15 @@ namespace tocsin {
 
 // A mark that stops all attempts of an alert that have not started.
 struct KnownMark {
-  bool acknowledged = false;  // else cancelled
+  enum class Kind { kCancelled, kAcknowledged, kDeclined, kGoalMissed };
+  Kind kind = Kind::kCancelled;
   // How and by whom it was acknowledged.
   v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
   // Of a link or a key press: the step of the message or call, and what proves it (Acknowledged).
   std::int32_t step = 0;
   std::string evidence = {};
+  std::string person = {};  // of the plan; empty without one
 };
 
 // What one event shows: of an attempt, or of a mark on its alert.
@@ -36,7 +38,15 @@ struct KnownAttempt {
   // Of a start: the code by which a reply acknowledges the alert, and who received it.
   std::string ack_code = {};
   std::string recipient_token = {};
+  // Of a start: whom the step of a plan reaches, the goal, and how many persons must acknowledge.
+  std::string person = {};
+  v1::Reach goal = v1::REACH_UNSPECIFIED;
+  std::int32_t person_count = 0;
 };
+
+// The event of an acknowledgement, as KnownAttemptOf() reads it. Equal arguments give equal events.
+records::v1::Event AcknowledgedEvent(const std::string& client_id, const std::string& alert_id,
+                                     WallTime time, const KnownMark& mark);
 
 // nullopt for events that do not affect claims.
 std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event);

@@ -1,5 +1,7 @@
 #include "common/domain/delivery/log_claim.h"
 
+#include <algorithm>
+
 #include "common/base/error.h"
 #include "common/domain/alert/ids.h"
 #include "common/domain/delivery/clearance.h"
@@ -9,7 +11,7 @@
 namespace tocsin {
 
 bool MayBeUnknownToStore(const records::v1::Event& event) {
-  if (event.has_cancel_requested() || event.has_acknowledged()) return true;
+  if (event.has_cancel_requested() || event.has_acknowledged() || event.has_declined()) return true;
   if (event.priority() != v1::PRIORITY_EMERGENCY || !event.has_attempt_changed()) return false;
   return event.attempt_changed().status() != v1::ATTEMPT_STATUS_SENDING ||
          event.attempt_changed().note() == kStartedByLog;
@@ -22,7 +24,9 @@ void LogClaim::Apply(const records::v1::Event& event, const records::v1::Positio
     return;
   }
   if (event.has_cancel_requested()) return Stop(event, TraitsOf(ErrorCode::kCancelled).name);
-  if (event.has_acknowledged()) return Stop(event, "ACKNOWLEDGED");
+  if (event.has_goal_missed()) return Stop(event, kGoalMissedReason);
+  if (event.has_acknowledged()) return ApplyAcknowledgement(event);
+  if (event.has_declined()) return StopPerson(event, event.declined().person());
   if (AttemptText(event.attempt()) != AttemptText(name_)) return;
   const std::optional<KnownAttempt> known = KnownAttemptOf(event);
   if (!known || known->mark) return;
@@ -39,6 +43,20 @@ void LogClaim::Apply(const records::v1::Event& event, const records::v1::Positio
   if (first || (ProofOf(result_) != Proof::kCertain && ProofOf(known->result) > ProofOf(result_)))
     result_ = known->result;
   stopped_ = false;  // a started attempt outranks a mark
+}
+
+void LogClaim::ApplyAcknowledgement(const records::v1::Event& event) {
+  const records::v1::Acknowledged& acknowledged = event.acknowledged();
+  const std::string& person =
+      acknowledged.person().empty() ? acknowledged.actor_id() : acknowledged.person();
+  persons_.insert(person);
+  const std::int32_t needed = plan_ ? std::max(plan_->person_count, 1) : 1;
+  if (std::ssize(persons_) >= needed) return Stop(event, kAcknowledgedReason);
+  StopPerson(event, person);
+}
+
+void LogClaim::StopPerson(const records::v1::Event& event, const std::string& person) {
+  if (plan_ && plan_->person == person) Stop(event, kPersonDoneReason);
 }
 
 void LogClaim::Stop(const records::v1::Event& event, std::string_view reason) {

@@ -4,10 +4,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "common/base/time.h"
+#include "common/domain/plan/plan.h"
 #include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin {
@@ -28,9 +31,10 @@ class LogClaim {
   // and every other claim it granted; then only starts without the store (kByLog) count.
   enum class Starts { kAll, kByLog };
 
-  // `ours`: position of the caller's own SENDING event.
-  LogClaim(v1::AttemptRef name, records::v1::Position ours, Starts starts)
-      : name_(std::move(name)), ours_(std::move(ours)), starts_(starts) {}
+  // `ours`: position of the caller's own SENDING event. `plan`: of the attempt, if it has one.
+  LogClaim(v1::AttemptRef name, records::v1::Position ours, Starts starts,
+           std::optional<PlanCondition> plan = {})
+      : name_(std::move(name)), ours_(std::move(ours)), starts_(starts), plan_(std::move(plan)) {}
 
   void Apply(const records::v1::Event& event, const records::v1::Position& position);
 
@@ -39,7 +43,7 @@ class LogClaim {
     kStarted,  // another start is the first: its POST may be in progress until its lease expires;
                // after that the attempt is in doubt
     kDone,     // the attempt has a result: result()
-    kStopped,  // the alert was cancelled or acknowledged before: result()
+    kStopped,  // the alert was cancelled or acknowledged before, or its plan stops it: result()
     kUnread,   // our own start was not among the events
   };
   Verdict verdict() const;
@@ -49,13 +53,17 @@ class LogClaim {
   WallTime lease_until() const { return lease_until_; }  // of the other start
 
  private:
+  void ApplyAcknowledgement(const records::v1::Event& event);
+  void StopPerson(const records::v1::Event& event, const std::string& person);
   void Stop(const records::v1::Event& event, std::string_view reason);
 
   v1::AttemptRef name_;
   records::v1::Position ours_;
   Starts starts_;
-  bool read_ = false;     // our own start was applied
-  bool started_ = false;  // another start was applied before it
+  std::optional<PlanCondition> plan_;
+  std::set<std::string> persons_;  // of the plan who acknowledged
+  bool read_ = false;              // our own start was applied
+  bool started_ = false;           // another start was applied before it
   bool stopped_ = false;
   WallTime began_{};
   WallTime lease_until_{};

@@ -14,7 +14,7 @@ constexpr size_t kNanpLength = 12;  // "+1" and ten digits
 Error NotAPhone(size_t length) {
   return {.code = ErrorCode::kInvalidPhoneFormat,
           .message = "not a possible phone number (" + std::to_string(length) +
-                     " characters); write it as + and region_code code, such as +1 514 555 0123",
+                     " characters); write it as + and country code, such as +1 514 555 0123",
           .field = "to"};
 }
 

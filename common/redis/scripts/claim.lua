@@ -4,13 +4,17 @@
 --   [9] result of an attempt that is not made, or ''  [10] its proof  [11] result if the alert is cancelled
 --   [12] result if it is acknowledged  [13] expiry, ms of UTC  [14] name of the attempt  [15] key of the codes of
 --   its recipient, '' without a code  [16] its code (AckCodeText)  [17] alert id
---   with KEYS[5]: [18] prefix of an alert's key  [19] position  [20] request digest  [21] create time, us of UTC
---   [22] result if the key belongs to another alert
+--   with KEYS[5], else '': [18] prefix of an alert's key  [19] position  [20] request digest  [21] create time, us of
+--   UTC  [22] result if the key belongs to another alert
+--   with a plan, else '': [23] goal (v1.Reach)  [24] persons who must acknowledge  [25] person  [26] targets of the step
+--   before, separated by spaces  [27] wait after its start, us  [28] result if the goal is reached  [29] if it was missed
+--   [30] if the person has acknowledged or declined
 -- Returns 'done' or 'stopped' with the result; 'busy' or 'lapsed' with fence and begin of the claim that
--- exists, 'busy' also with the rest of its lease; 'granted' with the new fence and its begin.
+-- exists, 'busy' also with the rest of its lease; 'early' with the time until the step starts in its place; 'granted'
+-- with the new fence and its begin.
 local alert, attempt = KEYS[3], ARGV[3]
 local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.result', attempt .. '.lease_end_us',
-                         attempt .. '.fence', attempt .. '.begin_us', 'cancelled', 'acknowledged')
+                         attempt .. '.fence', attempt .. '.begin_us', 'cancelled', 'acknowledged', 'missed')
 local state, fence, begin = known[1], known[4], known[5]
 
 -- A started attempt keeps its state whatever the alert's marks are: its POST may have been sent.
@@ -55,11 +59,48 @@ end
 if known[6] then
   return finish('stopped', ARGV[11], '0')
 end
-if known[7] then
+local goal, person = ARGV[23], ARGV[25]
+if known[7] and persons_acknowledged(alert, ARGV[24]) then
   return finish('stopped', ARGV[12], '0')
+elseif known[7] then
+  redis.call('HDEL', alert, 'acknowledged')  -- marked while the plan was not known
 end
 if conflict then
   return finish('stopped', ARGV[22], '0')
+end
+if known[8] then
+  return finish('stopped', ARGV[29], '0')
+end
+if goal ~= '' and reached(alert, goal) then
+  return finish('stopped', ARGV[28], '0')
+end
+
+-- The time until the step of this target starts, us. A target of the step before that ended without a start counts as
+-- failed.
+local function time_left()
+  local begin, failed = nil, true
+  for number in string.gmatch(ARGV[26], '%d+') do
+    local first = number .. '.1'
+    local target = redis.call('HMGET', alert, number .. '.failed', first .. '.state', first .. '.begin_us')
+    if target[3] then
+      begin = math.min(begin or math.huge, tonumber(target[3]))
+    end
+    failed = failed and (target[1] or target[2] == 'done' and not target[3])
+  end
+  if failed then
+    return 0
+  end
+  return (begin or now) + ARGV[27] - now
+end
+if ARGV[26] ~= '' then
+  local left = time_left()
+  if left > 0 then
+    return {'early', 0, 0, now, left}
+  end
+end
+if person ~= '' and (redis.call('HEXISTS', alert, field_of_person('acknowledged', person)) == 1 or
+                     redis.call('HEXISTS', alert, field_of_person('declined', person)) == 1) then
+  return finish('stopped', ARGV[30], '0')
 end
 if ARGV[9] ~= '' then
   return finish('done', ARGV[9], ARGV[10])
@@ -72,5 +113,6 @@ redis.call('HSET', alert, 'client_id', ARGV[5], 'claimed', '1', attempt .. '.sta
 expire_after(alert, ARGV[13])
 redis.call('SADD', KEYS[4], ARGV[14])
 expire_after(KEYS[4], ARGV[13])
+set_plan(alert, ARGV[4], person, goal, ARGV[24])
 add_ack_code(ARGV[15], ARGV[17], ARGV[16], ARGV[13])
 return {'granted', count_write(), fence, now}

@@ -15,16 +15,20 @@ for i = 1, #known, 2 do
   if tonumber(expire_us) < tonumber(ARGV[6]) then
     redis.call('HDEL', KEYS[3], alert_id)
   else
-    local marks = redis.call('HMGET', ARGV[4] .. alert_id, 'acknowledged', 'cancelled')
-    local waits = not marks[1] and not marks[2]
-    local repeated = marks[1] and string.find(marks[1], ARGV[7], 1, true)
+    local alert = ARGV[4] .. alert_id
+    local person = redis.call('HGET', alert, step .. '.person') or ''
+    local marks = redis.call('HMGET', alert, 'acknowledged', 'cancelled',
+                             field_of_person('acknowledged', person), field_of_person('declined', person))
+    local acknowledged = marks[3] or marks[1]
+    local waits = not acknowledged and not marks[2] and not marks[4]
+    local repeated = acknowledged and string.find(acknowledged, ARGV[7], 1, true)
     if waits then
       waiting = waiting + 1
     end
     if ARGV[3] == code or ARGV[3] == '' and (waits or repeated) then
       found[#found + 1] = alert_id
       found[#found + 1] = step
-      found[#found + 1] = marks[1] and '1' or '0'
+      found[#found + 1] = acknowledged and '1' or '0'
       found[#found + 1] = repeated and '1' or '0'
     end
   end

@@ -1,13 +1,16 @@
--- Marks an alert as cancelled or acknowledged: attempts that have not started are not made.
+-- Marks an alert as cancelled or acknowledged: attempts that have not started are not made. Or marks it as acknowledged
+-- or declined by a person of its plan: those to this person are not made, and none once the goal is reached.
 --   KEYS[3] alert  [4] marker of restored acceptances  [5] marker of restored claims
---   ARGV[3] client, or '' if the caller has proof of its own  [4] 'cancelled' or 'acknowledged'  [5] when and by whom
+--   ARGV[3] client, or '' if the caller has proof of its own  [4] 'cancelled', 'acknowledged' or 'declined'  [5] when and by whom
 --   [6] value of the markers in this epoch and this process of Redis
 --   [7] if the id proves that the alert is the client's: expiry of a new hash, ms of UTC; else ''
---   [8] '1': a cancelled alert is not marked
+--   [8] '1': a cancelled alert is not marked  [9] person of the plan who acknowledges, or ''  [10] step of the message
+--   or call, '0' without  [11] who acknowledges by the API, or ''
 -- Returns when and by whom the mark was set first or nil, whether this call set it, whether a POST may be in
--- progress, whether an attempt was delivered, whether the alert was acknowledged no later than cancelled,
--- whether the alert may be an emergency, its create time in us of UTC or '', its client, and "<step>.<attempt>" and
--- result of each attempt with a result.
+-- progress, whether an attempt was delivered or the plan has ended, whether the alert was acknowledged no later than cancelled,
+-- whether the alert may be an emergency, its create time in us of UTC or '', its client, the person of the plan or '',
+-- whether it is known to have a plan, and "<step>.<attempt>" and result of each attempt with a result. Of a person: when and by whom it was acknowledged for
+-- this person, and whether this call did that.
 local alert = KEYS[3]
 local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency', 'epoch', 'create_time_us')
 local issued = not owner[1] and ARGV[7] ~= ''
@@ -27,24 +30,42 @@ if issued then
   redis.call('HSET', alert, 'client_id', ARGV[3])
   expire_after(alert, ARGV[7])
 end
+-- The person is given, or follows from the step, or is the one who calls.
+local person = ARGV[9]
+if ARGV[4] ~= 'cancelled' and person == '' then
+  person = redis.call('HGET', alert, ARGV[10] .. '.person') or
+           redis.call('HEXISTS', alert, 'person_count') == 1 and ARGV[11] or ''
+end
+local mark = person ~= '' and field_of_person(ARGV[4], person) or ARGV[4]
 local newly_marked = 0
 if ARGV[8] ~= '1' or redis.call('HEXISTS', alert, 'cancelled') == 0 then
-  newly_marked = redis.call('HSETNX', alert, ARGV[4], ARGV[5])
+  if person ~= '' then
+    newly_marked = mark_person(alert, ARGV[4], person, ARGV[10], ARGV[5])
+  elseif ARGV[4] == 'acknowledged' then
+    newly_marked = mark_acknowledged(alert, ARGV[11], ARGV[5])
+  else
+    newly_marked = redis.call('HSETNX', alert, ARGV[4], ARGV[5])
+  end
 end
 local sending, delivered, acknowledged, results = '0', '0', '0', {}
+-- A plan ends when its goal is reached or was missed, not when one of its attempts is delivered.
+local goal = redis.call('HGET', alert, 'goal')
+if goal and (reached(alert, goal) or redis.call('HEXISTS', alert, 'missed') == 1) then
+  delivered = '1'
+end
 local known = redis.call('HGETALL', alert)
 for i = 1, #known, 2 do
   local attempt, field = known[i]:match('^(%d+%.%d+)%.(%a+)$')
   if field == 'state' and known[i + 1] == 'sending' then
     sending = '1'
-  elseif field == 'delivered' then
+  elseif field == 'delivered' and not goal then
     delivered = '1'
   elseif field == 'result' then
     results[#results + 1] = attempt
     results[#results + 1] = known[i + 1]
   end
 end
-local marks = redis.call('HMGET', alert, ARGV[4], 'cancelled', 'acknowledged')
+local marks = redis.call('HMGET', alert, mark, 'cancelled', 'acknowledged')
 local function time_of(mark)  -- of "<time> <method> <actor>"
   return tonumber(string.match(mark, '^%d+') or 0)
 end
@@ -52,4 +73,4 @@ if marks[2] and marks[3] and time_of(marks[3]) <= time_of(marks[2]) then
   acknowledged = '1'
 end
 return {'marked', count_write(), marks[1], newly_marked, sending, delivered, acknowledged,
-        emergency and '1' or '0', owner[5] or '', owner[1] or ARGV[3], unpack(results)}
+        emergency and '1' or '0', owner[5] or '', owner[1] or ARGV[3], person, goal and '1' or '0', unpack(results)}

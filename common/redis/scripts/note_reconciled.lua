@@ -6,6 +6,9 @@
 local alert, attempt = KEYS[3], ARGV[3]
 if redis.call('EXISTS', alert) == 1 then
   set_end(alert, attempt, ARGV[5])
+  if ARGV[5] == 'delivered' then
+    set_reach(alert, 'delivered')
+  end
   if ARGV[6] == '1' then
     redis.call('HSET', alert, attempt .. '.priced', '1')
   end

@@ -60,6 +60,64 @@ local function set_end(alert, attempt, ended)
   end
 end
 
+-- Notes how far an alert got: 'delivered', 'human' (a person answered a call), or '' for neither.
+local function set_reach(alert, reach)
+  if reach ~= '' then
+    redis.call('HSET', alert, reach, '1')
+  end
+end
+
+-- Whether the goal of a plan (v1.Reach) other than acknowledgements is reached.
+local function reached(alert, goal)
+  local known = redis.call('HMGET', alert, 'delivered', 'human')
+  return goal == '2' and (known[1] or known[2]) or goal == '4' and known[2]
+end
+
+-- Stores whom a step reaches, the goal, and how many persons must acknowledge.
+local function set_plan(alert, step, person, goal, person_count)
+  if person ~= '' then
+    redis.call('HSET', alert, step .. '.person', person, 'goal', goal, 'person_count', person_count)
+  end
+end
+
+-- Whether so many persons have acknowledged: '0' or '' without a plan or with another goal.
+local function persons_acknowledged(alert, person_count)
+  return (tonumber(person_count) or 0) <= (tonumber(redis.call('HGET', alert, 'ack_count') or 0))
+end
+
+-- The field with the mark ('acknowledged' or 'declined') of a person of the plan.
+local function field_of_person(mark, person)
+  return mark .. '.' .. person
+end
+
+-- Marks an alert as acknowledged or declined by a person of its plan, and as acknowledged if these are enough persons.
+-- The target of one who declined has failed. Returns 1 if the person did not have this mark, else 0.
+local function mark_person(alert, mark, person, step, text)
+  local newly = redis.call('HSETNX', alert, field_of_person(mark, person), text)
+  if mark == 'declined' then
+    redis.call('HSET', alert, step .. '.failed', '1')
+    return newly
+  end
+  if newly == 1 then
+    redis.call('HINCRBY', alert, 'ack_count', 1)
+  end
+  if persons_acknowledged(alert, redis.call('HGET', alert, 'person_count')) then
+    redis.call('HSETNX', alert, 'acknowledged', text)
+  end
+  return newly
+end
+
+-- Marks an alert as acknowledged by somebody who is no known person of a plan, which the alert may have all the same:
+-- its first claim counts this as one person. Returns 1 if the alert did not have the mark, else 0.
+local function mark_acknowledged(alert, actor, text)
+  local newly = redis.call('HSETNX', alert, 'acknowledged', text)
+  if newly == 1 then
+    redis.call('HINCRBY', alert, 'ack_count', 1)
+    redis.call('HSETNX', alert, field_of_person('acknowledged', actor), text)
+  end
+  return newly
+end
+
 -- Code, step and expire time of AckCodeText().
 local function parse_ack_code(text)
   return text:match('^(%d+) (%d+) (%d+)$')

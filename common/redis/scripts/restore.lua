@@ -6,6 +6,8 @@
 --   [10] SID or ''  [11] proof of a list  [12] its end (set_end)  [13] '1' if its price is known
 --   [14] delay of the first lookup of an unreconciled attempt, us  [15] client or ''  [16] key of the codes of its
 --   recipient, '' without a code  [17] its code (AckCodeText)  [18] expiry of that, ms of UTC  [19] alert id
+--   [20] reach (set_reach)  [21] step  [22] person of the step, '' without a plan or if it is not known  [23] persons who
+--   must acknowledge  [24] goal (v1.Reach)
 local alert, attempt, proof = KEYS[3], ARGV[3], tonumber(ARGV[5])
 local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.proof', attempt .. '.lease_end_us',
                          attempt .. '.begin_us', attempt .. '.ended', attempt .. '.priced')
@@ -18,6 +20,8 @@ if ARGV[15] ~= '' then
 end
 
 set_end(alert, attempt, ARGV[12])
+set_reach(alert, ARGV[20])
+set_plan(alert, ARGV[21], ARGV[22], ARGV[24], ARGV[23])
 if ARGV[13] == '1' then
   redis.call('HSET', alert, attempt .. '.priced', '1')
 end
@@ -32,6 +36,8 @@ if ARGV[4] == '' then
     -- Several processes may have started it: the last lease and the first start.
     redis.call('HSET', alert, attempt .. '.lease_end_us', math.max(tonumber(known[3]), tonumber(ARGV[7])),
                attempt .. '.begin_us', math.min(tonumber(known[4]), tonumber(ARGV[8])))
+  else
+    redis.call('HSETNX', alert, attempt .. '.begin_us', ARGV[8])  -- the next step of a plan needs it
   end
 else
   -- A certain result (0) is never replaced, others are by stronger proof.

@@ -4,7 +4,7 @@
 --   ARGV[3] "<step>.<attempt>"  [4] fence  [5] result  [6] '1' if accepted  [7] its proof (Proof in
 --   common/domain/delivery/in_doubt.h)  [8] name of the attempt  [9] life if the expiry is unknown, ms
 --   [10] proof of an attempt in doubt  [11] end (set_end)  [12] delay of the
---   first lookup of an unreconciled attempt, us  [13] prefix of an alert's key
+--   first lookup of an unreconciled attempt, us  [13] prefix of an alert's key  [14] reach (set_reach)
 -- 'sid_conflict' with the name of the attempt that the SID belongs to.
 local alert, attempt, accepted, proof = KEYS[3], ARGV[3], ARGV[6] == '1', tonumber(ARGV[7])
 local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.result', attempt .. '.proof',
@@ -56,6 +56,7 @@ if accepted then
     redis.call('SET', KEYS[4], ARGV[8], 'PX', life)
   end
   set_end(alert, attempt, ARGV[11])
+  set_reach(alert, ARGV[14])
   add_unreconciled(KEYS[5], KEYS[6], ARGV[8], ARGV[12], known[7] or ARGV[11] ~= '0', known[8])
 end
 return {'saved', count_write(), result}

@@ -8,6 +8,7 @@
 
 #include "common/domain/alert/alert_projection.h"
 #include "services/audit/projection/bulk_write.h"
+#include "services/audit/projection/plan_terms.h"
 #include "services/audit/projection/record_decoder.h"
 #include "services/audit/projection/submission.h"
 #include "services/audit/projection/tables.h"
@@ -120,8 +121,10 @@ AlertWriter::AlertWriter(Transaction& transaction, const AlertIds& with_new_even
 ProjectedAlert Project(const std::string& id, const AlertTerms& terms,
                        const AlertEventsByAlert& events) {
   const auto found = events.find(id);
-  return ProjectAlert(terms.accepted(), found == events.end() ? std::span<const AlertEvent>()
-                                                              : std::span(found->second));
+  return ProjectAlert(
+      terms.accepted(),
+      found == events.end() ? std::span<const AlertEvent>() : std::span(found->second),
+      TermsOf(ParsePlan(terms.plan_json)));
 }
 
 Result<AlertIds> AlertWriter::FindStored(const AlertIds& ids) {

@@ -7,6 +7,8 @@
 
 #include "common/base/result.h"
 #include "common/base/uuid.h"
+#include "common/domain/alert/request_rules.h"
+#include "services/audit/projection/plan_terms.h"
 #include "services/audit/projection/tables.h"
 
 namespace tocsin::audit {
@@ -55,7 +57,7 @@ Status CheckAlertEvent(const AlertEvent& event) {
   if (!v1::AttemptStatus_IsValid(event.status)) return Invalid("unknown status");
   if (event.note.size() > kNoteLimit) return Invalid("text too long");
   return CheckNames({&event.reason, &event.provider_sid, &event.sender_id, &event.actor_id,
-                     &event.provider_status, &event.currency});
+                     &event.provider_status, &event.currency, &event.person});
 }
 
 void AddKey(const records::v1::WrappedKey& key, const std::string& token, Batch& batch) {
@@ -71,6 +73,16 @@ void SetRecipient(const records::v1::RecipientRef& recipient, AlertTerms& terms)
   terms.region_code = recipient.region_code();
 }
 
+Status CheckPlan(const records::v1::Plan& plan) {
+  if (plan.targets_size() > kMaxPlanTargets) return Invalid("plan too long");
+  for (const records::v1::PlannedTarget& target : plan.targets()) {
+    TOCSIN_CHECK_OK(CheckNames({&target.person()}));
+    TOCSIN_CHECK_OK(CheckRecipient(target.recipient()));
+    TOCSIN_CHECK_OK(CheckKey(target.key()));
+  }
+  return {};
+}
+
 Status AddAcceptance(const IncomingRecord& record, Batch& batch) {
   records::v1::WorkRecord work;
   if (!work.ParseFromString(record.value)) return Invalid("not a WorkRecord");
@@ -78,6 +90,7 @@ Status AddAcceptance(const IncomingRecord& record, Batch& batch) {
   TOCSIN_CHECK_OK(CheckRecipient(work.recipient()));
   TOCSIN_CHECK_OK(CheckKey(work.key()));
   TOCSIN_CHECK_OK(CheckNames({&work.client_id()}));
+  TOCSIN_CHECK_OK(CheckPlan(work.plan()));
   if (work.client_id().empty()) return Invalid("client_id is empty");
   AlertTerms terms;
   terms.client_id = work.client_id();
@@ -88,7 +101,10 @@ Status AddAcceptance(const IncomingRecord& record, Batch& batch) {
   terms.create_time_us = work.create_time_us();
   terms.expire_time_us = work.expire_time_us();
   terms.send_time_us = work.send_time_us();
+  terms.plan_json = PlanJson(work);
   AddKey(work.key(), work.recipient().token(), batch);
+  for (const records::v1::PlannedTarget& target : work.plan().targets())
+    AddKey(target.key(), target.recipient().token(), batch);
   Merge(terms, batch.alerts[work.attempt().alert_id()]);
   return {};
 }

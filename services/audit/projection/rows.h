@@ -25,6 +25,7 @@ struct AlertTerms {
   std::optional<std::int64_t> create_time_us;  // set by the acceptance alone
   std::int64_t expire_time_us = 0;
   std::int64_t send_time_us = 0;
+  std::string plan_json;  // records.v1.Plan without what is encrypted; empty without a plan
 
   bool accepted() const { return create_time_us.has_value(); }
 };

@@ -30,6 +30,7 @@ constexpr std::array kAlertColumns{
     Field<AlertRow, &AlertRow::end_time_us>("end_time_us", "bigint"),
     DefaultField<AlertRow, &AlertRow::revision>("revision", "bigint"),
     NullableField<AlertRow, &AlertRow::outcome>("outcome", "smallint"),
+    NullableField<AlertRow, &AlertRow::terms, &AlertTerms::plan_json>("plan", "jsonb"),
 };
 
 constexpr std::array kAttemptColumns{
@@ -82,6 +83,7 @@ constexpr std::array kAlertEventColumns{
     EventField<&AlertEvent::price_micros>("price_micros", "bigint"),
     EventField<&AlertEvent::currency>("currency_code", "text"),
     BytesField<AlertEventRow, &AlertEventRow::event, &AlertEvent::evidence>("evidence"),
+    EventField<&AlertEvent::person>("person", "text"),
 };
 
 // A column for a value of a webhook's record.

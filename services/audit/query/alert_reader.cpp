@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "common/base/time.h"
+#include "services/audit/projection/plan_terms.h"
 #include "services/audit/projection/tables.h"
 #include "services/audit/query/explanation.h"
+#include "services/audit/query/plan_view.h"
 #include "services/audit/query/proof.h"
 #include "services/audit/query/timeline.h"
 
@@ -19,7 +21,6 @@ using postgres::Transaction;
 // Three statements read an alert: a snapshot makes them read the same revision.
 constexpr char kOneSnapshot[] = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
-constexpr std::string_view kMask = "*******";
 constexpr std::int64_t kMicrosPerUnit = 1'000'000;
 
 void SetMicros(std::int64_t micros, google::protobuf::Timestamp& into) {
@@ -50,11 +51,12 @@ v1::Attempt MakeAttempt(const AttemptRow& row) {
   return attempt;
 }
 
-void AddTimeline(const AlertRow& row, std::span<const AlertEvent> events, v1::Alert& alert) {
+void AddTimeline(const AlertRow& row, const records::v1::Plan& plan,
+                 std::span<const AlertEvent> events, v1::Alert& alert) {
   std::optional<WallTime> create_time;
   if (row.terms.create_time_us) create_time = FromUnixMicros(*row.terms.create_time_us);
   if (events.empty() && !create_time) return;
-  for (v1::TimelineEntry& entry : MakeTimeline(row.terms.channel, create_time, events))
+  for (v1::TimelineEntry& entry : MakeTimeline(row.terms.channel, create_time, events, plan))
     *alert.add_timeline() = std::move(entry);
 }
 
@@ -75,7 +77,7 @@ v1::Alert MakeAlert(const AlertRow& row) {
   alert.set_channel(terms.channel);
   alert.set_state(row.state);
   alert.set_reason(row.reason);
-  if (!terms.last_four.empty()) alert.set_masked_recipient(std::string(kMask) + terms.last_four);
+  alert.set_masked_recipient(MaskedNumber(terms.last_four));
   alert.set_region_code(terms.region_code);
   const auto labels = nlohmann::json::parse(terms.labels_json, nullptr, false);
   if (labels.is_object())
@@ -116,8 +118,10 @@ Result<std::map<std::string, v1::Alert>> ReadAlerts(postgres::Session& session,
       const auto found = events.find(row.alert_id);
       const auto own =
           found == events.end() ? std::span<const AlertEvent>() : std::span(found->second);
+      const records::v1::Plan plan = ParsePlan(row.terms.plan_json);
       AddProof(own, alert);
-      AddTimeline(row, own, alert);
+      AddPlan(plan, own, alert);
+      AddTimeline(row, plan, own, alert);
     }
     return {};
   });

@@ -111,14 +111,24 @@ EventText AttemptText(const AlertEvent& event, v1::Channel channel) {
   return text;
 }
 
+std::string_view WayOf(v1::AcknowledgementMethod method) {
+  switch (method) {
+    case v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS: return " by key press";
+    case v1::ACKNOWLEDGEMENT_METHOD_LINK: return " by the link in the message";
+    case v1::ACKNOWLEDGEMENT_METHOD_REPLY: return " by a reply";
+    default: return {};
+  }
+}
+
 std::string AcknowledgedPhrase(const AlertEvent& event) {
-  if (event.acknowledgement_method == v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS)
-    return "Acknowledged by key press";
-  if (event.acknowledgement_method == v1::ACKNOWLEDGEMENT_METHOD_LINK)
-    return "Acknowledged by the link in the message";
-  if (event.acknowledgement_method == v1::ACKNOWLEDGEMENT_METHOD_REPLY)
-    return "Acknowledged by a reply";
-  return event.actor_id.empty() ? "Acknowledged" : "Acknowledged by " + event.actor_id;
+  const std::string way(WayOf(event.acknowledgement_method));
+  const std::string& person = PersonOf(event);
+  std::string text = "Acknowledged";
+  if (!person.empty()) text += " by " + person;
+  if (!way.empty()) text += (person.empty() ? "" : ",") + way;
+  if (!event.actor_id.empty() && event.actor_id != person)
+    text += ", reported by " + event.actor_id;
+  return text;
 }
 
 std::string_view CancelPhrase(v1::CancelOutcome outcome) {
@@ -162,6 +172,11 @@ EventText MakeEventText(const AlertEvent& event, v1::Channel channel) {
     case AlertEventKind::kAcknowledged: text.phrase = AcknowledgedPhrase(event); break;
     case AlertEventKind::kCancelRequested: text.phrase = CancelPhrase(event.cancel_outcome); break;
     case AlertEventKind::kPriced: text.phrase = "Price received"; break;
+    case AlertEventKind::kDeclined:
+      text.phrase =
+          "Declined by " + event.person + "," + std::string(WayOf(event.acknowledgement_method));
+      break;
+    case AlertEventKind::kGoalMissed: text.phrase = "Goal not reached by the deadline"; break;
   }
   return text;
 }

@@ -1,13 +1,17 @@
 #include "services/audit/query/explanation.h"
 
 #include "common/base/error.h"
+#include "common/domain/plan/plan.h"
 #include "common/twilio/error_codes.h"
 
 namespace tocsin::audit {
 
 std::string_view ExplainReason(std::string_view reason) {
-  // What stops the attempts of an acknowledged alert; not an error.
-  if (reason == "ACKNOWLEDGED") return "alert was acknowledged";
+  // What stops attempts without being an error.
+  if (reason == kAcknowledgedReason) return "alert was acknowledged";
+  if (reason == kGoalReachedReason) return "goal of the plan was reached";
+  if (reason == kGoalMissedReason) return "goal of the plan was not reached in time";
+  if (reason == kPersonDoneReason) return "person has acknowledged or declined the alert";
   const auto code = ErrorCodeNamed(reason);
   if (!code) return {};
   switch (*code) {

@@ -22,6 +22,7 @@ v1::Acknowledgement MakeAcknowledgement(const AlertEvent& event) {
   SetTime(event.time, *acknowledgement.mutable_event_time());
   acknowledgement.set_method(event.acknowledgement_method);
   acknowledgement.set_actor_id(event.actor_id);
+  acknowledgement.set_person(event.person);
   // A digest is bytes, a SID is text.
   acknowledgement.set_evidence(event.acknowledgement_method == v1::ACKNOWLEDGEMENT_METHOD_LINK
                                    ? HexEncode(event.evidence)
@@ -33,7 +34,7 @@ v1::Acknowledgement MakeAcknowledgement(const AlertEvent& event) {
 // under an id of its own.
 bool Equal(const AlertEvent& a, const AlertEvent& b) {
   const auto key = [](const AlertEvent& event) {
-    return std::tie(event.acknowledgement_method, event.actor_id, event.evidence);
+    return std::tie(event.acknowledgement_method, event.actor_id, event.evidence, event.person);
   };
   return key(a) == key(b);
 }

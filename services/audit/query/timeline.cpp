@@ -9,6 +9,7 @@
 
 #include "services/audit/projection/submission.h"
 #include "services/audit/query/event_text.h"
+#include "services/audit/query/plan_view.h"
 
 namespace tocsin::audit {
 namespace {
@@ -164,12 +165,13 @@ void SetTime(WallTime time, google::protobuf::Timestamp& into) {
 
 std::vector<v1::TimelineEntry> MakeTimeline(v1::Channel channel,
                                             std::optional<WallTime> create_time,
-                                            std::span<const AlertEvent> events) {
+                                            std::span<const AlertEvent> events,
+                                            const records::v1::Plan& plan) {
   const std::set<AttemptKey> not_submitted = NotSubmitted(events);
   std::vector<Line> lines;
   std::map<AttemptKey, AttemptLines> attempts;
   for (const AlertEvent& event : events) {
-    Line line = MakeLine(event, channel);
+    Line line = MakeLine(event, ChannelOf(plan, event.step, channel));
     if (line.status == v1::ATTEMPT_STATUS_SENDING && not_submitted.contains(line.attempt)) continue;
     if (line.attempt == AttemptKey()) {
       lines.push_back(std::move(line));

@@ -12,6 +12,7 @@
 namespace tocsin::audit {
 
 // The timeline of an alert on `channel` that was accepted at `create_time` (nothing: not known).
+// The steps of a plan have channels of their own.
 // - One entry per fact: an event and a callback that report the same status of an attempt are one
 //   entry.
 // - A submission that never happened has no entry.
@@ -19,7 +20,8 @@ namespace tocsin::audit {
 //   such as the whole seconds of Twilio's lists, the entry gets the time of its cause.
 std::vector<v1::TimelineEntry> MakeTimeline(v1::Channel channel,
                                             std::optional<WallTime> create_time,
-                                            std::span<const AlertEvent> events);
+                                            std::span<const AlertEvent> events,
+                                            const records::v1::Plan& plan = {});
 
 void SetTime(WallTime time, google::protobuf::Timestamp& into);
 

@@ -35,7 +35,7 @@ v1::EnqueueResponse MakeResponse(const std::string& alert_id, WallTime create_ti
 
 v1::EnqueueResponse ReplayOf(const Admission& admission, const NormalizedRequest& request) {
   v1::EnqueueResponse response = MakeResponse(admission.alert_id, admission.create_time,
-                                              admission.position, request.segment_count);
+                                              admission.position, request.first().segment_count);
   response.set_replayed(true);
   return response;
 }
@@ -219,7 +219,7 @@ void Acceptance::OnPublished(const std::shared_ptr<Pending>& pending, const Publ
     case PublishOutcome::kPersisted: {
       v1::EnqueueResponse response =
           MakeResponse(alert.alert_id, alert.create_time, report.position,
-                       alert.request.normalized.segment_count);
+                       alert.request.normalized.first().segment_count);
       response.set_replayed(pending->republished);
       // The client gets the response after the store has saved it: a repetition is then a replay
       // even if this process is killed.

@@ -21,6 +21,12 @@ Status CheckMetadata(const v1::EnqueueRequest& request, std::span<const std::str
     TOCSIN_CHECK_OK(CheckNoPii(name, "labels.key", regions));
     TOCSIN_CHECK_OK(CheckNoPii(value, "labels.value", regions));
   }
+  for (int i = 0; i < request.plan().steps_size(); ++i)
+    for (int j = 0; j < request.plan().steps(i).targets_size(); ++j)
+      TOCSIN_CHECK_OK(CheckNoPii(
+          request.plan().steps(i).targets(j).person(),
+          "plan.steps[" + std::to_string(i) + "].targets[" + std::to_string(j) + "].person",
+          regions));
   return {};
 }
 

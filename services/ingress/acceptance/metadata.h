@@ -16,7 +16,8 @@ namespace tocsin::ingress {
 Status CheckNoPii(std::string_view value, std::string_view field,
                   std::span<const std::string> regions);
 
-// The idempotency key, and names and values of labels (fields labels.key and labels.value).
+// The idempotency key, names and values of labels (fields labels.key and labels.value), and the
+// persons of a plan.
 Status CheckMetadata(const v1::EnqueueRequest& request, std::span<const std::string> regions);
 
 }  // namespace tocsin::ingress

@@ -3,12 +3,13 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/secret.h"
 #include "common/base/time.h"
-#include "common/domain/message/phone.h"
 #include "common/domain/registry/registry.h"
+#include "services/ingress/acceptance/plan.h"
 #include "tocsin/records/v1/records.pb.h"
 #include "tocsin/v1/alert_service.pb.h"
 
@@ -16,20 +17,20 @@ namespace tocsin::ingress {
 
 // What a request means, whatever the registry and the time are. Defaults are filled in.
 struct NormalizedRequest {
-  Phone to;
-  v1::Priority priority;
-  v1::Channel channel;
-  std::int32_t segment_count;  // of an SMS; 0 for a call
-  v1::VoiceOptions voice;      // of a call
+  v1::Priority priority = v1::PRIORITY_NORMAL;
+  std::vector<NormalizedTarget> targets;  // without a plan one
+  std::optional<NormalizedGoal> goal;     // only with a plan
+
+  const NormalizedTarget& first() const { return targets.front(); }
 };
 
 // A request that may be accepted.
 struct CheckedRequest {
   NormalizedRequest normalized;
-  Pii text;  // as given: a link is not in it yet
-  std::string sender_id;
-  std::optional<WallTime> send_time;  // nothing: now
+  std::vector<std::string> sender_ids;  // of the targets
+  std::optional<WallTime> send_time;    // nothing: now
   WallTime expire_time;
+  std::optional<WallTime> deadline = {};  // of the plan's goal
 };
 
 struct RequestRules {

@@ -7,6 +7,9 @@
 #include "common/domain/alert/ids.h"
 #include "common/domain/alert/request_rules.h"
 #include "common/domain/delivery/cancel_outcome.h"
+#include "common/domain/delivery/known_attempt.h"
+#include "common/domain/plan/plan.h"
+#include "common/ports/delay_tiers.h"
 #include "services/ingress/acceptance/metadata.h"
 
 namespace tocsin::ingress {
@@ -32,6 +35,7 @@ v1::CancelOutcome OutcomeOf(const MarkResult& marked) {
   return CancelOutcomeOf({.post_in_progress = marked.post_in_progress,
                           .acknowledged = marked.acknowledged_before,
                           .delivered = marked.delivered,
+                          .has_plan = marked.has_plan,
                           .results = marked.results});
 }
 
@@ -126,12 +130,14 @@ void AlertActions::Acknowledge(const std::string& client_id, const v1::Acknowled
   if (const Status valid = CheckAlertId(request.alert_id()); !valid)
     return done(Fail(valid.error()));
   if (const Status valid = CheckActor(request.actor_id()); !valid) return done(Fail(valid.error()));
+  if (const Status valid = CheckPersonOf(request); !valid) return done(Fail(valid.error()));
   MarkRequest mark{.alert_id = request.alert_id(),
                    .client_id = client_id,
                    .mark = MarkRequest::Mark::kAcknowledged,
                    .time = parts_.clock.Now(),
                    .method = v1::ACKNOWLEDGEMENT_METHOD_API,
                    .actor_id = request.actor_id(),
+                   .person = request.person(),
                    .unless_cancelled = true};
   if (const auto issued = ReadId(client_id, mark.alert_id, mark.time))
     mark.issued_until = issued->until;
@@ -155,10 +161,67 @@ void AlertActions::AcknowledgeByKeypress(const std::string& client_id, const Ack
                    .time = parts_.clock.Now(),
                    .method = v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS,
                    .step = proof.step,
-                   .evidence = proof.evidence};
+                   .evidence = proof.evidence,
+                   .person = proof.person};
   if (const auto issued = ReadId(client_id, mark.alert_id, mark.time))
     mark.issued_until = issued->until;
   MarkAcknowledged(std::move(mark), traceparent, std::move(done));
+}
+
+// The mark comes first: the claim of the next step reads it. If it cannot be set, workers do so by
+// the event.
+void AlertActions::Decline(const ReceivedDecline& decline, const std::string& traceparent,
+                           std::function<void(Status)> done) {
+  const v1::AttemptRef& attempt = decline.work.attempt();
+  const WallTime now = parts_.clock.Now();
+  MarkRequest mark{.alert_id = attempt.alert_id(),
+                   .client_id = decline.work.client_id(),
+                   .mark = MarkRequest::Mark::kDeclined,
+                   .time = now,
+                   .method = v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS,
+                   .step = attempt.step(),
+                   .evidence = decline.call_sid,
+                   .person = PersonOf(decline.work)};
+  if (const auto issued = ReadId(mark.client_id, mark.alert_id, now))
+    mark.issued_until = issued->until;
+  parts_.admissions.Mark(std::move(mark), [this, decline, now, traceparent, done = std::move(done)](
+                                              const Result<MarkResult>& marked) {
+    PublishDeclined(decline, marked ? marked->time : now, traceparent, done);
+  });
+}
+
+// Equal requests publish equal records, provided that the mark is stored.
+void AlertActions::PublishDeclined(const ReceivedDecline& decline, WallTime time,
+                                   const std::string& traceparent,
+                                   std::function<void(Status)> done) {
+  const records::v1::WorkRecord& work = decline.work;
+  const std::string& alert_id = work.attempt().alert_id();
+  records::v1::Event event =
+      EventOf(work.client_id(), alert_id, time, "declined/" + PersonOf(work));
+  event.set_priority(work.priority());
+  records::v1::Declined& declined = *event.mutable_declined();
+  declined.set_method(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+  declined.set_step(work.attempt().step());
+  declined.set_evidence(decline.call_sid);
+  declined.set_person(PersonOf(work));
+  const std::vector<records::v1::WorkRecord> next = RecordsAfterFailure(work, time);
+  Publish(event, traceparent,
+          [this, next, traceparent,
+           done = std::move(done)](const Result<records::v1::Position>& published) {
+            if (!published) return done(Fail(published.error()));
+            if (next.empty()) return done({});
+            PublishWork(next.front(), traceparent, done);
+          });
+}
+
+void AlertActions::PublishWork(const records::v1::WorkRecord& work, const std::string& traceparent,
+                               std::function<void(Status)> done) {
+  parts_.log.Publish(MakeRecord(NextTopic(parts_.topics, work, parts_.clock.Now()),
+                                work.attempt().alert_id(), work, traceparent),
+                     [done = std::move(done)](const PublishReport& report) {
+                       if (report.outcome == PublishOutcome::kPersisted) return done({});
+                       done(Fail(ErrorCode::kKafkaUnavailable, "the next step is not published"));
+                     });
 }
 
 void AlertActions::AcknowledgeByLink(const AckProof& proof, const std::string& traceparent,
@@ -235,6 +298,13 @@ Status AlertActions::CheckActor(const std::string& actor_id) const {
   return CheckNoPii(actor_id, "actor_id", parts_.registry.Now()->Regions());
 }
 
+Status AlertActions::CheckPersonOf(const v1::AcknowledgeRequest& request) const {
+  if (request.person().empty()) return {};
+  TOCSIN_CHECK_OK(CheckPerson(request.person(), "person"));
+  if (rules_.allow_pii_like_metadata) return {};
+  return CheckNoPii(request.person(), "person", parts_.registry.Now()->Regions());
+}
+
 // A cancellation that came too late is in the store, too, and has no effect on the alert.
 void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& traceparent,
                                     std::function<void(Result<AckOutcome>)> done) {
@@ -257,17 +327,19 @@ void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& trac
   });
 }
 
-// The event of the first acknowledgement, whatever followed.
+// The event of the first acknowledgement, or of the first by this person of a plan, whatever
+// followed.
 void AlertActions::PublishAcknowledged(const std::string& alert_id, const MarkResult& marked,
                                        const std::string& traceparent,
                                        std::function<void(Result<records::v1::Position>)> done) {
-  records::v1::Event event = EventOf(marked.client_id, alert_id, marked.time, "acknowledged");
-  records::v1::Acknowledged& acknowledged = *event.mutable_acknowledged();
-  acknowledged.set_method(marked.method);
-  acknowledged.set_actor_id(marked.actor_id);
-  acknowledged.set_step(marked.step);
-  acknowledged.set_evidence(marked.evidence);
-  Publish(event, traceparent, std::move(done));
+  const KnownMark mark{.kind = KnownMark::Kind::kAcknowledged,
+                       .method = marked.method,
+                       .actor_id = marked.actor_id,
+                       .step = marked.step,
+                       .evidence = marked.evidence,
+                       .person = marked.person};
+  Publish(AcknowledgedEvent(marked.client_id, alert_id, marked.time, mark), traceparent,
+          std::move(done));
 }
 
 void AlertActions::Publish(const records::v1::Event& event, const std::string& traceparent,

@@ -31,8 +31,15 @@ namespace tocsin::ingress {
 // What proves that a person acknowledged an alert: a verified link, or a key pressed in a call.
 struct AckProof {
   std::string alert_id;
-  std::int32_t step = 0;  // of the message or the call
-  std::string evidence;   // SHA-256 of the link's token, or Twilio's SID of the call
+  std::int32_t step = 0;    // of the message or the call
+  std::string evidence;     // SHA-256 of the link's token, or Twilio's SID of the call
+  std::string person = {};  // of the plan; empty if it is not known or there is none
+};
+
+// A key was pressed in a call by which a person of a plan declines.
+struct ReceivedDecline {
+  records::v1::WorkRecord work;  // of the call, with a plan
+  std::string call_sid;          // Twilio's SID of the call
 };
 
 // A reply that acknowledges an alert.
@@ -78,6 +85,11 @@ class AlertActions {
                              const std::string& traceparent,
                              std::function<void(Result<AckOutcome>)> done);
 
+  // A person of a plan declines: is not contacted again, and the next step starts. Without the
+  // store the next step starts after its wait, unless the alert is an emergency.
+  void Decline(const ReceivedDecline& decline, const std::string& traceparent,
+               std::function<void(Status)> done);
+
   // A link in a message of the alert was used. An alert that a cancellation ended is not
   // acknowledged: kCancelled. Fails with kNotFound also if the store does not know the alert yet.
   void AcknowledgeByLink(const AckProof& proof, const std::string& traceparent,
@@ -100,6 +112,7 @@ class AlertActions {
   std::optional<IssuedId> ReadId(const std::string& client_id, const std::string& alert_id,
                                  WallTime now) const;
   Status CheckActor(const std::string& actor_id) const;
+  Status CheckPersonOf(const v1::AcknowledgeRequest& request) const;
   void MarkAcknowledged(MarkRequest request, const std::string& traceparent,
                         std::function<void(Result<AckOutcome>)> done);
   void AcknowledgeMatch(const ReceivedReply& reply, const AckCodeMatches& matches,
@@ -108,6 +121,10 @@ class AlertActions {
   void PublishAcknowledged(const std::string& alert_id, const MarkResult& marked,
                            const std::string& traceparent,
                            std::function<void(Result<records::v1::Position>)> done);
+  void PublishDeclined(const ReceivedDecline& decline, WallTime time,
+                       const std::string& traceparent, std::function<void(Status)> done);
+  void PublishWork(const records::v1::WorkRecord& work, const std::string& traceparent,
+                   std::function<void(Status)> done);
   void Publish(const records::v1::Event& event, const std::string& traceparent,
                std::function<void(Result<records::v1::Position>)> done);
 

@@ -101,7 +101,8 @@ std::optional<twilio::AckReply> AckReplyOf(const records::v1::WebhookRecord& rec
   return twilio::AckReplyOf(twilio::FieldOf(fields, "Body"));
 }
 
-records::v1::Event AcknowledgedByKeypress(const records::v1::WebhookRecord& press) {
+records::v1::Event AcknowledgedByKeypress(const records::v1::WebhookRecord& press,
+                                          const std::string& person) {
   records::v1::Event event;
   event.set_event_id(
       EventId(press.attempt(), "acknowledged/keypress/" + std::to_string(press.receive_time_us())));
@@ -112,6 +113,7 @@ records::v1::Event AcknowledgedByKeypress(const records::v1::WebhookRecord& pres
   event.mutable_acknowledged()->set_method(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
   event.mutable_acknowledged()->set_step(press.attempt().step());
   event.mutable_acknowledged()->set_evidence(press.provider_sid());
+  event.mutable_acknowledged()->set_person(person);
   return event;
 }
 

@@ -35,6 +35,7 @@ std::optional<twilio::AckReply> AckReplyOf(const records::v1::WebhookRecord& rec
 
 // The acknowledgement by a key press, if no alert can be marked. A repetition of the request is
 // received at another time and gives another event. Its client is found by the audit.
-records::v1::Event AcknowledgedByKeypress(const records::v1::WebhookRecord& press);
+records::v1::Event AcknowledgedByKeypress(const records::v1::WebhookRecord& press,
+                                          const std::string& person);
 
 }  // namespace tocsin::ingress

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <utility>
 
+#include "common/domain/plan/plan.h"
 #include "common/domain/registry/consents.h"
 #include "common/twilio/twiml/message_twiml.h"
 #include "common/twilio/webhooks/callback_url.h"
@@ -119,8 +120,15 @@ void Webhooks::FindWork(const std::shared_ptr<WebhookContext>& context) {
   parts_.works.Find(context->record.attempt(), context->record.work(),
                     [this, context](Result<records::v1::WorkRecord> found) {
                       if (found) context->work = *std::move(found);
+                      // Without the work record it is not known whether this declines.
+                      const bool unknown = !found && found.error().code != ErrorCode::kNotFound;
+                      if (unknown && context->script->key == CallKey::kEscalate)
+                        context->failed = true;
                       if (context->script->key == CallKey::kAcknowledge)
                         return Acknowledge(context);
+                      if (context->script->key == CallKey::kEscalate && context->work &&
+                          context->work->has_plan())
+                        return Decline(context);
                       Release(*context);
                     });
 }
@@ -131,14 +139,18 @@ void Webhooks::Acknowledge(const std::shared_ptr<WebhookContext>& context) {
   const std::string& alert_id = context->record.attempt().alert_id();
   const auto publish_event = [this, context, alert_id] {
     PublishOne(context, MakeRecord(parts_.topics.Events(), alert_id,
-                                   AcknowledgedByKeypress(context->record), context->trace.Text()));
+                                   AcknowledgedByKeypress(
+                                       context->record,
+                                       context->work ? PersonOf(*context->work) : std::string()),
+                                   context->trace.Text()));
   };
   if (!context->work) return publish_event();
   parts_.alert_actions.AcknowledgeByKeypress(
       context->work->client_id(),
       {.alert_id = alert_id,
        .step = context->record.attempt().step(),
-       .evidence = context->record.provider_sid()},
+       .evidence = context->record.provider_sid(),
+       .person = PersonOf(*context->work)},
       context->trace.Text(), [this, context, publish_event](const Result<AckOutcome>& outcome) {
         const bool marked = outcome || outcome.error().code == ErrorCode::kKafkaUnavailable ||
                             outcome.error().code == ErrorCode::kOutcomeUnknown;
@@ -146,6 +158,15 @@ void Webhooks::Acknowledge(const std::shared_ptr<WebhookContext>& context) {
         if (!outcome) context->failed = true;  // Twilio repeats the request
         Release(*context);
       });
+}
+
+// Twilio repeats the request if the event or the next step is not on disk.
+void Webhooks::Decline(const std::shared_ptr<WebhookContext>& context) {
+  parts_.alert_actions.Decline({.work = *context->work, .call_sid = context->record.provider_sid()},
+                               context->trace.Text(), [this, context](const Status& declined) {
+                                 if (!declined) context->failed = true;
+                                 Release(*context);
+                               });
 }
 
 // Twilio repeats the request if the reply cannot be processed.

@@ -72,6 +72,7 @@ class Webhooks {
   void PublishOne(const std::shared_ptr<WebhookContext>& context, OutgoingRecord record);
   void FindWork(const std::shared_ptr<WebhookContext>& context);
   void Acknowledge(const std::shared_ptr<WebhookContext>& context);
+  void Decline(const std::shared_ptr<WebhookContext>& context);
   void AcknowledgeByReply(const std::shared_ptr<WebhookContext>& context);
   void Release(WebhookContext& context);
   void Respond(WebhookContext& context);

@@ -164,9 +164,9 @@ TEST(KnownAttemptTest, ReportsStartsResultsAndMarksOnly) {
   changed.set_next_due_time_us(event.time_us() + 7);  // the same delay again
   EXPECT_EQ(KnownAttemptOf(event)->result.retry_after_us(), 7);
   event.mutable_cancel_requested();
-  EXPECT_FALSE(KnownAttemptOf(event)->mark->acknowledged);
+  EXPECT_EQ(KnownAttemptOf(event)->mark->kind, KnownMark::Kind::kCancelled);
   event.mutable_acknowledged()->set_actor_id("ann");
-  EXPECT_TRUE(KnownAttemptOf(event)->mark->acknowledged);
+  EXPECT_EQ(KnownAttemptOf(event)->mark->kind, KnownMark::Kind::kAcknowledged);
   EXPECT_EQ(KnownAttemptOf(event)->mark->actor_id, "ann");
   event.mutable_acknowledged()->set_step(2);
   event.mutable_acknowledged()->set_evidence("a digest");

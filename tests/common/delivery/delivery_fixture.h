@@ -52,7 +52,7 @@ class DeliveryFixture : public testing::Test {
     Seal(work);
     return work;
   }
-  // To be repeated when the alert_id changes.
+  // To be repeated when the alert_id or the step changes.
   void Seal(records::v1::WorkRecord& work, const std::string& text = kText) {
     records::v1::Content content;
     content.set_to(kNumber);

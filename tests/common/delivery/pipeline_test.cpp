@@ -118,6 +118,7 @@ TEST_F(DeliveryPipelineTest, ReschedulesWorkThatMayHaveStartedBeforeTheDataLoss)
   old.set_first_publish_time_us(ToUnixMicros(clock.Now() - seconds(1)));
   records::v1::WorkRecord recent = AWork();
   recent.mutable_attempt()->set_step(2);
+  Seal(recent);
   recent.set_first_publish_time_us(ToUnixMicros(clock.Now()));
   claims.complete_since = clock.Now();
   EXPECT_EQ(Deliver(old), DeliveryResult::kRescheduled);
@@ -215,6 +216,7 @@ TEST_F(DeliveryPipelineTest, ReservesTheSendersRateOnceAndReschedules) {  // L1
   EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
   records::v1::WorkRecord second = AWork();
   second.mutable_attempt()->set_step(2);
+  Seal(second);
   EXPECT_EQ(Deliver(second), DeliveryResult::kRescheduled);
   ASSERT_THAT(Waiting(), SizeIs(1));
   clock.Advance(seconds(20));
@@ -227,6 +229,7 @@ TEST_F(DeliveryPipelineTest, SendsAnEmergencyWithoutARateReservation) {  // A4, 
   EXPECT_EQ(Deliver(bulk), DeliveryResult::kSent);
   records::v1::WorkRecord emergency = AWork();
   emergency.mutable_attempt()->set_step(2);
+  Seal(emergency);
   emergency.set_priority(v1::PRIORITY_EMERGENCY);
   pacer.SetDown(true);
   EXPECT_EQ(Deliver(emergency), DeliveryResult::kSent);

@@ -399,7 +399,8 @@ TYPED_TEST_P(ClaimsContract, SyncsAMark) {  // R1
                        .time = SystemClock().Now(),
                        .lease_until = {},
                        .result = {},
-                       .mark = KnownMark{.acknowledged = acknowledged}};
+                       .mark = KnownMark{.kind = acknowledged ? KnownMark::Kind::kAcknowledged
+                                                              : KnownMark::Kind::kCancelled}};
     known.name.set_alert_id(request.attempt.alert_id());
     ASSERT_TRUE(this->Wait(this->world.claims().Sync(known)));
     const ClaimReply claim = this->Claim(request);

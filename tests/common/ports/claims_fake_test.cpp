@@ -1,4 +1,5 @@
 #include "tests/common/ports/claims_contract.h"
+#include "tests/common/ports/plan_claims_contract.h"
 #include "tests/common/ports/resolution_contract.h"
 #include "tests/common/ports/unreconciled_attempts_contract.h"
 #include "tests/fakes/await.h"
@@ -31,6 +32,7 @@ class FakeWorld {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, ClaimsContract, FakeWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, PlanClaimsContract, FakeWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, ResolutionContract, FakeWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, UnreconciledAttemptsContract, FakeWorld);
 

@@ -14,6 +14,7 @@
 #include "tests/common/ports/admissions_contract.h"
 #include "tests/common/ports/claims_contract.h"
 #include "tests/common/ports/pacer_contract.h"
+#include "tests/common/ports/plan_claims_contract.h"
 #include "tests/common/ports/resolution_contract.h"
 #include "tests/common/ports/unreconciled_attempts_contract.h"
 
@@ -124,6 +125,7 @@ class RealWorld {
 
 namespace tocsin {
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, ClaimsContract, redis::RealWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, PlanClaimsContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, ResolutionContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, UnreconciledAttemptsContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, PacerContract, redis::RealWorld);

@@ -96,6 +96,8 @@ def test_a_completion_has_every_verb_and_is_valid(shell, tmp_path):
     (("send", "--priority", ""), ["emergency", "high", "normal", "bulk"]),
     (("send", "--priority", "h"), ["high"]),
     (("list", "--state", "sent"), ["sent", "sent_unconfirmed"]),
+    (("list", "--state", "not"), ["not_acknowledged"]),
+    (("ack", "x", "--p"), ["--person"]),
     (("dlq", "list", "--state", ""), ["open", "redriven", "discarded"]),
     (("dlq", "list", "--reason", "RETR"), ["RETRIES_EXHAUSTED"]),
     (("--output", ""), ["json", "table"]),
@@ -109,5 +111,6 @@ def test_bash_completes_verbs_and_values(script, words, expected):
 
 def test_bash_completes_files(script, tmp_path):
     (tmp_path / "alerts.csv").touch()
-    for words in (("bulk",), ("send", "--text-file"), ("webhook", "sign", "--form"), ("keyring", "init", "--out")):
+    for words in (("bulk",), ("send", "--text-file"), ("send", "--plan"), ("webhook", "sign", "--form"),
+                  ("keyring", "init", "--out")):
         assert complete(script, *words, str(tmp_path / "al")) == [str(tmp_path / "alerts.csv")]

@@ -14,6 +14,7 @@ struct Options {
   ServiceOptions service;
   std::string alert_id;
   std::string actor_id;
+  std::string person;
 };
 
 struct OutcomeText {
@@ -51,16 +52,18 @@ int Cancel(const Options& options, const Common& common) {
 }
 
 int Acknowledge(const Options& options, const Common& common) {
-  if (options.actor_id.empty())
+  const std::string& actor_id = options.actor_id.empty() ? options.person : options.actor_id;
+  if (actor_id.empty())
     return ReportMisuse({.code = ErrorCode::kInvalidArgument,
-                         .message = "is required, such as a user id",
+                         .message = "is required, such as a user id; or give --person",
                          .field = "--actor-id"});
   const auto client = ServiceClient::Create(options.service);
   if (!client) return ReportMisuse(client.error());
   const auto stub = v1::AlertService::NewStub(client->channel());
   v1::AcknowledgeRequest request;
   request.set_alert_id(options.alert_id);
-  request.set_actor_id(options.actor_id);
+  request.set_actor_id(actor_id);
+  request.set_person(options.person);
   v1::AcknowledgeResponse response;
   const Status acknowledged = client->Call([&](grpc::ClientContext& context) {
     return stub->Acknowledge(&context, request, &response);
@@ -98,7 +101,10 @@ void AddCancel(CLI::App& app, Action& action) {
   CLI::App& ack = AddVerb(app, "ack", "record that a person acknowledged an alert", options, action,
                           Acknowledge);
   ack.add_option("--actor-id", options->actor_id,
-                 "who acknowledged, free of personal data, such as a user id")
+                 "who acknowledged, free of personal data, such as a user id; default: the person")
+      ->type_name(kText);
+  ack.add_option("--person", options->person,
+                 "person of the plan on whose behalf; default: the actor")
       ->type_name(kText);
   Hide(ack.add_option("--by", options->actor_id));
 }

@@ -43,6 +43,7 @@ int Get(const Options& options, const Common& common) {
     PrintJson(ToJson(alert, true));
   } else {
     std::cout << SummaryOf(alert) << '\n';
+    for (const std::string& line : PlanLinesOf(alert)) std::cout << line << '\n';
     for (const v1::TimelineEntry& entry : alert.timeline())
       std::cout << "  " << LineOf(entry) << '\n';
   }

@@ -1,5 +1,6 @@
 // tocsin send: sends one alert.
 #include <iostream>
+#include <optional>
 
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
@@ -9,6 +10,7 @@
 #include "tools/tocsin/alert_format.h"
 #include "tools/tocsin/command.h"
 #include "tools/tocsin/options.h"
+#include "tools/tocsin/plan_file.h"
 #include "tools/tocsin/service_client.h"
 
 namespace tocsin::cli {
@@ -20,6 +22,7 @@ const Choices<v1::InDoubtPolicy> kInDoubtPolicies{{"fail", v1::IN_DOUBT_POLICY_F
 struct Options {
   ServiceOptions service;
   std::string to;
+  std::optional<std::string> plan_file;
   std::string text;
   std::string text_file;
   std::string key;
@@ -58,22 +61,36 @@ Status CheckUtf8(const v1::EnqueueRequest& request) {
   return {};
 }
 
+void SetRecipient(const Options& options, v1::EnqueueRequest& request) {
+  request.set_channel(options.channel);
+  request.set_to(options.to);
+  request.set_sender_id(options.sender_id);
+  if (options.language_code.empty() && options.voice.empty() && !options.machine_detection) return;
+  request.mutable_voice()->set_language_code(options.language_code);
+  request.mutable_voice()->set_voice(options.voice);
+  request.mutable_voice()->set_machine_detection(options.machine_detection);
+}
+
+Result<v1::Plan> ReadPlan(const std::string& path, bool has_text) {
+  if (path == "-")
+    return Fail(ErrorCode::kInvalidArgument, "cannot be stdin; write the plan to a file", "--plan");
+  TOCSIN_TRY(const std::string content, ReadFile(path, kMaxPlanBytes));
+  return ParsePlan(content, path, has_text);
+}
+
 Result<v1::EnqueueRequest> BuildRequest(const Options& options) {
   v1::EnqueueRequest request;
   request.set_idempotency_key(options.key.empty() ? NewKey() : options.key);
   request.set_priority(options.priority);
-  request.set_channel(options.channel);
-  request.set_to(options.to);
   request.set_text(options.text);
-  request.set_sender_id(options.sender_id);
   request.set_in_doubt_policy(options.in_doubt_policy);
-  if (!options.language_code.empty() || !options.voice.empty() || options.machine_detection) {
-    request.mutable_voice()->set_language_code(options.language_code);
-    request.mutable_voice()->set_voice(options.voice);
-    request.mutable_voice()->set_machine_detection(options.machine_detection);
-  }
   if (!options.text_file.empty()) {
     TOCSIN_TRY(*request.mutable_text(), ReadTextFile(options.text_file));
+  }
+  if (options.plan_file) {
+    TOCSIN_TRY(*request.mutable_plan(), ReadPlan(*options.plan_file, !request.text().empty()));
+  } else {
+    SetRecipient(options, request);
   }
   if (!options.send_time.empty())
     TOCSIN_CHECK_OK(ReadTime(options.send_time, "--send-time", *request.mutable_send_time()));
@@ -132,41 +149,59 @@ int Send(const Options& options, const Common& common) {
   return kDone;
 }
 
-void AddAlertOptions(CLI::App& command, Options& options) {
-  const auto text_option = [&](const char* name, std::string& value, const char* help) {
-    return command.add_option(name, value, help)->type_name(kText);
+CLI::Option* AddText(CLI::App& command, const char* name, std::string& value, const char* help) {
+  return command.add_option(name, value, help)->type_name(kText);
+}
+
+// The options of one recipient, also by their old names. The first is --to.
+std::vector<CLI::Option*> AddRecipientOptions(CLI::App& command, Options& options) {
+  return {
+      AddText(command, "--to", options.to,
+              "phone number of the recipient in E.164 form, such as +15145550123"),
+      AddChoice(command, "--channel", options.channel, kChannels, "channel; default sms"),
+      AddText(command, "--sender-id", options.sender_id, "sender of the registry"),
+      Hide(AddText(command, "--sender", options.sender_id, "")),
+      AddText(command, "--language-code", options.language_code,
+              "language of a call, such as en-CA"),
+      Hide(AddText(command, "--language", options.language_code, "")),
+      AddText(command, "--voice", options.voice, "voice of a call, such as Polly.Joanna"),
+      command.add_flag("--machine-detection", options.machine_detection,
+                       "detect whether a person or a machine answers the call"),
+      Hide(command.add_flag("--detect-machine", options.machine_detection, "")),
   };
-  text_option("--to", options.to,
-              "phone number of the recipient in E.164 form, such as +15145550123")
-      ->required();
-  auto* text = text_option("--text", options.text, "message");
+}
+
+void AddAlertOptions(CLI::App& command, Options& options) {
+  auto* text = AddText(command, "--text", options.text, "message");
   auto* file =
       command.add_option("--text-file", options.text_file, "file with the message; - is stdin")
           ->type_name(kFile);
   text->excludes(file);
-  text_option("--idempotency-key", options.key,
-              "identifies the alert: a repeated key sends nothing; default: a new key");
+  AddText(command, "--idempotency-key", options.key,
+          "identifies the alert: a repeated key sends nothing; default: a new key");
   AddChoice(command, "--priority", options.priority, kPriorities, "priority; default normal");
   Hide(AddChoice(command, "--class", options.priority, kPriorities, ""));
-  AddChoice(command, "--channel", options.channel, kChannels, "channel; default sms");
-  text_option("--sender-id", options.sender_id, "sender of the registry");
-  Hide(text_option("--sender", options.sender_id, ""));
-  text_option("--language-code", options.language_code, "language of a call, such as en-CA");
-  Hide(text_option("--language", options.language_code, ""));
-  text_option("--voice", options.voice, "voice of a call, such as Polly.Joanna");
-  command.add_flag("--machine-detection", options.machine_detection,
-                   "detect whether a person or a machine answers the call");
-  Hide(command.add_flag("--detect-machine", options.machine_detection, ""));
-  text_option("--send-time", options.send_time, "do not send before this time (RFC 3339)")
+  AddText(command, "--send-time", options.send_time, "do not send before this time (RFC 3339)")
       ->type_name(kTime);
-  Hide(text_option("--send-at", options.send_time, ""));
-  text_option("--expire-time", options.expire_time, "do not send after this time (RFC 3339)")
+  Hide(AddText(command, "--send-at", options.send_time, ""));
+  AddText(command, "--expire-time", options.expire_time, "do not send after this time (RFC 3339)")
       ->type_name(kTime);
-  Hide(text_option("--expires-at", options.expire_time, ""));
+  Hide(AddText(command, "--expires-at", options.expire_time, ""));
   AddChoice(command, "--in-doubt", options.in_doubt_policy, kInDoubtPolicies,
             "if it cannot be determined whether Twilio accepted the alert; default by priority");
   command.add_option("--label", options.labels, "label, free of personal data; repeatable")
       ->type_name("NAME=VALUE");
+}
+
+// A plan excludes all options of one recipient. CLI11's own excludes() would show the old names in
+// --help.
+void CheckRecipient(const CLI::Option& plan, const std::vector<CLI::Option*>& recipient) {
+  if (plan.count() == 0 && recipient.front()->count() == 0)
+    throw CLI::RequiredError("--to or --plan");
+  if (plan.count() == 0) return;
+  for (const CLI::Option* option : recipient)
+    if (option->count() > 0)
+      throw CLI::ExcludesError("--plan", "--" + option->get_lnames().front());
 }
 
 }  // namespace
@@ -174,9 +209,16 @@ void AddAlertOptions(CLI::App& command, Options& options) {
 void AddSend(CLI::App& app, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App& command = *app.add_subcommand("send", "send one alert");
+  const auto recipient = AddRecipientOptions(command, *options);
+  const CLI::Option& plan =
+      *command
+           .add_option("--plan", options->plan_file,
+                       "YAML file: whom the alert reaches in which order, instead of one recipient")
+           ->type_name(kFile);
   AddAlertOptions(command, *options);
   options->service.AddTo(command, "TOCSIN_INGRESS_GRPC");
-  command.callback([options, &action] {
+  command.callback([options, &action, &plan, recipient] {
+    CheckRecipient(plan, recipient);
     action = [options](const Common& common) { return Send(*options, common); };
   });
 }

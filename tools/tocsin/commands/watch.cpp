@@ -57,6 +57,7 @@ class Screen {
     };
     std::fflush(stdout);
     print((IsFinal(alert.state()) ? "* " : "> ") + SummaryOf(alert));
+    for (const std::string& line : PlanLinesOf(alert)) print(line);
     for (const v1::TimelineEntry& entry : alert.timeline()) print("  | " + LineOf(entry));
     if (!IsFinal(alert.state())) print("  . in progress; Ctrl-C ends the watch, not the alert");
   }
@@ -66,15 +67,24 @@ class Screen {
       std::string text = LineOf(entry);
       if (printed_.insert(text).second) std::cout << text << '\n';
     }
+    AppendPlan(PlanLinesOf(alert));
     if (alert.state() == state_) return;
     state_ = alert.state();
     std::cout << SummaryOf(alert) << '\n';
+  }
+
+  // Prints the lines that have changed.
+  void AppendPlan(std::vector<std::string> lines) {
+    for (size_t i = 0; i < lines.size(); ++i)
+      if (i >= plan_lines_.size() || plan_lines_[i] != lines[i]) std::cout << lines[i] << '\n';
+    plan_lines_ = std::move(lines);
   }
 
   const bool json_;
   const bool terminal_;
   size_t lines_ = 0;
   std::set<std::string> printed_;
+  std::vector<std::string> plan_lines_;
   v1::AlertState state_ = v1::ALERT_STATE_UNSPECIFIED;
 };
 

@@ -330,5 +330,112 @@ TEST(AlertProjection, NeverLowersTheRankOfAnAttempt) {
   }));
 }
 
+// Plans.
+
+AlertEvent OfStep(std::int32_t step, AlertEvent alert_event) {
+  alert_event.step = step;
+  alert_event.id += "@" + std::to_string(step);
+  return alert_event;
+}
+
+AlertEvent AcknowledgedBy(const std::string& person, std::int64_t seconds) {
+  AlertEvent alert_event = Acknowledged(seconds);
+  alert_event.id += person;
+  alert_event.person = person;
+  return alert_event;
+}
+
+AlertEvent GoalMissed(std::int64_t seconds) {
+  AlertEvent alert_event;
+  alert_event.id = "missed";
+  alert_event.kind = AlertEventKind::kGoalMissed;
+  alert_event.time = At(seconds);
+  return alert_event;
+}
+
+AlertEvent Last(AlertEvent alert_event) {
+  alert_event.last = true;
+  return alert_event;
+}
+
+constexpr PlanTerms kQuorum{.goal = v1::REACH_ACKNOWLEDGED, .person_count = 2, .target_count = 3};
+
+ProjectedAlert ProjectPlan(std::vector<AlertEvent> alert_events, const PlanTerms& plan = kQuorum) {
+  ProjectedAlert projected = ProjectAlert(true, alert_events, plan);
+  std::ranges::reverse(alert_events);
+  EXPECT_EQ(ProjectAlert(true, alert_events, plan).state, projected.state) << "another order";
+  return projected;
+}
+
+TEST(PlanProjectionTest, EndsWhenEnoughPersonsHaveAcknowledged) {
+  std::vector<AlertEvent> events{Changed(v1::ATTEMPT_STATUS_DELIVERED, 1), AcknowledgedBy("ann", 5),
+                                 AcknowledgedBy("ann", 6)};
+  EXPECT_EQ(ProjectPlan(events).state, v1::ALERT_STATE_SENDING);
+  EXPECT_EQ(ProjectPlan(events).reach, v1::REACH_ACKNOWLEDGED);
+  events.push_back(AcknowledgedBy("ben", 9));
+  EXPECT_EQ(ProjectPlan(events).state, v1::ALERT_STATE_ACKNOWLEDGED);
+  EXPECT_EQ(ProjectPlan(events).ended, At(9));
+  events.push_back(AcknowledgedBy("cleo", 20));
+  EXPECT_EQ(ProjectPlan(events).ended, At(9)) << "later acknowledgements change nothing";
+}
+
+TEST(PlanProjectionTest, ADeliveryIsNoEndWhileAcknowledgementsAreMissing) {
+  EXPECT_EQ(ProjectPlan({Changed(v1::ATTEMPT_STATUS_DELIVERED, 1),
+                         OfStep(2, Changed(v1::ATTEMPT_STATUS_DELIVERED, 2)),
+                         OfStep(3, Changed(v1::ATTEMPT_STATUS_DELIVERED, 3))})
+                .state,
+            v1::ALERT_STATE_SENDING);
+}
+
+TEST(PlanProjectionTest, AMissedGoalIsTheEndWhateverFollows) {
+  const ProjectedAlert alert =
+      ProjectPlan({Changed(v1::ATTEMPT_STATUS_DELIVERED, 1), AcknowledgedBy("ann", 5),
+                   GoalMissed(10), AcknowledgedBy("ben", 12)});
+  EXPECT_EQ(alert.state, v1::ALERT_STATE_NOT_ACKNOWLEDGED);
+  EXPECT_EQ(alert.reason, "GOAL_MISSED");
+  EXPECT_EQ(alert.ended, At(10));
+  EXPECT_EQ(alert.reach, v1::REACH_ACKNOWLEDGED);
+}
+
+TEST(PlanProjectionTest, ADeliveryToOneTargetReachesTheDefaultGoal) {
+  const PlanTerms plan{.target_count = 3};
+  EXPECT_EQ(
+      ProjectPlan({Last(Changed(v1::ATTEMPT_STATUS_FAILED, 1, "TWILIO_API_ERROR"))}, plan).state,
+      v1::ALERT_STATE_SENDING)
+      << "two targets are left";
+  EXPECT_EQ(ProjectPlan({Last(Changed(v1::ATTEMPT_STATUS_FAILED, 1, "TWILIO_API_ERROR")),
+                         OfStep(2, Changed(v1::ATTEMPT_STATUS_DELIVERED, 2))},
+                        plan)
+                .state,
+            v1::ALERT_STATE_DELIVERED);
+}
+
+TEST(PlanProjectionTest, FailsWhenAllTargetsHaveFailed) {
+  const PlanTerms plan{.target_count = 2};
+  EXPECT_EQ(ProjectPlan({Last(Changed(v1::ATTEMPT_STATUS_FAILED, 1, "TWILIO_API_ERROR")),
+                         OfStep(2, Last(Changed(v1::ATTEMPT_STATUS_BUSY, 2, "RETRIES_EXHAUSTED")))},
+                        plan)
+                .state,
+            v1::ALERT_STATE_FAILED);
+}
+
+TEST(PlanProjectionTest, OnlyAPersonReachesTheGoalHuman) {
+  const PlanTerms plan{.goal = v1::REACH_HUMAN, .target_count = 2};
+  const AlertEvent unknown = OfStep(1, Completed(1, v1::ANSWERED_BY_UNSPECIFIED));
+  EXPECT_EQ(ProjectPlan({unknown}, plan).state, v1::ALERT_STATE_SENDING);
+  EXPECT_EQ(ProjectPlan({unknown, OfStep(2, Completed(5, v1::ANSWERED_BY_HUMAN))}, plan).state,
+            v1::ALERT_STATE_DELIVERED);
+}
+
+TEST(PlanProjectionTest, ACancellationEndsAPlan) {
+  EXPECT_EQ(ProjectPlan({Changed(v1::ATTEMPT_STATUS_DELIVERED, 1),
+                         Cancelled(5, v1::CANCEL_OUTCOME_TOO_LATE), GoalMissed(10)})
+                .state,
+            v1::ALERT_STATE_CANCELLED);
+  EXPECT_EQ(ProjectPlan({Changed(v1::ATTEMPT_STATUS_DELIVERED, 1), GoalMissed(10)}).state,
+            v1::ALERT_STATE_NOT_ACKNOWLEDGED)
+      << "its cancellation may be missing";
+}
+
 }  // namespace
 }  // namespace tocsin

@@ -180,5 +180,16 @@ TEST(StartsBeforeCancelTest, StartsThatTheStoreGrantedDoNotCount) {  // A2
             v1::CANCEL_OUTCOME_CANCELLED);
 }
 
+TEST(CancelOutcomeOfPlanTest, TheEndOfAnAttemptDoesNotEndThePlan) {
+  const std::vector<records::v1::AttemptResult> refused{
+      Refused(records::v1::PROVIDER_ERROR_CLASS_PERMANENT_NUMBER)};
+  EXPECT_EQ(CancelOutcomeOf({.results = refused}), v1::CANCEL_OUTCOME_ALREADY_ENDED);
+  EXPECT_EQ(CancelOutcomeOf({.has_plan = true, .results = refused}), v1::CANCEL_OUTCOME_TOO_LATE);
+  EXPECT_EQ(CancelOutcomeOf({.delivered = true, .has_plan = true, .results = refused}),
+            v1::CANCEL_OUTCOME_ALREADY_ENDED)
+      << "its goal was reached or missed";
+  EXPECT_EQ(CancelOutcomeOf({.has_plan = true, .results = {}}), v1::CANCEL_OUTCOME_CANCELLED);
+}
+
 }  // namespace
 }  // namespace tocsin

@@ -207,7 +207,7 @@ class AcceptedRequest : public testing::TestWithParam<Accepted> {};
 TEST_P(AcceptedRequest, IsWithinAllLimits) {
   const auto checked = Checked(GetParam().change);
   ASSERT_TRUE(checked) << checked.error().field << ": " << checked.error().message;
-  EXPECT_EQ(checked->normalized.to.E164(), kNumber);
+  EXPECT_EQ(checked->normalized.first().to.E164(), kNumber);
   EXPECT_GT(checked->expire_time, Now());
   EXPECT_LE(checked->expire_time, Now() + kMaxTimeAhead);
 }
@@ -250,17 +250,18 @@ TEST(CheckRequest, DefaultsToANormalSmsThatExpiresInADay) {
   const auto checked = Checked({});
   ASSERT_TRUE(checked);
   EXPECT_EQ(checked->normalized.priority, v1::PRIORITY_NORMAL);
-  EXPECT_EQ(checked->normalized.channel, v1::CHANNEL_SMS);
-  EXPECT_EQ(checked->sender_id, "main");
+  EXPECT_EQ(checked->normalized.first().channel, v1::CHANNEL_SMS);
+  EXPECT_EQ(checked->sender_ids.front(), "main");
   EXPECT_FALSE(checked->send_time);
   EXPECT_EQ(checked->expire_time, Now() + hours(24));
-  EXPECT_EQ(checked->normalized.segment_count, 1);
+  EXPECT_EQ(checked->normalized.first().segment_count, 1);
 }
 
 TEST(CheckRequest, CountsTheSegmentsOfATextWithItsLink) {  // S2
   const auto segments = [](size_t characters) {
     return Checked([&](auto& r) { r.set_text(std::string(characters, 'a') + "{ack_link}"); })
-        ->normalized.segment_count;
+        ->normalized.first()
+        .segment_count;
   };
   EXPECT_EQ(segments(160 - kLinkCharacters), 1);
   EXPECT_EQ(segments(160 - kLinkCharacters + 1), 2);
@@ -284,7 +285,7 @@ TEST(CheckRequest, ExpiresByPriorityCountedFromTheSendTime) {  // A5
 TEST(CheckRequest, SelectsTheDedicatedSenderForAnEmergency) {  // A4
   const auto checked = Checked([](auto& r) { r.set_priority(v1::PRIORITY_EMERGENCY); });
   ASSERT_TRUE(checked);
-  EXPECT_EQ(checked->sender_id, "urgent");
+  EXPECT_EQ(checked->sender_ids.front(), "urgent");
 }
 
 TEST(CheckRequest, HasOneCanonicalFormForAllSpellings) {  // A3
@@ -333,8 +334,8 @@ TEST(CheckRequest, SpellsALanguageAsTwilioDoes) {  // V1
         c.senders[0].channels.insert(v1::CHANNEL_VOICE);
       });
   ASSERT_TRUE(checked) << checked.error().message;
-  EXPECT_EQ(checked->normalized.voice.language_code(), "en-CA");
-  EXPECT_EQ(checked->normalized.segment_count, 0);
+  EXPECT_EQ(checked->normalized.first().voice.language_code(), "en-CA");
+  EXPECT_EQ(checked->normalized.first().segment_count, 0);
 }
 
 }  // namespace

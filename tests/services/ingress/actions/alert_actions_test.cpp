@@ -406,5 +406,68 @@ TEST_F(AlertActionsTest, FailsWhileTheStoreOrTheLogDoesNotRespond) {
   EXPECT_TRUE(response.error().retry_after);
 }
 
+// The call of ann in a plan whose next step calls ben.
+records::v1::WorkRecord ACallOfAPlan(const std::string& alert_id) {
+  records::v1::WorkRecord work;
+  work.mutable_attempt()->set_alert_id(alert_id);
+  work.mutable_attempt()->set_step(1);
+  work.mutable_attempt()->set_attempt(1);
+  work.set_client_id("demo");
+  work.set_priority(v1::PRIORITY_HIGH);
+  work.set_channel(v1::CHANNEL_VOICE);
+  for (const std::int32_t plan_step : {1, 2}) {
+    records::v1::PlannedTarget& target = *work.mutable_plan()->add_targets();
+    target.set_plan_step(plan_step);
+    target.set_person(plan_step == 1 ? "ann" : "ben");
+    target.set_channel(v1::CHANNEL_VOICE);
+  }
+  return work;
+}
+
+TEST_F(AlertActionsTest, ADeclineIsRecordedAndStartsTheNextStep) {  // V4
+  for (const bool down : {false, true}) {
+    admissions.SetDown(down);
+    const size_t before = log.Records().size();
+    std::promise<Status> done;
+    actions.Decline({.work = ACallOfAPlan(alert_id), .call_sid = "CA1"}, kTrace,
+                    [&](Status status) { done.set_value(std::move(status)); });
+    ASSERT_TRUE(done.get_future().get());
+    ASSERT_EQ(log.Records().size(), before + 2);
+    const records::v1::Declined declined = Events().back().declined();
+    EXPECT_EQ(declined.person(), "ann");
+    EXPECT_EQ(declined.evidence(), "CA1");
+    EXPECT_EQ(declined.step(), 1);
+    records::v1::WorkRecord next;
+    ASSERT_TRUE(next.ParseFromString(log.Records().back().value));
+    EXPECT_EQ(next.attempt().step(), 2);
+    EXPECT_EQ(log.Records().back().topic, topics.Lane(v1::CHANNEL_VOICE, v1::PRIORITY_HIGH));
+  }
+}
+
+TEST_F(AlertActionsTest, ADeclineInTheLastStepIsOnlyRecorded) {
+  records::v1::WorkRecord work = ACallOfAPlan(alert_id);
+  work.mutable_attempt()->set_step(2);
+  std::promise<Status> done;
+  actions.Decline({.work = work, .call_sid = "CA1"}, kTrace,
+                  [&](Status status) { done.set_value(std::move(status)); });
+  ASSERT_TRUE(done.get_future().get());
+  EXPECT_THAT(log.Records(), SizeIs(1));
+}
+
+TEST_F(AlertActionsTest, RefusesAnAcknowledgementByAnInvalidPerson) {
+  v1::AcknowledgeRequest request;
+  request.set_alert_id(alert_id);
+  request.set_actor_id("dispatcher");
+  for (const char* person : {"two words", "+15145550123"}) {
+    request.set_person(person);
+    std::promise<Result<v1::AcknowledgeResponse>> response;
+    actions.Acknowledge("demo", request, kTrace,
+                        [&](auto result) { response.set_value(std::move(result)); });
+    const auto refused = response.get_future().get();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().field, "person");
+  }
+}
+
 }  // namespace
 }  // namespace tocsin::ingress

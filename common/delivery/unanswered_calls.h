@@ -1,0 +1,36 @@
+// Ends calls that nobody has answered, when the plan of their alert does not need them any more.
+#pragma once
+
+#include <string>
+
+#include "common/async/task.h"
+#include "common/base/result.h"
+#include "common/ports/call_ender.h"
+#include "common/ports/claims.h"
+#include "common/ports/clock.h"
+#include "common/ports/registry_source.h"
+
+namespace tocsin {
+
+// Used on the loop's thread. The parts must outlive it.
+class UnansweredCalls {
+ public:
+  struct Parts {
+    const Clock& clock;
+    const RegistrySource& registry;
+    Claims& claims;
+    CallEnder& ender;
+  };
+
+  explicit UnansweredCalls(Parts parts) : parts_(parts) {}
+
+  // Ends those of the alert if the goal of its plan is reached, else those to persons who have
+  // acknowledged or declined. One request per call, which is not repeated: a call that is not ended
+  // rings until its timeout. Fails as Claims does. `alert_id` must outlive the task.
+  Task<Status> End(const std::string& alert_id);
+
+ private:
+  const Parts parts_;
+};
+
+}  // namespace tocsin

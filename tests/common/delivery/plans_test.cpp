@@ -1,0 +1,295 @@
+// Plans: what the delivery of a target publishes, and what a callback of it does. V6
+#include "common/delivery/callback_handler.h"
+#include "common/delivery/unanswered_calls.h"
+#include "common/domain/plan/plan.h"
+#include "tests/common/delivery/delivery_fixture.h"
+
+namespace tocsin {
+namespace {
+
+using std::chrono::minutes;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class FakeCallEnder final : public CallEnder {
+ public:
+  Task<Status> EndUnanswered(const Account&, const std::string& sid, SteadyTime) override {
+    ended.push_back(sid);
+    co_return {};
+  }
+  std::vector<std::string> ended;
+};
+
+class PlansTest : public DeliveryFixture {
+ protected:
+  PlansTest() {
+    RegistrySnapshot::Content content = TestRegistry();
+    content.voice = ChannelMode::kLive;
+    for (Sender& sender : content.senders) {
+      sender.channels.insert(v1::CHANNEL_VOICE);
+      sender.calls_per_second = 1'000;
+    }
+    registry.Swap(Built(content));
+  }
+
+  // A message to ann; after 2 min calls to ben and cleo. Two must acknowledge within 15 min.
+  records::v1::WorkRecord AnAlert() {
+    records::v1::WorkRecord work = AWork();
+    work.set_first_publish_time_us(ToUnixMicros(clock.Now()));
+    records::v1::Plan& plan = *work.mutable_plan();
+    plan.mutable_goal()->set_reach(v1::REACH_ACKNOWLEDGED);
+    plan.mutable_goal()->set_person_count(2);
+    plan.mutable_goal()->set_deadline_us(ToUnixMicros(clock.Now() + minutes(15)));
+    Add(plan, work, 1, "ann", v1::CHANNEL_SMS, {});
+    Add(plan, work, 2, "ben", v1::CHANNEL_VOICE, minutes(2));
+    Add(plan, work, 2, "cleo", v1::CHANNEL_VOICE, minutes(2));
+    return work;
+  }
+  void Add(records::v1::Plan& plan, records::v1::WorkRecord work, std::int32_t plan_step,
+           const std::string& person, v1::Channel channel, Micros wait) {
+    work.mutable_attempt()->set_step(plan.targets_size() + 1);
+    Seal(work, "for " + person);
+    records::v1::PlannedTarget& target = *plan.add_targets();
+    target.set_plan_step(plan_step);
+    target.set_wait_us(wait.count());
+    target.set_person(person);
+    target.set_channel(channel);
+    *target.mutable_recipient() = work.recipient();
+    *target.mutable_content() = work.content();
+    *target.mutable_key() = work.key();
+    target.set_sender_id("main");
+  }
+  // What was published for the alert, with the given step and kind, the last one.
+  records::v1::WorkRecord Published(std::int32_t step,
+                                    records::v1::WorkKind kind = records::v1::WORK_KIND_ATTEMPT) {
+    records::v1::WorkRecord last;
+    for (const OutgoingRecord& record : log.Records()) {
+      records::v1::WorkRecord work;
+      if (record.topic == topics.Events() || !work.ParseFromString(record.value)) continue;
+      if (work.attempt().step() == step && work.kind() == kind) last = work;
+    }
+    return last;
+  }
+  Result<DeliveryResult> Place(const records::v1::WorkRecord& work) {
+    provider.result = FakeProvider::Accepted(SidOf(work));
+    const IncomingRecord record = RecordOf(work);
+    return Await(calls.Deliver(record));
+  }
+  static std::string SidOf(const records::v1::WorkRecord& work) {
+    return "CA" + AttemptText(work.attempt());
+  }
+  Result<DeliveryResult> CallBack(const records::v1::WorkRecord& work, v1::AttemptStatus status) {
+    records::v1::WebhookRecord callback;
+    callback.set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
+    callback.set_receive_time_us(ToUnixMicros(clock.Now()));
+    *callback.mutable_attempt() = work.attempt();
+    callback.mutable_work()->set_topic(topics.Lane(v1::CHANNEL_VOICE, v1::PRIORITY_NORMAL));
+    callback.set_token_time_us(ToUnixMicros(clock.Now()));
+    callback.set_provider_sid(SidOf(work));
+    callback.set_status(status);
+    IncomingRecord record;
+    record.key = work.attempt().alert_id();
+    record.value = callback.SerializeAsString();
+    return Await(callback_handler.Handle(record));
+  }
+  Result<DeliveryResult> Acknowledge(const records::v1::WorkRecord& work,
+                                     const std::string& person) {
+    records::v1::Event event;
+    event.mutable_attempt()->set_alert_id(work.attempt().alert_id());
+    event.set_client_id(work.client_id());
+    event.set_time_us(ToUnixMicros(clock.Now()));
+    event.mutable_acknowledged()->set_method(v1::ACKNOWLEDGEMENT_METHOD_API);
+    event.mutable_acknowledged()->set_person(person);
+    IncomingRecord record;
+    record.position.set_topic(topics.Events());
+    record.value = event.SerializeAsString();
+    return Await(callback_handler.Handle(record));
+  }
+  void Pass(Micros time) { clock.Set(clock.Now() + time); }
+  size_t CountOfGoalMissed() const {
+    return std::ranges::count_if(Events(),
+                                 [](const auto& event) { return event.has_goal_missed(); });
+  }
+
+  FakeCallEnder ender;
+  UnansweredCalls unanswered_calls{{clock, registry, claims, ender}};
+  DeliveryPipeline calls{v1::CHANNEL_VOICE,
+                         {clock, registry, consents, claims, pacer, vault, provider, list, log,
+                          log_history, topics, probe, &unanswered_calls},
+                         {.owner = "test", .retry = {}}};
+  CallbackHandler callback_handler{v1::CHANNEL_VOICE,
+                                   {clock, claims, log, log_history, topics, &unanswered_calls},
+                                   {.calls = {.max_calls = 1}}};
+};
+
+TEST_F(PlansTest, AStartPublishesTheNextStepAndTheDeadlineFirst) {
+  EXPECT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  const WallTime begin = clock.Now();
+  EXPECT_EQ(Published(2).due_time_us(), ToUnixMicros(begin + minutes(2)));
+  EXPECT_EQ(Published(1, records::v1::WORK_KIND_DEADLINE).due_time_us(),
+            ToUnixMicros(begin + minutes(15)));
+  // What is known to have started has what follows it.
+  ASSERT_THAT(log.Records(), SizeIs(4));
+  EXPECT_EQ(log.Records()[2].topic, topics.Events());
+}
+
+TEST_F(PlansTest, AnEarlyCopyWaitsForItsTime) {
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  records::v1::WorkRecord early = Published(2);
+  early.set_due_time_us(ToUnixMicros(clock.Now()));
+  EXPECT_EQ(Place(early), DeliveryResult::kRescheduled);
+  EXPECT_EQ(Published(2).due_time_us(), ToUnixMicros(clock.Now() + minutes(2)));
+  EXPECT_THAT(provider.sent, SizeIs(1));
+}
+
+TEST_F(PlansTest, TheNextStepOpensItsOwnTextAndReachesItsTargetsTogether) {
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  Pass(minutes(2));
+  ASSERT_EQ(Place(Published(2)), DeliveryResult::kSent);
+  const records::v1::WorkRecord cleo = Published(3);
+  EXPECT_EQ(cleo.due_time_us(), ToUnixMicros(clock.Now()));
+  ASSERT_EQ(Place(cleo), DeliveryResult::kSent);
+  EXPECT_EQ(provider.sent[1].text, "for ben");
+  EXPECT_EQ(provider.sent[2].text, "for cleo");
+}
+
+TEST_F(PlansTest, ARefusalStartsTheNextStepAtOnce) {
+  provider.result =
+      FakeProvider::Refused(records::v1::PROVIDER_ERROR_CLASS_PERMANENT_NUMBER, 21211);
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kFailed);
+  EXPECT_EQ(Place(Published(2)), DeliveryResult::kSent);
+}
+
+TEST_F(PlansTest, AnOptOutStartsTheNextStepAtOnce) {
+  const records::v1::WorkRecord work = AnAlert();
+  records::v1::ConsentRecord consent;
+  *consent.mutable_recipient() = work.recipient();
+  consent.set_sender_address(ConsentName(*registry.Now()->FindSender("main")));
+  consent.set_state(records::v1::CONSENT_STATE_OPTED_OUT);
+  consents.Apply(consent);
+  ASSERT_EQ(Deliver(work), DeliveryResult::kNotAttempted);
+  EXPECT_EQ(Published(2).due_time_us(), ToUnixMicros(clock.Now()));
+  EXPECT_TRUE(Published(1, records::v1::WORK_KIND_DEADLINE).has_plan());
+}
+
+TEST_F(PlansTest, ACallWithoutAnAcknowledgementHasFailed) {
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  Pass(minutes(2));
+  const records::v1::WorkRecord ben = Published(2);
+  ASSERT_EQ(Place(ben), DeliveryResult::kSent);
+  const size_t before = log.Records().size();
+  EXPECT_EQ(CallBack(ben, v1::ATTEMPT_STATUS_DELIVERED), DeliveryResult::kCallbackHandled);
+  EXPECT_THAT(log.Records(), SizeIs(before)) << "the last step";
+}
+
+TEST_F(PlansTest, AGoalThatIsNotReachedEndsTheAlertAtItsDeadline) {
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  const records::v1::WorkRecord deadline = Published(1, records::v1::WORK_KIND_DEADLINE);
+  EXPECT_EQ(Deliver(deadline), DeliveryResult::kRescheduled) << "too early";
+  Pass(minutes(15));
+  EXPECT_EQ(Deliver(deadline), DeliveryResult::kGoalMissed);
+  EXPECT_EQ(Events().back().time_us(), deadline.due_time_us());
+  EXPECT_EQ(Place(Published(2)), DeliveryResult::kNotAttempted);
+  EXPECT_EQ(Deliver(deadline), DeliveryResult::kGoalMissed) << "a repetition";
+  EXPECT_EQ(CountOfGoalMissed(), 2) << "equal events";
+}
+
+// The record of the deadline may be late.
+TEST_F(PlansTest, NothingIsSentAfterTheDeadline) {
+  const records::v1::WorkRecord work = AnAlert();
+  Pass(minutes(15));
+  EXPECT_EQ(Deliver(work), DeliveryResult::kNotAttempted);
+  EXPECT_EQ(Events().back().attempt_changed().reason(), kGoalMissedReason);
+  EXPECT_THAT(provider.sent, IsEmpty());
+}
+
+TEST_F(PlansTest, AGoalThatWasReachedIsNotMissed) {
+  const records::v1::WorkRecord work = AnAlert();
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
+  ASSERT_EQ(Acknowledge(work, "ann"), DeliveryResult::kCallbackHandled);
+  ASSERT_EQ(Acknowledge(work, "ben"), DeliveryResult::kCallbackHandled);
+  Pass(minutes(15));
+  EXPECT_EQ(Deliver(Published(1, records::v1::WORK_KIND_DEADLINE)), DeliveryResult::kGoalReached);
+  EXPECT_EQ(CountOfGoalMissed(), 0);
+  // Whoever acknowledged may have failed to publish it.
+  EXPECT_EQ(Events().back().acknowledged().person(), "ben");
+}
+
+// Each step is published several times, and each copy is finished.
+TEST_F(PlansTest, CopiesOfAStoppedTargetAreFollowedOnce) {
+  const records::v1::WorkRecord work = AnAlert();
+  KnownAttempt known{.name = work.attempt(),
+                     .client_id = "demo",
+                     .time = clock.Now(),
+                     .lease_until = {},
+                     .result = {},
+                     .mark = KnownMark{}};
+  ASSERT_TRUE(Await(claims.Sync(known)));
+  size_t published = 0;
+  for (int copy = 0; copy < 5; ++copy) {
+    EXPECT_EQ(Deliver(work), DeliveryResult::kNotAttempted);
+    published = 0;
+    for (const OutgoingRecord& record : log.Records()) published += record.topic != topics.Events();
+  }
+  EXPECT_EQ(published, 2) << "the deadline and the next step";
+}
+
+TEST_F(PlansTest, TheDeadlineWaitsForTheStore) {
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  const records::v1::WorkRecord deadline = Published(1, records::v1::WORK_KIND_DEADLINE);
+  Pass(minutes(15));
+  claims.SetDown(true);
+  EXPECT_FALSE(Deliver(deadline));
+  claims.SetDown(false);
+  EXPECT_EQ(Deliver(deadline), DeliveryResult::kGoalMissed);
+}
+
+TEST_F(PlansTest, ReachingTheGoalEndsCallsThatRing) {
+  const records::v1::WorkRecord work = AnAlert();
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
+  Pass(minutes(2));
+  const records::v1::WorkRecord ben = Published(2);
+  ASSERT_EQ(Place(ben), DeliveryResult::kSent);
+  ASSERT_EQ(Acknowledge(work, "ann"), DeliveryResult::kCallbackHandled);
+  EXPECT_THAT(ender.ended, IsEmpty()) << "one of two persons";
+  ASSERT_EQ(Acknowledge(work, "cleo"), DeliveryResult::kCallbackHandled);
+  EXPECT_THAT(ender.ended, ElementsAre(SidOf(ben)));
+}
+
+// The acknowledgement came while the call was being placed.
+TEST_F(PlansTest, ACallThatWasPlacedTooLateIsEnded) {
+  const records::v1::WorkRecord work = AnAlert();
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
+  Pass(minutes(2));
+  const records::v1::WorkRecord ben = Published(2);
+  provider.during_post = [&] {
+    KnownAttempt known{.name = work.attempt(),
+                       .client_id = "demo",
+                       .time = clock.Now(),
+                       .lease_until = {},
+                       .result = {},
+                       .mark = KnownMark{.kind = KnownMark::Kind::kAcknowledged}};
+    for (const char* person : {"ann", "cleo"}) {
+      known.mark->person = person;
+      ASSERT_TRUE(Await(claims.Sync(known)));
+    }
+  };
+  ASSERT_EQ(Place(ben), DeliveryResult::kSent);
+  EXPECT_THAT(ender.ended, ElementsAre(SidOf(ben)));
+}
+
+TEST_F(PlansTest, AnEmergencyWithoutTheStoreKeepsTheOrderOfTheLog) {
+  records::v1::WorkRecord work = AnAlert();
+  work.set_priority(v1::PRIORITY_EMERGENCY);
+  claims.SetDown(true);
+  for (int i = 0; i < 3; ++i) {
+    (void)Deliver(work);
+    PassWatching(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
+  EXPECT_TRUE(Published(2).has_content());
+}
+
+}  // namespace
+}  // namespace tocsin
