@@ -144,7 +144,7 @@ class KafkaRecords:
     def _event(self, value, _):
         event = api.message("records.v1.Event").FromString(value)
         fact = event.WhichOneof("fact")
-        if fact in ("acknowledged", "cancel_requested"):
+        if fact in ("acknowledged", "cancel_requested", "declined", "goal_missed"):
             self.events.add(event.event_id)
         if fact != "attempt_changed":
             return
@@ -178,7 +178,8 @@ class KafkaRecords:
         if webhook.HasField("attempt"):
             attempt = attempt_of(webhook.attempt)
             self.attempts.add(attempt)
-            self.events.add(webhook.webhook_id)
+            if webhook.status:  # without one, such as of a Gather without a key, it is no event
+                self.events.add(webhook.webhook_id)
             self.sids[webhook.provider_sid] = attempt
 
 
@@ -294,9 +295,9 @@ class Comparison:
 
     def _of_posts(self):
         kafka, twilio = self.kafka, self.twilio
-        per_alert = collections.defaultdict(set)
+        per_target = collections.defaultdict(set)  # (alert, step) -> attempts; an alert without a plan has one step
         for attempt in twilio.accepted:
-            per_alert[attempt[0]].add(attempt)
+            per_target[attempt[:2]].add(attempt)
         followed = kafka.resent | set(kafka.undelivered)
         return {
             "POSTs without a token": twilio.without_token,
@@ -306,7 +307,7 @@ class Comparison:
             "attempts POSTed and accepted, but recorded as not sent": set(twilio.accepted) & kafka.not_sent,
             "attempts accepted more than once": {attempt for attempt, count in twilio.accepted.items() if count > 1},
             "alerts accepted more than once without a recorded resend or repetition":
-                {alert for alert, attempts in per_alert.items() if set(sorted(attempts)[:-1]) - followed},
+                {target[0] for target, attempts in per_target.items() if set(sorted(attempts)[:-1]) - followed},
             "accepted again before the earlier attempt was recorded as in doubt or as not delivered":
                 self.unrecorded_repeats(),
             "accepted by Twilio, but sent again as never received": set(twilio.accepted) & kafka.not_received,
@@ -326,21 +327,21 @@ class Comparison:
         }
 
     def repeats(self):
-        """Accepted POSTs of an alert after its first: (us of UTC, attempt)."""
+        """Accepted POSTs of a target after its first: (us of UTC, attempt)."""
         seen, found = set(), []
         for post in self.twilio.accepted_posts:
-            if post[1][0] in seen:
+            if post[1][:2] in seen:
                 found.append(post)
-            seen.add(post[1][0])
+            seen.add(post[1][:2])
         return found
 
     def unrecorded_repeats(self):
-        """Repeats before which no other attempt of the alert was recorded as in doubt or as not delivered."""
-        recorded = collections.defaultdict(list)  # alert -> (attempt, us of UTC)
+        """Repeats before which no other attempt of the target was recorded as in doubt or as not delivered."""
+        recorded = collections.defaultdict(list)  # (alert, step) -> (attempt, us of UTC)
         for attempt, time_us in itertools.chain(self.kafka.in_doubt.items(), self.kafka.undelivered.items()):
-            recorded[attempt[0]].append((attempt, time_us))
+            recorded[attempt[:2]].append((attempt, time_us))
         return [(at_us, attempt) for at_us, attempt in self.repeats()
-                if not any(other != attempt and time_us <= at_us for other, time_us in recorded[attempt[0]])]
+                if not any(other != attempt and time_us <= at_us for other, time_us in recorded[attempt[:2]])]
 
     def without_final_callback(self):
         """Alerts that stay SENT because Twilio's final callback did not arrive."""
@@ -366,7 +367,7 @@ class Comparison:
             f"events    topics {len(kafka.events)}, PostgreSQL {len(database.events)}",
             f"faults    {_counts(twilio.faults)}",
             f"accepted POSTs beyond one per attempt: {sum(count - 1 for count in twilio.accepted.values())}",
-            f"accepted POSTs beyond one per alert: {len(self.repeats())}, "
+            f"accepted POSTs beyond one per target: {len(self.repeats())}, "
             f"without an earlier attempt in doubt or not delivered: {len(self.unrecorded_repeats())}",
             f"alerts that stay SENT without a final callback: {len(self.without_final_callback())}",
             f"attempts in doubt, resolved by: {_counts(resolved)}",

@@ -27,6 +27,7 @@ LONGEST_OUTAGE = 5  # seconds from a kill to the start of the same process
 STOPPED_SECONDS = LEASE_SECONDS + 2
 BETWEEN_FAULTS = (20, 60)  # alerts accepted between two faults
 BETWEEN_SECONDS = 15  # they may be refused for longer
+LEAST_PAUSE = 1  # seconds, when the time is up and more faults are to be caused
 HOLD_MS = 4000  # longer than the POST timeout
 # What Twilio does while the processes fail.
 TWILIO = {
@@ -59,12 +60,15 @@ class Step:
 class Faults:
     """Causes one fault after another. Each kind occurs once before any occurs again."""
 
-    def __init__(self, stack, seed):
+    def __init__(self, stack, seed, between=BETWEEN_FAULTS, between_seconds=BETWEEN_SECONDS):
         self._stack, self._simulator = stack, stack.simulator()
+        self._between, self._between_seconds = between, between_seconds
         self._dice = random.Random(seed)
         self._pause = threading.Event()  # never set: an outage takes the time that was drawn
-        self._kinds = self._deck([*(("kill", name) for name in (*SERVICES, *STORES)), ("kill both", None),
-                                  *(("stop", name) for name in WORKERS), ("flush", "redis")])
+        kinds = [*(("kill", name) for name in (*SERVICES, *STORES)), ("kill both", None),
+                 *(("stop", name) for name in WORKERS), ("flush", "redis")]
+        self.kind_count = len(kinds)
+        self._kinds = self._deck(kinds)
         self._twilio = self._deck(list(TWILIO))
         self.steps = []
         self.restarted = []  # processes that had ended by themselves
@@ -105,7 +109,7 @@ class Faults:
 
     def enough(self):
         """How many alerts are accepted before the next fault."""
-        return self._dice.randint(*BETWEEN_FAULTS)
+        return self._dice.randint(*self._between)
 
     def _kill(self, names):
         outage = self._dice.uniform(0, LONGEST_OUTAGE)
@@ -129,15 +133,17 @@ class Faults:
         with redis.Redis.from_url(self._stack.env["TOCSIN_REDIS_URL"]) as connection:
             connection.flushall()
 
-    def run(self, seconds, accepted):
-        """Causes faults until the time is up. accepted: a function that returns the number of accepted alerts."""
+    def run(self, seconds, accepted, at_least=0):
+        """Causes faults until the time is up and there were `at_least` so many. accepted: a function that returns the
+        number of accepted alerts."""
         deadline = time.monotonic() + seconds
         with contextlib.ExitStack() as calm:
             calm.callback(self._finish)
-            while time.monotonic() < deadline:
+            while time.monotonic() < deadline or len(self.steps) < at_least:
                 self.step()
                 enough = accepted() + self.enough()
-                poll.within(min(BETWEEN_SECONDS, deadline - time.monotonic()), lambda: accepted() >= enough)
+                left = max(deadline - time.monotonic(), LEAST_PAUSE if at_least else 0)
+                poll.within(min(self._between_seconds, left), lambda: accepted() >= enough)
 
     def _finish(self):
         self.end = time.time()

@@ -5,6 +5,7 @@ import concurrent.futures
 import dataclasses
 import heapq
 import itertools
+import math
 import random
 import threading
 import time
@@ -90,8 +91,10 @@ def response_to(begin, error):
 class Workload:
     """A context manager: sends until left, then finishes the repetitions and cancellations that are due."""
 
-    def __init__(self, client, seed):
-        self._client, self._seed = client, seed
+    make = staticmethod(plan_of)
+
+    def __init__(self, client, seed, per_second=PER_SECOND, count=math.inf):
+        self._client, self._seed, self._per_second, self._count = client, seed, per_second, count
         self._stop = threading.Event()
         self._changed = threading.Condition()
         self._due = []  # heap of (monotonic time, sequence, action)
@@ -126,13 +129,14 @@ class Workload:
         while True:
             with self._changed:
                 stopping, now = self._stop.is_set(), time.monotonic()
-                if stopping and not self._in_progress:
+                if self._stop.is_set() and not self._in_progress:
                     return
                 running = self._in_progress - len(self._due)
+                stopping = stopping or number >= self._count
                 if not stopping and now >= next_new:
-                    next_new = max(next_new + 1 / PER_SECOND, now)  # it does not catch up
+                    next_new = max(next_new + 1 / self._per_second, now)  # it does not catch up
                     if running < MAX_IN_PROGRESS:
-                        plan, number = plan_of(self._seed, number), number + 1
+                        plan, number = self.make(self._seed, number), number + 1
                         self._in_progress += 1
                         self._pool.submit(self._run, lambda plan=plan: self._begin(plan))
                 while self._due and self._due[0][0] <= now:
