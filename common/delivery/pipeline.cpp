@@ -187,7 +187,7 @@ Task<Result<DeliveryResult>> DeliveryPipeline::EndAtDeadline(Delivery& delivery)
   const Result<PlanEnd> end = co_await parts_.claims.EndPlan(work.attempt(), *plan, deadline);
   if (!end) co_return co_await HandleStoreError(delivery, end.error());
   FollowUp follow_up;
-  // Whoever marked the alert may have failed to publish the event, and an alert needs an end.
+  // Their events may be missing: the ingress may have been killed after it stored the marks.
   for (const StoredAcknowledgement& stored : end->acknowledgements)
     follow_up.events.push_back(
         AcknowledgedEvent(work.client_id(), work.attempt().alert_id(), stored.time, stored.mark));

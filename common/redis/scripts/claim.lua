@@ -53,6 +53,7 @@ end
 local function finish(reply, result, proof)
   redis.call('HSET', alert, 'client_id', ARGV[5], 'claimed', '1', attempt .. '.state', 'done',
              attempt .. '.result', result, attempt .. '.proof', proof)
+  set_plan(alert, ARGV[4], ARGV[25], ARGV[23], ARGV[24])
   expire_after(alert, ARGV[13])
   return {reply, count_write(), result}
 end
