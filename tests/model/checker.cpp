@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/error.h"
 #include "common/domain/alert/ids.h"
 #include "common/domain/delivery/call_retry.h"
 #include "common/domain/delivery/due_time.h"
@@ -36,6 +37,12 @@ v1::AttemptRef RefOf(const std::string& alert_id, const AttemptProjection& proje
   ref.set_step(projection.step());
   ref.set_attempt(projection.attempt());
   return ref;
+}
+
+// The first attempt counts as an attempt and as a call, if it is one.
+std::int32_t RetryCount(const records::v1::RetryBudget& budget) {
+  return budget.attempts_used() - 1 + budget.unmetered_retries() +
+         std::max(budget.calls_placed() - 1, 0);
 }
 
 // The delay until the call after one that ended so; nothing if none may follow.
@@ -100,6 +107,8 @@ void Checker::Appended(const IncomingRecord& record) {
   if (topic == topics_.Consents()) return;
   records::v1::WorkRecord work;
   if (!work.ParseFromString(record.value)) return Violate("a work record is unparsable");
+  if (work.attempt().attempt() != RetryCount(work.retry_budget()) + 1)
+    Violate(AttemptText(work.attempt()) + " does not have the number of its retries");
   // The acceptance is published to its lane in any case.
   if (!topics_.TierOf(topic) && !record.Header(kHeaderAccepts) && DueTime(work) > timeline_.Now())
     Violate(AttemptText(work.attempt()) + " is in its lane before it is due");
@@ -130,7 +139,11 @@ void Checker::ReadEvent(const IncomingRecord& record) {
     attempt.not_received = true;
     ++counts.not_received;
   }
-  if (changed.status() == v1::ATTEMPT_STATUS_IN_DOUBT && !attempt.was_in_doubt) {
+  // A worker that is killed may leave the lookup in the log, but not the event of the doubt. The
+  // event of the resolution gives the doubt as its reason.
+  const bool in_doubt = changed.status() == v1::ATTEMPT_STATUS_IN_DOUBT ||
+                        changed.reason() == TraitsOf(ErrorCode::kInDoubt).name;
+  if (in_doubt && !attempt.was_in_doubt) {
     attempt.was_in_doubt = true;
     ++counts.in_doubt;
   }
@@ -157,9 +170,14 @@ void Checker::Granted(const v1::AttemptRef& ref) {
     Violate(AttemptText(ref) + " is granted after its alert was marked");
 }
 
+void Checker::CancelRequested(const std::string& alert_id) { ++alerts_[alert_id].cancel_requests; }
+
+// Before a repeated request, an earlier one without a response may have stopped an attempt.
 void Checker::Cancelled(const std::string& alert_id, v1::CancelOutcome outcome) {
-  alerts_[alert_id].cancelled = outcome == v1::CANCEL_OUTCOME_CANCELLED;
-  if (outcome == v1::CANCEL_OUTCOME_ALREADY_ENDED) alerts_[alert_id].ended_at_cancel = true;
+  AlertTruth& alert = alerts_[alert_id];
+  alert.cancelled = outcome == v1::CANCEL_OUTCOME_CANCELLED;
+  if (outcome == v1::CANCEL_OUTCOME_ALREADY_ENDED && alert.cancel_requests == 1)
+    alert.ended_at_cancel = true;
 }
 
 void Checker::AcknowledgementRequested(const std::string& alert_id) {

@@ -45,6 +45,7 @@ class Checker {
   void Marked(const std::string& alert_id) { marked_.insert(alert_id); }
 
   // Reports of the client: what it requested, and what the ingress confirmed.
+  void CancelRequested(const std::string& alert_id);
   void Cancelled(const std::string& alert_id, v1::CancelOutcome outcome);
   void AcknowledgementRequested(const std::string& alert_id);
   void Acknowledged(const std::string& alert_id);
@@ -116,7 +117,8 @@ class Checker {
     bool delivered = false;                          // a callback reported it
     bool silent = false;                             // no callback reported a final status
     bool acknowledgement_requested = false;
-    bool acknowledged = false;     // confirmed
+    bool acknowledged = false;  // confirmed
+    unsigned cancel_requests = 0;
     bool cancelled = false;        // confirmed: nothing was sent
     bool ended_at_cancel = false;  // a cancellation was refused because the alert had ended
   };

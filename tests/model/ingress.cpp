@@ -147,6 +147,7 @@ void Ingress::Post(const std::string& url, const FormFields& fields,
 void Ingress::Cancel(const std::string& alert_id, int repeats) {
   v1::CancelRequest request;
   request.set_alert_id(alert_id);
+  simulation_.checker.CancelRequested(alert_id);
   alert_actions_.Cancel(
       kClient, request, "", [this, alert_id, repeats](const Result<v1::CancelResponse>& response) {
         if (response) return simulation_.checker.Cancelled(alert_id, response->outcome());

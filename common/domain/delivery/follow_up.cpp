@@ -42,17 +42,18 @@ std::string ResolutionNote(v1::ResolvedBy resolved_by) {
   return {};
 }
 
+// The seed contains more than the status: two claim holders may reach the same status by different
+// results, and a failure after acceptance differs from one before it.
+std::string SeedOf(const records::v1::AttemptResult& result, v1::AttemptStatus status) {
+  return "status/" + std::to_string(status) + "/" + result.provider_sid() + "/" +
+         std::to_string(result.resolved_by()) + "/" + std::to_string(result.end_time_us());
+}
+
 // The event of a status change.
 records::v1::Event Changed(const records::v1::WorkRecord& work,
                            const records::v1::AttemptResult& result, v1::AttemptStatus status,
                            std::string reason) {
-  // The seed contains more than the status: two claim holders may reach the same status by
-  // different results, and a failure after acceptance differs from one before it.
-  records::v1::Event event =
-      EventOf(work,
-              "status/" + std::to_string(status) + "/" + result.provider_sid() + "/" +
-                  std::to_string(result.resolved_by()) + "/" + std::to_string(result.end_time_us()),
-              result.end_time_us());
+  records::v1::Event event = EventOf(work, SeedOf(result, status), result.end_time_us());
   records::v1::AttemptChanged& changed = *event.mutable_attempt_changed();
   changed.set_status(status);
   changed.set_reason(std::move(reason));
@@ -176,6 +177,10 @@ FollowUp Failed(const records::v1::WorkRecord& work, const records::v1::AttemptR
   records::v1::AttemptChanged& changed = *event.mutable_attempt_changed();
   changed.set_last(!next_work);
   if (next_work) {
+    // Copies of an attempt may differ in their retry budgets and therefore in their next attempts:
+    // one follows from a result in the log, another from a result in the store.
+    event.set_event_id(EventId(work.attempt(), SeedOf(result, status) + "/next/" +
+                                                   std::to_string(next_work->due_time_us())));
     changed.set_next_due_time_us(next_work->due_time_us());
     changed.set_next_attempt(next_work->attempt().attempt());
   } else {
