@@ -1,5 +1,6 @@
 #include "common/delivery/callback_handler.h"
 
+#include "common/delivery/failed_target.h"
 #include "common/domain/alert/alert_projection.h"
 #include "common/domain/alert/ids.h"
 #include "common/domain/delivery/call_retry.h"
@@ -101,10 +102,9 @@ Task<Status> CallbackHandler::PublishRetry(const records::v1::WebhookRecord& cal
                                            const std::optional<records::v1::Position>& position,
                                            const RecordOrigin& origin) {
   const bool retryable = IsRetryable(callback);
-  const FollowUp follow_up = retryable ? DecideAfterUndelivered(work, callback, retry_)
-                                       : DecideAfterLastCallback(work, callback);
-  // If the store does not respond, the next step of the plan starts after its wait.
-  if (follow_up.target_failed) (void)co_await parts_.claims.NoteTargetFailed(work.attempt());
+  FollowUp follow_up = retryable ? DecideAfterUndelivered(work, callback, retry_)
+                                 : DecideAfterLastCallback(work, callback);
+  co_await NoteFailedTarget(parts_.claims, work, parts_.clock.Now(), follow_up);
   TOCSIN_CO_CHECK_OK(co_await parts_.log.PublishAll(MakeFollowUpRecords(
       parts_.topics, follow_up, channel_, position, origin, parts_.clock.Now())));
   if (!retryable) co_return {};

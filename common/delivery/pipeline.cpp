@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/failpoint.h"
+#include "common/delivery/failed_target.h"
 #include "common/delivery/follow_up_records.h"
 #include "common/domain/alert/ids.h"
 #include "common/domain/delivery/known_attempt.h"
@@ -394,21 +395,19 @@ Task<Result<DeliveryResult>> DeliveryPipeline::RecordUnpersisted(
   events_only.events = std::exchange(follow_up.events, {});
   TOCSIN_CO_CHECK_OK(co_await PublishFollowUp(delivery, events_only));
   TOCSIN_CO_TRY(const DeliveryResult delivered,
-                co_await PublishResult(delivery, result, follow_up));
+                co_await PublishResult(delivery, result, std::move(follow_up)));
   unpersisted_.Erase(attempt);
   co_return delivered;
 }
 
 // After an error it is repeated until it succeeds.
 Task<Result<DeliveryResult>> DeliveryPipeline::PublishResult(
-    const Delivery& delivery, const records::v1::AttemptResult& result, const FollowUp& follow_up) {
+    const Delivery& delivery, const records::v1::AttemptResult& result, FollowUp follow_up) {
   // Applied here at once; other processes read it from the topic.
   if (follow_up.consent) parts_.consents.Apply(*follow_up.consent);
-  // If the store does not respond, the next step starts after its wait.
-  if (follow_up.target_failed)
-    (void)co_await parts_.claims.NoteTargetFailed(delivery.work.attempt());
+  co_await NoteFailedTarget(parts_.claims, delivery.work, parts_.clock.Now(), follow_up);
   if (TOCSIN_FAILS_AT("outcome_produce")) co_return FailpointError();
-  TOCSIN_CO_CHECK_OK(co_await PublishOnce(delivery, follow_up));
+  TOCSIN_CO_CHECK_OK(co_await PublishOnce(delivery, std::move(follow_up)));
   if (TOCSIN_FAILS_AT("outcome_report")) co_return FailpointError();
   co_return DeliveryResultOf(result);
 }

@@ -108,7 +108,7 @@ class DeliveryPipeline {
                                                  const records::v1::AttemptResult& result);
   Task<Result<DeliveryResult>> PublishResult(const Delivery& delivery,
                                              const records::v1::AttemptResult& result,
-                                             const FollowUp& follow_up);
+                                             FollowUp follow_up);
   Task<Status> PublishOnce(const Delivery& delivery, FollowUp follow_up);
   Task<Status> PublishFollowUp(const Delivery& delivery, const FollowUp& follow_up);
   Task<Status> PublishWork(const Delivery& delivery, const records::v1::WorkRecord& work);

@@ -131,8 +131,12 @@ class Claims {
   // attempt.
   virtual Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& attempt) = 0;
 
-  // The target of a plan has failed: the next step may start before its wait is over.
-  virtual Task<Status> NoteTargetFailed(const v1::AttemptRef& attempt) = 0;
+  // The target of a plan has failed: the next step may start before its wait is over. If all of
+  // `last_targets` (LastTargetsOf) have failed and the alert has not ended, returns when this was
+  // noted first: no step of the plan is left.
+  virtual Task<Result<std::optional<WallTime>>> NoteTargetFailed(
+      const v1::AttemptRef& attempt, const std::vector<std::int32_t>& last_targets,
+      WallTime time) = 0;
 
   // The deadline of the plan is over: ends the alert unless its goal is reached. Then no further
   // attempt starts.

@@ -216,12 +216,15 @@ Result<std::optional<std::string>> FindWork(Server& server, const v1::AttemptRef
   return WorkOf(attempt, reply);
 }
 
-Task<Status> ClaimStore::NoteTargetFailed(const v1::AttemptRef& attempt) {
+Task<Result<std::optional<WallTime>>> ClaimStore::NoteTargetFailed(
+    const v1::AttemptRef& attempt, const std::vector<std::int32_t>& last_targets, WallTime time) {
   ScriptCall call{.script = NoteTargetFailedScript(),
                   .keys = {client_.keys().Alert(attempt.alert_id())},
-                  .args = {std::to_string(attempt.step()), std::to_string(kMaxLife.count())}};
-  TOCSIN_CO_CHECK_OK(co_await client_.Run(std::move(call)));
-  co_return Status();
+                  .args = {std::to_string(attempt.step()), std::to_string(kMaxLife.count()),
+                           JoinNumbers(last_targets), std::to_string(ToUnixMicros(time))}};
+  TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
+  if (reply.Text(0) != "exhausted") co_return std::optional<WallTime>();
+  co_return std::optional(FromUnixMicros(reply.Number(2)));
 }
 
 Task<Result<PlanEnd>> ClaimStore::EndPlan(const v1::AttemptRef& attempt, const PlanCondition& plan,

@@ -26,7 +26,9 @@ class ClaimStore final : public Claims {
       const ResolveRequest& request) override;
   Task<Status> Sync(const KnownAttempt& known) override;
   Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& attempt) override;
-  Task<Status> NoteTargetFailed(const v1::AttemptRef& attempt) override;
+  Task<Result<std::optional<WallTime>>> NoteTargetFailed(
+      const v1::AttemptRef& attempt, const std::vector<std::int32_t>& last_targets,
+      WallTime time) override;
   Task<Result<PlanEnd>> EndPlan(const v1::AttemptRef& attempt, const PlanCondition& plan,
                                 WallTime deadline) override;
   Task<Result<std::vector<records::v1::AttemptResult>>> FindCallsToEnd(

@@ -267,11 +267,18 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     co_return {};
   }
 
-  Task<Status> NoteTargetFailed(const v1::AttemptRef& ref) override {
+  Task<Result<std::optional<WallTime>>> NoteTargetFailed(
+      const v1::AttemptRef& ref, const std::vector<std::int32_t>& last_targets,
+      WallTime time) override {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
-    plans_[ref.alert_id()].progress.Fail(ref.step());
-    co_return {};
+    Plan& plan = plans_[ref.alert_id()];
+    plan.progress.Fail(ref.step());
+    if (!plan.goal || plan.progress.StopReason(*plan.goal) ||
+        HasMark(ref.alert_id(), "CANCELLED") || !plan.progress.HaveFailed(last_targets))
+      co_return std::optional<WallTime>();
+    if (!plan.exhausted) plan.exhausted = time;
+    co_return plan.exhausted;
   }
 
   Task<Result<PlanEnd>> EndPlan(const v1::AttemptRef& ref, const PlanCondition& plan,
@@ -402,6 +409,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     PlanProgress progress;
     std::optional<PlanCondition> goal;               // once an attempt was claimed
     std::map<std::int32_t, std::string> persons_of;  // by step
+    std::optional<WallTime> exhausted;
   };
 
   // A target whose first attempt is not made has failed.

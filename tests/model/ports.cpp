@@ -183,8 +183,11 @@ Task<Result<std::optional<std::string>>> ClaimsPort::FindWork(const v1::AttemptR
   co_return co_await Request(apply, false);
 }
 
-Task<Status> ClaimsPort::NoteTargetFailed(const v1::AttemptRef& attempt) {
-  const auto apply = [attempt](FakeClaims& store) { return store.NoteTargetFailed(attempt); };
+Task<Result<std::optional<WallTime>>> ClaimsPort::NoteTargetFailed(
+    const v1::AttemptRef& attempt, const std::vector<std::int32_t>& last_targets, WallTime time) {
+  const auto apply = [attempt, last_targets, time](FakeClaims& store) {
+    return store.NoteTargetFailed(attempt, last_targets, time);
+  };
   co_return co_await Request(apply, true);
 }
 

@@ -144,7 +144,7 @@ class KafkaRecords:
     def _event(self, value, _):
         event = api.message("records.v1.Event").FromString(value)
         fact = event.WhichOneof("fact")
-        if fact in ("acknowledged", "cancel_requested", "declined", "goal_missed"):
+        if fact in ("acknowledged", "cancel_requested", "declined", "goal_missed", "plan_exhausted"):
             self.events.add(event.event_id)
         if fact != "attempt_changed":
             return

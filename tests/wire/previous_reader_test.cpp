@@ -33,6 +33,7 @@ const std::set<std::string> kNewValues = {
 const std::set<std::string> kNewKinds = {
     "tocsin.records.v1.Event.goal_missed",
     "tocsin.records.v1.Event.declined",
+    "tocsin.records.v1.Event.plan_exhausted",
 };
 
 constexpr int kNesting = 4;  // of messages in a record

@@ -78,6 +78,9 @@ std::optional<AlertEvent> AlertEventOf(const records::v1::Event& event) {
     case records::v1::Event::kGoalMissed:
       alert_event.kind = AlertEventKind::kGoalMissed;
       return alert_event;
+    case records::v1::Event::kPlanExhausted:
+      alert_event.kind = AlertEventKind::kPlanExhausted;
+      return alert_event;
     case records::v1::Event::kCancelRequested:
       alert_event.kind = AlertEventKind::kCancelRequested;
       alert_event.cancel_outcome = event.cancel_requested().outcome();

@@ -26,6 +26,7 @@ enum class AlertEventKind : std::int16_t {
   kPriced = 5,           // price or segments of an attempt became known
   kGoalMissed = 6,       // the goal of the plan was not reached by its deadline
   kDeclined = 7,         // a person of the plan declined
+  kPlanExhausted = 8,    // no step of the plan is left
 };
 
 // One event of an alert, free of PII. Events with equal ids are equal.

@@ -163,6 +163,28 @@ bool CannotReachGoal(v1::AttemptStatus status, v1::Channel channel, v1::Reach go
   }
 }
 
+std::vector<std::int32_t> LastTargetsOf(const records::v1::WorkRecord& work) {
+  std::vector<std::int32_t> last;
+  const records::v1::Plan& plan = work.plan();
+  if (plan.goal().deadline_us() == 0) return last;
+  const std::int32_t last_step = plan.targets(plan.targets_size() - 1).plan_step();
+  for (int i = 0; i < plan.targets_size(); ++i)
+    if (plan.targets(i).plan_step() == last_step || plan.targets(i).channel() == v1::CHANNEL_VOICE)
+      last.push_back(i + 1);
+  return last;
+}
+
+records::v1::Event PlanExhaustedEvent(const records::v1::WorkRecord& work, WallTime time) {
+  records::v1::Event event;
+  event.mutable_attempt()->set_alert_id(work.attempt().alert_id());
+  event.set_event_id(EventId(event.attempt(), "plan_exhausted"));
+  event.set_client_id(work.client_id());
+  event.set_priority(work.priority());
+  event.set_time_us(ToUnixMicros(time));
+  *event.mutable_plan_exhausted()->mutable_goal() = work.plan().goal();
+  return event;
+}
+
 records::v1::Event GoalMissedEvent(const records::v1::WorkRecord& deadline) {
   records::v1::Event event;
   event.mutable_attempt()->set_alert_id(deadline.attempt().alert_id());

@@ -60,6 +60,13 @@ std::vector<records::v1::WorkRecord> RecordsAfterFailure(const records::v1::Work
 // more. A message that was delivered may still be acknowledged.
 bool CannotReachGoal(v1::AttemptStatus status, v1::Channel channel, v1::Reach goal);
 
+// The targets that must have failed before no step of the plan is left: those of the last step, and
+// all calls. A message of an earlier step may still be acknowledged. Empty without a deadline.
+std::vector<std::int32_t> LastTargetsOf(const records::v1::WorkRecord& work);
+
+// No step of the plan is left since `time`.
+records::v1::Event PlanExhaustedEvent(const records::v1::WorkRecord& work, WallTime time);
+
 // The event that ends an alert whose goal was not reached. `deadline`: a record of
 // WORK_KIND_DEADLINE.
 records::v1::Event GoalMissedEvent(const records::v1::WorkRecord& deadline);

@@ -37,6 +37,11 @@ Micros PlanProgress::TimeLeft(const PlanCondition& plan, WallTime now) const {
   return all_failed ? Micros(0) : begin.value_or(now) + plan.wait - now;
 }
 
+bool PlanProgress::HaveFailed(const std::vector<std::int32_t>& steps) const {
+  return !steps.empty() &&
+         std::ranges::all_of(steps, [this](std::int32_t step) { return failed_.contains(step); });
+}
+
 bool PlanProgress::IsDone(const std::string& person) const {
   return acknowledged_.contains(person) || declined_.contains(person);
 }

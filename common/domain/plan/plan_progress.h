@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/time.h"
 #include "common/domain/plan/plan.h"
@@ -34,6 +35,8 @@ class PlanProgress {
   std::optional<std::string_view> StopReason(const PlanCondition& plan) const;
   // Until the step starts; zero or less: now.
   Micros TimeLeft(const PlanCondition& plan, WallTime now) const;
+  // Whether these are steps and all have failed.
+  bool HaveFailed(const std::vector<std::int32_t>& steps) const;
   // Whether the person is not contacted again.
   bool IsDone(const std::string& person) const;
 

@@ -31,7 +31,10 @@ std::string_view PhraseOfDelivered(const AlertEvent& event, v1::Channel channel)
   return event.provider_status == "read" ? "Read" : "Delivered";
 }
 
-std::string_view PhraseOfFailed(const AlertEvent& event) {
+// A call is cancelled while it is queued or rings.
+std::string_view PhraseOfFailed(const AlertEvent& event, v1::Channel channel) {
+  if (event.provider_status == "canceled")
+    return channel == v1::CHANNEL_VOICE ? "Call cancelled" : "Message cancelled";
   if (Is(event.reason, ErrorCode::kInDoubt)) return kResolvedInVain;
   return Is(event.reason, ErrorCode::kNotReceived) ? kNotReceived : "Failed";
 }
@@ -50,7 +53,7 @@ std::string_view PhraseOfStatus(const AlertEvent& event, v1::Channel channel) {
     case v1::ATTEMPT_STATUS_ANSWERED_HUMAN: return "Answered by human";
     case v1::ATTEMPT_STATUS_DELIVERED: return PhraseOfDelivered(event, channel);
     case v1::ATTEMPT_STATUS_UNDELIVERED: return "Undelivered";
-    case v1::ATTEMPT_STATUS_FAILED: return PhraseOfFailed(event);
+    case v1::ATTEMPT_STATUS_FAILED: return PhraseOfFailed(event, channel);
     case v1::ATTEMPT_STATUS_SENT_UNCONFIRMED: return "Delivery not confirmed in time";
     case v1::ATTEMPT_STATUS_BUSY: return "Busy";
     case v1::ATTEMPT_STATUS_NO_ANSWER: return "No answer";
@@ -71,7 +74,8 @@ std::string CauseOf(const AlertEvent& event) {
       if (Is(event.reason, ErrorCode::kOptedOut)) return Explain(0, event.reason);
       break;
     case v1::ATTEMPT_STATUS_FAILED:
-      if (Is(event.reason, ErrorCode::kInDoubt) || Is(event.reason, ErrorCode::kNotReceived))
+      if (Is(event.reason, ErrorCode::kInDoubt) || Is(event.reason, ErrorCode::kNotReceived) ||
+          event.provider_status == "canceled")
         return {};
       break;
     case v1::ATTEMPT_STATUS_UNDELIVERED:
@@ -176,6 +180,7 @@ EventText MakeEventText(const AlertEvent& event, v1::Channel channel) {
       text.phrase =
           "Declined by " + event.person + "," + std::string(WayOf(event.acknowledgement_method));
       break;
+    case AlertEventKind::kPlanExhausted: text.phrase = "No step of the plan is left"; break;
     case AlertEventKind::kGoalMissed: text.phrase = "Goal not reached by the deadline"; break;
   }
   return text;

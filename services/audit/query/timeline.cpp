@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "services/audit/projection/plan_terms.h"
 #include "services/audit/projection/submission.h"
 #include "services/audit/query/event_text.h"
 #include "services/audit/query/plan_view.h"
@@ -147,11 +148,17 @@ class AttemptLines {
   std::optional<WallTime> response_;  // the first report of what followed the submission
 };
 
-std::set<AttemptKey> NotSubmitted(std::span<const AlertEvent> events) {
+std::set<AttemptKey> NotSubmitted(const ProjectedAlert& projected) {
   std::set<AttemptKey> keys;
-  for (const AttemptProjection& attempt : ProjectAlert(true, events).attempts)
+  for (const AttemptProjection& attempt : projected.attempts)
     if (!WasSubmitted(attempt)) keys.emplace(attempt.step(), attempt.attempt());
   return keys;
+}
+
+// The deadline of an alert that was cancelled before has no effect.
+bool HasEffect(const AlertEvent& event, const ProjectedAlert& projected) {
+  return event.kind != AlertEventKind::kGoalMissed ||
+         projected.state == v1::ALERT_STATE_NOT_ACKNOWLEDGED;
 }
 
 }  // namespace
@@ -167,10 +174,12 @@ std::vector<v1::TimelineEntry> MakeTimeline(v1::Channel channel,
                                             std::optional<WallTime> create_time,
                                             std::span<const AlertEvent> events,
                                             const records::v1::Plan& plan) {
-  const std::set<AttemptKey> not_submitted = NotSubmitted(events);
+  const ProjectedAlert projected = ProjectAlert(true, events, TermsOf(plan));
+  const std::set<AttemptKey> not_submitted = NotSubmitted(projected);
   std::vector<Line> lines;
   std::map<AttemptKey, AttemptLines> attempts;
   for (const AlertEvent& event : events) {
+    if (!HasEffect(event, projected)) continue;
     Line line = MakeLine(event, ChannelOf(plan, event.step, channel));
     if (line.status == v1::ATTEMPT_STATUS_SENDING && not_submitted.contains(line.attempt)) continue;
     if (line.attempt == AttemptKey()) {

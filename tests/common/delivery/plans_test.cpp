@@ -183,6 +183,23 @@ TEST_F(PlansTest, ACallWithoutAnAcknowledgementHasFailed) {
   EXPECT_THAT(log.Records(), SizeIs(before)) << "the last step";
 }
 
+TEST_F(PlansTest, APlanIsExhaustedWhenItsLastCallHasFailed) {
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  Pass(minutes(2));
+  const records::v1::WorkRecord ben = Published(2);
+  ASSERT_EQ(Place(ben), DeliveryResult::kSent);
+  const records::v1::WorkRecord cleo = Published(3);
+  ASSERT_EQ(Place(cleo), DeliveryResult::kSent);
+  EXPECT_EQ(CallBack(ben, v1::ATTEMPT_STATUS_DELIVERED), DeliveryResult::kCallbackHandled);
+  EXPECT_FALSE(Events().back().has_plan_exhausted()) << "the phone of cleo rings";
+  EXPECT_EQ(CallBack(cleo, v1::ATTEMPT_STATUS_NO_ANSWER), DeliveryResult::kCallbackHandled);
+  const records::v1::Event exhausted = Events().back();
+  EXPECT_TRUE(exhausted.has_plan_exhausted());
+  Pass(minutes(1));
+  EXPECT_EQ(CallBack(cleo, v1::ATTEMPT_STATUS_NO_ANSWER), DeliveryResult::kCallbackHandled);
+  EXPECT_EQ(Events().back().SerializeAsString(), exhausted.SerializeAsString());
+}
+
 TEST_F(PlansTest, AGoalThatIsNotReachedEndsTheAlertAtItsDeadline) {
   ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
   const records::v1::WorkRecord deadline = Published(1, records::v1::WORK_KIND_DEADLINE);

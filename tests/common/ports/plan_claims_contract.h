@@ -62,6 +62,15 @@ class PlanClaimsContract : public ClaimsContract<World> {
     EXPECT_TRUE(end);
     return end ? *end : PlanEnd();
   }
+  // Since when no step is left.
+  std::optional<WallTime> Fail(const ClaimRequest& request,
+                               const std::vector<std::int32_t>& last_targets = {},
+                               WallTime time = WallTime(std::chrono::seconds(1'000))) {
+    const auto exhausted =
+        this->Wait(this->world.claims().NoteTargetFailed(request.attempt, last_targets, time));
+    EXPECT_TRUE(exhausted);
+    return exhausted ? *exhausted : std::nullopt;
+  }
   PlanEnd::State StateAtEnd(const ClaimRequest& request) { return EndPlan(request).state; }
   // The reason why the attempt is not made.
   std::string StopReason(const ClaimRequest& request) {
@@ -118,9 +127,9 @@ TYPED_TEST_P(PlanClaimsContract, AStepStartsWhenAllTargetsOfTheStepBeforeHaveFai
   const ClaimRequest cleo = this->OfStep(alert, 3, this->After(this->APlan("cleo"), {1, 2}));
   this->Claim(ann);
   this->Claim(ben);
-  ASSERT_TRUE(this->Wait(this->world.claims().NoteTargetFailed(ann.attempt)));
+  this->Fail(ann);
   EXPECT_EQ(this->Claim(cleo).state, ClaimReply::State::kEarly);
-  ASSERT_TRUE(this->Wait(this->world.claims().NoteTargetFailed(ben.attempt)));
+  this->Fail(ben);
   EXPECT_EQ(this->Claim(cleo).state, ClaimReply::State::kGranted);
 }
 
@@ -167,6 +176,19 @@ TYPED_TEST_P(PlanClaimsContract, AnAcknowledgementBeforeTheFirstClaimCountsOnePe
   EXPECT_EQ(
       this->StopReason(this->OfStep(alert, 2, this->APlan("cleo", v1::REACH_ACKNOWLEDGED, 2))),
       kAcknowledgedReason);
+}
+
+TYPED_TEST_P(PlanClaimsContract, AcknowledgementsByTheApiBeforeTheFirstClaimCountTheirActors) {
+  const auto acknowledged = [&](std::int32_t person_count) {
+    const std::string alert = this->AnAlert();
+    for (const char* actor : {"ann", "ann", "ben"})
+      this->Sync(alert, {.kind = KnownMark::Kind::kAcknowledged,
+                         .method = v1::ACKNOWLEDGEMENT_METHOD_API,
+                         .actor_id = actor});
+    return this->OfStep(alert, 1, this->APlan("cleo", v1::REACH_ACKNOWLEDGED, person_count));
+  };
+  EXPECT_EQ(this->StopReason(acknowledged(2)), kAcknowledgedReason);
+  EXPECT_EQ(this->Claim(acknowledged(3)).state, ClaimReply::State::kGranted);
 }
 
 TYPED_TEST_P(PlanClaimsContract, APersonWhoDeclinesIsNotContactedAgainAndTheNextStepStarts) {
@@ -257,6 +279,31 @@ TYPED_TEST_P(PlanClaimsContract, FindsTheCallsThatThePlanDoesNotNeedAnyMore) {
   EXPECT_THAT(this->CallsToEnd(alert), testing::ElementsAre(ringing));
 }
 
+TYPED_TEST_P(PlanClaimsContract, NoStepIsLeftWhenAllLastTargetsHaveFailed) {
+  const WallTime time(std::chrono::seconds(1'700'000'000));
+  const std::string alert = this->AnAlert();
+  const ClaimRequest ann = this->OfStep(alert, 1, this->APlan("ann"));
+  const ClaimRequest ben = this->OfStep(alert, 2, this->APlan("ben"));
+  this->Claim(ann);
+  EXPECT_EQ(this->Fail(ann, {1, 2}, time), std::nullopt);
+  EXPECT_EQ(this->Fail(ben, {}, time), std::nullopt) << "it does not matter";
+  EXPECT_EQ(this->Fail(ben, {1, 2}, time), time);
+  EXPECT_EQ(this->Fail(ben, {1, 2}, time + std::chrono::seconds(1)), time) << "a repetition";
+}
+
+TYPED_TEST_P(PlanClaimsContract, AnAlertThatHasEndedIsNotExhausted) {
+  const std::string acknowledged = this->AnAlert();
+  const ClaimRequest ann = this->OfStep(acknowledged, 1, this->APlan("ann"));
+  this->Claim(ann);
+  this->Acknowledge(acknowledged, "ann");
+  EXPECT_EQ(this->Fail(ann, {1}), std::nullopt);
+  const std::string cancelled = this->AnAlert();
+  const ClaimRequest ben = this->OfStep(cancelled, 1, this->APlan("ben"));
+  this->Claim(ben);
+  this->Sync(cancelled, {.kind = KnownMark::Kind::kCancelled});
+  EXPECT_EQ(this->Fail(ben, {1}), std::nullopt);
+}
+
 TYPED_TEST_P(PlanClaimsContract, AnAlertWithoutAPlanHasNoCallsToEnd) {
   ClaimRequest request = this->OfStep(this->AnAlert(), 1, {});
   request.plan.reset();
@@ -269,7 +316,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     PlanClaimsContract, AStepIsEarlyUntilItsWaitIsOver, AStepStartsWhenItsWaitIsOver,
     AStepStartsWhenAllTargetsOfTheStepBeforeHaveFailed, ATargetThatNeverStartedHasFailed,
     AReleasedStartIsNoStart, AQuorumCountsPersons,
-    AnAcknowledgementBeforeTheFirstClaimCountsOnePerson,
+    AnAcknowledgementBeforeTheFirstClaimCountsOnePerson, NoStepIsLeftWhenAllLastTargetsHaveFailed,
+    AnAlertThatHasEndedIsNotExhausted, AcknowledgementsByTheApiBeforeTheFirstClaimCountTheirActors,
     APersonWhoDeclinesIsNotContactedAgainAndTheNextStepStarts, ADeliveryReachesTheGoalDelivered,
     AnsweringACallReachesTheGoalHuman, NoAttemptStartsAfterTheGoalWasMissed,
     AGoalThatWasReachedIsNotMissed, AQuorumThatIsIncompleteIsMissed,

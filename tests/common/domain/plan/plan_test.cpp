@@ -220,6 +220,22 @@ TEST(PlanTest, TheEventOfAMissedGoalHasTheTimeOfTheDeadline) {
   EXPECT_EQ(event.SerializeAsString(), GoalMissedEvent(records.front()).SerializeAsString());
 }
 
+TEST(PlanTest, NoStepIsLeftAfterTheLastStepAndAllCalls) {
+  records::v1::WorkRecord work = FirstWork();
+  EXPECT_THAT(LastTargetsOf(work), ElementsAre(2, 3, 4)) << "ann may reply to the message";
+  work.mutable_plan()->mutable_goal()->clear_deadline_us();
+  EXPECT_THAT(LastTargetsOf(work), IsEmpty());
+}
+
+TEST(PlanTest, TheEventOfAnExhaustedPlanIsOfTheAlert) {
+  const records::v1::Event event = PlanExhaustedEvent(WorkOf(3), kBegin + minutes(6));
+  EXPECT_EQ(event.time_us(), ToUnixMicros(kBegin + minutes(6)));
+  EXPECT_EQ(event.attempt().step(), 0);
+  EXPECT_EQ(event.plan_exhausted().goal().person_count(), 2);
+  EXPECT_EQ(event.SerializeAsString(),
+            PlanExhaustedEvent(FirstWork(), kBegin + minutes(6)).SerializeAsString());
+}
+
 // What a result publishes.
 
 records::v1::AttemptResult ResultOf(records::v1::AttemptOutcome outcome,

@@ -193,6 +193,9 @@ INSTANTIATE_TEST_SUITE_P(
             "Call completed after 17 s", v1::CHANNEL_VOICE},
         Row{"CompletedByLookup", Changed(v1::ATTEMPT_STATUS_DELIVERED, 1), "Call completed",
             v1::CHANNEL_VOICE},
+        Row{"Cancelled",
+            Because(CallCallback(v1::ATTEMPT_STATUS_FAILED, "canceled", 1), "CANCELLED"),
+            "Call cancelled", v1::CHANNEL_VOICE},
         Row{"Busy", FollowedBy(Changed(v1::ATTEMPT_STATUS_BUSY, 1), 2), "Busy; attempt 2 follows",
             v1::CHANNEL_VOICE},
         Row{"NoAnswer", Because(Changed(v1::ATTEMPT_STATUS_NO_ANSWER, 1), "RETRIES_EXHAUSTED"),
@@ -287,6 +290,24 @@ TEST(TimelineTest, KeepsAnUnresolvedEndAndALaterFailureApart) {
                     Because(Callback(v1::ATTEMPT_STATUS_FAILED, "failed", 2), "TWILIO_API_ERROR")}),
       ElementsAre("Failed: not resolved whether Twilio accepted it",
                   "Failed: refused or not delivered by Twilio"));
+}
+
+TEST(TimelineTest, ShowsThatNoStepIsLeft) {
+  AlertEvent exhausted;
+  exhausted.id = "exhausted";
+  exhausted.kind = AlertEventKind::kPlanExhausted;
+  exhausted.time = At(5);
+  EXPECT_THAT(Descriptions({exhausted}), ElementsAre("No step of the plan is left"));
+}
+
+TEST(TimelineTest, DoesNotShowTheDeadlineOfAnAlertThatWasCancelledBefore) {
+  AlertEvent missed;
+  missed.id = "missed";
+  missed.kind = AlertEventKind::kGoalMissed;
+  missed.time = At(5);
+  EXPECT_THAT(Descriptions({missed}), ElementsAre("Goal not reached by the deadline"));
+  EXPECT_THAT(Descriptions({Cancelled(v1::CANCEL_OUTCOME_CANCELLED, 2), missed}),
+              ElementsAre("Cancelled by client"));
 }
 
 // A worker publishes a start before the POST and releases the attempt if it cannot make the POST.
