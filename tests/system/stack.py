@@ -82,6 +82,9 @@ class Simulator:
         """How phones respond: number -> script, or a list with one script for each call."""
         self._post("/sim/phones", scripts)
 
+    def timing(self, call_second_ms):
+        self._post("/sim/timing", {"call_second_ms": call_second_ms})
+
     def inbound(self, sender, body, url):
         return self._post("/sim/inbound", {"from": sender, "to": MAIN_NUMBER, "body": body, "url": url})
 
