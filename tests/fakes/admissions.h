@@ -130,6 +130,7 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     bool claimed = false;
     bool delivered = false;
     std::map<MarkRequest::Mark, MarkRequest> marks;
+    std::map<std::string, MarkRequest> acknowledgements;  // by actor, before the first claim
   };
 
   static tl::unexpected<Error> Down() {
@@ -196,19 +197,25 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
                         .cancelled = true,
                         .post_in_progress = alert.claimed,
                         .delivered = alert.delivered};
-    const auto [entry, first] = alert.marks.try_emplace(mark, std::move(request));
+    const auto [of_alert, first] = alert.marks.try_emplace(mark, request);
+    const bool of_actor =
+        mark == MarkRequest::Mark::kAcknowledged && !alert.claimed && !request.actor_id.empty();
+    const MarkRequest& stored =
+        of_actor
+            ? alert.acknowledgements.try_emplace(request.actor_id, std::move(request)).first->second
+            : of_alert->second;
     const auto acknowledged = alert.marks.find(MarkRequest::Mark::kAcknowledged);
     return MarkResult{.newly_marked = first,
-                      .time = entry->second.time,
-                      .method = entry->second.method,
-                      .actor_id = entry->second.actor_id,
-                      .step = entry->second.step,
-                      .evidence = entry->second.evidence,
+                      .time = stored.time,
+                      .method = stored.method,
+                      .actor_id = stored.actor_id,
+                      .step = stored.step,
+                      .evidence = stored.evidence,
                       .client_id = alert.request.client_id,
                       .post_in_progress = alert.claimed,
                       .acknowledged_before = mark == MarkRequest::Mark::kCancelled &&
                                              acknowledged != alert.marks.end() &&
-                                             acknowledged->second.time <= entry->second.time,
+                                             acknowledged->second.time <= stored.time,
                       .delivered = alert.delivered,
                       .may_be_emergency = alert.request.emergency || alert.request.nonce.empty(),
                       .create_time = alert.request.create_time,

@@ -45,7 +45,8 @@ records::v1::Event AcknowledgedEvent(const std::string& client_id, const std::st
                                      WallTime time, const KnownMark& mark) {
   records::v1::Event event;
   event.mutable_attempt()->set_alert_id(alert_id);
-  const std::string seed = mark.person.empty() ? std::string() : '/' + mark.person;
+  const std::string& person = mark.person.empty() ? mark.actor_id : mark.person;
+  const std::string seed = person.empty() ? std::string() : '/' + person;
   event.set_event_id(EventId(event.attempt(), "acknowledged" + seed));
   event.set_client_id(client_id);
   event.set_time_us(ToUnixMicros(time));
@@ -54,7 +55,8 @@ records::v1::Event AcknowledgedEvent(const std::string& client_id, const std::st
   acknowledged.set_actor_id(mark.actor_id);
   acknowledged.set_step(mark.step);
   acknowledged.set_evidence(mark.evidence);
-  acknowledged.set_person(mark.person);
+  // The store may not know yet whether the actor is a person of a plan. The event is the same.
+  if (person != mark.actor_id) acknowledged.set_person(person);
   return event;
 }
 

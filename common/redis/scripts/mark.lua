@@ -23,7 +23,8 @@ end
 -- that are not restored yet. An emergency has attempts meanwhile.
 local emergency = owner[3] or not owner[2]
 local needs_claims = not owner[2] or ARGV[4] == 'cancelled' and (emergency or owner[4] ~= epoch_mark())
-if needs_claims and redis.call('GET', KEYS[5]) ~= ARGV[6] then
+local complete = not needs_claims or redis.call('GET', KEYS[5]) == ARGV[6]
+if not complete and ARGV[4] == 'cancelled' then
   return {'restoring', 0}
 end
 if issued then
@@ -43,9 +44,17 @@ if ARGV[8] ~= '1' or redis.call('HEXISTS', alert, 'cancelled') == 0 then
     newly_marked = mark_person(alert, ARGV[4], person, ARGV[10], ARGV[5])
   elseif ARGV[4] == 'acknowledged' then
     newly_marked = mark_acknowledged(alert, ARGV[11], ARGV[5])
+    -- Until the first claim the alert may have a plan, and each actor may be a person of it.
+    if ARGV[11] ~= '' and redis.call('HEXISTS', alert, 'claimed') == 0 then
+      person, mark = ARGV[11], field_of_person('acknowledged', ARGV[11])
+    end
   else
     newly_marked = redis.call('HSETNX', alert, ARGV[4], ARGV[5])
   end
+end
+-- The mark stops further attempts. It is not confirmed: an earlier one may not be restored yet.
+if not complete then
+  return {'restoring', 0}
 end
 local sending, delivered, acknowledged, results = '0', '0', '0', {}
 -- A plan ends when its goal is reached or was missed, not when one of its attempts is delivered.

@@ -108,14 +108,12 @@ local function mark_person(alert, mark, person, step, text)
 end
 
 -- Marks an alert as acknowledged by somebody who is no known person of a plan, which the alert may have all the same:
--- its first claim counts this as one person. Returns 1 if the alert did not have the mark, else 0.
+-- its first claim counts each actor as one person. Returns 1 if the alert did not have the mark, else 0.
 local function mark_acknowledged(alert, actor, text)
-  local newly = redis.call('HSETNX', alert, 'acknowledged', text)
-  if newly == 1 then
+  if redis.call('HSETNX', alert, field_of_person('acknowledged', actor), text) == 1 then
     redis.call('HINCRBY', alert, 'ack_count', 1)
-    redis.call('HSETNX', alert, field_of_person('acknowledged', actor), text)
   end
-  return newly
+  return redis.call('HSETNX', alert, 'acknowledged', text)
 end
 
 -- Code, step and expire time of AckCodeText().

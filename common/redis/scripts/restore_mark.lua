@@ -5,8 +5,12 @@
 if ARGV[3] ~= '' then
   redis.call('HSETNX', KEYS[3], 'client_id', ARGV[3])
 end
-if ARGV[7] ~= '' then
-  mark_person(KEYS[3], ARGV[4], ARGV[7], ARGV[8], ARGV[5])
+local person = ARGV[7]
+if person == '' and ARGV[4] == 'acknowledged' and redis.call('HEXISTS', KEYS[3], 'person_count') == 1 then
+  person = ARGV[9]
+end
+if person ~= '' then
+  mark_person(KEYS[3], ARGV[4], person, ARGV[8], ARGV[5])
 elseif ARGV[4] == 'acknowledged' then
   mark_acknowledged(KEYS[3], ARGV[9], ARGV[5])
 else

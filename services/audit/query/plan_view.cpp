@@ -99,6 +99,8 @@ void AddPlan(const records::v1::Plan& plan, std::span<const AlertEvent> events, 
     if (const auto start = StartOf(projected.attempts, step))
       SetTime(*start, *step.mutable_start_time());
   if (!IsEnd(alert.state())) SetNextStepTime(plan, view);
+  for (v1::Acknowledgement& acknowledgement : *alert.mutable_acknowledgements())
+    if (acknowledgement.person().empty()) acknowledgement.set_person(acknowledgement.actor_id());
 }
 
 }  // namespace tocsin::audit

@@ -266,6 +266,29 @@ TYPED_TEST_P(AdmissionsContract, MarksAnAlertOnceAndReturnsTheFirstMark) {  // A
   }
 }
 
+// It may have a plan, of which they are persons.
+TYPED_TEST_P(AdmissionsContract, KeepsTheAcknowledgementOfEachActorBeforeTheFirstClaim) {  // V6
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  const auto acknowledge = [&](const std::string& actor_id, std::chrono::seconds after) {
+    return *this->Mark({.alert_id = request.alert_id,
+                        .client_id = request.client_id,
+                        .mark = MarkRequest::Mark::kAcknowledged,
+                        .time = request.create_time + after,
+                        .method = v1::ACKNOWLEDGEMENT_METHOD_API,
+                        .actor_id = actor_id});
+  };
+  EXPECT_TRUE(acknowledge("ann", std::chrono::seconds(1)).newly_marked);
+  for (const auto after : {std::chrono::seconds(2), std::chrono::seconds(3)}) {
+    const MarkResult marked = acknowledge("ben", after);
+    EXPECT_FALSE(marked.newly_marked);
+    EXPECT_EQ(marked.actor_id, "ben");
+    EXPECT_EQ(marked.time, request.create_time + std::chrono::seconds(2));
+  }
+  EXPECT_EQ(acknowledge("ann", std::chrono::seconds(4)).time,
+            request.create_time + std::chrono::seconds(1));
+}
+
 TYPED_TEST_P(AdmissionsContract, ReturnsTheMethodOfAKeyPress) {  // A2
   const AdmitRequest request = this->ARequest();
   this->Admit(request);
@@ -531,11 +554,11 @@ REGISTER_TYPED_TEST_SUITE_P(
     DeletesAWithdrawnAlertAndItsKey, IgnoresAWithdrawalWithAnotherNonce,
     IgnoresAWithdrawalByARepeatedRequest, IgnoresAWithdrawalAfterAWorkerClaimedTheAlert,
     IgnoresAWithdrawalAfterTheConfirmation, MarksAnAlertOnceAndReturnsTheFirstMark,
-    ReturnsTheMethodOfAKeyPress, MarksAnAlertByItsLinkWithoutAClient,
-    DoesNotMarkACancelledAlertByItsLink, ReportsToACancelThatAPostMayBeInProgress,
-    ReportsToACancelThatTheAlertWasDelivered, ReportsToACancelThatTheAlertWasAcknowledgedBefore,
-    MarksNoAlertOfAnotherClientAndNoUnknownAlert, MarksAnIssuedAlertThatItDoesNotKnow,
-    BelievesTheStoredClientMoreThanTheId, FindsTheAlertsThatAReplyMayAcknowledge,
-    AdmitsNothingAfterTheStoreLostItsData);
+    KeepsTheAcknowledgementOfEachActorBeforeTheFirstClaim, ReturnsTheMethodOfAKeyPress,
+    MarksAnAlertByItsLinkWithoutAClient, DoesNotMarkACancelledAlertByItsLink,
+    ReportsToACancelThatAPostMayBeInProgress, ReportsToACancelThatTheAlertWasDelivered,
+    ReportsToACancelThatTheAlertWasAcknowledgedBefore, MarksNoAlertOfAnotherClientAndNoUnknownAlert,
+    MarksAnIssuedAlertThatItDoesNotKnow, BelievesTheStoredClientMoreThanTheId,
+    FindsTheAlertsThatAReplyMayAcknowledge, AdmitsNothingAfterTheStoreLostItsData);
 
 }  // namespace tocsin

@@ -297,6 +297,21 @@ TEST_F(RestoredAdmissionsTest, MarksAnIssuedAlertOnlyAfterTheClaimsAreRestored) 
   EXPECT_EQ(claims.Claim(AClaim(issued))->state, ClaimReply::State::kStopped);
 }
 
+// It cannot be confirmed: an earlier one may not be restored yet.
+TEST_F(RestoredAdmissionsTest, AnAcknowledgementStopsAttemptsWhileClaimsAreBeingRestored) {  // V6
+  Restore(ARequest());
+  const AdmitRequest issued = ARequest();
+  std::promise<Result<MarkResult>> promise;
+  queue.Mark({.alert_id = issued.alert_id,
+              .client_id = issued.client_id,
+              .mark = MarkRequest::Mark::kAcknowledged,
+              .time = SystemClock().Now(),
+              .issued_until = issued.expire_time},
+             [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
+  EXPECT_EQ(promise.get_future().get().error().code, ErrorCode::kRedisUnavailable);
+  EXPECT_EQ(claims.Claim(AClaim(issued))->state, ClaimReply::State::kStopped);
+}
+
 TEST_F(RestoredAdmissionsTest, AFlushRemovesTheMarker) {  // A3
   const AdmitRequest lost = ARequest(RandomBytes(32));
   const StoreEpoch epoch = Restore(lost);
