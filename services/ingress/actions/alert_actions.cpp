@@ -190,14 +190,16 @@ void AlertActions::Decline(const ReceivedDecline& decline, const std::string& tr
   });
 }
 
-// Equal requests publish equal records, provided that the mark is stored.
+// Equal requests publish equal records if the mark is stored. If it is not, a repetition has
+// another time, and a person may decline in several calls: each is an event of its own.
 void AlertActions::PublishDeclined(const ReceivedDecline& decline, WallTime time,
                                    const std::string& traceparent,
                                    std::function<void(Status)> done) {
   const records::v1::WorkRecord& work = decline.work;
   const std::string& alert_id = work.attempt().alert_id();
-  records::v1::Event event =
-      EventOf(work.client_id(), alert_id, time, "declined/" + PersonOf(work));
+  const std::string seed = "declined/" + PersonOf(work) + "/" + decline.call_sid + "/" +
+                           std::to_string(ToUnixMicros(time));
+  records::v1::Event event = EventOf(work.client_id(), alert_id, time, seed);
   event.set_priority(work.priority());
   records::v1::Declined& declined = *event.mutable_declined();
   declined.set_method(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);

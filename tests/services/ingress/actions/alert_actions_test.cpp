@@ -444,6 +444,19 @@ TEST_F(AlertActionsTest, ADeclineIsRecordedAndStartsTheNextStep) {  // V4
   }
 }
 
+// Each repetition has the same id and content if the mark is stored.
+TEST_F(AlertActionsTest, DeclinesInTwoCallsAreTwoEvents) {
+  for (const char* call_sid : {"CA1", "CA1", "CA2"}) {
+    std::promise<Status> done;
+    actions.Decline({.work = ACallOfAPlan(alert_id), .call_sid = call_sid}, kTrace,
+                    [&](Status status) { done.set_value(std::move(status)); });
+    ASSERT_TRUE(done.get_future().get());
+  }
+  ASSERT_THAT(Events(), SizeIs(3));
+  EXPECT_EQ(Events()[0].SerializeAsString(), Events()[1].SerializeAsString());
+  EXPECT_NE(Events()[1].event_id(), Events()[2].event_id());
+}
+
 TEST_F(AlertActionsTest, ADeclineInTheLastStepIsOnlyRecorded) {
   records::v1::WorkRecord work = ACallOfAPlan(alert_id);
   work.mutable_attempt()->set_step(2);
