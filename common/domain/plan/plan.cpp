@@ -43,6 +43,8 @@ records::v1::WorkRecord CommonPart(const records::v1::WorkRecord& work) {
   common.set_client_id(work.client_id());
   common.set_priority(work.priority());
   common.set_create_time_us(work.create_time_us());
+  // A step before it may fail at once, such as by an opt-out.
+  common.set_send_time_us(work.send_time_us());
   common.set_expire_time_us(work.expire_time_us());
   *common.mutable_labels() = work.labels();
   common.set_in_doubt_policy(work.in_doubt_policy());

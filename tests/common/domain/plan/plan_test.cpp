@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/domain/delivery/due_time.h"
 #include "common/domain/delivery/follow_up.h"
 
 namespace tocsin {
@@ -151,6 +152,14 @@ TEST(PlanTest, AFailedTargetPublishesTheNextStepAtOnce) {
   EXPECT_THAT(StepsOf(records), ElementsAre(3));
   EXPECT_EQ(records[0].due_time_us(), ToUnixMicros(kBegin + minutes(4)));
   EXPECT_THAT(RecordsAfterFailure(WorkOf(3), kBegin), IsEmpty()) << "the last step";
+}
+
+// The first step may fail before the send time, such as by an opt-out.
+TEST(PlanTest, NoTargetIsDueBeforeTheSendTime) {
+  records::v1::WorkRecord work = FirstWork();
+  work.set_send_time_us(ToUnixMicros(kBegin + minutes(30)));
+  for (const records::v1::WorkRecord& next : RecordsAfterFailure(work, kBegin))
+    EXPECT_EQ(DueTime(next), kBegin + minutes(30));
 }
 
 TEST(PlanTest, ARepetitionHasIdenticalBytes) {
