@@ -112,8 +112,12 @@ Task<Result<records::v1::Position>> AttemptClaims::PublishStarted(
   const std::int64_t begin_time_us = ToUnixMicros(claim.begin_time);
   records::v1::Event started = AttemptStarted(work, begin_time_us, begin_time_us + lease_.count(),
                                               sender.id, sender.account_sid);
-  if (IsDecidedByLog(claim))
+  if (IsDecidedByLog(claim)) {
+    // The store may grant the attempt to another process in the same microsecond.
+    const std::string seed = "started/log/" + std::to_string(begin_time_us + lease_.count());
+    started.set_event_id(EventId(work.attempt(), seed));
     started.mutable_attempt_changed()->set_note(std::string(kStartedByLog));
+  }
   // Before the start: what is known to have started has what follows it.
   std::vector<OutgoingRecord> following;
   for (const records::v1::WorkRecord& next : RecordsAtStart(work, claim.begin_time))

@@ -63,6 +63,22 @@ TEST_F(AttemptClaimsTest, ClaimsAgainWhenTheHolderDiedBeforeItsStart) {
   EXPECT_THAT(Statuses(), ElementsAre(v1::ATTEMPT_STATUS_SENDING, v1::ATTEMPT_STATUS_SENT));
 }
 
+// Two workers may start an attempt in the same microsecond.
+TEST_F(AttemptClaimsTest, AStartByTheLogIsAnotherEventThanOneByTheStore) {
+  AttemptClaims worker({clock, claims, log, log_history, topics}, "worker", kLease);
+  const records::v1::WorkRecord work = AWork();
+  const IncomingRecord record = RecordOf(work);
+  const Sender sender = *registry.Now()->FindSender("main");
+  ClaimReply claim;
+  claim.begin_time = clock.Now();
+  for (const std::uint64_t fence : {kNoFence, kNoFence + 1}) {
+    claim.fence = fence;
+    ASSERT_TRUE(Await(worker.PublishStarted(record, work, sender, claim)));
+  }
+  ASSERT_THAT(Events(), SizeIs(2));
+  EXPECT_NE(Events()[0].event_id(), Events()[1].event_id());
+}
+
 TEST_F(AttemptClaimsTest, IsInDoubtWhenTheHolderDiedAfterItsStart) {
   const records::v1::WorkRecord work = AWork();
   ClaimAndDie(work);
