@@ -2,10 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +17,7 @@
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
 #include "common/ports/unreconciled_attempts.h"
+#include "tests/fakes/alert_marks.h"
 
 namespace tocsin {
 
@@ -38,7 +39,6 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     works_.clear();
     marks_.clear();
     plans_.clear();
-    acknowledgements_.clear();
     unreconciled_.clear();
     keys_.clear();
     down_ = true;
@@ -46,46 +46,47 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   // `reason`: CANCELLED or ACKNOWLEDGED.
   void Mark(const std::string& alert_id, const std::string& reason) {
     const std::lock_guard lock(mutex_);
-    marks_[alert_id].insert(reason);
+    SetMark(alert_id, clock_.Now(),
+            {.kind = reason == kAcknowledgedReason ? KnownMark::Kind::kAcknowledged
+                                                   : KnownMark::Kind::kCancelled});
   }
   // As Admissions::Mark, of an alert that belongs to the client.
   MarkResult Mark(const MarkRequest& request) {
     const std::lock_guard lock(mutex_);
-    const bool cancels = request.mark == MarkRequest::Mark::kCancelled;
-    if (request.mark == MarkRequest::Mark::kDeclined)
-      plans_[request.alert_id].progress.Decline(request.person, request.step);
-    else if (!cancels)
-      Acknowledge(request.alert_id, request.person.empty() ? request.actor_id : request.person,
-                  {.time = request.time,
-                   .mark = {.kind = KnownMark::Kind::kAcknowledged,
-                            .method = request.method,
-                            .actor_id = request.actor_id,
-                            .step = request.step,
-                            .evidence = request.evidence,
-                            .person = request.person}});
-    else
-      marks_[request.alert_id].insert("CANCELLED");
-    auto& requests_of_alert = mark_requests_[request.alert_id];
-    const auto [first, newly_marked] = requests_of_alert.try_emplace(request.mark, request);
-    const auto acknowledged = requests_of_alert.find(MarkRequest::Mark::kAcknowledged);
-    MarkResult marked{.newly_marked = newly_marked,
-                      .time = first->second.time,
-                      .method = first->second.method,
-                      .actor_id = first->second.actor_id,
-                      .acknowledged_before = cancels && acknowledged != requests_of_alert.end() &&
-                                             acknowledged->second.time <= first->second.time};
-    const std::string prefix = request.alert_id + ".";
+    const std::string& alert_id = request.alert_id;
+    const Plan& plan = plans_[alert_id];
+    AlertMarks& marks = marks_[alert_id];
+    KnownMark mark = MarkOf(request, plan);
+    const bool refused =
+        request.unless_cancelled && marks.Find(KnownMark::Kind::kCancelled) != nullptr;
+    MarkResult marked{.newly_marked = !refused && SetMark(alert_id, request.time, mark),
+                      .client_id = request.client_id,
+                      .person = mark.person,
+                      .has_plan = plan.goal.has_value()};
+    // Until the first claim the alert may have a plan, and each actor may be a person of it.
+    if (mark.kind == KnownMark::Kind::kAcknowledged && mark.person.empty() && !WasClaimed(alert_id))
+      mark.person = marked.person = mark.actor_id;
+    const AlertMarks::Stored* first = marks.Find(mark.kind, mark.person);
+    marked.cancelled = request.unless_cancelled && first == nullptr;
+    if (first != nullptr) {
+      marked.time = first->time;
+      marked.method = first->mark.method;
+      marked.actor_id = first->mark.actor_id;
+      marked.step = first->mark.step;
+      marked.evidence = first->mark.evidence;
+    }
+    const AlertMarks::Stored* acknowledged = marks.Find(KnownMark::Kind::kAcknowledged);
+    marked.acknowledged_before = request.mark == MarkRequest::Mark::kCancelled &&
+                                 acknowledged != nullptr && acknowledged->time <= first->time;
+    const std::string prefix = alert_id + ".";
     for (auto entry = attempts_.lower_bound(prefix);
          entry != attempts_.end() && entry->first.starts_with(prefix); ++entry) {
       const Attempt& attempt = entry->second;
       marked.post_in_progress = marked.post_in_progress || attempt.state == State::kSending;
-      marked.delivered = marked.delivered || attempt.delivered;
+      marked.delivered = marked.delivered || (!plan.goal && attempt.delivered);
       if (attempt.state == State::kDone) marked.results.push_back(attempt.result);
     }
-    if (const Plan& plan = plans_[request.alert_id]; plan.goal) {
-      marked.has_plan = true;
-      marked.delivered = plan.progress.StopReason(*plan.goal).has_value();
-    }
+    if (plan.goal) marked.delivered = IsDecidedByAttempts(plan);
     return marked;
   }
 
@@ -106,9 +107,11 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     }
     const bool conflict = request.accepted && !HoldsKey(*request.accepted);
     if (const auto reason = StopReason(request)) {
-      FailIfFirst(request.attempt);
+      FailIfFirst(request);
       co_return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED, *reason);
     }
+    // Marked while the plan was not known.
+    if (request.plan) marks_[request.attempt.alert_id()].Erase(KnownMark::Kind::kAcknowledged);
     if (conflict) co_return Stop(attempt, v1::ATTEMPT_STATUS_REJECTED, "IDEMPOTENCY_CONFLICT");
     Plan& plan = plans_[request.attempt.alert_id()];
     if (request.plan && !request.plan->before.empty() &&
@@ -119,11 +122,11 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       co_return claim;
     }
     if (request.plan && plan.progress.IsDone(request.plan->person)) {
-      FailIfFirst(request.attempt);
+      FailIfFirst(request);
       co_return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED, std::string(kPersonDoneReason));
     }
     if (request.not_attempted) {
-      FailIfFirst(request.attempt);
+      FailIfFirst(request);
       attempt.state = State::kDone;
       attempt.result = *request.not_attempted;
       co_return Ended(ClaimReply::State::kDone, attempt.result);
@@ -225,7 +228,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
     if (known.mark) {
-      RestoreMark(known.name.alert_id(), known.time, *known.mark);
+      SetMark(known.name.alert_id(), known.time, *known.mark);
       co_return {};
     }
     Attempt& attempt = attempts_[Key(known.name)];
@@ -275,7 +278,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     Plan& plan = plans_[ref.alert_id()];
     plan.progress.Fail(ref.step());
     if (!plan.goal || plan.progress.StopReason(*plan.goal) ||
-        HasMark(ref.alert_id(), "CANCELLED") || !plan.progress.HaveFailed(last_targets))
+        marks_[ref.alert_id()].Find(KnownMark::Kind::kCancelled) != nullptr ||
+        !plan.progress.HaveFailed(last_targets))
       co_return std::optional<WallTime>();
     if (!plan.exhausted) plan.exhausted = time;
     co_return plan.exhausted;
@@ -290,11 +294,11 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     if (progress.missed()) co_return end;
     if (progress.ReachedBy(plan)) {
       end.state = PlanEnd::State::kGoalReached;
-      end.acknowledgements = acknowledgements_[ref.alert_id()];
+      end.acknowledgements = marks_[ref.alert_id()].AcknowledgementsOfPersons();
       co_return end;
     }
-    end.state = HasMark(ref.alert_id(), "CANCELLED") ? PlanEnd::State::kCancelled
-                                                     : PlanEnd::State::kGoalMissed;
+    const bool cancelled = marks_[ref.alert_id()].Find(KnownMark::Kind::kCancelled) != nullptr;
+    end.state = cancelled ? PlanEnd::State::kCancelled : PlanEnd::State::kGoalMissed;
     if (end.state == PlanEnd::State::kGoalMissed) progress.MissGoal();
     co_return end;
   }
@@ -413,32 +417,66 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   };
 
   // A target whose first attempt is not made has failed.
-  void FailIfFirst(const v1::AttemptRef& ref) {
+  void FailIfFirst(const ClaimRequest& request) {
+    const v1::AttemptRef& ref = request.attempt;
     if (ref.attempt() == 1) plans_[ref.alert_id()].progress.Fail(ref.step());
+    if (request.plan) StorePlan(ref, *request.plan);
   }
   void StorePlan(const v1::AttemptRef& ref, const PlanCondition& plan) {
     plans_[ref.alert_id()].goal = plan;
     plans_[ref.alert_id()].persons_of[ref.step()] = plan.person;
   }
-  void Acknowledge(const std::string& alert_id, const std::string& person,
-                   const StoredAcknowledgement& stored) {
-    PlanProgress& progress = plans_[alert_id].progress;
-    if (!progress.IsDone(person)) acknowledgements_[alert_id].push_back(stored);
-    progress.Acknowledge(person);
-    marks_[alert_id].insert(std::string(kAcknowledgedReason));
+  bool WasClaimed(const std::string& alert_id) const {
+    const std::string prefix = alert_id + ".";
+    for (auto entry = attempts_.lower_bound(prefix);
+         entry != attempts_.end() && entry->first.starts_with(prefix); ++entry)
+      if (entry->second.state == State::kSending || entry->second.state == State::kDone)
+        return true;
+    return false;
   }
-  void RestoreMark(const std::string& alert_id, WallTime time, const KnownMark& mark) {
-    switch (mark.kind) {
-      case KnownMark::Kind::kCancelled: marks_[alert_id].insert("CANCELLED"); break;
-      case KnownMark::Kind::kAcknowledged:
-        Acknowledge(alert_id, mark.person.empty() ? mark.actor_id : mark.person,
-                    {.time = time, .mark = mark});
-        break;
-      case KnownMark::Kind::kDeclined:
-        plans_[alert_id].progress.Decline(mark.person, mark.step);
-        break;
-      case KnownMark::Kind::kGoalMissed: plans_[alert_id].progress.MissGoal(); break;
-    }
+  // The person who sets the mark is given, or is that of the step, or the caller if there is a
+  // plan.
+  static KnownMark MarkOf(const MarkRequest& request, const Plan& plan) {
+    KnownMark mark{.method = request.method,
+                   .actor_id = request.actor_id,
+                   .step = request.step,
+                   .evidence = request.evidence,
+                   .person = request.person};
+    if (request.mark == MarkRequest::Mark::kCancelled) return mark;
+    mark.kind = request.mark == MarkRequest::Mark::kDeclined ? KnownMark::Kind::kDeclined
+                                                             : KnownMark::Kind::kAcknowledged;
+    mark.person = PersonOfMark(mark, plan);
+    return mark;
+  }
+  static std::string PersonOfMark(const KnownMark& mark, const Plan& plan) {
+    if (!mark.person.empty()) return mark.person;
+    if (const auto of_step = plan.persons_of.find(mark.step); of_step != plan.persons_of.end())
+      return of_step->second;
+    return plan.goal ? mark.actor_id : std::string();
+  }
+  // Returns whether it was not set before.
+  bool SetMark(const std::string& alert_id, WallTime time, KnownMark mark) {
+    AlertMarks& marks = marks_[alert_id];
+    Plan& plan = plans_[alert_id];
+    PlanProgress& progress = plan.progress;
+    if (mark.kind == KnownMark::Kind::kGoalMissed) progress.MissGoal();
+    if (mark.kind == KnownMark::Kind::kDeclined) progress.Decline(mark.person, mark.step);
+    if (mark.kind != KnownMark::Kind::kAcknowledged) return marks.Set(time, mark);
+    mark.person = PersonOfMark(mark, plan);
+    const bool newly_marked = marks.Set(time, mark);
+    if (mark.person.empty()) mark.person = mark.actor_id;
+    marks.Set(time, mark);
+    progress.Acknowledge(mark.person);
+    const std::int32_t needed = plan.goal ? plan.goal->person_count : 0;
+    mark.person.clear();
+    if (progress.acknowledgements() >= needed) marks.Set(time, mark);
+    return newly_marked;
+  }
+  // Whether the goal was missed or is reached without acknowledgements.
+  static bool IsDecidedByAttempts(const Plan& plan) {
+    PlanCondition by_attempts = *plan.goal;
+    by_attempts.person_count = std::numeric_limits<std::int32_t>::max();
+    return plan.progress.StopReason(by_attempts).has_value();
   }
   void NoteReach(const std::string& alert_id, const records::v1::AttemptResult& result) {
     if (WasAnsweredByPerson(result)) plans_[alert_id].progress.Reach(v1::REACH_HUMAN);
@@ -446,17 +484,14 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
         result.status() == v1::ATTEMPT_STATUS_DELIVERED)
       plans_[alert_id].progress.Reach(v1::REACH_DELIVERED);
   }
-  bool HasMark(const std::string& alert_id, std::string_view mark) const {
-    const auto marks = marks_.find(alert_id);
-    return marks != marks_.end() && marks->second.contains(std::string(mark));
-  }
   std::optional<std::string> StopReason(const ClaimRequest& request) {
     const std::string& alert_id = request.attempt.alert_id();
-    if (HasMark(alert_id, "CANCELLED")) return "CANCELLED";
+    const AlertMarks& marks = marks_[alert_id];
+    if (marks.Find(KnownMark::Kind::kCancelled) != nullptr) return "CANCELLED";
     std::optional<std::string_view> reason;
     if (request.plan)
       reason = plans_[alert_id].progress.StopReason(*request.plan);
-    else if (HasMark(alert_id, kAcknowledgedReason))
+    else if (marks.Find(KnownMark::Kind::kAcknowledged) != nullptr)
       reason = kAcknowledgedReason;
     return reason ? std::optional(std::string(*reason)) : std::nullopt;
   }
@@ -537,10 +572,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   std::map<std::string, Attempt> attempts_;
   std::map<std::string, Owner> sids_;
   std::map<std::string, std::pair<std::int32_t, std::string>> works_;  // of a step's newest attempt
-  std::map<std::string, std::set<std::string>> marks_;
-  std::map<std::string, Plan> plans_;                                              // by alert
-  std::map<std::string, std::vector<StoredAcknowledgement>> acknowledgements_;     // by alert
-  std::map<std::string, std::map<MarkRequest::Mark, MarkRequest>> mark_requests_;  // by alert
+  std::map<std::string, AlertMarks> marks_;                            // by alert
+  std::map<std::string, Plan> plans_;                                  // by alert
   std::map<std::string, Unreconciled> unreconciled_;
   std::map<std::string, std::string> clients_;  // by alert
   std::map<std::string, std::string> keys_;     // alert by idempotency digest

@@ -31,12 +31,7 @@ if issued then
   redis.call('HSET', alert, 'client_id', ARGV[3])
   expire_after(alert, ARGV[7])
 end
--- The person is given, or follows from the step, or is the one who calls.
-local person = ARGV[9]
-if ARGV[4] ~= 'cancelled' and person == '' then
-  person = redis.call('HGET', alert, ARGV[10] .. '.person') or
-           redis.call('HEXISTS', alert, 'person_count') == 1 and ARGV[11] or ''
-end
+local person = ARGV[4] == 'cancelled' and '' or person_of_mark(alert, ARGV[9], ARGV[10], ARGV[11])
 local mark = person ~= '' and field_of_person(ARGV[4], person) or ARGV[4]
 local newly_marked = 0
 if ARGV[8] ~= '1' or redis.call('HEXISTS', alert, 'cancelled') == 0 then

@@ -107,6 +107,15 @@ local function mark_person(alert, mark, person, step, text)
   return newly
 end
 
+-- The person of a mark: the given one, or that of the step, or the one who calls if the alert is known to have a plan.
+local function person_of_mark(alert, person, step, actor)
+  if person ~= '' then
+    return person
+  end
+  return redis.call('HGET', alert, step .. '.person') or
+         redis.call('HEXISTS', alert, 'person_count') == 1 and actor or ''
+end
+
 -- Marks an alert as acknowledged by somebody who is no known person of a plan, which the alert may have all the same:
 -- its first claim counts each actor as one person. Returns 1 if the alert did not have the mark, else 0.
 local function mark_acknowledged(alert, actor, text)

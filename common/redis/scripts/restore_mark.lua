@@ -5,9 +5,9 @@
 if ARGV[3] ~= '' then
   redis.call('HSETNX', KEYS[3], 'client_id', ARGV[3])
 end
-local person = ARGV[7]
-if person == '' and ARGV[4] == 'acknowledged' and redis.call('HEXISTS', KEYS[3], 'person_count') == 1 then
-  person = ARGV[9]
+local person = ''
+if ARGV[4] == 'acknowledged' or ARGV[4] == 'declined' then
+  person = person_of_mark(KEYS[3], ARGV[7], ARGV[8], ARGV[9])
 end
 if person ~= '' then
   mark_person(KEYS[3], ARGV[4], person, ARGV[8], ARGV[5])
