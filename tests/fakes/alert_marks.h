@@ -15,10 +15,10 @@ class AlertMarks {
  public:
   using Stored = StoredAcknowledgement;  // a mark of any kind
 
-  // Sets the mark of `mark.person`; of the alert as a whole if that is empty. The first one stays.
+  // Sets the mark of a person; of the alert as a whole if `person` is empty. The first one stays.
   // Returns whether it was not set before.
-  bool Set(WallTime time, const KnownMark& mark) {
-    return marks_.try_emplace({mark.kind, mark.person}, Stored{.time = time, .mark = mark}).second;
+  bool Set(WallTime time, const KnownMark& mark, const std::string& person) {
+    return marks_.try_emplace({mark.kind, person}, Stored{.time = time, .mark = mark}).second;
   }
   const Stored* Find(KnownMark::Kind kind, const std::string& person = {}) const {
     const auto found = marks_.find({kind, person});

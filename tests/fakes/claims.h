@@ -74,6 +74,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       marked.actor_id = first->mark.actor_id;
       marked.step = first->mark.step;
       marked.evidence = first->mark.evidence;
+      // The mark of an alert whose plan is not known may be that of a person.
+      if (marked.person.empty()) marked.person = first->mark.person;
     }
     const AlertMarks::Stored* acknowledged = marks.Find(KnownMark::Kind::kAcknowledged);
     marked.acknowledged_before = request.mark == MarkRequest::Mark::kCancelled &&
@@ -461,15 +463,19 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     PlanProgress& progress = plan.progress;
     if (mark.kind == KnownMark::Kind::kGoalMissed) progress.MissGoal();
     if (mark.kind == KnownMark::Kind::kDeclined) progress.Decline(mark.person, mark.step);
-    if (mark.kind != KnownMark::Kind::kAcknowledged) return marks.Set(time, mark);
+    if (mark.kind != KnownMark::Kind::kAcknowledged) return marks.Set(time, mark, mark.person);
     mark.person = PersonOfMark(mark, plan);
-    const bool newly_marked = marks.Set(time, mark);
-    if (mark.person.empty()) mark.person = mark.actor_id;
-    marks.Set(time, mark);
+    if (mark.person.empty()) {
+      const bool newly_marked = marks.Set(time, mark, {});
+      mark.person = mark.actor_id;
+      marks.Set(time, mark, mark.person);
+      progress.Acknowledge(mark.person);
+      return newly_marked;
+    }
+    const bool newly_marked = marks.Set(time, mark, mark.person);
     progress.Acknowledge(mark.person);
     const std::int32_t needed = plan.goal ? plan.goal->person_count : 0;
-    mark.person.clear();
-    if (progress.acknowledgements() >= needed) marks.Set(time, mark);
+    if (progress.acknowledgements() >= needed) marks.Set(time, mark, {});
     return newly_marked;
   }
   // Whether the goal was missed or is reached without acknowledgements.

@@ -64,7 +64,7 @@ local goal, person = ARGV[23], ARGV[25]
 if known[7] and persons_acknowledged(alert, ARGV[24]) then
   return finish('stopped', ARGV[12], '0')
 elseif known[7] then
-  redis.call('HDEL', alert, 'acknowledged')  -- marked while the plan was not known
+  redis.call('HDEL', alert, 'acknowledged', 'acknowledged_person')  -- marked while the plan was not known
 end
 if conflict then
   return finish('stopped', ARGV[22], '0')

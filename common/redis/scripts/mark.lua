@@ -69,6 +69,10 @@ for i = 1, #known, 2 do
     results[#results + 1] = known[i + 1]
   end
 end
+-- The mark of an alert whose plan is not known may be that of a person.
+if mark == 'acknowledged' then
+  person = redis.call('HGET', alert, 'acknowledged_person') or ''
+end
 local marks = redis.call('HMGET', alert, mark, 'cancelled', 'acknowledged')
 local function time_of(mark)  -- of "<time> <method> <actor>"
   return tonumber(string.match(mark, '^%d+') or 0)

@@ -101,8 +101,9 @@ local function mark_person(alert, mark, person, step, text)
   if newly == 1 then
     redis.call('HINCRBY', alert, 'ack_count', 1)
   end
-  if persons_acknowledged(alert, redis.call('HGET', alert, 'person_count')) then
-    redis.call('HSETNX', alert, 'acknowledged', text)
+  if persons_acknowledged(alert, redis.call('HGET', alert, 'person_count')) and
+      redis.call('HSETNX', alert, 'acknowledged', text) == 1 then
+    redis.call('HSET', alert, 'acknowledged_person', person)
   end
   return newly
 end

@@ -312,6 +312,32 @@ TEST_F(RestoredAdmissionsTest, AnAcknowledgementStopsAttemptsWhileClaimsAreBeing
   EXPECT_EQ(claims.Claim(AClaim(issued))->state, ClaimReply::State::kStopped);
 }
 
+// Otherwise the event of this mark would count for the one who named the person.
+TEST_F(RestoredAdmissionsTest, AnAcknowledgementAfterThatOfAPersonReturnsThePerson) {
+  const AdmitRequest alert = ARequest();
+  ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(Restore(alert)));
+  const auto acknowledge = [&](const std::string& person) {
+    std::promise<Result<MarkResult>> promise;
+    queue.Mark({.alert_id = alert.alert_id,
+                .client_id = alert.client_id,
+                .mark = MarkRequest::Mark::kAcknowledged,
+                .time = {},
+                .method = v1::ACKNOWLEDGEMENT_METHOD_API,
+                .actor_id = person.empty() ? "nurse" : "dispatcher",
+                .person = person},
+               [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
+    return promise.get_future().get();
+  };
+  const auto first = acknowledge("ann");
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_TRUE(first->newly_marked);
+  const auto second = acknowledge({});
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_FALSE(second->newly_marked);
+  EXPECT_EQ(second->actor_id, "dispatcher");
+  EXPECT_EQ(second->person, "ann");
+}
+
 TEST_F(RestoredAdmissionsTest, AFlushRemovesTheMarker) {  // A3
   const AdmitRequest lost = ARequest(RandomBytes(32));
   const StoreEpoch epoch = Restore(lost);
