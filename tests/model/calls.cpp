@@ -27,7 +27,7 @@ constexpr const char* kPermanentCode = "13225";
 
 // What a person presses, each equally likely; nothing: no key.
 constexpr std::array<std::string_view, 20> kKeys{"1", "1", "1", "1", "1", "1", "1", "1", "1", "1",
-                                                 "2", "2", "3", "7", "9", "",  "",  "",  "",  ""};
+                                                 "2", "3", "3", "7", "9", "",  "",  "",  "",  ""};
 
 // The value of the attribute of the first element that has it; empty without one.
 std::string AttributeOf(const std::string& twiml, std::string_view name) {
@@ -48,13 +48,15 @@ std::string AttributeOf(const std::string& twiml, std::string_view name) {
 struct SimulatedCalls::Call {
   v1::AttemptRef attempt;
   std::string sid;
+  std::string account;
   FormFields fields;  // of every request
   std::string status_url;
   std::string script_url;  // empty: the script is in the POST
   std::string script;
   bool detects = false;     // machine detection was requested
   std::string answered_by;  // once it is answered and detected
-  bool machine = false;     // answered by one
+  bool answered = false;
+  bool machine = false;  // answered by one
   bool ended = false;
   int callback_count = 0;
 };
@@ -93,12 +95,32 @@ void SimulatedCalls::Place(const Dispatch& dispatch, const std::string& sid) {
     call->script = twilio::AlertTwiml(dispatch.voice, dispatch.text.Reveal(),
                                       twilio::GatherUrl(kPublicUrl, *token, trace, 1));
   call->detects = dispatch.voice.machine_detection();
+  call->account = dispatch.account.sid;
+  calls_[sid] = call;
   Report(call, "initiated");
   simulation_.timeline.After(simulation_.dice.Between(0us, kUntilRinging),
                              [this, call] { Ring(call); });
 }
 
+void SimulatedCalls::EndUnanswered(const std::string& sid) {
+  const auto found = calls_.find(sid);
+  if (found == calls_.end() || found->second->answered || found->second->ended) return;
+  simulation_.checker.plans.CallEndRequested(found->second->attempt);
+  End(found->second, "canceled", {});
+}
+
+std::vector<records::v1::AttemptResult> SimulatedCalls::CallsOf(const std::string& alert_id) const {
+  std::vector<records::v1::AttemptResult> results;
+  for (const auto& [sid, call] : calls_) {
+    if (call->attempt.alert_id() != alert_id) continue;
+    results.emplace_back().set_provider_sid(sid);
+    results.back().set_account_sid(call->account);
+  }
+  return results;
+}
+
 void SimulatedCalls::Ring(const CallPtr& call) {
+  if (call->ended) return;
   Dice& dice = simulation_.dice;
   const Telephone& phone = simulation_.telephone;
   Report(call, "ringing");
@@ -116,7 +138,10 @@ void SimulatedCalls::Ring(const CallPtr& call) {
 }
 
 void SimulatedCalls::Answer(const CallPtr& call, bool machine) {
+  if (call->ended) return;
+  call->answered = true;
   call->machine = machine;
+  if (!machine) simulation_.checker.plans.PersonAnswered(call->attempt);
   if (call->detects) {
     const bool counts_as_machine =
         machine || simulation_.dice.Chance(simulation_.telephone.misdetected);
@@ -167,10 +192,11 @@ void SimulatedCalls::End(const CallPtr& call, const std::string& word, const std
   v1::AttemptStatus status = v1::ATTEMPT_STATUS_DELIVERED;
   if (word == "busy") status = v1::ATTEMPT_STATUS_BUSY;
   if (word == "no-answer") status = v1::ATTEMPT_STATUS_NO_ANSWER;
-  if (word == "failed") status = v1::ATTEMPT_STATUS_FAILED;
+  if (word == "failed" || word == "canceled") status = v1::ATTEMPT_STATUS_FAILED;
   if (call->answered_by == "human") status = v1::ATTEMPT_STATUS_ANSWERED_HUMAN;
   if (call->answered_by == "machine_start") status = v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
-  simulation_.checker.CallEnded(call->attempt, status, /*for_good=*/!code.empty());
+  simulation_.checker.CallEnded(call->attempt, status,
+                                /*for_good=*/!code.empty() || word == "canceled");
   simulation_.timeline.Trace(AttemptText(call->attempt) + " ends: " + word);
   Report(call, word, code);
 }

@@ -1,8 +1,10 @@
 // The simulated calls: they ring, are answered or not, play the script and send pressed keys.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/ports/provider.h"
 #include "tests/model/timeline.h"
@@ -31,6 +33,9 @@ class SimulatedCalls {
       : simulation_(simulation), provider_(provider) {}
 
   void Place(const Dispatch& dispatch, const std::string& sid);
+  // No effect on a call that was answered or has ended.
+  void EndUnanswered(const std::string& sid);
+  std::vector<records::v1::AttemptResult> CallsOf(const std::string& alert_id) const;
 
  private:
   struct Call;
@@ -46,6 +51,7 @@ class SimulatedCalls {
 
   Simulation& simulation_;
   SimulatedProvider& provider_;
+  std::map<std::string, CallPtr> calls_;  // by SID
 };
 
 }  // namespace tocsin::model

@@ -20,25 +20,6 @@ bool IsCertain(const records::v1::AttemptResult& result) {
          result.outcome() != records::v1::ATTEMPT_OUTCOME_UNSPECIFIED;
 }
 
-bool Same(const ProjectedAlert& a, const ProjectedAlert& b) {
-  const auto same_attempt = [](const AttemptProjection& x, const AttemptProjection& y) {
-    return x.status() == y.status() && x.reason() == y.reason() &&
-           x.provider_sid() == y.provider_sid() && x.status_since() == y.status_since() &&
-           x.provider_code() == y.provider_code() && x.last() == y.last() &&
-           x.next_attempt() == y.next_attempt();
-  };
-  return a.state == b.state && a.reason == b.reason && a.ended == b.ended &&
-         a.updated == b.updated && std::ranges::equal(a.attempts, b.attempts, same_attempt);
-}
-
-v1::AttemptRef RefOf(const std::string& alert_id, const AttemptProjection& projection) {
-  v1::AttemptRef ref;
-  ref.set_alert_id(alert_id);
-  ref.set_step(projection.step());
-  ref.set_attempt(projection.attempt());
-  return ref;
-}
-
 // The first attempt counts as an attempt and as a call, if it is one.
 std::int32_t RetryCount(const records::v1::RetryBudget& budget) {
   return budget.attempts_used() - 1 + budget.unmetered_retries() +
@@ -57,11 +38,6 @@ std::optional<Micros> DelayAfter(v1::AttemptStatus end, bool for_good) {
   }
 }
 
-bool WasAnswered(v1::AttemptStatus end) {
-  return end == v1::ATTEMPT_STATUS_DELIVERED || end == v1::ATTEMPT_STATUS_ANSWERED_HUMAN ||
-         end == v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
-}
-
 }  // namespace
 
 Counts& Counts::operator+=(const Counts& other) {
@@ -75,6 +51,7 @@ Counts& Counts::operator+=(const Counts& other) {
   repeated_calls += other.repeated_calls;
   acknowledged += other.acknowledged;
   steps += other.steps;
+  plans += other.plans;
   return *this;
 }
 
@@ -89,9 +66,12 @@ Checker::AttemptTruth& Checker::Of(const v1::AttemptRef& ref) {
   return attempt;
 }
 
-void Checker::Enqueued(const std::string& alert_id, const Terms& terms) {
+void Checker::Enqueued(const records::v1::WorkRecord& work) {
   ++counts.alerts;
-  alerts_[alert_id].terms = terms;
+  alerts_[work.attempt().alert_id()].terms = {work.priority() == v1::PRIORITY_EMERGENCY,
+                                              FromUnixMicros(work.send_time_us()),
+                                              FromUnixMicros(work.expire_time_us())};
+  plans.Enqueued(work);
 }
 
 void Checker::Appended(const IncomingRecord& record) {
@@ -107,7 +87,8 @@ void Checker::Appended(const IncomingRecord& record) {
   if (topic == topics_.Consents()) return;
   records::v1::WorkRecord work;
   if (!work.ParseFromString(record.value)) return Violate("a work record is unparsable");
-  if (work.attempt().attempt() != RetryCount(work.retry_budget()) + 1)
+  if (work.kind() != records::v1::WORK_KIND_DEADLINE &&
+      work.attempt().attempt() != RetryCount(work.retry_budget()) + 1)
     Violate(AttemptText(work.attempt()) + " does not have the number of its retries");
   // The acceptance is published to its lane in any case.
   if (!topics_.TierOf(topic) && !record.Header(kHeaderAccepts) && DueTime(work) > timeline_.Now())
@@ -126,6 +107,7 @@ void Checker::ReadEvent(const IncomingRecord& record) {
   }
   if (const auto alert_event = AlertEventOf(event))
     alerts_[event.attempt().alert_id()].alert_events.try_emplace(alert_event->id, *alert_event);
+  plans.Appended(event);
   if (!event.has_attempt_changed()) return;
   const records::v1::AttemptChanged& changed = event.attempt_changed();
   AttemptTruth& attempt = Of(event.attempt());
@@ -168,6 +150,13 @@ void Checker::ReadWebhook(const IncomingRecord& record) {
 void Checker::Granted(const v1::AttemptRef& ref) {
   if (marked_.contains(ref.alert_id()))
     Violate(AttemptText(ref) + " is granted after its alert was marked");
+  plans.Granted(ref);
+}
+
+// A person of a plan stops only some of its attempts.
+void Checker::Marked(const std::string& alert_id, const KnownMark& mark) {
+  if (mark.kind == KnownMark::Kind::kCancelled || !plans.Has(alert_id)) marked_.insert(alert_id);
+  plans.Marked(alert_id, mark);
 }
 
 void Checker::CancelRequested(const std::string& alert_id) { ++alerts_[alert_id].cancel_requests; }
@@ -176,22 +165,26 @@ void Checker::CancelRequested(const std::string& alert_id) { ++alerts_[alert_id]
 void Checker::Cancelled(const std::string& alert_id, v1::CancelOutcome outcome) {
   AlertTruth& alert = alerts_[alert_id];
   alert.cancelled = outcome == v1::CANCEL_OUTCOME_CANCELLED;
+  if (alert.cancelled && !alert.cancel_time) alert.cancel_time = timeline_.Now();
   if (outcome == v1::CANCEL_OUTCOME_ALREADY_ENDED && alert.cancel_requests == 1)
     alert.ended_at_cancel = true;
 }
 
-void Checker::AcknowledgementRequested(const std::string& alert_id) {
+void Checker::AcknowledgementRequested(const std::string& alert_id, const std::string& person) {
   alerts_[alert_id].acknowledgement_requested = true;
+  plans.AcknowledgementRequested(alert_id, person);
 }
 
-void Checker::Acknowledged(const std::string& alert_id) {
+void Checker::Acknowledged(const std::string& alert_id, const std::string& person, bool stored) {
   AlertTruth& alert = alerts_[alert_id];
+  plans.Acknowledged(alert_id, person, stored);
   if (!alert.acknowledged) ++counts.acknowledged;
   alert.acknowledged = true;
 }
 
 void Checker::Saved(const v1::AttemptRef& ref, const records::v1::AttemptResult& given,
                     const std::optional<records::v1::AttemptResult>& stored) {
+  plans.Reached(ref.alert_id(), given);
   if (!stored) return;
   AttemptTruth& attempt = Of(ref);
   if (attempt.call && WasAnsweredByPerson(given)) attempt.call->person_saved = true;
@@ -220,6 +213,15 @@ void Checker::PostStarted(const v1::AttemptRef& ref, v1::Channel channel) {
       now < previous->second.pause_until)
     Violate(AttemptText(ref) + " is POSTed before Retry-After");
   if (channel == v1::CHANNEL_VOICE) CheckRepetition(ref);
+  plans.PostStarted(ref, TargetWasInDoubt(ref));
+}
+
+bool Checker::TargetWasInDoubt(const v1::AttemptRef& ref) const {
+  const std::string prefix = ref.alert_id() + ".";
+  for (auto entry = attempts_.lower_bound(prefix);
+       entry != attempts_.end() && entry->first.starts_with(prefix); ++entry)
+    if (entry->second.ref.step() == ref.step() && entry->second.was_in_doubt) return true;
+  return false;
 }
 
 // A call follows another one that may have reached a person only while the other one is in doubt.
@@ -230,7 +232,9 @@ void Checker::CheckRepetition(const v1::AttemptRef& ref) {
   for (auto entry = attempts_.lower_bound(prefix);
        entry != attempts_.end() && entry->first.starts_with(prefix); ++entry) {
     const AttemptTruth& before = entry->second;
-    if (before.ref.attempt() == ref.attempt() || !before.call || before.was_in_doubt) continue;
+    if (before.ref.step() != ref.step() || before.ref.attempt() == ref.attempt() || !before.call ||
+        before.was_in_doubt)
+      continue;
     repeated = true;
     const CallTruth& call = *before.call;
     if (!call.end) {
@@ -270,12 +274,12 @@ void Checker::CalledBack(const v1::AttemptRef& ref, std::optional<v1::AttemptSta
 
 void Checker::KeyPressed(const v1::AttemptRef& ref, const std::string& key) {
   Of(ref).call->key_pressed = true;
-  if (key == "1") AcknowledgementRequested(ref.alert_id());
+  if (key == "1") AcknowledgementRequested(ref.alert_id(), plans.PersonOf(ref));
 }
 
 void Checker::KeyConfirmed(const v1::AttemptRef& ref, const std::string& key) {
   Of(ref).call->key_confirmed = true;
-  if (key == "1") Acknowledged(ref.alert_id());
+  if (key == "1") Acknowledged(ref.alert_id(), plans.PersonOf(ref), /*stored=*/false);
 }
 
 void Checker::CallEnded(const v1::AttemptRef& ref, v1::AttemptStatus status, bool for_good) {
@@ -303,109 +307,6 @@ void Checker::Committed(const Subscription& subscription, std::int64_t from, std
     if (!finished_.contains({subscription.number, offset}))
       return Violate(fmt::format("{}/{} is committed past its unfinished record {}",
                                  subscription.place.first, subscription.place.second, offset));
-}
-
-void Checker::CheckFinalState(const std::deque<Subscription>& subscriptions, Dice& dice) {
-  for (const Subscription& subscription : subscriptions)
-    if (subscription.committed != static_cast<std::int64_t>(subscription.partition.records.size()))
-      Violate(subscription.place.first + " has unfinished records at the end");
-  for (const auto& [key, attempt] : attempts_) CheckAttempt(attempt);
-  for (auto& [alert_id, alert] : alerts_) CheckAlert(alert_id, alert, dice);
-}
-
-void Checker::CheckAttempt(const AttemptTruth& attempt) {
-  if (attempt.accepted > 0 && !attempt.known && !attempt.was_in_doubt)
-    Violate(AttemptText(attempt.ref) + " was accepted, but no record shows it");
-  if (attempt.accepted > 0 && attempt.not_received)
-    Violate(AttemptText(attempt.ref) + " was accepted, but counts as never received");
-  if (attempt.given_up && !attempt.dead)
-    Violate(AttemptText(attempt.ref) + " failed finally without a dead letter");
-}
-
-// Resolved by a duplicate's list entry, until a callback moved that entry to the duplicate.
-bool Checker::LostItsSid(const std::string& alert_id, const ProjectedAlert& projected) {
-  return std::ranges::any_of(projected.attempts, [&](const AttemptProjection& projection) {
-    const AttemptTruth& attempt = Of(RefOf(alert_id, projection));
-    return attempt.was_in_doubt && attempt.accepted == 0 && !projection.provider_sid().empty();
-  });
-}
-
-void Checker::CheckAlert(const std::string& alert_id, AlertTruth& alert, Dice& dice) {
-  std::vector<AlertEvent> alert_events;
-  for (const auto& [id, alert_event] : alert.alert_events) alert_events.push_back(alert_event);
-  const ProjectedAlert projected = ProjectAlert(true, alert_events);
-  CompareProjections(alert_id, projected, std::move(alert_events), dice);
-  const bool waits =
-      projected.state == v1::ALERT_STATE_SENT &&
-      (alert.silent || LostItsSid(alert_id, projected));  // reconciliation would end it
-  if (!IsEnd(projected.state) && !waits)
-    Violate(alert_id + " is not final: " + v1::AlertState_Name(projected.state));
-  CheckOutcome(alert_id, alert, projected);
-  unsigned accepted = 0;
-  unsigned excused = 0;
-  std::int32_t certain_calls = 0;
-  for (const AttemptProjection& projection : projected.attempts) {
-    const AttemptTruth& attempt = Of(RefOf(alert_id, projection));
-    accepted += attempt.accepted;
-    excused += attempt.accepted > 0 &&
-               ((attempt.was_in_doubt && !attempt.not_received) || attempt.undelivered);
-    certain_calls += attempt.call && !attempt.was_in_doubt ? 1 : 0;
-    CheckCall(attempt, projection);
-  }
-  if (accepted > 0 && alert.cancelled) Violate(alert_id + " was sent, but reported as cancelled");
-  if (certain_calls > CallRetryPolicy().max_calls)
-    Violate(fmt::format("{} was called {} times", alert_id, certain_calls));
-  if (accepted > 1 + excused) Violate(alert_id + " was sent twice without an IN_DOUBT event");
-}
-
-// The final state against what the provider and the client know.
-void Checker::CheckOutcome(const std::string& alert_id, const AlertTruth& alert,
-                           const ProjectedAlert& projected) {
-  const std::string ended = ", but ended as " + v1::AlertState_Name(projected.state);
-  const bool acknowledged = projected.state == v1::ALERT_STATE_ACKNOWLEDGED;
-  const bool delivered = projected.state == v1::ALERT_STATE_DELIVERED;
-  if (alert.acknowledged && !acknowledged) Violate(alert_id + " was acknowledged" + ended);
-  if (acknowledged && !alert.acknowledgement_requested)
-    Violate(alert_id + " was never acknowledged" + ended);
-  if (alert.delivered && !delivered && !acknowledged) Violate(alert_id + " was delivered" + ended);
-  const bool reached = std::ranges::any_of(projected.attempts, [&](const auto& projection) {
-    const AttemptTruth& attempt = Of(RefOf(alert_id, projection));
-    return attempt.accepted > 0 &&
-           (!attempt.call || (attempt.call->end && WasAnswered(*attempt.call->end)));
-  });
-  const bool stopped = std::ranges::any_of(projected.attempts, [](const auto& projection) {
-    return projection.status() == v1::ATTEMPT_STATUS_CANCELLED;
-  });
-  if (alert.ended_at_cancel && stopped && !acknowledged)
-    Violate(alert_id + " had ended when it was cancelled, but an attempt was still stopped");
-  if (delivered && !reached) Violate(alert_id + " reached nobody" + ended);
-  if (IsEnd(projected.state) && !delivered && !acknowledged && projected.reason.empty())
-    Violate(alert_id + " ended without a reason");
-}
-
-// The status of a call against what its last callback and its keys say.
-void Checker::CheckCall(const AttemptTruth& attempt, const AttemptProjection& projection) {
-  if (!attempt.call || !attempt.call->reported) return;
-  const CallTruth& call = *attempt.call;
-  const bool answered = WasAnswered(*call.end);
-  const v1::AttemptStatus status = projection.status();
-  if (answered && call.key_pressed && status == v1::ATTEMPT_STATUS_ANSWERED_HUMAN) return;
-  const v1::AttemptStatus expected =
-      answered && call.key_confirmed ? v1::ATTEMPT_STATUS_ANSWERED_HUMAN : *call.end;
-  if (status != expected)
-    Violate(AttemptText(attempt.ref) + " ended as " + v1::AttemptStatus_Name(expected) +
-            ", but counts as " + v1::AttemptStatus_Name(status));
-}
-
-void Checker::CompareProjections(const std::string& alert_id, const ProjectedAlert& projected,
-                                 std::vector<AlertEvent> alert_events, Dice& dice) {
-  const size_t count = alert_events.size();
-  for (size_t i = 0; i < count; ++i) {
-    std::swap(alert_events[i], alert_events[dice.Below(count)]);
-    if (dice.Chance(0.3)) alert_events.push_back(alert_events[i]);
-  }
-  if (!Same(projected, ProjectAlert(true, alert_events)))
-    Violate(alert_id + " projects to another state in another order");
 }
 
 }  // namespace tocsin::model

@@ -12,6 +12,7 @@
 #include "common/domain/alert/alert_projection.h"
 #include "common/ports/topics.h"
 #include "tests/model/broker.h"
+#include "tests/model/plan_checker.h"
 #include "tests/model/timeline.h"
 #include "tocsin/records/v1/records.pb.h"
 
@@ -27,28 +28,33 @@ struct Terms {
 struct Counts {
   std::uint64_t alerts = 0, posts = 0, accepted = 0, in_doubt = 0, kills = 0, freezes = 0,
                 not_received = 0, repeated_calls = 0, acknowledged = 0, steps = 0;
+  PlanCounts plans;
   Counts& operator+=(const Counts& other);
 };
 
 class Checker {
  public:
-  Checker(Timeline& timeline, const Topics& topics) : timeline_(timeline), topics_(topics) {}
+  Checker(Timeline& timeline, const Topics& topics)
+      : plans(timeline, [this](const std::string& what) { Violate(what); }),
+        timeline_(timeline),
+        topics_(topics) {}
 
-  void Enqueued(const std::string& alert_id, const Terms& terms);
+  void Enqueued(const records::v1::WorkRecord& work);  // the record that accepts the alert
   void Appended(const IncomingRecord& record);
 
   // Reports of the claim store: an attempt was granted; a result was saved and `stored` is the
-  // stored one; an alert was marked, so that no further attempt starts.
+  // stored one; an alert was marked, so that no further attempt starts, or a person of its plan.
   void Granted(const v1::AttemptRef& ref);
   void Saved(const v1::AttemptRef& ref, const records::v1::AttemptResult& given,
              const std::optional<records::v1::AttemptResult>& stored);
-  void Marked(const std::string& alert_id) { marked_.insert(alert_id); }
+  void Marked(const std::string& alert_id, const KnownMark& mark);
 
-  // Reports of the client: what it requested, and what the ingress confirmed.
+  // Reports of the client: what it requested, and what the ingress confirmed. `person`: of a plan.
+  // `stored`: the caller was told that the alert is marked.
   void CancelRequested(const std::string& alert_id);
   void Cancelled(const std::string& alert_id, v1::CancelOutcome outcome);
-  void AcknowledgementRequested(const std::string& alert_id);
-  void Acknowledged(const std::string& alert_id);
+  void AcknowledgementRequested(const std::string& alert_id, const std::string& person);
+  void Acknowledged(const std::string& alert_id, const std::string& person, bool stored);
 
   // Reports of the provider: a POST started or was accepted; it requested a pause (Retry-After); a
   // callback of a message was delivered (nothing: it was lost).
@@ -78,6 +84,7 @@ class Checker {
   bool Violated() const { return !violations_.empty(); }
   const std::vector<std::string>& Violations() const { return violations_; }
   Counts counts;
+  PlanChecker plans;
 
   // With the bug of this name: a later callback deletes the acknowledgement from what audit stored.
   bool completed_overrides_acknowledgement = false;
@@ -119,14 +126,16 @@ class Checker {
     bool acknowledgement_requested = false;
     bool acknowledged = false;  // confirmed
     unsigned cancel_requests = 0;
-    bool cancelled = false;        // confirmed: nothing was sent
-    bool ended_at_cancel = false;  // a cancellation was refused because the alert had ended
+    bool cancelled = false;               // confirmed: nothing was sent
+    std::optional<WallTime> cancel_time;  // of the first such confirmation
+    bool ended_at_cancel = false;         // a cancellation was refused because the alert had ended
   };
 
   AttemptTruth& Of(const v1::AttemptRef& ref);
   void ReadEvent(const IncomingRecord& record);
   void ReadWebhook(const IncomingRecord& record);
   void CheckRepetition(const v1::AttemptRef& ref);
+  bool TargetWasInDoubt(const v1::AttemptRef& ref) const;
   void CheckAttempt(const AttemptTruth& attempt);
   void CheckCall(const AttemptTruth& attempt, const AttemptProjection& projection);
   void CheckOutcome(const std::string& alert_id, const AlertTruth& alert,

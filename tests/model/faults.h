@@ -74,6 +74,17 @@ enum class Bug {
   kAcknowledgementNotStored,           // the alert is not marked
   kAcknowledgedCallGranted,            // the mark does not stop the next call
   kCompletedOverridesAcknowledgement,  // a call that is completed later ends the alert
+  // Of plans.
+  kPersonIgnored,         // who acknowledged or declined is contacted again
+  kStepStartsEarly,       // an early claim is granted
+  kGoalIgnored,           // a claim is granted after a delivery or a person reached the goal
+  kDeadlineIgnored,       // an attempt has a later deadline
+  kDeadlineNotPublished,  // the record that ends the plan
+  kNextStepNotPublished,  // neither at the start of a step nor after its failure
+  kFailureFollowsStart,   // a target that has started counts as failed at once
+  kQuorumCountsPresses,   // of one person, instead of persons
+  kGoalAlwaysMissed,      // the end of the plan does not check whether the goal is reached
+  kEveryCallEnded,        // also those that the plan needs
 };
 inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_view>>({
     {Bug::kNoClaim, "no_claim"},
@@ -105,6 +116,16 @@ inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_vie
     {Bug::kAcknowledgementNotStored, "acknowledgement_not_stored"},
     {Bug::kAcknowledgedCallGranted, "acknowledged_call_granted"},
     {Bug::kCompletedOverridesAcknowledgement, "completed_overrides_acknowledgement"},
+    {Bug::kPersonIgnored, "person_ignored"},
+    {Bug::kStepStartsEarly, "step_starts_early"},
+    {Bug::kGoalIgnored, "goal_ignored"},
+    {Bug::kDeadlineIgnored, "deadline_ignored"},
+    {Bug::kDeadlineNotPublished, "deadline_not_published"},
+    {Bug::kNextStepNotPublished, "next_step_not_published"},
+    {Bug::kFailureFollowsStart, "failure_follows_start"},
+    {Bug::kQuorumCountsPresses, "quorum_counts_presses"},
+    {Bug::kGoalAlwaysMissed, "goal_always_missed"},
+    {Bug::kEveryCallEnded, "every_call_ended"},
 });
 
 }  // namespace tocsin::model

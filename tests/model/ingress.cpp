@@ -21,7 +21,6 @@ constexpr Micros kStoreTimeout = 1s;
 constexpr Micros kMinReading = 50ms;  // of the log
 constexpr Micros kMaxReading = 500ms;
 constexpr Micros kRepeatDelay = 5s;
-constexpr const char* kClient = "demo";
 
 }  // namespace
 
@@ -52,12 +51,27 @@ void MarkPort::Mark(MarkRequest request, std::function<void(Result<MarkResult>)>
 }
 
 MarkResult MarkPort::Apply(const MarkRequest& request) {
-  const bool cancels = request.mark == MarkRequest::Mark::kCancelled;
-  simulation_.timeline.Trace(request.alert_id + (cancels ? " is cancelled" : " is acknowledged"));
-  const bool stored =
-      simulation_.bug != (cancels ? Bug::kMarkIgnored : Bug::kAcknowledgementNotStored);
-  simulation_.checker.Marked(request.alert_id);
-  MarkResult marked = (stored ? simulation_.store : simulation_.other_store).Mark(request);
+  MarkRequest applied = request;
+  if (simulation_.bug == Bug::kQuorumCountsPresses && !request.person.empty())
+    applied.person += '/' + std::to_string(++presses_);
+  KnownMark mark{.actor_id = request.actor_id, .step = request.step, .person = request.person};
+  std::string word = " is cancelled";
+  if (request.mark == MarkRequest::Mark::kAcknowledged) {
+    mark.kind = KnownMark::Kind::kAcknowledged;
+    word = " is acknowledged";
+  } else if (request.mark == MarkRequest::Mark::kDeclined) {
+    mark.kind = KnownMark::Kind::kDeclined;
+    word = " is declined";
+  }
+  const bool stored = simulation_.bug != (mark.kind == KnownMark::Kind::kCancelled
+                                              ? Bug::kMarkIgnored
+                                              : Bug::kAcknowledgementNotStored);
+  MarkResult marked = (stored ? simulation_.store : simulation_.other_store).Mark(applied);
+  if (!marked.cancelled) {
+    simulation_.timeline.Trace(request.alert_id + word +
+                               (request.person.empty() ? "" : " by " + request.person));
+    simulation_.checker.Marked(request.alert_id, mark);
+  }
   marked.may_be_emergency = true;  // the model does not store the priority
   return marked;
 }
@@ -156,18 +170,25 @@ void Ingress::Cancel(const std::string& alert_id, int repeats) {
       });
 }
 
-void Ingress::Acknowledge(const std::string& alert_id, int repeats) {
+void Ingress::Acknowledge(const std::string& alert_id, const std::string& actor,
+                          const std::string& person, int repeats) {
   v1::AcknowledgeRequest request;
   request.set_alert_id(alert_id);
-  request.set_actor_id("ann");
-  simulation_.checker.AcknowledgementRequested(alert_id);
-  alert_actions_.Acknowledge(
-      kClient, request, "",
-      [this, alert_id, repeats](const Result<v1::AcknowledgeResponse>& response) {
-        if (response) return simulation_.checker.Acknowledged(alert_id);
-        if (repeats > 0)
-          Later(kRepeatDelay, [this, alert_id, repeats] { Acknowledge(alert_id, repeats - 1); });
-      });
+  request.set_actor_id(actor);
+  request.set_person(person);
+  const std::string& who = person.empty() ? actor : person;
+  simulation_.checker.AcknowledgementRequested(alert_id, who);
+  alert_actions_.Acknowledge(kClient, request, "",
+                             [this, alert_id, actor, person, who,
+                              repeats](const Result<v1::AcknowledgeResponse>& response) {
+                               if (response)
+                                 return simulation_.checker.Acknowledged(alert_id, who,
+                                                                         /*stored=*/true);
+                               if (repeats > 0)
+                                 Later(kRepeatDelay, [this, alert_id, actor, person, repeats] {
+                                   Acknowledge(alert_id, actor, person, repeats - 1);
+                                 });
+                             });
 }
 
 Task<void> Ingress::Sleep(Micros time) {

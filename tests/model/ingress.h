@@ -18,6 +18,7 @@ namespace tocsin::model {
 struct Simulation;
 
 inline constexpr const char* kPublicUrl = "https://alerts.example.com";
+inline constexpr const char* kClient = "demo";
 
 // Marks alerts in the simulated claim store. The model publishes acceptances itself, so nothing is
 // admitted.
@@ -38,6 +39,7 @@ class MarkPort final : public Admissions {
 
   Simulation& simulation_;
   Host& host_;
+  int presses_ = 0;  // with the bug kQuorumCountsPresses
 };
 
 // Reads the simulated claim store and broker.
@@ -75,7 +77,9 @@ class Ingress final : public Host {
 
   // Requests of the client, repeated a few times until they succeed.
   void Cancel(const std::string& alert_id, int repeats = kMaxRepeats);
-  void Acknowledge(const std::string& alert_id, int repeats = kMaxRepeats);
+  // `person`: of a plan; empty: the actor is the person.
+  void Acknowledge(const std::string& alert_id, const std::string& actor,
+                   const std::string& person = {}, int repeats = kMaxRepeats);
 
   // Host.
   Task<void> Sleep(Micros time) override;

@@ -65,11 +65,14 @@ int RunAll(const Options& options) {
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin);
   fmt::print(
       "{} seeds from {} in {:.1f} s: {} alerts, {} POSTs, {} accepted, {} in doubt, {} never "
-      "received, {} repeated calls, {} acknowledged, {} kills, {} freezes, {} steps: {}\n",
+      "received, {} repeated calls, {} acknowledged, {} kills, {} freezes, {} steps\n"
+      "{} plans: {} acknowledged, {} missed, {} declined, {} calls ended, {} steps started early, "
+      "{} attempts started without the store: {}\n",
       std::min<std::uint64_t>(next, options.seeds), options.first, seconds.count(), total.alerts,
       total.posts, total.accepted, total.in_doubt, total.not_received, total.repeated_calls,
-      total.acknowledged, total.kills, total.freezes, total.steps,
-      failed ? "FAILED" : "all invariants hold");
+      total.acknowledged, total.kills, total.freezes, total.steps, total.plans.plans,
+      total.plans.acknowledged, total.plans.missed, total.plans.declined, total.plans.calls_ended,
+      total.plans.early_steps, total.plans.by_log, failed ? "FAILED" : "all invariants hold");
   return failed ? 1 : 0;
 }
 

@@ -20,6 +20,9 @@ TEST(ModelTest, KeepsAllInvariantsDespiteFaults) {  // R1, R2, R3, R4
   EXPECT_GT(counts.freezes, 0u);
   EXPECT_GT(counts.in_doubt, 0u);
   EXPECT_GT(counts.not_received, 0u);
+  EXPECT_GT(counts.plans.acknowledged, 0u);
+  EXPECT_GT(counts.plans.missed, 0u);
+  EXPECT_GT(counts.plans.early_steps, 0u);
 }
 
 TEST(ModelTest, IsDeterministic) {

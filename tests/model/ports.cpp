@@ -6,6 +6,7 @@
 
 #include "common/domain/alert/ids.h"
 #include "common/domain/delivery/in_doubt.h"
+#include "common/domain/plan/plan.h"
 #include "tests/fakes/await.h"
 #include "tests/fakes/provider.h"
 #include "tests/model/simulation.h"
@@ -57,6 +58,8 @@ bool LogPort::AwaitsReport() const {
 void LogPort::Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) {
   if (host_.Crashes()) return;
   if (publisher_ == Publisher::kPipeline) simulation_.ApplyRetryBug(record);
+  if (simulation_.IsLostByBug(record))
+    return host_.Later(0us, [report] { report({PublishOutcome::kPersisted, {}, {}}); });
   Fate fate = Draw();
   if (!AwaitsReport()) {
     if (fate.written)
@@ -107,6 +110,22 @@ auto ClaimsPort::Request(Apply apply, bool may_repeat)
   co_return result;
 }
 
+// A claim that a planted bug grants.
+bool ClaimsPort::GrantsByBug(const ClaimReply& claim) const {
+  const auto stopped_by = [&](std::string_view reason) {
+    return claim.state == ClaimReply::State::kStopped && claim.result->reason() == reason;
+  };
+  switch (simulation_.bug) {
+    case Bug::kNoClaim: return true;
+    case Bug::kLapsedClaimGrantedAgain: return claim.state == ClaimReply::State::kLapsed;
+    case Bug::kAcknowledgedCallGranted: return stopped_by(kAcknowledgedReason);
+    case Bug::kPersonIgnored: return stopped_by(kPersonDoneReason);
+    case Bug::kGoalIgnored: return stopped_by(kGoalReachedReason);
+    case Bug::kStepStartsEarly: return claim.state == ClaimReply::State::kEarly;
+    default: return false;
+  }
+}
+
 // The checker is notified when the store decides: the reply may reach a frozen process much later.
 Task<Result<ClaimReply>> ClaimsPort::Claim(const ClaimRequest& request) {
   const auto report = [&simulation = simulation_,
@@ -115,20 +134,21 @@ Task<Result<ClaimReply>> ClaimsPort::Claim(const ClaimRequest& request) {
     simulation.checker.Granted(attempt);
     simulation.timeline.Trace(AttemptText(attempt) + " is granted");
   };
-  const auto apply = [request, report](FakeClaims& store) -> Task<Result<ClaimReply>> {
+  const auto apply = [request, report,
+                      &simulation = simulation_](FakeClaims& store) -> Task<Result<ClaimReply>> {
     auto reply = co_await store.Claim(request);
     if (reply && reply->state == ClaimReply::State::kGranted) report(*reply);
+    if (reply && reply->result &&
+        reply->result->outcome() == records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED)
+      simulation.checker.plans.NotAttempted(request.attempt);
+    if (reply && reply->state == ClaimReply::State::kGranted &&
+        simulation.bug == Bug::kFailureFollowsStart)
+      static_cast<void>(co_await store.NoteTargetFailed(request.attempt));
     co_return reply;
   };
   auto claim = co_await Request(apply, false);
-  const bool granted_by_bug =
-      simulation_.bug == Bug::kNoClaim ||
-      (simulation_.bug == Bug::kLapsedClaimGrantedAgain && claim &&
-       claim->state == ClaimReply::State::kLapsed) ||
-      (simulation_.bug == Bug::kAcknowledgedCallGranted && claim &&
-       claim->state == ClaimReply::State::kStopped && claim->result->reason() == "ACKNOWLEDGED");
   if (claim && !request.not_attempted && claim->state != ClaimReply::State::kGranted &&
-      granted_by_bug) {
+      GrantsByBug(*claim)) {
     claim->state = ClaimReply::State::kGranted;
     claim->begin_time = simulation_.timeline.Now();
     report(*claim);
@@ -172,7 +192,9 @@ Task<Result<std::optional<records::v1::AttemptResult>>> ClaimsPort::Resolve(
 Task<Status> ClaimsPort::Sync(const KnownAttempt& known) {
   const auto apply = [&simulation = simulation_, known](FakeClaims& store) -> Task<Status> {
     Status synced = co_await store.Sync(known);
-    if (synced && known.mark) simulation.checker.Marked(known.name.alert_id());
+    const std::string& alert_id = known.name.alert_id();
+    if (synced && known.mark) simulation.checker.Marked(alert_id, *known.mark);
+    if (synced && !known.mark) simulation.checker.plans.Reached(alert_id, known.result);
     co_return synced;
   };
   co_return co_await Request(apply, false);
@@ -185,7 +207,8 @@ Task<Result<std::optional<std::string>>> ClaimsPort::FindWork(const v1::AttemptR
 
 Task<Result<std::optional<WallTime>>> ClaimsPort::NoteTargetFailed(
     const v1::AttemptRef& attempt, const std::vector<std::int32_t>& last_targets, WallTime time) {
-  const auto apply = [attempt, last_targets, time](FakeClaims& store) {
+  const auto apply = [&simulation = simulation_, attempt, last_targets, time](FakeClaims& store) {
+    simulation.checker.plans.TargetFailed(attempt);
     return store.NoteTargetFailed(attempt, last_targets, time);
   };
   co_return co_await Request(apply, true);
@@ -193,8 +216,12 @@ Task<Result<std::optional<WallTime>>> ClaimsPort::NoteTargetFailed(
 
 Task<Result<PlanEnd>> ClaimsPort::EndPlan(const v1::AttemptRef& attempt, const PlanCondition& plan,
                                           WallTime deadline) {
-  const auto apply = [attempt, plan, deadline](FakeClaims& store) {
-    return store.EndPlan(attempt, plan, deadline);
+  const auto apply = [&simulation = simulation_, attempt, plan,
+                      deadline](FakeClaims& store) -> Task<Result<PlanEnd>> {
+    auto end = co_await store.EndPlan(attempt, plan, deadline);
+    if (end && simulation.bug == Bug::kGoalAlwaysMissed) *end = PlanEnd();
+    if (end) simulation.checker.plans.Ended(attempt.alert_id(), end->state);
+    co_return end;
   };
   co_return co_await Request(apply, true);
 }
@@ -202,7 +229,10 @@ Task<Result<PlanEnd>> ClaimsPort::EndPlan(const v1::AttemptRef& attempt, const P
 Task<Result<std::vector<records::v1::AttemptResult>>> ClaimsPort::FindCallsToEnd(
     const std::string& alert_id) {
   const auto apply = [alert_id](FakeClaims& store) { return store.FindCallsToEnd(alert_id); };
-  co_return co_await Request(apply, true);
+  auto calls = co_await Request(apply, true);
+  if (calls && simulation_.bug == Bug::kEveryCallEnded)
+    *calls = simulation_.provider.CallsOf(alert_id);
+  co_return calls;
 }
 
 Task<Status> ClaimsPort::Ping() {
@@ -297,6 +327,18 @@ Task<Result<bool>> ProviderPort::ShowsRecipients(const Account&, SteadyTime) {
   if (simulation_.Occurs(simulation_.faults.list_unavailable))
     co_return Fail(ErrorCode::kTwilioApiError, "the list is unavailable");
   co_return channel_ == v1::CHANNEL_SMS;
+}
+
+Task<Status> ProviderPort::EndUnanswered(const Account&, const std::string& sid, SteadyTime) {
+  co_await host_.MayFail();
+  const Micros latency = simulation_.dice.Between(1ms, 200ms);
+  co_await host_.Sleep(latency / 2);
+  if (simulation_.Occurs(simulation_.faults.not_sent))
+    co_return Fail(ErrorCode::kTwilioApiError, "the provider does not respond");
+  simulation_.provider.EndUnanswered(sid);
+  co_await host_.Sleep(latency / 2);
+  co_await host_.MayFail();
+  co_return Status();
 }
 
 // --- History ------------------------------------------------------------------------------------

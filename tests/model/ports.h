@@ -8,6 +8,7 @@
 
 #include "common/async/task.h"
 #include "common/ports/alert_history.h"
+#include "common/ports/call_ender.h"
 #include "common/ports/claims.h"
 #include "common/ports/provider.h"
 #include "common/ports/provider_list.h"
@@ -79,6 +80,7 @@ class ClaimsPort final : public Claims, public Pacer {
 
  private:
   FakeClaims* Store();  // nullptr: the store was replaced
+  bool GrantsByBug(const ClaimReply& claim) const;
   Micros StoreLatency();
   template <typename Apply>
   auto Request(Apply apply, bool may_repeat) -> decltype(apply(std::declval<FakeClaims&>()));
@@ -87,7 +89,7 @@ class ClaimsPort final : public Claims, public Pacer {
   Host& host_;
 };
 
-class ProviderPort final : public Provider, public ProviderList {
+class ProviderPort final : public Provider, public ProviderList, public CallEnder {
  public:
   ProviderPort(Simulation& simulation, Host& host, v1::Channel channel)
       : simulation_(simulation), host_(host), channel_(channel) {}
@@ -95,6 +97,8 @@ class ProviderPort final : public Provider, public ProviderList {
   Task<Result<std::vector<ProviderListEntry>>> List(const ProviderListQuery& query,
                                                     SteadyTime deadline) override;
   Task<Result<bool>> ShowsRecipients(const Account& account, SteadyTime deadline) override;
+  Task<Status> EndUnanswered(const Account& account, const std::string& sid,
+                             SteadyTime deadline) override;
 
  private:
   records::v1::AttemptResult InDoubt(const Dispatch& dispatch, bool accepted);

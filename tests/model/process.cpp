@@ -37,15 +37,17 @@ Process::Worker::Worker(Process& process, v1::Channel its_channel)
     : channel(its_channel),
       lanes(process.simulation_.topics.Lanes(channel)),
       provider(process.simulation_, process, channel),
+      unanswered_calls(
+          {process.simulation_.timeline, process.registry_, process.claims_, provider}),
       pipeline(channel,
                {process.simulation_.timeline, process.registry_, process.consents_, process.claims_,
                 process.claims_, process.simulation_.vault, provider, provider, process.log_,
-                process.history_, process.simulation_.topics, process.probe_},
+                process.history_, process.simulation_.topics, process.probe_, CallsToEnd()},
                {.owner = fmt::format("worker-{}", process.number_),
                 .retry = RetryPolicyOf(process.simulation_.bug)}),
       callback_handler(channel,
                        {process.simulation_.timeline, process.claims_, process.log_,
-                        process.history_, process.simulation_.topics},
+                        process.history_, process.simulation_.topics, CallsToEnd()},
                        {}),
       pool([this](const IncomingRecord& record) { return pipeline.Deliver(record); }, kPool,
            process, process.probe_),
@@ -235,11 +237,17 @@ void Process::Commit(const Assigned& assigned) {
 }
 
 IncomingRecord Process::ApplyTimeBug(IncomingRecord record) const {
-  if (simulation_.bug != Bug::kIgnoresDueTime && simulation_.bug != Bug::kIgnoresExpireTime)
+  if (simulation_.bug != Bug::kIgnoresDueTime && simulation_.bug != Bug::kIgnoresExpireTime &&
+      simulation_.bug != Bug::kDeadlineIgnored)
     return record;
   records::v1::WorkRecord work;
   if (!work.ParseFromString(record.value)) return record;
-  if (simulation_.bug == Bug::kIgnoresDueTime) {
+  if (simulation_.bug == Bug::kDeadlineIgnored) {
+    if (work.kind() != records::v1::WORK_KIND_ATTEMPT || !work.has_plan()) return record;
+    records::v1::Goal& goal = *work.mutable_plan()->mutable_goal();
+    if (goal.deadline_us() != 0)
+      goal.set_deadline_us(goal.deadline_us() + kLaterExpireTime.count());
+  } else if (simulation_.bug == Bug::kIgnoresDueTime) {
     work.clear_due_time_us();
     work.clear_send_time_us();
   } else {

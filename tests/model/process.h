@@ -14,6 +14,7 @@
 #include "common/delivery/delay_queue.h"
 #include "common/delivery/delivery_pool.h"
 #include "common/delivery/pipeline.h"
+#include "common/delivery/unanswered_calls.h"
 #include "common/kafka/partition_progress.h"
 #include "tests/model/broker.h"
 #include "tests/model/ports.h"
@@ -68,10 +69,15 @@ class Process final : public Host, public Scheduler, public std::enable_shared_f
   // The worker of one channel.
   struct Worker {
     Worker(Process& process, v1::Channel its_channel);
+    // The voice worker ends the calls of all plans.
+    UnansweredCalls* CallsToEnd() {
+      return channel == v1::CHANNEL_VOICE ? &unanswered_calls : nullptr;
+    }
 
     const v1::Channel channel;
     const std::vector<std::string> lanes;  // emergency first
     ProviderPort provider;
+    UnansweredCalls unanswered_calls;
     DeliveryPipeline pipeline;
     CallbackHandler callback_handler;
     DeliveryPool pool;

@@ -25,6 +25,13 @@ class SimulatedProvider {
   std::vector<ProviderListEntry> List(const ProviderListQuery& query, v1::Channel channel,
                                       Micros lag) const;
 
+  // Ends the call if nobody has answered it yet.
+  void EndUnanswered(const std::string& sid) { calls_.EndUnanswered(sid); }
+  // All calls of the alert.
+  std::vector<records::v1::AttemptResult> CallsOf(const std::string& alert_id) const {
+    return calls_.CallsOf(alert_id);
+  }
+
   // Receives the response, or nothing after the last retry.
   using Respond = std::function<void(const std::optional<http::Response>&)>;
 

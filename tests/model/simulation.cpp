@@ -8,6 +8,7 @@
 #include "common/domain/alert/ids.h"
 #include "common/ports/sealed_content.h"
 #include "tests/fakes/registry.h"
+#include "tests/model/plans.h"
 #include "tests/model/process.h"
 
 namespace tocsin::model {
@@ -21,6 +22,13 @@ constexpr Micros kConsentLatency = 100ms;
 constexpr Micros kAtOnce = 5s;  // a cancellation or an acknowledgement by the API
 constexpr Micros kSoonAction = 2min;
 constexpr Micros kLatestAction = 30min;
+
+// Of the runs. A plan costs more than other alerts.
+constexpr double kPlansOfTwoChannels = 0.5;
+constexpr double kPlansOfOneChannel = 0.1;
+constexpr double kPlans = 0.6;  // of the alerts of these runs
+constexpr std::uint64_t kPlanSeed = 0x706C616E;
+constexpr Micros kAroundDeadline = 5s;
 
 std::shared_ptr<const RegistrySnapshot> RegistryOf(double rate) {
   RegistrySnapshot::Content content = TestRegistry();
@@ -58,7 +66,11 @@ std::vector<v1::Channel> DrawChannels(Dice& dice) {
 // --- Run ----------------------------------------------------------------------------------------
 
 Simulation::Simulation(std::uint64_t seed, Bug planted)
-    : dice(seed), bug(planted), channels(DrawChannels(dice)) {
+    : dice(seed),
+      plan_dice(seed ^ kPlanSeed),
+      bug(planted),
+      channels(DrawChannels(dice)),
+      with_plans(plan_dice.Chance(channels.size() > 1 ? kPlansOfTwoChannels : kPlansOfOneChannel)) {
   faults = Faults::Draw(dice);
   telephone = Telephone::Draw(dice);
   if (bug == Bug::kNoFence) {  // what it guards against is rare: late releases
@@ -85,7 +97,8 @@ Simulation::Simulation(std::uint64_t seed, Bug planted)
   };
 }
 
-Simulation::~Simulation() = default;
+// A run that violates an invariant ends while requests are in progress.
+Simulation::~Simulation() { timeline.Close(); }
 
 void Simulation::Subscribe(const std::string& topic, v1::Channel group) {
   for (std::int32_t i = 0; i < Broker::kPartitions; ++i) {
@@ -124,13 +137,11 @@ void Simulation::Run() {
 records::v1::WorkRecord Simulation::AnAlert() {
   const WallTime now = timeline.Now();
   records::v1::WorkRecord work;
-  std::string random;
-  for (int i = 0; i < 10; ++i) random.push_back(static_cast<char>(dice.Below(256)));
-  work.mutable_attempt()->set_alert_id(NewAlertId(now, random));
+  work.mutable_attempt()->set_alert_id(NewId());
   work.mutable_attempt()->set_step(1);
   work.mutable_attempt()->set_attempt(1);
   work.set_kind(records::v1::WORK_KIND_ATTEMPT);
-  work.set_client_id("demo");
+  work.set_client_id(kClient);
   const bool emergency = dice.Chance(0.25);
   work.set_priority(emergency          ? v1::PRIORITY_EMERGENCY
                     : dice.Chance(0.5) ? v1::PRIORITY_NORMAL
@@ -159,28 +170,74 @@ records::v1::WorkRecord Simulation::AnAlert() {
   return work;
 }
 
+std::string Simulation::NewId() {
+  std::string random;
+  for (int i = 0; i < 10; ++i) random.push_back(static_cast<char>(dice.Below(256)));
+  return NewAlertId(timeline.Now(), random);
+}
+
+records::v1::WorkRecord Simulation::APlannedAlert() {
+  const WallTime now = timeline.Now();
+  const v1::EnqueueRequest request = DrawPlannedAlert(plan_dice, channels, now);
+  return FirstWorkOf(request, NewId(), 1 + static_cast<std::int32_t>(plan_dice.Below(5)), *registry,
+                     vault, now);
+}
+
 void Simulation::ScheduleAlert() {
   timeline.After(dice.Between(0s, 60s), [this] {
-    const records::v1::WorkRecord work = AnAlert();
-    const std::string alert_id = work.attempt().alert_id();
+    const records::v1::WorkRecord work =
+        with_plans && plan_dice.Chance(kPlans) ? APlannedAlert() : AnAlert();
     const OutgoingRecord record =
         MakeAcceptanceRecord(topics.Lane(work.channel(), work.priority()), work, "");
-    checker.Enqueued(
-        alert_id, {work.priority() == v1::PRIORITY_EMERGENCY, FromUnixMicros(work.send_time_us()),
-                   FromUnixMicros(work.expire_time_us())});
-    timeline.Trace(alert_id + " is accepted");
+    checker.Enqueued(work);
+    timeline.Trace(work.attempt().alert_id() + " is accepted");
     broker.Append(record);
     if (Occurs(faults.enqueue_repeated))
       timeline.After(dice.Between(0s, 60s), [this, record] { broker.Append(record); });
-    const bool call = work.channel() == v1::CHANNEL_VOICE;
-    const Micros latest_action = call && dice.Chance(0.5) ? kLatestAction : kSoonAction;
-    if (dice.Chance(0.25))
-      timeline.After(dice.Between(0s, dice.Chance(0.5) ? kAtOnce : latest_action),
-                     [this, alert_id] { ingress->Cancel(alert_id); });
-    if (call && dice.Chance(0.15))
-      timeline.After(dice.Between(0s, latest_action),
-                     [this, alert_id] { ingress->Acknowledge(alert_id); });
+    work.has_plan() ? SchedulePlanActions(work) : ScheduleActions(work);
   });
+}
+
+void Simulation::ScheduleActions(const records::v1::WorkRecord& work) {
+  const std::string& alert_id = work.attempt().alert_id();
+  const bool call = work.channel() == v1::CHANNEL_VOICE;
+  const Micros latest_action = call && dice.Chance(0.5) ? kLatestAction : kSoonAction;
+  if (dice.Chance(0.25))
+    timeline.After(dice.Between(0s, dice.Chance(0.5) ? kAtOnce : latest_action),
+                   [this, alert_id] { ingress->Cancel(alert_id); });
+  if (call && dice.Chance(0.15))
+    timeline.After(dice.Between(0s, latest_action),
+                   [this, alert_id] { ingress->Acknowledge(alert_id, "ann"); });
+}
+
+// Persons acknowledge by the API: named by somebody else, or as the actor. Some do so around the
+// deadline.
+void Simulation::SchedulePlanActions(const records::v1::WorkRecord& work) {
+  const std::string& alert_id = work.attempt().alert_id();
+  const Micros latest = plan_dice.Chance(0.5) ? kLatestAction : kSoonAction;
+  const WallTime end =
+      FromUnixMicros(work.plan().goal().deadline_us() != 0 ? work.plan().goal().deadline_us()
+                                                           : work.expire_time_us());
+  const auto draw_delay = [&] {
+    if (plan_dice.Chance(0.7))
+      return plan_dice.Between(0s, plan_dice.Chance(0.3) ? kAtOnce : latest);
+    const Micros until_end = std::chrono::duration_cast<Micros>(end - timeline.Now());
+    return plan_dice.Between(std::max(until_end - kAroundDeadline, Micros(0)),
+                             until_end + kAroundDeadline);
+  };
+  if (plan_dice.Chance(0.15))
+    timeline.After(draw_delay(), [this, alert_id] { ingress->Cancel(alert_id); });
+  if (plan_dice.Chance(0.4)) return;
+  const std::uint64_t count = 1 + plan_dice.Below(3);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string& person = kPersons[plan_dice.Below(kPersons.size())];
+    const bool named_by_other = plan_dice.Chance(0.6);
+    const std::string named = named_by_other ? person : std::string();
+    const std::string actor = named_by_other ? "ann" : plan_dice.Chance(0.5) ? person : "ops";
+    timeline.After(draw_delay(), [this, alert_id, actor, named] {
+      ingress->Acknowledge(alert_id, actor, named);
+    });
+  }
 }
 
 // A fail-over to an empty replica, reverted later. It can concern the workers only.
@@ -200,6 +257,7 @@ void Simulation::ApplyRetryBug(OutgoingRecord& record) const {
   const bool work_topic = topics.TierOf(record.topic) ||
                           topics.IsLaneOf(v1::CHANNEL_SMS, record.topic) ||
                           topics.IsLaneOf(v1::CHANNEL_VOICE, record.topic);
+  if (bug == Bug::kDeadlineIgnored) return RestoreDeadline(record);
   const bool planted = bug == Bug::kRetryKeepsNumber || bug == Bug::kCallsNotCounted ||
                        bug == Bug::kCallRepeatedAtOnce;
   records::v1::WorkRecord work;
@@ -212,6 +270,29 @@ void Simulation::ApplyRetryBug(OutgoingRecord& record) const {
   if (bug == Bug::kCallRepeatedAtOnce && work.retry_budget().calls_placed() > 1)
     work.clear_due_time_us();
   record.value = work.SerializeAsString();
+}
+
+// With this bug, only the attempt itself has a later deadline.
+void Simulation::RestoreDeadline(OutgoingRecord& record) const {
+  records::v1::WorkRecord work;
+  if (record.topic == topics.Events() || !work.ParseFromString(record.value) ||
+      work.plan().goal().deadline_us() == 0)
+    return;
+  const std::int64_t deadline_us = checker.plans.DeadlineUsOf(work.attempt().alert_id());
+  work.mutable_plan()->mutable_goal()->set_deadline_us(deadline_us);
+  if (work.kind() == records::v1::WORK_KIND_DEADLINE)
+    work.set_due_time_us(std::max(deadline_us, ToUnixMicros(timeline.Now())));
+  record.value = work.SerializeAsString();
+}
+
+bool Simulation::IsLostByBug(const OutgoingRecord& record) const {
+  if (bug != Bug::kDeadlineNotPublished && bug != Bug::kNextStepNotPublished) return false;
+  records::v1::WorkRecord work;
+  if (record.topic == topics.Events() || record.topic == topics.Webhooks() ||
+      !work.ParseFromString(record.value) || !work.has_plan())
+    return false;
+  const bool deadline = work.kind() == records::v1::WORK_KIND_DEADLINE;
+  return bug == Bug::kDeadlineNotPublished ? deadline : !deadline && work.attempt().step() > 1;
 }
 
 // --- Workers ------------------------------------------------------------------------------------
@@ -261,6 +342,7 @@ Outcome RunSeed(std::uint64_t seed, Bug bug, bool trace) {
   if (trace) simulation.timeline.EnableTrace();
   simulation.Run();
   simulation.checker.counts.steps = simulation.timeline.Steps();
+  simulation.checker.counts.plans = simulation.checker.plans.counts;
   return {simulation.checker.Violations(), simulation.timeline.TraceLines(),
           simulation.checker.counts};
 }

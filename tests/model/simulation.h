@@ -37,9 +37,11 @@ struct Simulation {
   void OnKilled(size_t number);
   void OnFrozen(size_t number, Micros time);
   void ApplyRetryBug(OutgoingRecord& record) const;
+  bool IsLostByBug(const OutgoingRecord& record) const;
 
   Timeline timeline;
   Dice dice;
+  Dice plan_dice;  // of plans: runs without one do not depend on them
   Faults faults;
   Telephone telephone;
   const Bug bug;
@@ -54,6 +56,7 @@ struct Simulation {
   SimulatedProvider provider{*this};
   std::shared_ptr<const RegistrySnapshot> registry;
   std::unique_ptr<Ingress> ingress;
+  const bool with_plans;  // of some alerts
   bool store_replaced = false;
   bool ingress_keeps_store = false;  // only the workers lose it
   bool IngressHasStore() const { return !store_replaced || ingress_keeps_store; }
@@ -61,8 +64,13 @@ struct Simulation {
   std::map<std::string, std::uint64_t> newest_fence;  // by AttemptText()
 
  private:
+  std::string NewId();
+  void RestoreDeadline(OutgoingRecord& record) const;
   records::v1::WorkRecord AnAlert();
+  records::v1::WorkRecord APlannedAlert();
   void ScheduleAlert();
+  void ScheduleActions(const records::v1::WorkRecord& work);
+  void SchedulePlanActions(const records::v1::WorkRecord& work);
   void ScheduleStoreReplacement();
   void Subscribe(const std::string& topic, v1::Channel group);
   void OnAppend(const Partition& partition, const IncomingRecord& record);

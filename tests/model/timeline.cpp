@@ -27,7 +27,7 @@ Micros Dice::Between(Micros low, Micros high) {
 }
 
 void Timeline::After(Micros delay, std::function<void()> event) {
-  events_.emplace(std::pair(now_ + delay, scheduled_++), std::move(event));
+  if (!closed_) events_.emplace(std::pair(now_ + delay, scheduled_++), std::move(event));
 }
 
 bool Timeline::Step() {
@@ -37,6 +37,11 @@ bool Timeline::Step() {
   ++steps_;
   next.mapped()();
   return true;
+}
+
+void Timeline::Close() {
+  closed_ = true;
+  events_.clear();
 }
 
 void Timeline::Trace(const std::string& line) {

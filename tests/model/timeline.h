@@ -36,6 +36,7 @@ class Timeline final : public Clock {
   void After(Micros delay, std::function<void()> event);
   bool Step();  // runs the next event; false if there is none
   std::uint64_t Steps() const { return steps_; }
+  void Close();  // drops all events; what their destruction schedules is dropped, too
 
   // The trace of the run; only recorded when enabled, for the replay of one seed.
   void EnableTrace() { tracing_ = true; }
@@ -49,6 +50,7 @@ class Timeline final : public Clock {
   WallTime now_ = kBegin;
   std::uint64_t scheduled_ = 0;
   std::uint64_t steps_ = 0;
+  bool closed_ = false;
   std::map<std::pair<WallTime, std::uint64_t>, std::function<void()>> events_;
   bool tracing_ = false;
   std::vector<std::string> trace_;
