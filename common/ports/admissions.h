@@ -41,7 +41,7 @@ struct Admission {
 
 // Stops all attempts of an alert that have not started. An acknowledgement by a person of a plan
 // stops those to this person, and all once its goal is reached. One who declines stops those to
-// this person.
+// this person, whose targets have failed. Without a plan this has no effect.
 struct MarkRequest {
   enum class Mark { kCancelled, kAcknowledged, kDeclined };
   std::string alert_id;
@@ -51,12 +51,17 @@ struct MarkRequest {
   // How and by whom it was acknowledged. The actor contains no PII and no line breaks.
   v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
-  // Of a link or a key press: the step of the message or call, and what proves it (Acknowledged).
+  // Of a link, key press or reply: the step of the message or call, and what proves it
+  // (Acknowledged).
   std::int32_t step = 0;
   std::string evidence = {};
-  // The person of the plan who acknowledges. Empty: the person of `step`, else `actor_id`.
+  // The person of the plan who acknowledges or declines. Empty: the person of `step`, else
+  // `actor_id`.
   std::string person = {};
   bool unless_cancelled = false;  // a cancelled alert is not marked
+  // An alert that this person has acknowledged, or whose acknowledgements are complete, is not
+  // marked.
+  bool unless_acknowledged = false;
   // Present if the id proves that `client_id` owns the alert (IssuedId): the store need not know
   // it. Not in the past.
   std::optional<WallTime> issued_until = {};
@@ -71,10 +76,14 @@ struct MarkResult {
   std::string actor_id = {};
   std::int32_t step = 0;
   std::string evidence = {};
-  std::string client_id = {};        // who owns the alert
-  std::string person = {};           // of the plan; empty without one, or if it is not known yet
-  bool has_plan = false;             // false also if it is not known yet
-  bool cancelled = false;            // `unless_cancelled`, and it is: it does not have this mark
+  std::string client_id = {};  // who owns the alert
+  std::string person = {};     // of the plan; empty without one, or if it is not known yet
+  bool has_plan = false;       // false also if it is not known yet
+  bool cancelled = false;      // `unless_cancelled`, and it is: it does not have this mark
+  bool acknowledged = false;   // `unless_acknowledged`, and the same
+  // kDeclined by a person: the work record of the last target of this person that was claimed.
+  // Empty if it is not known.
+  std::string work = {};
   bool post_in_progress = false;     // a POST may be in progress
   bool acknowledged_before = false;  // kCancelled: acknowledged before it was first cancelled
   // A callback or a lookup confirmed the delivery of an attempt; of a plan: its goal was reached by
@@ -95,17 +104,19 @@ struct FindAckCodeRequest {
   WallTime time;
 };
 
-// The alerts that a reply may acknowledge.
+// The alerts that a reply may mean.
 struct AckCodeMatches {
   struct Alert {
     std::string alert_id;
-    std::int32_t step = 0;  // of the message
-    bool acknowledged = false;
-    bool repeated = false;  // acknowledged by this reply
+    std::int32_t step = 0;      // of the message
+    bool acknowledged = false;  // by this person, or the acknowledgements are complete
+    bool declined = false;      // by this person of its plan
+    bool repeated = false;      // this reply has acknowledged or declined it
   };
-  // With the code; without a code those that wait for a reply or were acknowledged by this one.
+  // With the code; without a code those that are not cancelled or were marked by this reply.
   std::vector<Alert> alerts;
-  int waiting = 0;  // alerts of this person that wait for a reply, with any code
+  // Alerts of this person, with any code, that are neither acknowledged nor declined nor cancelled.
+  int waiting = 0;
 };
 
 // Never blocks the caller: requests are queued and sent in batches. Safe to use from several

@@ -15,7 +15,7 @@ namespace tocsin::redis {
 namespace {
 
 static_assert(kRetention >= kAlertStateRetention, "the promise of issued ids");
-constexpr std::size_t kMarkHeaderItems = 12;  // of the reply of mark.lua, before the results
+constexpr std::size_t kMarkHeaderItems = 14;  // of the reply of mark.lua, before the results
 
 Admission NewAdmission(const AdmitRequest& request) {
   return {.state = Admission::State::kNew,
@@ -273,7 +273,7 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
                            .evidence = mark.evidence}),
                  marker(), mark.issued_until ? ExpiryText(*mark.issued_until) : std::string(),
                  FlagText(mark.unless_cancelled), mark.person, std::to_string(mark.step),
-                 mark.actor_id}};
+                 mark.actor_id, FlagText(mark.unless_acknowledged)}};
   }
   if (const auto* find = std::get_if<FindAckCodeOperation>(&request.operation))
     return ScriptCall{.script = FindAckCodeScript(),
@@ -304,7 +304,7 @@ void AdmissionQueue::Finish(QueuedRequest& request, Replies& replies,
 
 Result<AckCodeMatches> AdmissionQueue::ParseAckCodeMatches(Replies& replies,
                                                            EpochTracker::AdoptedEpoch& epoch) {
-  constexpr std::size_t kItemsOfAlert = 4;
+  constexpr std::size_t kItemsOfAlert = 5;
   TOCSIN_TRY(const Reply reply, CheckReply(std::move(replies[0]), server_.tracker(), epoch));
   if (reply.Text(0) == "restoring") return Fail(RestoringAcceptances());
   AckCodeMatches matches{.alerts = {}, .waiting = static_cast<int>(reply.Number(2))};
@@ -312,7 +312,8 @@ Result<AckCodeMatches> AdmissionQueue::ParseAckCodeMatches(Replies& replies,
     matches.alerts.push_back({.alert_id = std::string(reply.Text(i)),
                               .step = static_cast<std::int32_t>(reply.Number(i + 1)),
                               .acknowledged = reply.Text(i + 2) == "1",
-                              .repeated = reply.Text(i + 3) == "1"});
+                              .declined = reply.Text(i + 3) == "1",
+                              .repeated = reply.Text(i + 4) == "1"});
   return matches;
 }
 
@@ -323,6 +324,7 @@ Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, R
   if (reply.Text(0) == "unknown_alert")
     return Fail(ErrorCode::kNotFound, "no such alert", "alert_id");
   MarkValue mark = ParseMark(reply.Text(2));
+  const bool acknowledged = reply.Text(12) == "1";
   MarkResult result{
       .newly_marked = reply.Number(3) == 1,
       .time = mark.time,
@@ -333,7 +335,9 @@ Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, R
       .client_id = std::string(reply.Text(9)),
       .person = std::string(reply.Text(10)),
       .has_plan = reply.Text(11) == "1",
-      .cancelled = request.unless_cancelled && reply.Text(2).empty(),
+      .cancelled = request.unless_cancelled && reply.Text(2).empty() && !acknowledged,
+      .acknowledged = acknowledged,
+      .work = std::string(reply.Text(13)),
       .post_in_progress = reply.Text(4) == "1",
       .acknowledged_before = request.mark == MarkRequest::Mark::kCancelled && reply.Text(6) == "1",
       .delivered = reply.Text(5) == "1",

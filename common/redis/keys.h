@@ -68,8 +68,8 @@ std::string ReachText(const records::v1::AttemptResult& result);
 // The channel of an accepted attempt, by its SID; SMS without one.
 v1::Channel ChannelOf(const records::v1::AttemptResult& result);
 
-// When, how and by whom an alert was cancelled or acknowledged. A link, key press or reply has step
-// and evidence, other methods may have an actor.
+// When, how and by whom an alert was cancelled, acknowledged or declined. A link, key press or
+// reply has step and evidence, other methods may have an actor.
 struct MarkValue {
   WallTime time;
   v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;

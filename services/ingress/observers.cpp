@@ -160,9 +160,10 @@ WebhookObserver ObserveWebhooks(telemetry::Metrics& metrics, telemetry::SpanExpo
                                                   "Webhooks signed by the secondary auth token");
   std::array<telemetry::Counter*, kAckReplyResults> ack_replies{};
   for (size_t i = 0; i < ack_replies.size(); ++i)
-    ack_replies[i] = &metrics.Counter(
-        "tocsin_ack_replies_total", "Replies to text messages that acknowledge, by result",
-        {{"result", std::string(NameOf(static_cast<AckReplyResult>(i)))}});
+    ack_replies[i] =
+        &metrics.Counter("tocsin_ack_replies_total",
+                         "Replies to text messages that acknowledge or decline, by result",
+                         {{"result", std::string(NameOf(static_cast<AckReplyResult>(i)))}});
   telemetry::Histogram& delivery = metrics.Histogram(
       "tocsin_delivery_report_seconds",
       "From Twilio's acceptance of a message to its delivery report", telemetry::kDeliverySeconds);

@@ -1,7 +1,9 @@
 // Admissions and AcceptanceRestorer in memory. Calls back on the caller's thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -48,9 +50,19 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
 
   // A worker has claimed an attempt whose text has this code.
   void SetAckCode(const std::string& recipient_token, const std::string& alert_id,
-                  const std::string& code) {
+                  const std::string& code, std::int32_t step = 1) {
     const std::lock_guard lock(mutex_);
-    ack_codes_[recipient_token][alert_id] = code;
+    ack_codes_[recipient_token][alert_id] = {code, step};
+  }
+  // A worker has claimed a target of the alert's plan, whose goal are acknowledgements by so many
+  // persons.
+  void SetTarget(const std::string& alert_id, std::int32_t step, const std::string& person,
+                 const std::string& work, int person_count = 1) {
+    const std::lock_guard lock(mutex_);
+    Alert& alert = alerts_[alert_id];
+    alert.claimed = true;
+    alert.targets[step] = {person, work};
+    alert.person_count = person_count;
   }
   void FindAckCode(FindAckCodeRequest request,
                    std::function<void(Result<AckCodeMatches>)> done) override {
@@ -122,6 +134,10 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
   }
 
  private:
+  struct Target {
+    std::string person;
+    std::string work;
+  };
   struct Alert {
     AdmitRequest request;  // without a nonce if it was restored
     records::v1::Position position;
@@ -129,8 +145,41 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     bool repeated = false;
     bool claimed = false;
     bool delivered = false;
-    std::map<MarkRequest::Mark, MarkRequest> marks;
-    std::map<std::string, MarkRequest> acknowledgements;  // by actor, before the first claim
+    std::map<std::int32_t, Target> targets;  // of its plan, that were claimed
+    int person_count = 0;                    // of its plan
+    // Also by person; without one: of the alert.
+    std::map<std::pair<MarkRequest::Mark, std::string>, MarkRequest> marks;
+
+    bool Has(MarkRequest::Mark mark, const std::string& person = {}) const {
+      return marks.contains({mark, person});
+    }
+    // The person whom the request means; empty without a plan.
+    std::string PersonOf(const MarkRequest& mark) const {
+      if (mark.mark == MarkRequest::Mark::kCancelled) return {};
+      if (!mark.person.empty()) return mark.person;
+      if (const auto target = targets.find(mark.step); target != targets.end())
+        return target->second.person;
+      return targets.empty() ? std::string() : mark.actor_id;
+    }
+    void CountPersons(const MarkRequest& acknowledgement) {
+      const auto count = std::ranges::count_if(marks, [](const auto& mark) {
+        return mark.first.first == MarkRequest::Mark::kAcknowledged && !mark.first.second.empty();
+      });
+      if (count >= person_count)
+        marks.try_emplace({MarkRequest::Mark::kAcknowledged, {}}, acknowledgement);
+    }
+    // The work record of the last target of this person.
+    std::string WorkOf(const std::string& person) const {
+      std::string work;
+      for (const auto& [step, target] : targets)
+        if (target.person == person) work = target.work;
+      return work;
+    }
+  };
+
+  struct CodeOfAlert {
+    std::string code;
+    std::int32_t step = 1;
   };
 
   static tl::unexpected<Error> Down() {
@@ -163,15 +212,21 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     if (down_) return Down();
     if (!restored_) return Fail(RestoringAcceptances());
     AckCodeMatches matches;
+    using enum MarkRequest::Mark;
     for (const auto& [alert_id, code] : ack_codes_[request.recipient_token]) {
-      const auto& marks = alerts_[alert_id].marks;
-      const auto mark = marks.find(MarkRequest::Mark::kAcknowledged);
-      const bool acknowledged = mark != marks.end();
-      const bool repeated = acknowledged && mark->second.evidence == request.evidence;
-      if (marks.empty()) ++matches.waiting;
-      if (request.code.empty() ? marks.empty() || repeated : request.code == code)
-        matches.alerts.push_back(
-            {.alert_id = alert_id, .step = 1, .acknowledged = acknowledged, .repeated = repeated});
+      const Alert& alert = alerts_[alert_id];
+      const auto target = alert.targets.find(code.step);
+      const std::string person =
+          target == alert.targets.end() ? std::string() : target->second.person;
+      AckCodeMatches::Alert match{.alert_id = alert_id, .step = code.step};
+      match.acknowledged = alert.Has(kAcknowledged) || alert.Has(kAcknowledged, person);
+      match.declined = !person.empty() && alert.Has(kDeclined, person);
+      match.repeated = std::ranges::any_of(
+          alert.marks, [&](const auto& mark) { return mark.second.evidence == request.evidence; });
+      const bool cancelled = alert.Has(kCancelled);
+      if (!match.acknowledged && !match.declined && !cancelled) ++matches.waiting;
+      if (request.code.empty() ? !cancelled || match.repeated : request.code == code.code)
+        matches.alerts.push_back(match);
     }
     return matches;
   }
@@ -190,36 +245,40 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
         (!request.client_id.empty() && found->second.request.client_id != request.client_id))
       return Fail(ErrorCode::kNotFound, "no such alert", "alert_id");
     Alert& alert = found->second;
+    using enum MarkRequest::Mark;
     const MarkRequest::Mark mark = request.mark;
-    if (request.unless_cancelled && alert.marks.contains(MarkRequest::Mark::kCancelled) &&
-        !alert.marks.contains(mark))
-      return MarkResult{.client_id = alert.request.client_id,
-                        .cancelled = true,
-                        .post_in_progress = alert.claimed,
-                        .delivered = alert.delivered};
-    const auto [of_alert, first] = alert.marks.try_emplace(mark, request);
-    const bool of_actor =
-        mark == MarkRequest::Mark::kAcknowledged && !alert.claimed && !request.actor_id.empty();
-    const MarkRequest& stored =
-        of_actor
-            ? alert.acknowledgements.try_emplace(request.actor_id, std::move(request)).first->second
-            : of_alert->second;
-    const auto acknowledged = alert.marks.find(MarkRequest::Mark::kAcknowledged);
-    return MarkResult{.newly_marked = first,
-                      .time = stored.time,
-                      .method = stored.method,
-                      .actor_id = stored.actor_id,
-                      .step = stored.step,
-                      .evidence = stored.evidence,
-                      .client_id = alert.request.client_id,
+    const std::string person = alert.PersonOf(request);
+    MarkResult result{.client_id = alert.request.client_id,
+                      .person = person,
+                      .has_plan = !alert.targets.empty(),
+                      .work = mark == kDeclined ? alert.WorkOf(person) : std::string(),
                       .post_in_progress = alert.claimed,
-                      .acknowledged_before = mark == MarkRequest::Mark::kCancelled &&
-                                             acknowledged != alert.marks.end() &&
-                                             acknowledged->second.time <= stored.time,
-                      .delivered = alert.delivered,
-                      .may_be_emergency = alert.request.emergency || alert.request.nonce.empty(),
-                      .create_time = alert.request.create_time,
-                      .results = {}};
+                      .delivered = alert.delivered};
+    if (!alert.Has(mark, person)) {
+      result.acknowledged = request.unless_acknowledged &&
+                            (alert.Has(kAcknowledged) || alert.Has(kAcknowledged, person));
+      result.cancelled = request.unless_cancelled && alert.Has(kCancelled) && !result.acknowledged;
+      if (result.acknowledged || result.cancelled) return result;
+    }
+    auto [entry, first] = alert.marks.try_emplace({mark, person}, request);
+    if (mark == kAcknowledged && !person.empty()) alert.CountPersons(request);
+    // Until the first claim the alert may have a plan, and each actor may be a person of it.
+    if (mark == kAcknowledged && person.empty() && !request.actor_id.empty() && !alert.claimed) {
+      entry = alert.marks.try_emplace({mark, request.actor_id}, request).first;
+      result.person = request.actor_id;
+    }
+    const auto acknowledged = alert.marks.find({kAcknowledged, {}});
+    result.newly_marked = first;
+    result.time = entry->second.time;
+    result.method = entry->second.method;
+    result.actor_id = entry->second.actor_id;
+    result.step = entry->second.step;
+    result.evidence = entry->second.evidence;
+    result.acknowledged_before = mark == kCancelled && acknowledged != alert.marks.end() &&
+                                 acknowledged->second.time <= entry->second.time;
+    result.may_be_emergency = alert.request.emergency || alert.request.nonce.empty();
+    result.create_time = alert.request.create_time;
+    return result;
   }
 
   Result<Admission> Decide(const AdmitRequest& request) {
@@ -264,7 +323,7 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
   bool restored_ = true;
   std::map<std::string, Alert> alerts_;
   std::map<std::string, std::string> keys_;
-  std::map<std::string, std::map<std::string, std::string>> ack_codes_;  // by token and alert
+  std::map<std::string, std::map<std::string, CodeOfAlert>> ack_codes_;  // by token and alert
 };
 
 }  // namespace tocsin

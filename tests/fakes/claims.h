@@ -141,7 +141,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     clients_[request.attempt.alert_id()] = request.client_id;
     works_[StepKey(request.attempt)] = {request.attempt.attempt(), request.work};
     if (request.plan) StorePlan(request.attempt, *request.plan);
-    if (request.attempt.attempt() == 1) plan.progress.Start(request.attempt.step(), now);
+    if (request.attempt.attempt() == 1)
+      plan.progress.Start(request.attempt.step(), request.plan ? request.plan->person : "", now);
     ClaimReply claim;
     claim.state = ClaimReply::State::kGranted;
     claim.fence = attempt.fence;
@@ -252,7 +253,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
         attempt.lease_end = std::max(attempt.lease_end, known.lease_until);
       }
       if (known.name.attempt() == 1)
-        plans_[known.name.alert_id()].progress.Start(known.name.step(), known.time);
+        plans_[known.name.alert_id()].progress.Start(known.name.step(), known.person, known.time);
       if (attempt.state != State::kNotStarted) co_return {};
       attempt.state = State::kSending;
       attempt.fence = 1;

@@ -9,7 +9,7 @@ import api
 import poll
 import stack as stacks
 
-ANN, BEN, CLEO, DAN, EVE = (f"+1514555741{i}" for i in range(5))
+ANN, BEN, CLEO, DAN, EVE, FAY = (f"+1514555741{i}" for i in range(6))
 TEXT = "Gyroskop 7 reply YES {ack_code}"
 LINE = "Acknowledged by a reply"
 
@@ -83,6 +83,23 @@ def test_an_alert_without_a_code_is_not_acknowledged_by_a_reply(client, inbound)
     client.until_state(accepted, "DELIVERED")
     assert inbound(CLEO, "yes") == ""
     assert client.acknowledge(accepted.alert_id, "ann"), "it was not acknowledged before"
+
+
+def test_a_decline_without_a_plan_is_recorded_and_changes_nothing(stack, client, inbound):
+    assert inbound(FAY, "no") == "", "no alert waits"
+    accepted, code = delivered(stack, client, FAY)
+    unknown = next(code_ for code_ in ("1111", "2222") if code_ != code)
+    assert "no alert with this code" in inbound(FAY, f"no {unknown}")
+    assert inbound(FAY, "Nein!").startswith("Danke. Ihre Antwort")
+    poll.until("the timeline shows it", lambda: "Declined by a reply" in api.descriptions(client.get(accepted.alert_id)))
+    assert api.state(client.get(accepted.alert_id)) == "DELIVERED"
+    other, other_code = delivered(stack, client, FAY)
+    if code != other_code:
+        assert "NO 1234" in inbound(FAY, "no")
+        assert inbound(FAY, f"oui {code}").startswith("Merci.")
+        client.until_state(accepted, "ACKNOWLEDGED")
+        assert "already acknowledged" in inbound(FAY, f"no {code}")
+    assert api.state(client.get(other.alert_id)) == "DELIVERED"
 
 
 def test_a_reply_after_redis_lost_its_data(stack, client, inbound):  # R6

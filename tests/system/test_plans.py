@@ -7,7 +7,7 @@ import api
 import poll
 import stack as stacks
 
-ANN, BEN, CLEO, DAN, EVE, FAY, GIL, HAL, IDA, JON, KAI, LEA = (f"+1514555{7500 + i}" for i in range(12))
+ANN, BEN, CLEO, DAN, EVE, FAY, GIL, HAL, IDA, JON, KAI, LEA, MIA, NED = (f"+1514555{7500 + i}" for i in range(14))
 UNREACHABLE = "+15005550001"  # refused by Twilio
 TEXT = "Pump 3 has stopped."
 # Each target is called once. A second of a call takes 20 ms, so a phone rings for 12 s.
@@ -129,6 +129,35 @@ def test_a_quorum_with_a_decline_ends_the_call_that_rings(stack, client, simulat
     assert {found.person for found in alert.acknowledgements} == {"fay", "hal"}
     poll.until("the call to ida is ended", lambda: [call["status"] for call in simulator.calls(IDA)] == ["canceled"])
     assert len(simulator.calls(GIL)) == 1, "gil has declined"
+
+
+def test_a_reply_declines_and_the_next_step_starts_at_once(stack, client, simulator):  # V6, S7
+    """mia replies no and gets no call; ned is called long before the wait is over; mia replies yes after all."""
+    url = stack.env["TOCSIN_PUBLIC_BASE_URL"] + "/twilio/sms/inbound"
+
+    def reply(body):
+        result = simulator.inbound(MIA, body, url)
+        assert result["status"] == 200, result
+        return result["response"]
+
+    simulator.phones({NED: {"answer": "by-hand"}})
+    text = f"{TEXT} Reply YES or NO {{ack_code}}"
+    accepted = send(client, plan([target("mia", "SMS", MIA, text=text)],
+                                 (600, [target("mia", "VOICE"), target("ned", "VOICE", NED)]), persons=2))
+    until(client, accepted, "mia is reached", lambda alert: api.statuses(alert) == ["DELIVERED"])
+    assert "You declined" in reply("No.")
+    poll.until("ned's phone rings", lambda: [call["status"] for call in simulator.calls(NED)] == ["ringing"])
+    alert = until(client, accepted, "the timeline shows it",
+                  lambda alert: "Declined by mia, by a reply" in api.descriptions(alert))
+    assert api.state(alert) not in api.FINAL_STATES and not simulator.calls(MIA)
+    assert "You declined" in reply("no")
+    assert "acknowledged" in reply("yes"), "one who declined may acknowledge"
+    assert "already acknowledged" in reply("no")
+    assert client.acknowledge(accepted.alert_id, "ned")
+    alert = client.until_state(accepted, "ACKNOWLEDGED")
+    assert {found.person for found in alert.acknowledgements} == {"mia", "ned"}
+    assert not simulator.calls(MIA)
+    assert sum("Declined" in text for text in api.descriptions(alert)) == 1
 
 
 def test_a_goal_that_is_not_reached_ends_the_alert_at_its_deadline(client, simulator):  # V6

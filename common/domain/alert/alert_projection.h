@@ -25,7 +25,7 @@ enum class AlertEventKind : std::int16_t {
   kCancelRequested = 4,  // the client cancelled the alert
   kPriced = 5,           // price or segments of an attempt became known
   kGoalMissed = 6,       // the goal of the plan was not reached by its deadline
-  kDeclined = 7,         // a person of the plan declined
+  kDeclined = 7,         // a person declined
   kPlanExhausted = 8,    // no step of the plan is left
 };
 

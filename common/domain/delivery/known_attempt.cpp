@@ -60,6 +60,23 @@ records::v1::Event AcknowledgedEvent(const std::string& client_id, const std::st
   return event;
 }
 
+records::v1::Event DeclinedEvent(const std::string& client_id, const std::string& alert_id,
+                                 WallTime time, const KnownMark& mark) {
+  records::v1::Event event;
+  event.mutable_attempt()->set_alert_id(alert_id);
+  // A repetition has another time and evidence if the mark could not be stored.
+  event.set_event_id(EventId(event.attempt(), "declined/" + mark.person + "/" + mark.evidence +
+                                                  "/" + std::to_string(ToUnixMicros(time))));
+  event.set_client_id(client_id);
+  event.set_time_us(ToUnixMicros(time));
+  records::v1::Declined& declined = *event.mutable_declined();
+  declined.set_method(mark.method);
+  declined.set_step(mark.step);
+  declined.set_evidence(mark.evidence);
+  declined.set_person(mark.person);
+  return event;
+}
+
 std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
   KnownAttempt known{.name = event.attempt(),
                      .client_id = event.client_id(),

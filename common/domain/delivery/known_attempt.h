@@ -18,7 +18,8 @@ struct KnownMark {
   // How and by whom it was acknowledged.
   v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};
-  // Of a link or a key press: the step of the message or call, and what proves it (Acknowledged).
+  // Of a link, key press or reply: the step of the message or call, and what proves it
+  // (Acknowledged).
   std::int32_t step = 0;
   std::string evidence = {};
   std::string person = {};  // of the plan; empty without one
@@ -47,6 +48,10 @@ struct KnownAttempt {
 // The event of an acknowledgement, as KnownAttemptOf() reads it. Equal arguments give equal events.
 records::v1::Event AcknowledgedEvent(const std::string& client_id, const std::string& alert_id,
                                      WallTime time, const KnownMark& mark);
+
+// The event of a person who declines, in the same way.
+records::v1::Event DeclinedEvent(const std::string& client_id, const std::string& alert_id,
+                                 WallTime time, const KnownMark& mark);
 
 // nullopt for events that do not affect claims.
 std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event);

@@ -4,13 +4,16 @@
 
 namespace tocsin {
 
-void PlanProgress::Start(std::int32_t step, WallTime begin) {
+void PlanProgress::Start(std::int32_t step, const std::string& person, WallTime begin) {
   starts_.insert_or_assign(step, begin);
+  if (!person.empty()) persons_.insert_or_assign(step, person);
 }
 
 void PlanProgress::Decline(const std::string& person, std::int32_t step) {
   declined_.insert(person);
   failed_.insert(step);
+  for (const auto& [started, its_person] : persons_)
+    if (its_person == person) failed_.insert(started);
 }
 
 void PlanProgress::Reach(v1::Reach reach) { reach_ = std::max(reach_, reach); }

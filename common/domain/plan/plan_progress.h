@@ -18,10 +18,12 @@ namespace tocsin {
 class PlanProgress {
  public:
   // What happened. `step` is AttemptRef.step.
-  void Start(std::int32_t step, WallTime begin);  // of the first attempt
+  // Of the first attempt. `person`: empty if it is not known.
+  void Start(std::int32_t step, const std::string& person, WallTime begin);
   void Release(std::int32_t step) { starts_.erase(step); }
   void Fail(std::int32_t step) { failed_.insert(step); }
   void Acknowledge(const std::string& person) { acknowledged_.insert(person); }
+  // All targets of this person that have started have failed, and that of `step`.
   void Decline(const std::string& person, std::int32_t step);
   void Reach(v1::Reach reach);  // by a delivery or by a person who answered a call
   void MissGoal() { missed_ = true; }
@@ -37,11 +39,13 @@ class PlanProgress {
   Micros TimeLeft(const PlanCondition& plan, WallTime now) const;
   // Whether these are steps and all have failed.
   bool HaveFailed(const std::vector<std::int32_t>& steps) const;
+  bool HasAcknowledged(const std::string& person) const { return acknowledged_.contains(person); }
   // Whether the person is not contacted again.
   bool IsDone(const std::string& person) const;
 
  private:
   std::map<std::int32_t, WallTime> starts_;
+  std::map<std::int32_t, std::string> persons_;  // of the targets that have started
   std::set<std::int32_t> failed_;
   std::set<std::string> acknowledged_;
   std::set<std::string> declined_;

@@ -84,7 +84,7 @@ class Simulation {
   }
 
   void Contact(const records::v1::WorkRecord& work, const PlanCondition& plan) {
-    if (work.attempt().attempt() == 1) progress_.Start(work.attempt().step(), now_);
+    if (work.attempt().attempt() == 1) progress_.Start(work.attempt().step(), plan.person, now_);
     Schedule(RecordsAtStart(work, now_));
     const bool call = work.channel() == v1::CHANNEL_VOICE;
     const std::string medium = call ? "call" : "message";

@@ -1,16 +1,19 @@
 -- Marks an alert as cancelled or acknowledged: attempts that have not started are not made. Or marks it as acknowledged
 -- or declined by a person of its plan: those to this person are not made, and none once the goal is reached.
 --   KEYS[3] alert  [4] marker of restored acceptances  [5] marker of restored claims
---   ARGV[3] client, or '' if the caller has proof of its own  [4] 'cancelled', 'acknowledged' or 'declined'  [5] when and by whom
+--   ARGV[3] client, or '' if the caller has proof of its own  [4] 'cancelled', 'acknowledged' or 'declined'  [5] when and
+--   by whom
 --   [6] value of the markers in this epoch and this process of Redis
 --   [7] if the id proves that the alert is the client's: expiry of a new hash, ms of UTC; else ''
---   [8] '1': a cancelled alert is not marked  [9] person of the plan who acknowledges, or ''  [10] step of the message
---   or call, '0' without  [11] who acknowledges by the API, or ''
+--   [8] '1': a cancelled alert is not marked  [9] person of the plan who acknowledges or declines, or ''  [10] step of the
+--   message or call, '0' without  [11] who acknowledges by the API, or ''  [12] '1': an alert that is acknowledged, or was
+--   by this person, is not marked
 -- Returns when and by whom the mark was set first or nil, whether this call set it, whether a POST may be in
--- progress, whether an attempt was delivered or the plan has ended, whether the alert was acknowledged no later than cancelled,
--- whether the alert may be an emergency, its create time in us of UTC or '', its client, the person of the plan or '',
--- whether it is known to have a plan, and "<step>.<attempt>" and result of each attempt with a result. Of a person: when and by whom it was acknowledged for
--- this person, and whether this call did that.
+-- progress, whether an attempt was delivered or the plan has ended, whether the alert was acknowledged no later than
+-- cancelled, whether the alert may be an emergency, its create time in us of UTC or '', its client, the person of the plan
+-- or '', whether it is known to have a plan, whether it is not marked because it is acknowledged, if a person declined the
+-- work of the last target of this person that was claimed or '', and "<step>.<attempt>" and result of each attempt with a
+-- result. Of a person: when and by whom it was marked for this person, and whether this call did that.
 local alert = KEYS[3]
 local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency', 'epoch', 'create_time_us')
 local issued = not owner[1] and ARGV[7] ~= ''
@@ -34,7 +37,12 @@ end
 local person = ARGV[4] == 'cancelled' and '' or person_of_mark(alert, ARGV[9], ARGV[10], ARGV[11])
 local mark = person ~= '' and field_of_person(ARGV[4], person) or ARGV[4]
 local newly_marked = 0
-if ARGV[8] ~= '1' or redis.call('HEXISTS', alert, 'cancelled') == 0 then
+local is_acknowledged = ARGV[12] == '1' and redis.call('HEXISTS', alert, mark) == 0 and
+                        (redis.call('HEXISTS', alert, 'acknowledged') == 1 or
+                         redis.call('HEXISTS', alert, field_of_person('acknowledged', person)) == 1)
+if is_acknowledged then
+  -- It keeps its marks.
+elseif ARGV[8] ~= '1' or redis.call('HEXISTS', alert, 'cancelled') == 0 then
   if person ~= '' then
     newly_marked = mark_person(alert, ARGV[4], person, ARGV[10], ARGV[5])
   elseif ARGV[4] == 'acknowledged' then
@@ -58,7 +66,12 @@ if goal and (reached(alert, goal) or redis.call('HEXISTS', alert, 'missed') == 1
   delivered = '1'
 end
 local known = redis.call('HGETALL', alert)
+local last, work = 0, ''
 for i = 1, #known, 2 do
+  local step = ARGV[4] == 'declined' and known[i]:match('^(%d+)%.work$')
+  if step and tonumber(step) > last and person ~= '' and redis.call('HGET', alert, step .. '.person') == person then
+    last, work = tonumber(step), known[i + 1]
+  end
   local attempt, field = known[i]:match('^(%d+%.%d+)%.(%a+)$')
   if field == 'state' and known[i + 1] == 'sending' then
     sending = '1'
@@ -81,4 +94,5 @@ if marks[2] and marks[3] and time_of(marks[3]) <= time_of(marks[2]) then
   acknowledged = '1'
 end
 return {'marked', count_write(), marks[1], newly_marked, sending, delivered, acknowledged,
-        emergency and '1' or '0', owner[5] or '', owner[1] or ARGV[3], person, goal and '1' or '0', unpack(results)}
+        emergency and '1' or '0', owner[5] or '', owner[1] or ARGV[3], person, goal and '1' or '0',
+        is_acknowledged and '1' or '0', work, unpack(results)}

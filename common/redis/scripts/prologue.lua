@@ -90,12 +90,24 @@ local function field_of_person(mark, person)
   return mark .. '.' .. person
 end
 
+-- The targets of this person that were claimed have failed: the next step of the plan may start.
+local function fail_targets(alert, person)
+  local known = redis.call('HGETALL', alert)
+  for i = 1, #known, 2 do
+    local step = known[i]:match('^(%d+)%.person$')
+    if step and known[i + 1] == person then
+      redis.call('HSET', alert, step .. '.failed', '1')
+    end
+  end
+end
+
 -- Marks an alert as acknowledged or declined by a person of its plan, and as acknowledged if these are enough persons.
--- The target of one who declined has failed. Returns 1 if the person did not have this mark, else 0.
+-- The targets of one who declined have failed. Returns 1 if the person did not have this mark, else 0.
 local function mark_person(alert, mark, person, step, text)
   local newly = redis.call('HSETNX', alert, field_of_person(mark, person), text)
   if mark == 'declined' then
     redis.call('HSET', alert, step .. '.failed', '1')
+    fail_targets(alert, person)
     return newly
   end
   if newly == 1 then

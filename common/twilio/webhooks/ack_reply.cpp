@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "common/twilio/webhooks/keyword.h"
 
@@ -15,7 +16,7 @@ struct Word {
   std::string_view language_code;
 };
 
-constexpr auto kWords = std::to_array<Word>({
+constexpr auto kAcknowledging = std::to_array<Word>({
     {"YES", "en"},       {"Y", "en"},           {"OK", "en"},         {"OKAY", "en"},
     {"ACK", "en"},       {"ACKNOWLEDGE", "en"}, {"CONFIRM", "en"},    {"OUI", "fr"},
     {"CONFIRMER", "fr"}, {"SÍ", "es"},          {"SI", "es"},         {"CONFIRMAR", "es"},
@@ -28,14 +29,34 @@ constexpr auto kWords = std::to_array<Word>({
     {"हां", "hi"},        {"VÂNG", "vi"},        {"OO", "tl"},         {"WI", "ht"},
 });
 
-const std::array<std::u32string, kWords.size()>& NormalizedWords() {
-  static const auto words = [] {
-    std::array<std::u32string, kWords.size()> normalized;
-    std::ranges::transform(kWords, normalized.begin(),
-                           [](const Word& word) { return NormalizeKeyword(word.text); });
-    return normalized;
+// NO is also Spanish and Italian, NON also Haitian Creole, NEJ also Swedish.
+constexpr auto kDeclining = std::to_array<Word>({
+    {"NO", "en"},       {"N", "en"},      {"DECLINE", "en"}, {"NON", "fr"},    {"REFUSER", "fr"},
+    {"RECHAZAR", "es"}, {"NÃO", "pt"},    {"NAO", "pt"},     {"NEIN", "de"},   {"ABLEHNEN", "de"},
+    {"RIFIUTA", "it"},  {"NEE", "nl"},    {"NEJ", "da"},     {"NEI", "nb"},    {"EI", "fi"},
+    {"NIE", "pl"},      {"NE", "cs"},     {"NU", "ro"},      {"HAYIR", "tr"},  {"НЕТ", "ru"},
+    {"НІ", "uk"},       {"ΟΧΙ", "el"},    {"ΌΧΙ", "el"},     {"否", "zh"},     {"不", "zh"},
+    {"不是", "zh"},     {"いいえ", "ja"}, {"아니요", "ko"},  {"아니오", "ko"}, {"لا", "ar"},
+    {"לא", "he"},       {"नहीं", "hi"},    {"KHÔNG", "vi"},   {"HINDI", "tl"},
+});
+
+struct Meaning {
+  AckReplyKind kind = AckReplyKind::kAcknowledge;
+  std::string_view language_code;
+};
+
+const std::map<std::u32string, Meaning>& Meanings() {
+  static const auto meanings = [] {
+    std::map<std::u32string, Meaning> by_word;
+    for (const Word& word : kAcknowledging)
+      by_word.try_emplace(NormalizeKeyword(word.text),
+                          Meaning{AckReplyKind::kAcknowledge, word.language_code});
+    for (const Word& word : kDeclining)
+      by_word.try_emplace(NormalizeKeyword(word.text),
+                          Meaning{AckReplyKind::kDecline, word.language_code});
+    return by_word;
   }();
-  return words;
+  return meanings;
 }
 
 bool IsDigit(char32_t c) { return c >= U'0' && c <= U'9'; }
@@ -65,12 +86,14 @@ std::string TakeCode(std::u32string& text) {
 
 std::optional<AckReply> AckReplyOf(std::string_view body) {
   std::u32string text = NormalizeKeyword(body);
-  AckReply reply{.code = TakeCode(text), .language_code = "en"};
+  AckReply reply;
+  reply.code = TakeCode(text);
+  reply.language_code = "en";
   if (text.empty() && !reply.code.empty()) return reply;
-  const auto& words = NormalizedWords();
-  const auto found = std::ranges::find(words, text);
-  if (text.empty() || found == words.end()) return std::nullopt;
-  reply.language_code = kWords[static_cast<size_t>(found - words.begin())].language_code;
+  const auto meaning = Meanings().find(text);
+  if (text.empty() || meaning == Meanings().end()) return std::nullopt;
+  reply.kind = meaning->second.kind;
+  reply.language_code = meaning->second.language_code;
   return reply;
 }
 

@@ -124,12 +124,16 @@ std::string_view WayOf(v1::AcknowledgementMethod method) {
   }
 }
 
+// Who, in which way.
+std::string ByWhom(const std::string& person, v1::AcknowledgementMethod method) {
+  const std::string way(WayOf(method));
+  if (person.empty()) return way;
+  return " by " + person + (way.empty() ? "" : ",") + way;
+}
+
 std::string AcknowledgedPhrase(const AlertEvent& event) {
-  const std::string way(WayOf(event.acknowledgement_method));
   const std::string& person = PersonOf(event);
-  std::string text = "Acknowledged";
-  if (!person.empty()) text += " by " + person;
-  if (!way.empty()) text += (person.empty() ? "" : ",") + way;
+  std::string text = "Acknowledged" + ByWhom(person, event.acknowledgement_method);
   if (!event.actor_id.empty() && event.actor_id != person)
     text += ", reported by " + event.actor_id;
   return text;
@@ -177,8 +181,7 @@ EventText MakeEventText(const AlertEvent& event, v1::Channel channel) {
     case AlertEventKind::kCancelRequested: text.phrase = CancelPhrase(event.cancel_outcome); break;
     case AlertEventKind::kPriced: text.phrase = "Price received"; break;
     case AlertEventKind::kDeclined:
-      text.phrase =
-          "Declined by " + event.person + "," + std::string(WayOf(event.acknowledgement_method));
+      text.phrase = "Declined" + ByWhom(event.person, event.acknowledgement_method);
       break;
     case AlertEventKind::kPlanExhausted: text.phrase = "No step of the plan is left"; break;
     case AlertEventKind::kGoalMissed: text.phrase = "Goal not reached by the deadline"; break;

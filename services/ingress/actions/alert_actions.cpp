@@ -1,8 +1,9 @@
 #include "services/ingress/actions/alert_actions.h"
 
 #include <algorithm>
-#include <tuple>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "common/domain/alert/ids.h"
 #include "common/domain/alert/request_rules.h"
@@ -168,47 +169,65 @@ void AlertActions::AcknowledgeByKeypress(const std::string& client_id, const Ack
   MarkAcknowledged(std::move(mark), traceparent, std::move(done));
 }
 
+// Who declined which alert, and how.
+struct AlertActions::DeclinedPerson {
+  std::string client_id;
+  std::string alert_id;
+  WallTime time;
+  KnownMark mark;
+  std::optional<records::v1::WorkRecord> work;  // of this person's target, if it is known
+};
+
 // The mark comes first: the claim of the next step reads it. If it cannot be set, workers do so by
 // the event.
 void AlertActions::Decline(const ReceivedDecline& decline, const std::string& traceparent,
                            std::function<void(Status)> done) {
   const v1::AttemptRef& attempt = decline.work.attempt();
-  const WallTime now = parts_.clock.Now();
-  MarkRequest mark{.alert_id = attempt.alert_id(),
-                   .client_id = decline.work.client_id(),
+  DeclinedPerson declined{.client_id = decline.work.client_id(),
+                          .alert_id = attempt.alert_id(),
+                          .time = parts_.clock.Now(),
+                          .mark = {.kind = KnownMark::Kind::kDeclined,
+                                   .method = v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS,
+                                   .step = attempt.step(),
+                                   .evidence = decline.call_sid,
+                                   .person = PersonOf(decline.work)},
+                          .work = decline.work};
+  MarkRequest mark{.alert_id = declined.alert_id,
+                   .client_id = declined.client_id,
                    .mark = MarkRequest::Mark::kDeclined,
-                   .time = now,
-                   .method = v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS,
-                   .step = attempt.step(),
-                   .evidence = decline.call_sid,
-                   .person = PersonOf(decline.work)};
-  if (const auto issued = ReadId(mark.client_id, mark.alert_id, now))
+                   .time = declined.time,
+                   .method = declined.mark.method,
+                   .step = declined.mark.step,
+                   .evidence = declined.mark.evidence,
+                   .person = declined.mark.person};
+  if (const auto issued = ReadId(mark.client_id, mark.alert_id, mark.time))
     mark.issued_until = issued->until;
-  parts_.admissions.Mark(std::move(mark), [this, decline, now, traceparent, done = std::move(done)](
-                                              const Result<MarkResult>& marked) {
-    PublishDeclined(decline, marked ? marked->time : now, traceparent, done);
-  });
+  parts_.admissions.Mark(std::move(mark),
+                         [this, declined = std::move(declined), traceparent,
+                          done = std::move(done)](const Result<MarkResult>& marked) mutable {
+                           if (marked) {
+                             declined.time = marked->time;
+                             declined.mark.method = marked->method;
+                             declined.mark.step = marked->step;
+                             declined.mark.evidence = marked->evidence;
+                           }
+                           PublishDeclined(declined, traceparent, std::move(done));
+                         });
 }
 
-// Equal requests publish equal records if the mark is stored. If it is not, a repetition has
-// another time, and a person may decline in several calls: each is an event of its own.
-void AlertActions::PublishDeclined(const ReceivedDecline& decline, WallTime time,
-                                   const std::string& traceparent,
+// Equal arguments publish equal records. The claim of the next step decides whether the step of
+// this person is over.
+void AlertActions::PublishDeclined(const DeclinedPerson& declined, const std::string& traceparent,
                                    std::function<void(Status)> done) {
-  const records::v1::WorkRecord& work = decline.work;
-  const std::string& alert_id = work.attempt().alert_id();
-  const std::string seed = "declined/" + PersonOf(work) + "/" + decline.call_sid + "/" +
-                           std::to_string(ToUnixMicros(time));
-  records::v1::Event event = EventOf(work.client_id(), alert_id, time, seed);
-  event.set_priority(work.priority());
-  records::v1::Declined& declined = *event.mutable_declined();
-  declined.set_method(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
-  declined.set_step(work.attempt().step());
-  declined.set_evidence(decline.call_sid);
-  declined.set_person(PersonOf(work));
-  const std::vector<records::v1::WorkRecord> next = RecordsAfterFailure(work, time);
+  records::v1::Event event =
+      DeclinedEvent(declined.client_id, declined.alert_id, declined.time, declined.mark);
+  std::vector<records::v1::WorkRecord> next;
+  if (declined.work) {
+    event.set_priority(declined.work->priority());
+    next = RecordsAfterFailure(*declined.work, declined.time);
+  }
   Publish(event, traceparent,
-          [this, next, traceparent,
+          [this, next = std::move(next), traceparent,
            done = std::move(done)](const Result<records::v1::Position>& published) {
             if (!published) return done(Fail(published.error()));
             if (next.empty()) return done({});
@@ -239,8 +258,8 @@ void AlertActions::AcknowledgeByLink(const AckProof& proof, const std::string& t
                    traceparent, std::move(done));
 }
 
-void AlertActions::AcknowledgeByReply(const ReceivedReply& reply, const std::string& traceparent,
-                                      std::function<void(Result<AckReplyResult>)> done) {
+void AlertActions::ProcessReply(const ReceivedReply& reply, const std::string& traceparent,
+                                std::function<void(Result<AckReplyResult>)> done) {
   parts_.admissions.FindAckCode(
       {.recipient_token = reply.recipient_token,
        .code = reply.code,
@@ -248,41 +267,77 @@ void AlertActions::AcknowledgeByReply(const ReceivedReply& reply, const std::str
        .time = parts_.clock.Now()},
       [this, reply, traceparent, done = std::move(done)](Result<AckCodeMatches> matches) mutable {
         if (!matches) return done(Fail(matches.error()));
-        AcknowledgeMatch(reply, *matches, traceparent, std::move(done));
+        const ReplyMatch match = MatchReply(reply.kind, reply.code, *matches);
+        if (!match.alert) return done(match.otherwise);
+        if (reply.kind == AckReplyKind::kAcknowledge)
+          return AcknowledgeByReply(reply, match, traceparent, std::move(done));
+        DeclineByReply({.alert_id = match.alert->alert_id,
+                        .client_id = {},
+                        .mark = MarkRequest::Mark::kDeclined,
+                        .time = parts_.clock.Now(),
+                        .method = v1::ACKNOWLEDGEMENT_METHOD_REPLY,
+                        .step = match.alert->step,
+                        .evidence = reply.message_sid,
+                        .unless_cancelled = true,
+                        .unless_acknowledged = true},
+                       match.otherwise, traceparent, std::move(done));
       });
 }
 
-void AlertActions::AcknowledgeMatch(const ReceivedReply& reply, const AckCodeMatches& matches,
-                                    const std::string& traceparent,
-                                    std::function<void(Result<AckReplyResult>)> done) {
-  const AckReplyResult no_match = reply.code.empty() || matches.waiting == 0
-                                      ? AckReplyResult::kNoAlert
-                                      : AckReplyResult::kUnknownCode;
-  if (matches.alerts.empty()) return done(no_match);
-  // One that this reply has acknowledged comes first, then one that is not acknowledged yet.
-  const AckCodeMatches::Alert& match =
-      *std::ranges::max_element(matches.alerts, {}, [](const AckCodeMatches::Alert& alert) {
-        return std::tuple(alert.repeated, !alert.acknowledged, std::string_view(alert.alert_id));
-      });
-  if (reply.code.empty() && matches.waiting > 1 && !match.repeated)
-    return done(AckReplyResult::kSeveral);
-  MarkAcknowledged({.alert_id = match.alert_id,
+void AlertActions::AcknowledgeByReply(const ReceivedReply& reply, const ReplyMatch& match,
+                                      const std::string& traceparent,
+                                      std::function<void(Result<AckReplyResult>)> done) {
+  MarkAcknowledged({.alert_id = match.alert->alert_id,
                     .client_id = {},
                     .mark = MarkRequest::Mark::kAcknowledged,
                     .time = parts_.clock.Now(),
                     .method = v1::ACKNOWLEDGEMENT_METHOD_REPLY,
-                    .step = match.step,
+                    .step = match.alert->step,
                     .evidence = reply.message_sid,
                     .unless_cancelled = true},
                    traceparent,
-                   [no_match, repeated = match.repeated,
+                   [otherwise = match.otherwise, repeated = match.alert->repeated,
                     done = std::move(done)](const Result<AckOutcome>& outcome) {
                      if (!outcome) return done(Fail(outcome.error()));
-                     if (*outcome == AckOutcome::kCancelled) return done(no_match);
+                     if (*outcome == AckOutcome::kCancelled) return done(otherwise);
                      done(repeated || *outcome == AckOutcome::kAcknowledged
                               ? AckReplyResult::kAcknowledged
                               : AckReplyResult::kAlreadyAcknowledged);
                    });
+}
+
+// As for an acknowledgement, a cancellation that came too late has no effect.
+void AlertActions::DeclineByReply(MarkRequest request, AckReplyResult otherwise,
+                                  const std::string& traceparent,
+                                  std::function<void(Result<AckReplyResult>)> done) {
+  parts_.admissions.Mark(request, [this, request, otherwise, traceparent,
+                                   done = std::move(done)](Result<MarkResult> marked) mutable {
+    if (!marked) return done(Fail(marked.error()));
+    if (marked->acknowledged) return done(AckReplyResult::kAlreadyAcknowledged);
+    if (marked->cancelled && OutcomeOf(*marked) == v1::CANCEL_OUTCOME_CANCELLED)
+      return done(otherwise);
+    if (marked->cancelled) {
+      request.unless_cancelled = false;
+      return DeclineByReply(std::move(request), otherwise, traceparent, std::move(done));
+    }
+    DeclinedPerson declined{.client_id = marked->client_id,
+                            .alert_id = request.alert_id,
+                            .time = marked->time,
+                            .mark = {.kind = KnownMark::Kind::kDeclined,
+                                     .method = marked->method,
+                                     .step = marked->step,
+                                     .evidence = marked->evidence,
+                                     .person = marked->person},
+                            .work = {}};
+    if (records::v1::WorkRecord work; !marked->work.empty() && work.ParseFromString(marked->work))
+      declined.work = std::move(work);
+    const auto result =
+        marked->person.empty() ? AckReplyResult::kRecorded : AckReplyResult::kDeclined;
+    PublishDeclined(declined, traceparent, [result, done = std::move(done)](const Status& status) {
+      if (!status) return done(Fail(status.error()));
+      done(result);
+    });
+  });
 }
 
 // Nothing for an alert that is over: the store may have deleted its state.

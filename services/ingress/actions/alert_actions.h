@@ -22,6 +22,7 @@
 #include "common/ports/topics.h"
 #include "common/ports/vault.h"
 #include "services/ingress/acceptance/request.h"
+#include "services/ingress/actions/reply_match.h"
 #include "services/ingress/actions/start_check.h"
 #include "tocsin/records/v1/records.pb.h"
 #include "tocsin/v1/alert_service.pb.h"
@@ -42,8 +43,9 @@ struct ReceivedDecline {
   std::string call_sid;          // Twilio's SID of the call
 };
 
-// A reply that acknowledges an alert.
+// A reply that acknowledges or declines an alert.
 struct ReceivedReply {
+  AckReplyKind kind = AckReplyKind::kAcknowledge;
   std::string recipient_token;  // of the person who replied
   std::string code;             // empty: it has none
   std::string message_sid;      // Twilio's SID of the reply
@@ -95,14 +97,16 @@ class AlertActions {
   void AcknowledgeByLink(const AckProof& proof, const std::string& traceparent,
                          std::function<void(Result<AckOutcome>)> done);
 
-  // Acknowledges the alert of this person that has the code, or the only one that waits for a
-  // reply; of several with the same code the newest. A repetition of the same reply has the same
-  // result.
-  void AcknowledgeByReply(const ReceivedReply& reply, const std::string& traceparent,
-                          std::function<void(Result<AckReplyResult>)> done);
+  // Acknowledges or declines the alert of this person that has the code, or the only one that waits
+  // for a reply (MatchReply). A decline has the effect of Decline() if the alert has a plan, else
+  // none; if the store does not have the person's work record, the next step starts after its wait.
+  // A repetition of the same reply has the same result.
+  void ProcessReply(const ReceivedReply& reply, const std::string& traceparent,
+                    std::function<void(Result<AckReplyResult>)> done);
 
  private:
   struct Cancellation;
+  struct DeclinedPerson;
 
   void OnCancelled(const std::shared_ptr<Cancellation>& cancellation, const MarkResult& marked);
   void CheckStarts(const std::shared_ptr<Cancellation>& cancellation,
@@ -115,14 +119,16 @@ class AlertActions {
   Status CheckPersonOf(const v1::AcknowledgeRequest& request) const;
   void MarkAcknowledged(MarkRequest request, const std::string& traceparent,
                         std::function<void(Result<AckOutcome>)> done);
-  void AcknowledgeMatch(const ReceivedReply& reply, const AckCodeMatches& matches,
-                        const std::string& traceparent,
-                        std::function<void(Result<AckReplyResult>)> done);
+  void AcknowledgeByReply(const ReceivedReply& reply, const ReplyMatch& match,
+                          const std::string& traceparent,
+                          std::function<void(Result<AckReplyResult>)> done);
+  void DeclineByReply(MarkRequest request, AckReplyResult otherwise, const std::string& traceparent,
+                      std::function<void(Result<AckReplyResult>)> done);
   void PublishAcknowledged(const std::string& alert_id, const MarkResult& marked,
                            const std::string& traceparent,
                            std::function<void(Result<records::v1::Position>)> done);
-  void PublishDeclined(const ReceivedDecline& decline, WallTime time,
-                       const std::string& traceparent, std::function<void(Status)> done);
+  void PublishDeclined(const DeclinedPerson& declined, const std::string& traceparent,
+                       std::function<void(Status)> done);
   void PublishWork(const records::v1::WorkRecord& work, const std::string& traceparent,
                    std::function<void(Status)> done);
   void Publish(const records::v1::Event& event, const std::string& traceparent,

@@ -29,7 +29,7 @@ Result<records::v1::WebhookRecord> MakeWebhookRecord(const Route& route,
 std::vector<records::v1::ConsentRecord> ConsentsOf(const records::v1::WebhookRecord& record,
                                                    const FormFields& fields);
 
-// The reply by which the request acknowledges an alert. An opt-out is none.
+// The reply by which the request acknowledges or declines an alert. An opt-out is none.
 std::optional<twilio::AckReply> AckReplyOf(const records::v1::WebhookRecord& record,
                                            const FormFields& fields);
 

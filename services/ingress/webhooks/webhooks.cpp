@@ -105,7 +105,7 @@ void Webhooks::Publish(const std::shared_ptr<WebhookContext>& context,
                                context->trace.Text()));
   context->open = records.size() + (context->script ? 1 : 0) + (context->ack_reply ? 1 : 0);
   if (context->script) FindWork(context);
-  if (context->ack_reply) AcknowledgeByReply(context);
+  if (context->ack_reply) ProcessReply(context);
   for (OutgoingRecord& record : records) PublishOne(context, std::move(record));
 }
 
@@ -170,20 +170,21 @@ void Webhooks::Decline(const std::shared_ptr<WebhookContext>& context) {
 }
 
 // Twilio repeats the request if the reply cannot be processed.
-void Webhooks::AcknowledgeByReply(const std::shared_ptr<WebhookContext>& context) {
-  parts_.alert_actions.AcknowledgeByReply({.recipient_token = context->record.recipient().token(),
-                                           .code = context->ack_reply->code,
-                                           .message_sid = context->record.provider_sid()},
-                                          context->trace.Text(),
-                                          [this, context](const Result<AckReplyResult>& result) {
-                                            if (result) {
-                                              context->ack_result = *result;
-                                              observer_.ack_reply(*result);
-                                            } else {
-                                              context->failed = true;
-                                            }
-                                            Release(*context);
-                                          });
+void Webhooks::ProcessReply(const std::shared_ptr<WebhookContext>& context) {
+  parts_.alert_actions.ProcessReply({.kind = context->ack_reply->kind,
+                                     .recipient_token = context->record.recipient().token(),
+                                     .code = context->ack_reply->code,
+                                     .message_sid = context->record.provider_sid()},
+                                    context->trace.Text(),
+                                    [this, context](const Result<AckReplyResult>& result) {
+                                      if (result) {
+                                        context->ack_result = *result;
+                                        observer_.ack_reply(*result);
+                                      } else {
+                                        context->failed = true;
+                                      }
+                                      Release(*context);
+                                    });
 }
 
 void Webhooks::Release(WebhookContext& context) {
@@ -197,8 +198,8 @@ void Webhooks::Respond(WebhookContext& context) {
        std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - context.start)});
   http::Response response = PublishedResponse(kind);
   if (context.ack_reply)
-    response =
-        TwimlResponse(twilio::AckReplyTwiml(context.ack_reply->language_code, context.ack_result));
+    response = TwimlResponse(twilio::AckReplyTwiml(context.ack_reply->language_code,
+                                                   context.ack_reply->kind, context.ack_result));
   bool unavailable = context.failed;
   if (!unavailable && context.script) {
     auto script = ScriptOf(context);

@@ -73,7 +73,7 @@ class Webhooks {
   void FindWork(const std::shared_ptr<WebhookContext>& context);
   void Acknowledge(const std::shared_ptr<WebhookContext>& context);
   void Decline(const std::shared_ptr<WebhookContext>& context);
-  void AcknowledgeByReply(const std::shared_ptr<WebhookContext>& context);
+  void ProcessReply(const std::shared_ptr<WebhookContext>& context);
   void Release(WebhookContext& context);
   void Respond(WebhookContext& context);
   std::optional<std::string> ScriptOf(const WebhookContext& context);

@@ -5,6 +5,10 @@
 //   // The same, and a reply of this person with this code acknowledges the alert.
 //   void SetAckCode(const std::string& recipient_token, const std::string& alert_id,
 //                   const std::string& code);
+//   // A worker has claimed this target of the alert's plan, which needs acknowledgements by so
+//   many
+//   // persons. Its recipient has this token, its text this code.
+//   void SetTarget(const ClaimedTarget& target);
 //   void LoseData();
 //   AcceptanceRestorer& restorer();
 //   void StartRestoring();  // the data is lost, and a new epoch adopted
@@ -24,6 +28,16 @@
 #include "common/ports/clock.h"
 
 namespace tocsin {
+
+struct ClaimedTarget {
+  std::string alert_id;
+  std::int32_t step = 1;
+  std::string person;
+  std::string work;
+  std::string recipient_token;
+  std::string code;
+  int person_count = 1;
+};
 
 template <typename World>
 class AdmissionsContract : public ::testing::Test {
@@ -73,6 +87,18 @@ class AdmissionsContract : public ::testing::Test {
             .step = 2,
             .evidence = "a digest",
             .unless_cancelled = true};
+  }
+  static MarkRequest AnAnswerNo(const AdmitRequest& request, std::int32_t step,
+                                const std::string& evidence) {
+    return {.alert_id = request.alert_id,
+            .client_id = {},
+            .mark = MarkRequest::Mark::kDeclined,
+            .time = request.create_time,
+            .method = v1::ACKNOWLEDGEMENT_METHOD_REPLY,
+            .step = step,
+            .evidence = evidence,
+            .unless_cancelled = true,
+            .unless_acknowledged = true};
   }
   Result<MarkResult> Mark(MarkRequest request) {
     std::promise<Result<MarkResult>> promise;
@@ -444,7 +470,10 @@ TYPED_TEST_P(AdmissionsContract, FindsTheAlertsThatAReplyMayAcknowledge) {  // S
   mark.evidence = "a reply";
   ASSERT_TRUE(this->Mark(mark));
   EXPECT_EQ(this->FindAckCode(ann, "").waiting, 1);
-  EXPECT_EQ(this->FindAckCode(ann, "", "another reply").alerts.size(), 1u);
+  for (const auto& alert : this->FindAckCode(ann, "", "another reply").alerts) {
+    EXPECT_EQ(alert.acknowledged, alert.alert_id == second.alert_id);
+    EXPECT_FALSE(alert.repeated);
+  }
   const AckCodeMatches repeated = this->FindAckCode(ann, "");
   EXPECT_EQ(repeated.alerts.size(), 2u) << "the same reply again finds its alert";
   for (const auto& alert : repeated.alerts)
@@ -453,6 +482,109 @@ TYPED_TEST_P(AdmissionsContract, FindsTheAlertsThatAReplyMayAcknowledge) {  // S
   EXPECT_TRUE(this->FindAckCode(ann, "4321", "another reply").alerts[0].acknowledged);
   ASSERT_TRUE(this->Mark(this->ACancel(first)));
   EXPECT_EQ(this->FindAckCode(ann, "").waiting, 0) << "a cancelled alert does not wait";
+  ASSERT_EQ(this->FindAckCode(ann, "").alerts.size(), 1u);
+}
+
+TYPED_TEST_P(AdmissionsContract, MarksAPersonWhoDeclinesByAReply) {  // S7, V6
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  const std::string ann = RandomBytes(32), ben = RandomBytes(32);
+  const auto claim = [&](std::int32_t step, const std::string& person, const std::string& token) {
+    this->world.SetTarget({.alert_id = request.alert_id,
+                           .step = step,
+                           .person = person,
+                           .work = "work " + std::to_string(step),
+                           .recipient_token = token,
+                           .code = "1234",
+                           .person_count = 2});
+  };
+  claim(1, "ann", ann);
+  claim(2, "ann", ann);
+  claim(3, "ben", ben);
+  const auto first = this->Mark(this->AnAnswerNo(request, 1, "no of ann"));
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_TRUE(first->newly_marked);
+  EXPECT_TRUE(first->has_plan);
+  EXPECT_EQ(first->person, "ann");
+  EXPECT_EQ(first->work, "work 2") << "the last target of ann";
+  EXPECT_EQ(first->client_id, request.client_id);
+  EXPECT_FALSE(first->cancelled || first->acknowledged);
+  const auto again = this->Mark(this->AnAnswerNo(request, 2, "another no"));
+  EXPECT_FALSE(again->newly_marked);
+  EXPECT_EQ(again->evidence, "no of ann");
+  EXPECT_EQ(again->step, 1);
+  EXPECT_EQ(again->method, v1::ACKNOWLEDGEMENT_METHOD_REPLY);
+  EXPECT_EQ(again->work, "work 2");
+
+  EXPECT_EQ(this->FindAckCode(ann, "").waiting, 0);
+  EXPECT_EQ(this->FindAckCode(ben, "").waiting, 1);
+  for (const char* evidence : {"no of ann", "a later reply"}) {
+    const AckCodeMatches found = this->FindAckCode(ann, "", evidence);
+    ASSERT_EQ(found.alerts.size(), 1u);
+    EXPECT_TRUE(found.alerts[0].declined);
+    EXPECT_FALSE(found.alerts[0].acknowledged);
+    EXPECT_EQ(found.alerts[0].repeated, std::string(evidence) == "no of ann");
+  }
+}
+
+TYPED_TEST_P(AdmissionsContract, APersonWhoHasAcknowledgedDoesNotDecline) {  // S7, V6
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  const std::string ann = RandomBytes(32), ben = RandomBytes(32), cleo = RandomBytes(32);
+  std::int32_t step = 0;
+  for (const auto& [person, token] : {std::pair("ann", ann), {"ben", ben}, {"cleo", cleo}})
+    this->world.SetTarget({.alert_id = request.alert_id,
+                           .step = ++step,
+                           .person = person,
+                           .work = "work",
+                           .recipient_token = token,
+                           .code = "1234",
+                           .person_count = 2});
+  const auto yes = [&](std::int32_t of) {
+    MarkRequest mark = this->AnAnswerNo(request, of, "yes");
+    mark.mark = MarkRequest::Mark::kAcknowledged;
+    mark.unless_acknowledged = false;
+    return this->Mark(mark)->newly_marked;
+  };
+  ASSERT_TRUE(yes(1));
+  const auto refused = this->Mark(this->AnAnswerNo(request, 1, "no"));
+  ASSERT_TRUE(refused) << refused.error().message;
+  EXPECT_TRUE(refused->acknowledged);
+  EXPECT_FALSE(refused->newly_marked || refused->cancelled);
+  EXPECT_FALSE(this->FindAckCode(ann, "").alerts.at(0).declined);
+
+  EXPECT_TRUE(this->Mark(this->AnAnswerNo(request, 2, "no"))->newly_marked);
+  EXPECT_TRUE(yes(2)) << "one who declined may acknowledge";
+  EXPECT_TRUE(this->FindAckCode(ben, "").alerts.at(0).acknowledged);
+  EXPECT_FALSE(this->Mark(this->AnAnswerNo(request, 2, "no"))->acknowledged) << "a repetition";
+  EXPECT_TRUE(this->Mark(this->AnAnswerNo(request, 3, "no"))->acknowledged)
+      << "two persons have acknowledged";
+}
+
+TYPED_TEST_P(AdmissionsContract, ADeclineOfAnAlertWithoutAPlanHasNoEffect) {  // S7
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  const std::string ann = RandomBytes(32);
+  this->world.SetAckCode(ann, request.alert_id, "1234");
+  for (const bool first : {true, false}) {
+    const auto marked = this->Mark(this->AnAnswerNo(request, 1, first ? "no" : "again no"));
+    ASSERT_TRUE(marked) << marked.error().message;
+    EXPECT_EQ(marked->newly_marked, first);
+    EXPECT_EQ(marked->evidence, "no");
+    EXPECT_EQ(marked->person, "");
+    EXPECT_EQ(marked->work, "");
+    EXPECT_FALSE(marked->has_plan);
+  }
+  const AckCodeMatches found = this->FindAckCode(ann, "", "no");
+  EXPECT_EQ(found.waiting, 1);
+  ASSERT_EQ(found.alerts.size(), 1u);
+  EXPECT_TRUE(found.alerts[0].repeated);
+  EXPECT_FALSE(found.alerts[0].declined);
+  ASSERT_TRUE(this->Mark(this->ACancel(request)));
+  const AdmitRequest cancelled = this->ARequest();
+  this->Admit(cancelled);
+  ASSERT_TRUE(this->Mark(this->ACancel(cancelled)));
+  EXPECT_TRUE(this->Mark(this->AnAnswerNo(cancelled, 1, "no"))->cancelled);
 }
 
 TYPED_TEST_P(AdmissionsContract, AdmitsNothingAfterTheStoreLostItsData) {
@@ -559,6 +691,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     ReportsToACancelThatAPostMayBeInProgress, ReportsToACancelThatTheAlertWasDelivered,
     ReportsToACancelThatTheAlertWasAcknowledgedBefore, MarksNoAlertOfAnotherClientAndNoUnknownAlert,
     MarksAnIssuedAlertThatItDoesNotKnow, BelievesTheStoredClientMoreThanTheId,
-    FindsTheAlertsThatAReplyMayAcknowledge, AdmitsNothingAfterTheStoreLostItsData);
+    FindsTheAlertsThatAReplyMayAcknowledge, MarksAPersonWhoDeclinesByAReply,
+    APersonWhoHasAcknowledgedDoesNotDecline, ADeclineOfAnAlertWithoutAPlanHasNoEffect,
+    AdmitsNothingAfterTheStoreLostItsData);
 
 }  // namespace tocsin

@@ -12,6 +12,11 @@ class FakeWorld {
                   const std::string& code) {
     admissions_.SetAckCode(recipient_token, alert_id, code);
   }
+  void SetTarget(const ClaimedTarget& target) {
+    admissions_.SetTarget(target.alert_id, target.step, target.person, target.work,
+                          target.person_count);
+    admissions_.SetAckCode(target.recipient_token, target.alert_id, target.code, target.step);
+  }
   void SetDelivered(const std::string& alert_id) { admissions_.SetDelivered(alert_id); }
   void LoseData() { admissions_.LoseData(); }
   AcceptanceRestorer& restorer() { return admissions_; }

@@ -217,6 +217,44 @@ TYPED_TEST_P(PlanClaimsContract, APersonWhoDeclinesIsNotContactedAgainAndTheNext
             ClaimReply::State::kGranted);
 }
 
+TYPED_TEST_P(PlanClaimsContract, AllTargetsOfAPersonWhoDeclinesHaveFailed) {
+  const std::string alert = this->AnAlert();
+  this->Claim(this->OfStep(alert, 1, this->APlan("ann")));
+  this->Claim(this->OfStep(alert, 2, this->APlan("ann")));
+  this->Claim(this->OfStep(alert, 3, this->APlan("ben")));
+  const ClaimRequest cleo = this->OfStep(alert, 4, this->After(this->APlan("cleo"), {1, 2, 3}));
+  const auto decline = [&](std::int32_t step, const std::string& person) {
+    this->Sync(alert, {.kind = KnownMark::Kind::kDeclined,
+                       .method = v1::ACKNOWLEDGEMENT_METHOD_REPLY,
+                       .step = step,
+                       .evidence = "SM1",
+                       .person = person});
+  };
+  decline(1, "ann");
+  EXPECT_EQ(this->Claim(cleo).state, ClaimReply::State::kEarly);
+  decline(3, "ben");
+  EXPECT_EQ(this->Claim(cleo).state, ClaimReply::State::kGranted);
+}
+
+TYPED_TEST_P(PlanClaimsContract, APersonWhoDeclinedMayAcknowledge) {
+  const std::string alert = this->AnAlert();
+  const ClaimRequest first = this->OfStep(alert, 1, this->APlan("ann"));
+  this->Claim(first);
+  this->Sync(alert, {.kind = KnownMark::Kind::kDeclined, .step = 1, .person = "ann"});
+  this->Acknowledge(alert, "ann");
+  const PlanEnd end = this->EndPlan(first);
+  EXPECT_EQ(end.state, PlanEnd::State::kGoalReached);
+  EXPECT_THAT(end.acknowledgements, testing::SizeIs(1));
+}
+
+TYPED_TEST_P(PlanClaimsContract, ADeclineWithoutAPlanStopsNothing) {
+  ClaimRequest first = this->OfStep(this->AnAlert(), 1, this->APlan());
+  first.plan.reset();
+  this->Sync(first.attempt.alert_id(),
+             {.kind = KnownMark::Kind::kDeclined, .step = 1, .evidence = "SM1"});
+  EXPECT_EQ(this->Claim(first).state, ClaimReply::State::kGranted);
+}
+
 TYPED_TEST_P(PlanClaimsContract, ADeliveryReachesTheGoalDelivered) {
   const std::string alert = this->AnAlert();
   const ClaimRequest first = this->OfStep(alert, 1, this->APlan("ann", v1::REACH_DELIVERED));
@@ -332,9 +370,10 @@ REGISTER_TYPED_TEST_SUITE_P(
     AnAcknowledgementBeforeTheFirstClaimCountsOnePerson, AnActorBeforeTheFirstClaimCountsOnce,
     NoStepIsLeftWhenAllLastTargetsHaveFailed, AnAlertThatHasEndedIsNotExhausted,
     ActorsBeforeTheFirstClaimCountEach, APersonWhoDeclinesIsNotContactedAgainAndTheNextStepStarts,
-    ADeliveryReachesTheGoalDelivered, AnsweringACallReachesTheGoalHuman,
-    NoAttemptStartsAfterTheGoalWasMissed, AGoalThatWasReachedIsNotMissed,
-    AQuorumThatIsIncompleteIsMissed, FindsTheCallsThatThePlanDoesNotNeedAnyMore,
-    AnAlertWithoutAPlanHasNoCallsToEnd);
+    AllTargetsOfAPersonWhoDeclinesHaveFailed, APersonWhoDeclinedMayAcknowledge,
+    ADeclineWithoutAPlanStopsNothing, ADeliveryReachesTheGoalDelivered,
+    AnsweringACallReachesTheGoalHuman, NoAttemptStartsAfterTheGoalWasMissed,
+    AGoalThatWasReachedIsNotMissed, AQuorumThatIsIncompleteIsMissed,
+    FindsTheCallsThatThePlanDoesNotNeedAnyMore, AnAlertWithoutAPlanHasNoCallsToEnd);
 
 }  // namespace tocsin

@@ -75,6 +75,23 @@ class RealWorld {
     request.ack_code = AckCode{.recipient_token = recipient_token, .code = code};
     EXPECT_TRUE(Wait(claims_.Claim(request)));
   }
+  void SetTarget(const ClaimedTarget& target) {
+    ClaimRequest request;
+    request.attempt.set_alert_id(target.alert_id);
+    request.attempt.set_step(target.step);
+    request.attempt.set_attempt(1);
+    request.client_id = "client";
+    request.lease = std::chrono::seconds(35);
+    request.work = target.work;
+    request.expire_time = Now() + std::chrono::hours(1);
+    request.ack_code = AckCode{.recipient_token = target.recipient_token, .code = target.code};
+    request.plan = PlanCondition{.goal = v1::REACH_ACKNOWLEDGED,
+                                 .person_count = target.person_count,
+                                 .person = target.person,
+                                 .before = {},
+                                 .wait = {}};
+    EXPECT_TRUE(Wait(claims_.Claim(request)));
+  }
   void SetDelivered(const std::string& alert_id) {
     SetClaimed(alert_id);
     v1::AttemptRef attempt;

@@ -137,13 +137,23 @@ TEST(PlanViewTest, TheTimelineNamesThePersons) {
   declined.id = "declined";
   declined.kind = AlertEventKind::kDeclined;
   declined.acknowledgement_method = v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS;
+  AlertEvent by_reply = declined;
+  by_reply.id = "declined by a reply";
+  by_reply.person = "dan";
+  by_reply.acknowledgement_method = v1::ACKNOWLEDGEMENT_METHOD_REPLY;
+  AlertEvent without_plan = by_reply;
+  without_plan.id = "declined without a plan";
+  without_plan.person.clear();
   std::vector<std::string> lines;
   for (const auto& entry :
-       MakeTimeline(v1::CHANNEL_SMS, std::nullopt, std::vector{by_key, by_api, declined}, APlan()))
+       MakeTimeline(v1::CHANNEL_SMS, std::nullopt,
+                    std::vector{by_key, by_api, declined, by_reply, without_plan}, APlan()))
     lines.push_back(entry.description());
-  EXPECT_THAT(lines, testing::UnorderedElementsAre("Acknowledged by ben, by key press",
-                                                   "Acknowledged by cleo, reported by dispatcher",
-                                                   "Declined by ann, by key press"));
+  EXPECT_THAT(lines,
+              testing::UnorderedElementsAre("Acknowledged by ben, by key press",
+                                            "Acknowledged by cleo, reported by dispatcher",
+                                            "Declined by ann, by key press",
+                                            "Declined by dan, by a reply", "Declined by a reply"));
 }
 
 }  // namespace

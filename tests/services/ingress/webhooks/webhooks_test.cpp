@@ -481,9 +481,34 @@ TEST_F(WebhooksTest, AReplyAcknowledgesAndIsConfirmed) {  // S7, V6
   EXPECT_THAT(Published(), SizeIs(4)) << "every reply is published, too";
 }
 
+TEST_F(WebhooksTest, AReplyDeclinesAndIsConfirmed) {  // S7, V6
+  const std::string id = "01990000-aaaa-7bbb-8ccc-000000000001";
+  AdmitRequest admit;
+  admit.alert_id = id;
+  admit.client_id = "demo";
+  admissions.Admit(admit, [](const auto&) {});
+  const std::string token = vault.MakeRecipientRef(*Phone::Parse(kPerson)).token();
+  const auto reply = [&](const std::string& body) {
+    return Handle(Signed("/twilio/sms/inbound", InboundForm(body))).body;
+  };
+  EXPECT_EQ(reply("non"), "<Response/>");
+  admissions.SetAckCode(token, id, "1234");
+  EXPECT_THAT(reply("nein 4321"), HasSubstr("<Message>Sie haben keine Meldung"));
+  EXPECT_THAT(reply("nein"), HasSubstr("<Message>Danke. Ihre Antwort ist erfasst."));
+  admissions.SetTarget(id, 1, "ann", "");
+  EXPECT_THAT(reply("NO 1234"), HasSubstr("<Message>Thank you. You declined."));
+  const auto events = log.On<records::v1::Event>(topics.Events());
+  ASSERT_THAT(events, SizeIs(2));
+  EXPECT_EQ(events[1].declined().person(), "ann");
+  EXPECT_EQ(events[1].declined().evidence(), kSid);
+  EXPECT_THAT(Published(), SizeIs(4)) << "every reply is published, too";
+  EXPECT_THAT(log.On<records::v1::ConsentRecord>(topics.Consents()), IsEmpty());
+}
+
 TEST_F(WebhooksTest, AReplyThatCannotBeProcessedIsRepeatedByTwilio) {  // W5
   admissions.SetDown(true);
   EXPECT_EQ(Handle(Signed("/twilio/sms/inbound", InboundForm("yes"))).status, 503);
+  EXPECT_EQ(Handle(Signed("/twilio/sms/inbound", InboundForm("no"))).status, 503);
   EXPECT_EQ(Handle(Signed("/twilio/sms/inbound", InboundForm("hello"))).status, 200);
   FormFields stop = InboundForm("yes");
   stop.emplace_back("OptOutType", "STOP");
