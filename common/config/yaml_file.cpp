@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/config/yaml_documents.h"
+
 namespace tocsin::config {
 namespace {
 
@@ -97,19 +99,19 @@ class Flattener {
 YamlFile ParseYaml(const std::string& text) {
   YamlFile file;
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      file.errors.push_back({"", LineOf(documents[1].Mark()), "has more than one document",
-                             "keep one document; remove the line ---"});
+    if (const auto second = SecondYamlDocument(text)) {
+      file.errors.push_back({"", LineOf(*second), "has text after the end of its document",
+                             "remove the text, and the line --- if there is one"});
       return file;
     }
-    if (documents.empty() || documents[0].IsNull()) return file;  // comments only
-    if (!documents[0].IsMap()) {
-      file.errors.push_back({"", LineOf(documents[0].Mark()), "is not a map of settings",
+    const YAML::Node root = YAML::Load(text);
+    if (root.IsNull()) return file;  // comments only
+    if (!root.IsMap()) {
+      file.errors.push_back({"", LineOf(root.Mark()), "is not a map of settings",
                              "write lines of the form NAME: VALUE"});
       return file;
     }
-    Flattener(file).AddMap(documents[0], "", 1);
+    Flattener(file).AddMap(root, "", 1);
   } catch (const YAML::Exception& error) {  // `msg` names the kind of error, not the content
     file = {};
     file.errors.push_back({"", LineOf(error.mark), "is not YAML: " + error.msg,

@@ -1,6 +1,5 @@
 #include "tools/tocsin/plan_file.h"
 
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -9,11 +8,11 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "common/config/yaml_documents.h"
 #include "common/domain/alert/request_rules.h"
 #include "common/domain/message/phone.h"
 #include "common/domain/message/utf8.h"
@@ -357,39 +356,6 @@ class PlanReader {
   std::set<std::string> persons_with_number_;
 };
 
-// Finds where each document begins.
-class DocumentMarks : public YAML::EventHandler {
- public:
-  const std::vector<YAML::Mark>& marks() const { return marks_; }
-
-  void OnDocumentStart(const YAML::Mark& mark) override { marks_.push_back(mark); }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-
- private:
-  std::vector<YAML::Mark> marks_;
-};
-
-// Where the second document begins, if there is one. YAML::LoadAll() is not used: it never returns
-// for a document that begins with a comma.
-std::optional<YAML::Mark> SecondDocument(const std::string& content) {
-  std::istringstream in(content);
-  YAML::Parser parser(in);
-  DocumentMarks documents;
-  if (!parser.HandleNextDocument(documents) || !parser.HandleNextDocument(documents))
-    return std::nullopt;
-  return documents.marks().back();
-}
-
 }  // namespace
 
 Result<v1::Plan> ParsePlan(const std::string& content, const std::string& path, bool has_text) {
@@ -399,7 +365,7 @@ Result<v1::Plan> ParsePlan(const std::string& content, const std::string& path, 
     return reader.Fail(start, "", "is larger than 64 KiB; shorten the file");
   if (!IsValidUtf8(content)) return reader.Fail(start, "", "is not UTF-8; save the file as UTF-8");
   try {
-    if (const auto second = SecondDocument(content))
+    if (const auto second = config::SecondYamlDocument(content))
       return reader.Fail(*second, "",
                          "text after the end of the document; remove it, and the line --- if there "
                          "is one");
