@@ -1,7 +1,9 @@
 // Ends calls that nobody has answered, when the plan of their alert does not need them any more.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "common/async/task.h"
 #include "common/base/result.h"
@@ -26,10 +28,14 @@ class UnansweredCalls {
 
   // Ends those of the alert if the goal of its plan is reached, else those to persons who have
   // acknowledged or declined. One request per call, which is not repeated: a call that is not ended
-  // rings until its timeout. Fails as Claims does. `alert_id` must outlive the task.
+  // rings until its timeout. At most 8 requests at the same time, each at most 5 s. Fails as Claims
+  // does. `alert_id` must outlive the task.
   Task<Status> End(const std::string& alert_id);
 
  private:
+  Task<void> EndNext(const std::vector<records::v1::AttemptResult>& calls, std::size_t& next,
+                     const RegistrySnapshot& registry);
+
   const Parts parts_;
 };
 

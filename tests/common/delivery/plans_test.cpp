@@ -1,4 +1,8 @@
 // Plans: what the delivery of a target publishes, and what a callback of it does. V6
+#include <optional>
+
+#include "common/async/callback.h"
+#include "common/async/task_group.h"
 #include "common/delivery/callback_handler.h"
 #include "common/delivery/unanswered_calls.h"
 #include "common/domain/plan/plan.h"
@@ -16,9 +20,14 @@ class FakeCallEnder final : public CallEnder {
  public:
   Task<Status> EndUnanswered(const Account&, const std::string& sid, SteadyTime) override {
     ended.push_back(sid);
-    co_return {};
+    if (!hold) co_return {};
+    const auto start = [this](Callback<bool> done) { held.push_back(std::move(done)); };
+    co_await AwaitCallback<bool>(start);
+    co_return Fail(ErrorCode::kTwilioApiError, "no response");
   }
-  std::vector<std::string> ended;
+  std::vector<std::string> ended;  // requested
+  bool hold = false;               // requests wait until `held` is called, and fail
+  std::vector<Callback<bool>> held;
 };
 
 class PlansTest : public DeliveryFixture {
@@ -272,6 +281,49 @@ TEST_F(PlansTest, ReachingTheGoalEndsCallsThatRing) {
   EXPECT_THAT(ender.ended, IsEmpty()) << "one of two persons";
   ASSERT_EQ(Acknowledge(work, "cleo"), DeliveryResult::kCallbackHandled);
   EXPECT_THAT(ender.ended, ElementsAre(SidOf(ben)));
+}
+
+TEST_F(PlansTest, CallsAreEndedConcurrentlyAndWithABound) {
+  const std::string alert_id = AnAlert().attempt().alert_id();
+  for (std::int32_t step = 1; step <= 10; ++step) {
+    ClaimRequest request;
+    request.attempt.set_alert_id(alert_id);
+    request.attempt.set_step(step);
+    request.attempt.set_attempt(1);
+    request.plan = PlanCondition{.goal = v1::REACH_ACKNOWLEDGED,
+                                 .person_count = 1,
+                                 .person = "person" + std::to_string(step),
+                                 .before = {},
+                                 .wait = {}};
+    const auto claim = Await(claims.Claim(request));
+    records::v1::AttemptResult result = FakeProvider::Accepted("CA" + std::to_string(step));
+    result.set_account_sid(kTestAccount);
+    ASSERT_TRUE(Await(claims.SaveResult(request.attempt, claim->fence, result)));
+  }
+  KnownAttempt known{.name = {},
+                     .client_id = "demo",
+                     .time = clock.Now(),
+                     .lease_until = {},
+                     .result = {},
+                     .mark = KnownMark{.kind = KnownMark::Kind::kAcknowledged, .person = "ann"}};
+  known.name.set_alert_id(alert_id);
+  ASSERT_TRUE(Await(claims.Sync(known)));
+
+  ender.hold = true;
+  std::optional<Status> status;
+  TaskGroup tasks;
+  const auto end = [&]() -> Task<void> { status = co_await unanswered_calls.End(alert_id); };
+  tasks.Start(end());
+  EXPECT_THAT(ender.ended, SizeIs(8)) << "none waits for the end of the first";
+  ender.held[7](true);
+  EXPECT_THAT(ender.ended, SizeIs(9));
+  for (std::size_t i = 0; i < ender.held.size(); ++i) {
+    EXPECT_FALSE(status) << i;
+    ender.held[i](true);
+  }
+  EXPECT_THAT(ender.ended, SizeIs(10));
+  ASSERT_TRUE(status);
+  EXPECT_TRUE(*status) << "a call that is not ended rings until its timeout";
 }
 
 // The acknowledgement came while the call was being placed.
