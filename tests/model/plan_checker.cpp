@@ -132,7 +132,8 @@ void PlanChecker::Marked(const std::string& alert_id, const KnownMark& mark) {
     case KnownMark::Kind::kAcknowledged: plan->store.acknowledged.insert(person); return;
     case KnownMark::Kind::kDeclined:
       counts.declined += plan->store.declined.insert(person).second ? 1 : 0;
-      plan->targets[mark.step].failed = true;
+      for (std::int32_t number = 1; number <= plan->terms.targets_size(); ++number)
+        if (TermsOf(*plan, number).person() == person) plan->targets[number].failed = true;
   }
 }
 

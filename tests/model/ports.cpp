@@ -143,7 +143,8 @@ Task<Result<ClaimReply>> ClaimsPort::Claim(const ClaimRequest& request) {
       simulation.checker.plans.NotAttempted(request.attempt);
     if (reply && reply->state == ClaimReply::State::kGranted &&
         simulation.bug == Bug::kFailureFollowsStart)
-      static_cast<void>(co_await store.NoteTargetFailed(request.attempt));
+      static_cast<void>(
+          co_await store.NoteTargetFailed(request.attempt, {}, simulation.timeline.Now()));
     co_return reply;
   };
   auto claim = co_await Request(apply, false);
