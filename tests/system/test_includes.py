@@ -27,7 +27,7 @@ MAY_INCLUDE = {
     "services/ingress": CORE | {"common/config", "common/http", "common/rpc", "common/service", "common/twilio"},
     "services/sms-worker": CORE | {"services/worker"},
     "services/voice-worker": CORE | {"services/worker"},
-    "tools/tocsin": CORE | {"common/crypto", "common/twilio"},
+    "tools/tocsin": CORE | {"common/config", "common/crypto", "common/twilio"},
     "tools/twilio-sim": CORE | {"common/config", "common/http"},
 }
 # Folders that are divided further: sub-folder -> other sub-folders that it may include.
