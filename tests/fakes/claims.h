@@ -92,6 +92,11 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     return marked;
   }
 
+  bool IsCancelled(const std::string& alert_id) {
+    const std::lock_guard lock(mutex_);
+    return marks_[alert_id].Find(KnownMark::Kind::kCancelled) != nullptr;
+  }
+
   Task<Result<ClaimReply>> Claim(const ClaimRequest& request) override {
     const std::lock_guard lock(mutex_);
     ++requests;

@@ -66,8 +66,9 @@ MarkResult MarkPort::Apply(const MarkRequest& request) {
   const bool stored = simulation_.bug != (mark.kind == KnownMark::Kind::kCancelled
                                               ? Bug::kMarkIgnored
                                               : Bug::kAcknowledgementNotStored);
+  const bool refused = request.unless_cancelled && simulation_.store.IsCancelled(request.alert_id);
   MarkResult marked = (stored ? simulation_.store : simulation_.other_store).Mark(applied);
-  if (!marked.cancelled) {
+  if (!refused) {
     simulation_.timeline.Trace(request.alert_id + word +
                                (request.person.empty() ? "" : " by " + request.person));
     simulation_.checker.Marked(request.alert_id, mark);

@@ -127,7 +127,7 @@ void PlanChecker::Marked(const std::string& alert_id, const KnownMark& mark) {
   if (person.empty() && mark.step > 0) person = TermsOf(*plan, mark.step).person();
   if (person.empty()) person = mark.actor_id;
   switch (mark.kind) {
-    case KnownMark::Kind::kCancelled: return;
+    case KnownMark::Kind::kCancelled: plan->store.cancelled = true; return;
     case KnownMark::Kind::kGoalMissed: plan->store.missed = true; return;
     case KnownMark::Kind::kAcknowledged: plan->store.acknowledged.insert(person); return;
     case KnownMark::Kind::kDeclined:
@@ -199,11 +199,14 @@ void PlanChecker::AcknowledgementRequested(const std::string& alert_id, const st
   if (Plan* const plan = Find(alert_id)) plan->requested.insert(person);
 }
 
+// A cancelled alert is not marked. Who acknowledges it after another person is told that it was
+// acknowledged before.
 void PlanChecker::Acknowledged(const std::string& alert_id, const std::string& person,
                                bool stored) {
   Plan* const plan = Find(alert_id);
   if (plan == nullptr) return;
   plan->confirmed.insert(person);
+  if (plan->store.cancelled) return;
   if (!plan->log.acknowledged.contains(person) && !plan->store.acknowledged.contains(person))
     violate_(alert_id + ": the acknowledgement by " + person + " is confirmed, but not known");
   if (stored && !plan->store.acknowledged.contains(person))
@@ -252,7 +255,10 @@ void PlanChecker::Check(const std::string& alert_id, const ProjectedAlert& proje
   CheckEnd(alert_id, *plan, projected.state);
   const std::int64_t deadline_us = plan->terms.goal().deadline_us();
   const bool in_time = deadline_us == 0 || (cancelled && *cancelled < FromUnixMicros(deadline_us));
-  if (cancelled && in_time && projected.state != v1::ALERT_STATE_CANCELLED)
+  // A cancellation that is too late during a POST may be confirmed later, when nothing was sent.
+  // Persons who acknowledge between the two count.
+  if (cancelled && in_time && projected.state != v1::ALERT_STATE_CANCELLED &&
+      !IsAcknowledged(projected.state))
     violate_(alert_id + " was cancelled, but ended as " + v1::AlertState_Name(projected.state));
 }
 

@@ -86,6 +86,7 @@ class PlanChecker {
     std::set<std::string> acknowledged;  // persons
     std::set<std::string> declined;
     bool missed = false;
+    bool cancelled = false;
   };
   struct Plan {
     records::v1::Plan terms;  // without contents
