@@ -83,7 +83,8 @@ def main(count=10_000, acknowledged=1_000, per_second=20):
     simulator.phones({"*": {"answer": "no-answer"}})
     simulator.timing(1000)
     alerts = send(client, count)
-    poll.until(f"{2 * count} phones ring", lambda: sum(
+    poll.until(f"{2 * count} calls are placed", lambda: simulator.health()["calls"] >= 2 * count, RINGING_SECONDS)
+    poll.until("all phones ring", lambda: sum(
         call["status"] == "ringing" for call in simulator.every_call()) == 2 * count, RINGING_SECONDS)
     print(f"{count} plans are open, {2 * count} phones ring", flush=True)
     chosen = random.Random(1).sample(alerts, acknowledged)
