@@ -323,7 +323,7 @@ TEST_F(RestoredAdmissionsTest, AnAcknowledgementAfterThatOfAPersonReturnsThePers
                 .mark = MarkRequest::Mark::kAcknowledged,
                 .time = {},
                 .method = v1::ACKNOWLEDGEMENT_METHOD_API,
-                .actor_id = person.empty() ? "nurse" : "dispatcher",
+                .actor_id = person.empty() ? "" : "dispatcher",
                 .person = person},
                [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
     return promise.get_future().get();
