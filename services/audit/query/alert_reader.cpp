@@ -104,7 +104,7 @@ Result<std::map<std::string, v1::Alert>> ReadAlerts(postgres::Session& session,
     TOCSIN_TRY(const Rows attempts, transaction.Query(SelectFrom(kAttempts) + kOfAlerts +
                                                           " ORDER BY alert_id, step, attempt",
                                                       {postgres::TextArray(ids)}));
-    TOCSIN_TRY(const AlertEventsByAlert events, ReadAlertEvents(transaction, ids));
+    TOCSIN_TRY(AlertEventsByAlert events, ReadAlertEvents(transaction, ids));
     std::map<std::string, std::vector<AttemptRow>> attempts_of;
     for (size_t i = 0; i < attempts.size(); ++i) {
       AttemptRow row = ReadRow(kAttempts, attempts, i);
@@ -115,10 +115,9 @@ Result<std::map<std::string, v1::Alert>> ReadAlerts(postgres::Session& session,
       v1::Alert& alert = alerts[row.alert_id] = MakeAlert(row);
       for (const AttemptRow& attempt : attempts_of[row.alert_id])
         *alert.add_attempts() = MakeAttempt(attempt);
-      const auto found = events.find(row.alert_id);
-      const auto own =
-          found == events.end() ? std::span<const AlertEvent>() : std::span(found->second);
+      std::vector<AlertEvent>& own = events[row.alert_id];
       const records::v1::Plan plan = ParsePlan(row.terms.plan_json);
+      if (plan.targets().empty()) KeepFirstActor(own);
       AddProof(own, alert);
       AddPlan(plan, own, alert);
       AddTimeline(row, plan, own, alert);

@@ -41,6 +41,22 @@ bool Equal(const AlertEvent& a, const AlertEvent& b) {
 
 }  // namespace
 
+void KeepFirstActor(std::vector<AlertEvent>& events) {
+  const auto by_api = [](const AlertEvent& event) {
+    return event.kind == AlertEventKind::kAcknowledged &&
+           event.acknowledgement_method == v1::ACKNOWLEDGEMENT_METHOD_API;
+  };
+  const AlertEvent* first = nullptr;
+  for (const AlertEvent& event : events)
+    if (by_api(event) &&
+        (first == nullptr || std::tie(event.time, event.id) < std::tie(first->time, first->id)))
+      first = &event;
+  if (first == nullptr) return;
+  const std::string actor_id = first->actor_id;
+  std::erase_if(
+      events, [&](const AlertEvent& event) { return by_api(event) && event.actor_id != actor_id; });
+}
+
 void AddProof(std::span<const AlertEvent> events, v1::Alert& alert) {
   const ProjectedAlert projected = ProjectAlert(true, events);
   alert.set_reach(projected.reach);

@@ -68,6 +68,20 @@ v1::Alert ProofOf(std::vector<AlertEvent> events, int attempts = 1) {
   return alert;
 }
 
+TEST(ProofTest, KeepsTheFirstActorWhoAcknowledgedByTheApi) {
+  const auto by = [](const std::string& actor_id, std::int64_t time_us) {
+    AlertEvent event = Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_API, {}, time_us);
+    event.actor_id = actor_id;
+    return event;
+  };
+  std::vector<AlertEvent> events{by("ben", 2), by("ann", 1),
+                                 Acknowledged(v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS, "CA1", 3)};
+  KeepFirstActor(events);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].actor_id, "ann");
+  EXPECT_EQ(events[1].acknowledgement_method, v1::ACKNOWLEDGEMENT_METHOD_KEYPRESS);
+}
+
 TEST(ProofTest, HasTheStrongestProofOfAllAttempts) {  // V5
   EXPECT_EQ(ProofOf({}).reach(), v1::REACH_UNSPECIFIED);
   AlertEvent sending = Reported(v1::ATTEMPT_STATUS_SENDING, 1);
