@@ -412,15 +412,23 @@ Task<Result<DeliveryResult>> DeliveryPipeline::PublishResult(
   co_return DeliveryResultOf(result);
 }
 
-// What follows in the plan is published by one of the copies of a target. The others may be
-// finished before it: its record is repeated until it has succeeded.
+// What follows in the plan is published by one of the copies of a target. The others wait for it:
+// one of them may be the same record, read again after a rebalance, and its offset must not be
+// stored before.
 Task<Status> DeliveryPipeline::PublishOnce(const Delivery& delivery, FollowUp follow_up) {
+  if (!follow_up.target_failed) co_return co_await PublishFollowUp(delivery, follow_up);
   const std::string attempt = AttemptText(delivery.work.attempt());
-  const bool publishes_plan = follow_up.target_failed && followed_targets_.Put(attempt, true);
-  if (!publishes_plan) follow_up.plan_work.clear();
-  Status published = co_await PublishFollowUp(delivery, follow_up);
-  if (!published && publishes_plan) followed_targets_.Erase(attempt);
-  co_return published;
+  const std::optional<bool> published = followed_targets_.Find(attempt);
+  if (published == false)
+    co_return Fail(ErrorCode::kOverloaded, "what follows in the plan is being published");
+  if (published)
+    follow_up.plan_work.clear();
+  else
+    followed_targets_.Put(attempt, false);
+  Status result = co_await PublishFollowUp(delivery, follow_up);
+  if (!published) followed_targets_.Erase(attempt);
+  if (!published && result) followed_targets_.Put(attempt, true);
+  co_return result;
 }
 
 Task<Status> DeliveryPipeline::PublishFollowUp(const Delivery& delivery,

@@ -122,8 +122,9 @@ class DeliveryPipeline {
   // Lookups of which everything that follows is in the log. Each record of the log may be there
   // several times; without this the copies of a lookup would multiply with every further lookup.
   BoundedCache<bool> continued_lookups_{10'000};
-  // Attempts whose target has failed and whose plan was continued. Each step is in the log several
-  // times; without this the copies would multiply with every step.
+  // Attempts whose target has failed and whose plan was continued; false while that is being
+  // published. Each step is in the log several times; without this the copies would multiply with
+  // every step.
   BoundedCache<bool> followed_targets_{10'000};
   // By attempt: results that neither the store nor the log has yet.
   BoundedCache<records::v1::AttemptResult> unpersisted_{1000};

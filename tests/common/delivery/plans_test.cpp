@@ -261,6 +261,22 @@ TEST_F(PlansTest, CopiesOfAStoppedTargetAreFollowedOnce) {
   EXPECT_EQ(published, 2) << "the deadline and the next step";
 }
 
+// It may be the same record, read again after a rebalance.
+TEST_F(PlansTest, ACopyWaitsUntilThePlanIsPublished) {
+  const records::v1::WorkRecord work = AnAlert();
+  claims.Mark(work.attempt().alert_id(), "CANCELLED");
+  std::optional<Result<DeliveryResult>> copy;
+  log.BeforePublish([&] {
+    if (copy) return;
+    copy = DeliveryResult::kNotAttempted;  // it may publish, too
+    copy = Deliver(work);
+  });
+  EXPECT_EQ(Deliver(work), DeliveryResult::kNotAttempted);
+  ASSERT_TRUE(copy);
+  EXPECT_EQ(copy->error().code, ErrorCode::kOverloaded);
+  EXPECT_EQ(Deliver(work), DeliveryResult::kNotAttempted);
+}
+
 TEST_F(PlansTest, TheDeadlineWaitsForTheStore) {
   ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
   const records::v1::WorkRecord deadline = Published(1, records::v1::WORK_KIND_DEADLINE);
