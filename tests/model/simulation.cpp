@@ -61,6 +61,21 @@ std::vector<v1::Channel> DrawChannels(Dice& dice) {
   }
 }
 
+// What the record is about, for the trace.
+std::string Describe(const Topics& topics, const IncomingRecord& record) {
+  records::v1::Event event;
+  records::v1::WebhookRecord webhook;
+  records::v1::WorkRecord work;
+  const std::string& topic = record.position.topic();
+  if (topic == topics.Events() && event.ParseFromString(record.value))
+    return AttemptText(event.attempt()) + " " +
+           v1::AttemptStatus_Name(event.attempt_changed().status());
+  if (topic == topics.Webhooks() && webhook.ParseFromString(record.value))
+    return AttemptText(webhook.attempt()) + " " + v1::AttemptStatus_Name(webhook.status());
+  if (topic == topics.Consents() || !work.ParseFromString(record.value)) return {};
+  return AttemptText(work.attempt()) + " " + records::v1::WorkKind_Name(work.kind());
+}
+
 }  // namespace
 
 // --- Run ----------------------------------------------------------------------------------------
@@ -110,8 +125,8 @@ void Simulation::Subscribe(const std::string& topic, v1::Channel group) {
 
 void Simulation::OnAppend(const Partition& partition, const IncomingRecord& record) {
   if (timeline.Tracing())
-    timeline.Trace(fmt::format("{}/{}/{}", record.position.topic(), record.position.partition(),
-                               record.position.offset()));
+    timeline.Trace(fmt::format("{}/{}/{} {}", record.position.topic(), record.position.partition(),
+                               record.position.offset(), Describe(topics, record)));
   checker.Appended(record);
   const bool consent = record.position.topic() == topics.Consents();
   for (const auto& process : processes_) {
