@@ -222,7 +222,10 @@ void PlanChecker::PostStarted(const v1::AttemptRef& ref, bool in_doubt) {
     violate_(AttemptText(ref) + " is POSTed after the deadline");
   if (target.stopped.contains(AttemptText(ref)))
     violate_(AttemptText(ref) + " is POSTed although the log stopped it before its start");
-  if (target.failed && !in_doubt && !plan->store.declined.contains(PersonOf(ref)))
+  // What only the store knows does not stop an emergency that is claimed by the log.
+  const bool by_log_alone =
+      target.by_log.contains(AttemptText(ref)) && !target.by_store.contains(AttemptText(ref));
+  if (target.failed && !in_doubt && !by_log_alone && !plan->store.declined.contains(PersonOf(ref)))
     violate_(AttemptText(ref) + " is POSTed after its target had failed");
 }
 
