@@ -133,6 +133,7 @@ TEST_F(AckHandlerTest, AcknowledgesByPost) {
 }
 
 TEST_F(AckHandlerTest, RecordsTheFirstAcknowledgementOnly) {
+  admissions.SetClaimed(alert_id);
   Post();
   clock.Advance(std::chrono::seconds(5));
   const http::Response again = Post();

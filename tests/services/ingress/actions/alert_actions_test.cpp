@@ -286,6 +286,7 @@ TEST_F(AlertActionsTest, RefusesAnActorIdThatLooksLikePii) {  // P3
 }
 
 TEST_F(AlertActionsTest, ReportsWhoAcknowledgedFirst) {  // V6
+  admissions.SetClaimed(alert_id);
   EXPECT_TRUE(Acknowledge("ann")->newly_acknowledged());
   EXPECT_FALSE(Acknowledge("bob")->newly_acknowledged());
   ASSERT_THAT(Events(), SizeIs(2));

@@ -116,6 +116,7 @@ class CallsTest : public testing::Test {
   }
   // The result of another acknowledgement.
   MarkResult Mark() {
+    admissions.SetClaimed(attempt.alert_id());
     Result<MarkResult> result;
     admissions.Mark({.alert_id = attempt.alert_id(),
                      .client_id = "demo",
