@@ -87,6 +87,7 @@ void Checker::Appended(const IncomingRecord& record) {
   if (topic == topics_.Consents()) return;
   records::v1::WorkRecord work;
   if (!work.ParseFromString(record.value)) return Violate("a work record is unparsable");
+  plans.Appended(work);
   if (work.kind() != records::v1::WORK_KIND_DEADLINE &&
       work.attempt().attempt() != RetryCount(work.retry_budget()) + 1)
     Violate(AttemptText(work.attempt()) + " does not have the number of its retries");
