@@ -39,6 +39,10 @@ struct Admission {
   records::v1::Position position;
 };
 
+// An acknowledgement by the API that names another person is not stored for an alert that so many
+// persons have acknowledged. A client can name any number of persons, but a plan has at most 32.
+constexpr int kMaxAcknowledgements = 64;
+
 // Stops all attempts of an alert that have not started. An acknowledgement by a person of a plan
 // stops those to this person, and all once its goal is reached. One who declines stops those to
 // this person, whose targets have failed. Without a plan this has no effect.
@@ -70,7 +74,8 @@ struct MarkRequest {
 struct MarkResult {
   // The alert did not have this mark before; of a plan: not by this person.
   bool newly_marked = false;
-  // Of the first request that set this mark; of a plan: the first of this person.
+  // Of the first request that set this mark; of a plan: the first of this person. Beyond
+  // kMaxAcknowledgements: of the alert.
   WallTime time = {};
   v1::AcknowledgementMethod method = v1::ACKNOWLEDGEMENT_METHOD_UNSPECIFIED;
   std::string actor_id = {};

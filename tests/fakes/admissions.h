@@ -153,20 +153,23 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     bool Has(MarkRequest::Mark mark, const std::string& person = {}) const {
       return marks.contains({mark, person});
     }
-    // The person whom the request means; empty without a plan.
+    // The person whom the request means; empty without a plan, or if there are too many.
     std::string PersonOf(const MarkRequest& mark) const {
       if (mark.mark == MarkRequest::Mark::kCancelled) return {};
-      if (!mark.person.empty()) return mark.person;
-      if (const auto target = targets.find(mark.step); target != targets.end())
-        return target->second.person;
-      return targets.empty() ? std::string() : mark.actor_id;
+      std::string person = mark.person;
+      if (const auto target = targets.find(mark.step); person.empty() && target != targets.end())
+        person = target->second.person;
+      if (person.empty() && !targets.empty()) person = mark.actor_id;
+      return IsBeyondLimit(mark, person) ? std::string() : person;
     }
-    void CountPersons(const MarkRequest& acknowledgement) {
-      const auto count = std::ranges::count_if(marks, [](const auto& mark) {
+    bool IsBeyondLimit(const MarkRequest& mark, const std::string& person) const {
+      return !mark.actor_id.empty() && !Has(MarkRequest::Mark::kAcknowledged, person) &&
+             CountPersons() >= kMaxAcknowledgements;
+    }
+    std::ptrdiff_t CountPersons() const {
+      return std::ranges::count_if(marks, [](const auto& mark) {
         return mark.first.first == MarkRequest::Mark::kAcknowledged && !mark.first.second.empty();
       });
-      if (count >= person_count)
-        marks.try_emplace({MarkRequest::Mark::kAcknowledged, {}}, acknowledgement);
     }
     // The work record of the last target of this person.
     std::string WorkOf(const std::string& person) const {
@@ -261,9 +264,11 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
       if (result.acknowledged || result.cancelled) return result;
     }
     auto [entry, first] = alert.marks.try_emplace({mark, person}, request);
-    if (mark == kAcknowledged && !person.empty()) alert.CountPersons(request);
+    if (mark == kAcknowledged && !person.empty() && alert.CountPersons() >= alert.person_count)
+      alert.marks.try_emplace({mark, {}}, request);
     // Until the first claim the alert may have a plan, and each actor may be a person of it.
-    if (mark == kAcknowledged && person.empty() && !request.actor_id.empty() && !alert.claimed) {
+    if (mark == kAcknowledged && person.empty() && !request.actor_id.empty() && !alert.claimed &&
+        !alert.IsBeyondLimit(request, request.actor_id)) {
       entry = alert.marks.try_emplace({mark, request.actor_id}, request).first;
       result.person = request.actor_id;
     }

@@ -48,8 +48,10 @@ elseif ARGV[8] ~= '1' or redis.call('HEXISTS', alert, 'cancelled') == 0 then
   elseif ARGV[4] == 'acknowledged' then
     newly_marked = mark_acknowledged(alert, ARGV[11], ARGV[5])
     -- Until the first claim the alert may have a plan, and each actor may be a person of it.
-    if ARGV[11] ~= '' and redis.call('HEXISTS', alert, 'claimed') == 0 then
-      person, mark = ARGV[11], field_of_person('acknowledged', ARGV[11])
+    local mark_of_actor = field_of_person('acknowledged', ARGV[11])
+    local stored = redis.call('HMGET', alert, 'claimed', mark_of_actor)
+    if ARGV[11] ~= '' and not stored[1] and stored[2] then
+      person, mark = ARGV[11], mark_of_actor
     end
   else
     newly_marked = redis.call('HSETNX', alert, ARGV[4], ARGV[5])

@@ -120,19 +120,27 @@ local function mark_person(alert, mark, person, step, text)
   return newly
 end
 
+-- Whether an acknowledgement by the API names a person beyond kMaxAcknowledgements.
+local function is_beyond_limit(alert, person, actor)
+  return actor ~= '' and redis.call('HEXISTS', alert, field_of_person('acknowledged', person)) == 0 and
+         persons_acknowledged(alert, 64)
+end
+
 -- The person of a mark: the given one, or that of the step, or the one who calls if the alert is known to have a plan.
+-- '' also beyond the limit.
 local function person_of_mark(alert, person, step, actor)
-  if person ~= '' then
-    return person
+  if person == '' then
+    person = redis.call('HGET', alert, step .. '.person') or
+             redis.call('HEXISTS', alert, 'person_count') == 1 and actor or ''
   end
-  return redis.call('HGET', alert, step .. '.person') or
-         redis.call('HEXISTS', alert, 'person_count') == 1 and actor or ''
+  return person ~= '' and is_beyond_limit(alert, person, actor) and '' or person
 end
 
 -- Marks an alert as acknowledged by somebody who is no known person of a plan, which the alert may have all the same:
 -- its first claim counts each actor as one person. Returns 1 if the alert did not have the mark, else 0.
 local function mark_acknowledged(alert, actor, text)
-  if redis.call('HSETNX', alert, field_of_person('acknowledged', actor), text) == 1 then
+  if not is_beyond_limit(alert, actor, actor) and
+      redis.call('HSETNX', alert, field_of_person('acknowledged', actor), text) == 1 then
     redis.call('HINCRBY', alert, 'ack_count', 1)
   end
   return redis.call('HSETNX', alert, 'acknowledged', text)

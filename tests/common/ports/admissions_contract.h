@@ -315,6 +315,34 @@ TYPED_TEST_P(AdmissionsContract, KeepsTheAcknowledgementOfEachActorBeforeTheFirs
             request.create_time + std::chrono::seconds(1));
 }
 
+// A client can name any number of actors and persons.
+TYPED_TEST_P(AdmissionsContract, StoresABoundedNumberOfAcknowledgements) {  // V6
+  for (const bool of_persons : {false, true}) {
+    const AdmitRequest request = this->ARequest();
+    this->Admit(request);
+    const auto acknowledge = [&](int number) {
+      const std::string name = "person-" + std::to_string(number);
+      return *this->Mark({.alert_id = request.alert_id,
+                          .client_id = request.client_id,
+                          .mark = MarkRequest::Mark::kAcknowledged,
+                          .time = request.create_time + std::chrono::seconds(number),
+                          .method = v1::ACKNOWLEDGEMENT_METHOD_API,
+                          .actor_id = of_persons ? "the console" : name,
+                          .person = of_persons ? name : std::string()});
+    };
+    for (int number = 1; number <= kMaxAcknowledgements; ++number) {
+      EXPECT_EQ(acknowledge(number).time, request.create_time + std::chrono::seconds(number));
+    }
+    for (const int number : {kMaxAcknowledgements + 1, kMaxAcknowledgements + 2}) {
+      const MarkResult marked = acknowledge(number);
+      EXPECT_FALSE(marked.newly_marked);
+      EXPECT_EQ(marked.time, request.create_time + std::chrono::seconds(1)) << "the first one";
+    }
+    EXPECT_EQ(acknowledge(kMaxAcknowledgements).time,
+              request.create_time + std::chrono::seconds(kMaxAcknowledgements));
+  }
+}
+
 TYPED_TEST_P(AdmissionsContract, ReturnsTheMethodOfAKeyPress) {  // A2
   const AdmitRequest request = this->ARequest();
   this->Admit(request);
@@ -686,13 +714,13 @@ REGISTER_TYPED_TEST_SUITE_P(
     DeletesAWithdrawnAlertAndItsKey, IgnoresAWithdrawalWithAnotherNonce,
     IgnoresAWithdrawalByARepeatedRequest, IgnoresAWithdrawalAfterAWorkerClaimedTheAlert,
     IgnoresAWithdrawalAfterTheConfirmation, MarksAnAlertOnceAndReturnsTheFirstMark,
-    KeepsTheAcknowledgementOfEachActorBeforeTheFirstClaim, ReturnsTheMethodOfAKeyPress,
-    MarksAnAlertByItsLinkWithoutAClient, DoesNotMarkACancelledAlertByItsLink,
-    ReportsToACancelThatAPostMayBeInProgress, ReportsToACancelThatTheAlertWasDelivered,
-    ReportsToACancelThatTheAlertWasAcknowledgedBefore, MarksNoAlertOfAnotherClientAndNoUnknownAlert,
-    MarksAnIssuedAlertThatItDoesNotKnow, BelievesTheStoredClientMoreThanTheId,
-    FindsTheAlertsThatAReplyMayAcknowledge, MarksAPersonWhoDeclinesByAReply,
-    APersonWhoHasAcknowledgedDoesNotDecline, ADeclineOfAnAlertWithoutAPlanHasNoEffect,
-    AdmitsNothingAfterTheStoreLostItsData);
+    KeepsTheAcknowledgementOfEachActorBeforeTheFirstClaim, StoresABoundedNumberOfAcknowledgements,
+    ReturnsTheMethodOfAKeyPress, MarksAnAlertByItsLinkWithoutAClient,
+    DoesNotMarkACancelledAlertByItsLink, ReportsToACancelThatAPostMayBeInProgress,
+    ReportsToACancelThatTheAlertWasDelivered, ReportsToACancelThatTheAlertWasAcknowledgedBefore,
+    MarksNoAlertOfAnotherClientAndNoUnknownAlert, MarksAnIssuedAlertThatItDoesNotKnow,
+    BelievesTheStoredClientMoreThanTheId, FindsTheAlertsThatAReplyMayAcknowledge,
+    MarksAPersonWhoDeclinesByAReply, APersonWhoHasAcknowledgedDoesNotDecline,
+    ADeclineOfAnAlertWithoutAPlanHasNoEffect, AdmitsNothingAfterTheStoreLostItsData);
 
 }  // namespace tocsin
