@@ -4,7 +4,7 @@
 
 #include "common/base/error.h"
 #include "common/domain/alert/alert_projection.h"
-#include "common/domain/alert/ids.h"
+#include "common/domain/alert/event_of_alert.h"
 #include "common/domain/delivery/in_doubt.h"
 
 namespace tocsin {
@@ -39,22 +39,34 @@ records::v1::AttemptOutcome OutcomeOf(v1::AttemptStatus status,
   }
 }
 
+// What Acknowledged and Declined have in common, except for the person.
+template <typename Content>
+void SetEvidence(const KnownMark& mark, Content& content) {
+  content.set_method(mark.method);
+  content.set_step(mark.step);
+  content.set_evidence(mark.evidence);
+}
+
+// Of an Acknowledged or a Declined.
+template <typename Content>
+KnownMark MarkOf(KnownMark::Kind kind, const Content& content) {
+  return {.kind = kind,
+          .method = content.method(),
+          .step = content.step(),
+          .evidence = content.evidence(),
+          .person = content.person()};
+}
+
 }  // namespace
 
 records::v1::Event AcknowledgedEvent(const std::string& client_id, const std::string& alert_id,
                                      WallTime time, const KnownMark& mark) {
-  records::v1::Event event;
-  event.mutable_attempt()->set_alert_id(alert_id);
   const std::string& person = mark.person.empty() ? mark.actor_id : mark.person;
   const std::string seed = person.empty() ? std::string() : '/' + person;
-  event.set_event_id(EventId(event.attempt(), "acknowledged" + seed));
-  event.set_client_id(client_id);
-  event.set_time_us(ToUnixMicros(time));
+  records::v1::Event event = EventOfAlert(client_id, alert_id, time, "acknowledged" + seed);
   records::v1::Acknowledged& acknowledged = *event.mutable_acknowledged();
-  acknowledged.set_method(mark.method);
+  SetEvidence(mark, acknowledged);
   acknowledged.set_actor_id(mark.actor_id);
-  acknowledged.set_step(mark.step);
-  acknowledged.set_evidence(mark.evidence);
   // The store may not know yet whether the actor is a person of a plan. The event is the same.
   if (person != mark.actor_id) acknowledged.set_person(person);
   return event;
@@ -62,17 +74,12 @@ records::v1::Event AcknowledgedEvent(const std::string& client_id, const std::st
 
 records::v1::Event DeclinedEvent(const std::string& client_id, const std::string& alert_id,
                                  WallTime time, const KnownMark& mark) {
-  records::v1::Event event;
-  event.mutable_attempt()->set_alert_id(alert_id);
   // A repetition has another time and evidence if the mark could not be stored.
-  event.set_event_id(EventId(event.attempt(), "declined/" + mark.person + "/" + mark.evidence +
-                                                  "/" + std::to_string(ToUnixMicros(time))));
-  event.set_client_id(client_id);
-  event.set_time_us(ToUnixMicros(time));
+  const std::string seed =
+      "declined/" + mark.person + "/" + mark.evidence + "/" + std::to_string(ToUnixMicros(time));
+  records::v1::Event event = EventOfAlert(client_id, alert_id, time, seed);
   records::v1::Declined& declined = *event.mutable_declined();
-  declined.set_method(mark.method);
-  declined.set_step(mark.step);
-  declined.set_evidence(mark.evidence);
+  SetEvidence(mark, declined);
   declined.set_person(mark.person);
   return event;
 }
@@ -88,20 +95,12 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
     return known;
   }
   if (event.has_acknowledged()) {
-    known.mark = KnownMark{.kind = KnownMark::Kind::kAcknowledged,
-                           .method = event.acknowledged().method(),
-                           .actor_id = event.acknowledged().actor_id(),
-                           .step = event.acknowledged().step(),
-                           .evidence = event.acknowledged().evidence(),
-                           .person = event.acknowledged().person()};
+    known.mark = MarkOf(KnownMark::Kind::kAcknowledged, event.acknowledged());
+    known.mark->actor_id = event.acknowledged().actor_id();
     return known;
   }
   if (event.has_declined()) {
-    known.mark = KnownMark{.kind = KnownMark::Kind::kDeclined,
-                           .method = event.declined().method(),
-                           .step = event.declined().step(),
-                           .evidence = event.declined().evidence(),
-                           .person = event.declined().person()};
+    known.mark = MarkOf(KnownMark::Kind::kDeclined, event.declined());
     return known;
   }
   if (event.has_goal_missed()) {

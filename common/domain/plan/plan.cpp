@@ -1,6 +1,6 @@
 #include "common/domain/plan/plan.h"
 
-#include "common/domain/alert/ids.h"
+#include "common/domain/alert/event_of_alert.h"
 
 namespace tocsin {
 namespace {
@@ -98,6 +98,13 @@ records::v1::WorkRecord DeadlineRecord(const records::v1::WorkRecord& work) {
   return deadline;
 }
 
+records::v1::Event EventOfPlan(const records::v1::WorkRecord& work, WallTime time,
+                               std::string_view seed) {
+  records::v1::Event event = EventOfAlert(work.client_id(), work.attempt().alert_id(), time, seed);
+  event.set_priority(work.priority());
+  return event;
+}
+
 }  // namespace
 
 std::optional<PlanCondition> PlanConditionOf(const records::v1::WorkRecord& work) {
@@ -177,23 +184,14 @@ std::vector<std::int32_t> LastTargetsOf(const records::v1::WorkRecord& work) {
 }
 
 records::v1::Event PlanExhaustedEvent(const records::v1::WorkRecord& work, WallTime time) {
-  records::v1::Event event;
-  event.mutable_attempt()->set_alert_id(work.attempt().alert_id());
-  event.set_event_id(EventId(event.attempt(), "plan_exhausted"));
-  event.set_client_id(work.client_id());
-  event.set_priority(work.priority());
-  event.set_time_us(ToUnixMicros(time));
+  records::v1::Event event = EventOfPlan(work, time, "plan_exhausted");
   *event.mutable_plan_exhausted()->mutable_goal() = work.plan().goal();
   return event;
 }
 
 records::v1::Event GoalMissedEvent(const records::v1::WorkRecord& deadline) {
-  records::v1::Event event;
-  event.mutable_attempt()->set_alert_id(deadline.attempt().alert_id());
-  event.set_event_id(EventId(event.attempt(), "goal_missed"));
-  event.set_client_id(deadline.client_id());
-  event.set_priority(deadline.priority());
-  event.set_time_us(deadline.plan().goal().deadline_us());
+  const WallTime time = FromUnixMicros(deadline.plan().goal().deadline_us());
+  records::v1::Event event = EventOfPlan(deadline, time, "goal_missed");
   *event.mutable_goal_missed()->mutable_goal() = deadline.plan().goal();
   return event;
 }

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/domain/alert/ids.h"
+#include "common/domain/alert/event_of_alert.h"
 #include "common/domain/alert/request_rules.h"
 #include "common/domain/delivery/cancel_outcome.h"
 #include "common/domain/delivery/known_attempt.h"
@@ -20,17 +20,6 @@ constexpr std::chrono::milliseconds kRetryDelay{1000};
 constexpr std::chrono::seconds kClockSkew{10};
 // What precedes this is in the store: starts by the order of the log are stored there later.
 constexpr std::chrono::minutes kMaxReadBack{15};
-
-// Equal arguments give equal events, so that a repetition of a request publishes the same event.
-records::v1::Event EventOf(const std::string& client_id, const std::string& alert_id, WallTime time,
-                           const std::string& seed) {
-  records::v1::Event event;
-  event.mutable_attempt()->set_alert_id(alert_id);
-  event.set_event_id(EventId(event.attempt(), seed));
-  event.set_client_id(client_id);
-  event.set_time_us(ToUnixMicros(time));
-  return event;
-}
 
 v1::CancelOutcome OutcomeOf(const MarkResult& marked) {
   return CancelOutcomeOf({.post_in_progress = marked.post_in_progress,
@@ -120,7 +109,8 @@ records::v1::Event AlertActions::CancelEvent(const Cancellation& cancellation,
   const WallTime time = ended ? cancellation.request_time : cancellation.mark_time;
   std::string seed = "cancel/" + std::to_string(outcome);
   if (ended) seed += "/" + std::to_string(ToUnixMicros(time));
-  records::v1::Event event = EventOf(cancellation.client_id, cancellation.alert_id, time, seed);
+  records::v1::Event event =
+      EventOfAlert(cancellation.client_id, cancellation.alert_id, time, seed);
   event.mutable_cancel_requested()->set_outcome(outcome);
   return event;
 }
