@@ -1,5 +1,6 @@
 #include "common/domain/plan/plan.h"
 
+#include "common/domain/alert/alert_projection.h"
 #include "common/domain/alert/event_of_alert.h"
 
 namespace tocsin {
@@ -156,20 +157,11 @@ std::vector<records::v1::WorkRecord> RecordsAfterFailure(const records::v1::Work
 }
 
 bool CannotReachGoal(v1::AttemptStatus status, v1::Channel channel, v1::Reach goal) {
-  switch (status) {
-    case v1::ATTEMPT_STATUS_UNDELIVERED:
-    case v1::ATTEMPT_STATUS_FAILED:
-    case v1::ATTEMPT_STATUS_BUSY:
-    case v1::ATTEMPT_STATUS_NO_ANSWER:
-    case v1::ATTEMPT_STATUS_EXPIRED:
-    case v1::ATTEMPT_STATUS_CANCELLED:
-    case v1::ATTEMPT_STATUS_SUPPRESSED:
-    case v1::ATTEMPT_STATUS_REJECTED: return true;
-    // A call has ended: no key can be pressed in it any more.
-    case v1::ATTEMPT_STATUS_DELIVERED:
-      return channel == v1::CHANNEL_VOICE && goal != v1::REACH_DELIVERED;
-    default: return false;
-  }
+  // A call has ended: no key can be pressed in it any more.
+  if (status == v1::ATTEMPT_STATUS_DELIVERED)
+    return channel == v1::CHANNEL_VOICE && goal != v1::REACH_DELIVERED;
+  // Without a confirmation the message may have been delivered.
+  return IsEnd(status) && status != v1::ATTEMPT_STATUS_SENT_UNCONFIRMED;
 }
 
 std::vector<std::int32_t> LastTargetsOf(const records::v1::WorkRecord& work) {
