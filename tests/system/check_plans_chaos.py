@@ -4,13 +4,11 @@ TOCSIN_SYSTEM_PLANS sets how many plans are sent, TOCSIN_SYSTEM_SEED which plans
 its seed.
 """
 
-import contextlib
 import os
 import random
 
 import pytest
 
-import api
 import consistency_check
 import poll
 import stack as stacks
@@ -42,18 +40,9 @@ def stack():
 
 @pytest.fixture(scope="module")
 def client(stack):
-    connected = api.Client(*(stack.every_address(setting, faults.REPLICAS) for setting in
-                             ("TOCSIN_INGRESS_GRPC", "TOCSIN_AUDIT_GRPC")), stack.api_key())
+    connected = stack.client_of_replicas(faults.REPLICAS)
     yield connected
     connected.close()
-
-
-def is_over(stack):
-    """Whether every alert is final and nothing is left to do."""
-    with contextlib.closing(stack.database()) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM tocsin.alerts WHERE end_time_us IS NULL")
-        all_final = cursor.fetchone()[0] == 0
-    return all_final and consistency_check.is_quiescent(stack)
 
 
 def report(load, caused, compared, comparison):
@@ -85,7 +74,7 @@ def test_plans_are_followed_while_all_parts_fail(stack, client):
         with load:
             caused.run(SECONDS, lambda: load.accepted, at_least=caused.kind_count)
             poll.within(CALM_SECONDS, lambda: False)
-        poll.until("every alert is final", lambda: is_over(stack), QUIESCENT_SECONDS)
+        poll.until("every alert is final", lambda: consistency_check.is_final(stack), QUIESCENT_SECONDS)
     finally:  # also if a process did not become ready again
         compared = plans.Plans(load.sent, plans.read_alerts(client), plans.read_facts(stack),
                                [(step.begin, step.end) for step in caused.steps])

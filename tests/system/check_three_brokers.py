@@ -62,8 +62,7 @@ def stack(network, disk):
 
 @pytest.fixture(scope="module")
 def client(stack):
-    connected = api.Client(*(stack.every_address(setting, REPLICAS) for setting in
-                             ("TOCSIN_INGRESS_GRPC", "TOCSIN_AUDIT_GRPC")), stack.api_key())
+    connected = stack.client_of_replicas(REPLICAS)
     yield connected
     connected.close()
 

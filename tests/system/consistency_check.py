@@ -10,6 +10,7 @@ the counts, every difference, and the attempts in doubt. Exit status: 0 consiste
 import argparse
 import base64
 import collections
+import contextlib
 import dataclasses
 import itertools
 import pathlib
@@ -453,6 +454,14 @@ def unfinished(stack):
 def is_quiescent(stack):
     """Whether nothing is left to do."""
     return not unfinished(stack)
+
+
+def is_final(stack):
+    """Whether every alert is final and nothing is left to do."""
+    with contextlib.closing(stack.database()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM tocsin.alerts WHERE end_time_us IS NULL")
+        all_final = cursor.fetchone()[0] == 0
+    return all_final and is_quiescent(stack)
 
 
 def main():

@@ -148,6 +148,11 @@ class Stack:
     def client(self, key=None):
         return api.Client(self.env["TOCSIN_INGRESS_GRPC"], self.env["TOCSIN_AUDIT_GRPC"], key or self.api_key())
 
+    def client_of_replicas(self, replicas):
+        """A client of all replicas of the ingress and of audit."""
+        return api.Client(self.every_address("TOCSIN_INGRESS_GRPC", replicas),
+                          self.every_address("TOCSIN_AUDIT_GRPC", replicas), self.api_key())
+
     def addresses(self, setting, replicas):
         """The address of each replica; `setting` contains the address of the first."""
         host, port = self.env[setting].rsplit(":", 1)

@@ -3,13 +3,11 @@
 TOCSIN_SYSTEM_CHAOS_SECONDS sets how long faults are caused, TOCSIN_SYSTEM_SEED which ones. A failed run shows its seed.
 """
 
-import contextlib
 import os
 import random
 
 import pytest
 
-import api
 import consistency_check
 import poll
 import stack as stacks
@@ -29,18 +27,9 @@ def stack():
 
 @pytest.fixture(scope="module")
 def client(stack):
-    connected = api.Client(*(stack.every_address(setting, faults.REPLICAS) for setting in
-                             ("TOCSIN_INGRESS_GRPC", "TOCSIN_AUDIT_GRPC")), stack.api_key())
+    connected = stack.client_of_replicas(faults.REPLICAS)
     yield connected
     connected.close()
-
-
-def is_over(stack):
-    """Whether every alert is final and nothing is left to do."""
-    with contextlib.closing(stack.database()) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM tocsin.alerts WHERE end_time_us IS NULL")
-        all_final = cursor.fetchone()[0] == 0
-    return all_final and consistency_check.is_quiescent(stack)
 
 
 def test_faults_of_all_parts_lose_no_alert_and_send_none_twice(stack, client):
@@ -49,7 +38,7 @@ def test_faults_of_all_parts_lose_no_alert_and_send_none_twice(stack, client):
     try:
         with load:
             caused.run(SECONDS, lambda: load.accepted)
-        poll.until("every alert is final", lambda: is_over(stack), QUIESCENT_SECONDS)
+        poll.until("every alert is final", lambda: consistency_check.is_final(stack), QUIESCENT_SECONDS)
     finally:  # also if a process did not become ready again
         alerts, listed_differently = views.read_status(client)
         compared = views.Views(load.sent, views.read_simulator(stack.simulator()), alerts, listed_differently)
