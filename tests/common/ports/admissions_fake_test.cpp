@@ -1,4 +1,7 @@
 #include "tests/common/ports/admissions_contract.h"
+#include "tests/common/ports/marks_contract.h"
+#include "tests/common/ports/replies_contract.h"
+#include "tests/common/ports/restored_admissions_contract.h"
 #include "tests/fakes/admissions.h"
 
 namespace tocsin {
@@ -27,6 +30,9 @@ class FakeWorld {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, AdmissionsContract, FakeWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, MarksContract, FakeWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, RepliesContract, FakeWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, RestoredAdmissionsContract, FakeWorld);
 
 }  // namespace
 }  // namespace tocsin

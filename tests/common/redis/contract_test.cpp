@@ -13,9 +13,12 @@
 #include "common/redis/unreconciled_attempt_store.h"
 #include "tests/common/ports/admissions_contract.h"
 #include "tests/common/ports/claims_contract.h"
+#include "tests/common/ports/marks_contract.h"
 #include "tests/common/ports/pacer_contract.h"
 #include "tests/common/ports/plan_claims_contract.h"
+#include "tests/common/ports/replies_contract.h"
 #include "tests/common/ports/resolution_contract.h"
+#include "tests/common/ports/restored_admissions_contract.h"
 #include "tests/common/ports/unreconciled_attempts_contract.h"
 
 namespace tocsin::redis {
@@ -147,4 +150,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Redis, ResolutionContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, UnreconciledAttemptsContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, PacerContract, redis::RealWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, AdmissionsContract, redis::RealWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, MarksContract, redis::RealWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, RepliesContract, redis::RealWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, RestoredAdmissionsContract, redis::RealWorld);
 }  // namespace tocsin
