@@ -1,8 +1,8 @@
-// Claims and UnreconciledAttempts in memory. They pass the contract suites of their ports.
+// Claims and UnreconciledAttempts in memory. They pass the contract suites of their ports. The
+// state of an alert is in alert_plan.h.
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -12,12 +12,11 @@
 
 #include "common/domain/alert/alert_projection.h"
 #include "common/domain/delivery/in_doubt.h"
-#include "common/domain/plan/plan_progress.h"
 #include "common/ports/admissions.h"
 #include "common/ports/claims.h"
 #include "common/ports/clock.h"
 #include "common/ports/unreconciled_attempts.h"
-#include "tests/fakes/alert_marks.h"
+#include "tests/fakes/alert_plan.h"
 
 namespace tocsin {
 
@@ -37,8 +36,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     attempts_.clear();
     sids_.clear();
     works_.clear();
-    marks_.clear();
-    plans_.clear();
+    alerts_.clear();
     unreconciled_.clear();
     keys_.clear();
     down_ = true;
@@ -46,55 +44,29 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   // `reason`: CANCELLED or ACKNOWLEDGED.
   void Mark(const std::string& alert_id, const std::string& reason) {
     const std::lock_guard lock(mutex_);
-    SetMark(alert_id, clock_.Now(),
-            {.kind = reason == kAcknowledgedReason ? KnownMark::Kind::kAcknowledged
-                                                   : KnownMark::Kind::kCancelled});
+    alerts_[alert_id].SetMark(
+        clock_.Now(), {.kind = reason == kAcknowledgedReason ? KnownMark::Kind::kAcknowledged
+                                                             : KnownMark::Kind::kCancelled});
   }
   // As Admissions::Mark, of an alert that belongs to the client.
   MarkResult Mark(const MarkRequest& request) {
     const std::lock_guard lock(mutex_);
     const std::string& alert_id = request.alert_id;
-    const Plan& plan = plans_[alert_id];
-    AlertMarks& marks = marks_[alert_id];
-    KnownMark mark = MarkOf(request, plan);
-    const bool refused =
-        request.unless_cancelled && marks.Find(KnownMark::Kind::kCancelled) != nullptr;
-    MarkResult marked{.newly_marked = !refused && SetMark(alert_id, request.time, mark),
-                      .client_id = request.client_id,
-                      .person = mark.person,
-                      .has_plan = plan.goal.has_value()};
-    // Until the first claim the alert may have a plan, and each actor may be a person of it.
-    if (mark.kind == KnownMark::Kind::kAcknowledged && mark.person.empty() && !WasClaimed(alert_id))
-      mark.person = marked.person = mark.actor_id;
-    const AlertMarks::Stored* first = marks.Find(mark.kind, mark.person);
-    marked.cancelled = request.unless_cancelled && first == nullptr;
-    if (first != nullptr) {
-      marked.time = first->time;
-      marked.method = first->mark.method;
-      marked.actor_id = first->mark.actor_id;
-      marked.step = first->mark.step;
-      marked.evidence = first->mark.evidence;
-      // The mark of an alert whose plan is not known may be that of a person.
-      if (marked.person.empty()) marked.person = first->mark.person;
-    }
-    const AlertMarks::Stored* acknowledged = marks.Find(KnownMark::Kind::kAcknowledged);
-    marked.acknowledged_before = request.mark == MarkRequest::Mark::kCancelled &&
-                                 acknowledged != nullptr && acknowledged->time <= first->time;
+    MarkResult marked = alerts_[alert_id].Mark(request, WasClaimed(alert_id));
     const std::string prefix = alert_id + ".";
     for (auto entry = attempts_.lower_bound(prefix);
          entry != attempts_.end() && entry->first.starts_with(prefix); ++entry) {
       const Attempt& attempt = entry->second;
       marked.post_in_progress = marked.post_in_progress || attempt.state == State::kSending;
-      marked.delivered = marked.delivered || (!plan.goal && attempt.delivered);
+      marked.delivered = marked.delivered || (!marked.has_plan && attempt.delivered);
       if (attempt.state == State::kDone) marked.results.push_back(attempt.result);
     }
-    if (plan.goal) marked.delivered = IsDecidedByAttempts(plan);
     return marked;
   }
 
   bool IsCancelled(const std::string& alert_id) {
     const std::lock_guard lock(mutex_);
-    return marks_[alert_id].Find(KnownMark::Kind::kCancelled) != nullptr;
+    return alerts_[alert_id].IsCancelled();
   }
 
   Task<Result<ClaimReply>> Claim(const ClaimRequest& request) override {
@@ -113,22 +85,21 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       co_return claim;
     }
     const bool conflict = request.accepted && !HoldsKey(*request.accepted);
-    if (const auto reason = StopReason(request)) {
+    AlertPlan& alert = alerts_[request.attempt.alert_id()];
+    if (const auto reason = alert.StopReason(request.plan)) {
       FailIfFirst(request);
       co_return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED, *reason);
     }
-    // Marked while the plan was not known.
-    if (request.plan) marks_[request.attempt.alert_id()].Erase(KnownMark::Kind::kAcknowledged);
+    if (request.plan) alert.EraseAcknowledgement();
     if (conflict) co_return Stop(attempt, v1::ATTEMPT_STATUS_REJECTED, "IDEMPOTENCY_CONFLICT");
-    Plan& plan = plans_[request.attempt.alert_id()];
     if (request.plan && !request.plan->before.empty() &&
-        plan.progress.TimeLeft(*request.plan, now) > Micros(0)) {
+        alert.progress().TimeLeft(*request.plan, now) > Micros(0)) {
       ClaimReply claim;
       claim.state = ClaimReply::State::kEarly;
-      claim.lease_left = plan.progress.TimeLeft(*request.plan, now);
+      claim.lease_left = alert.progress().TimeLeft(*request.plan, now);
       co_return claim;
     }
-    if (request.plan && plan.progress.IsDone(request.plan->person)) {
+    if (request.plan && alert.progress().IsDone(request.plan->person)) {
       FailIfFirst(request);
       co_return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED, std::string(kPersonDoneReason));
     }
@@ -145,9 +116,9 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     attempt.duplicate_key = request.duplicate_key;
     clients_[request.attempt.alert_id()] = request.client_id;
     works_[StepKey(request.attempt)] = {request.attempt.attempt(), request.work};
-    if (request.plan) StorePlan(request.attempt, *request.plan);
+    if (request.plan) alert.SetPlan(request.attempt.step(), *request.plan);
     if (request.attempt.attempt() == 1)
-      plan.progress.Start(request.attempt.step(), request.plan ? request.plan->person : "", now);
+      alert.progress().Start(request.attempt.step(), request.plan ? request.plan->person : "", now);
     ClaimReply claim;
     claim.state = ClaimReply::State::kGranted;
     claim.fence = attempt.fence;
@@ -161,7 +132,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     Attempt& attempt = attempts_[Key(ref)];
     if (attempt.state != State::kSending || attempt.fence != fence) co_return {};
     attempt.state = State::kNotStarted;
-    if (ref.attempt() == 1) plans_[ref.alert_id()].progress.Release(ref.step());
+    if (ref.attempt() == 1) alerts_[ref.alert_id()].progress().Release(ref.step());
     co_return {};
   }
 
@@ -185,7 +156,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     if (accepted) {
       attempt.ended = attempt.ended || IsEnd(result.status());
       attempt.delivered = attempt.delivered || result.status() == v1::ATTEMPT_STATUS_DELIVERED;
-      NoteReach(ref.alert_id(), result);
+      alerts_[ref.alert_id()].NoteReach(result);
       Enter(ref, result);
     }
     if (Replaces(attempt, result, fence)) {
@@ -235,19 +206,20 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   Task<Status> Sync(const KnownAttempt& known) override {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
+    AlertPlan& alert = alerts_[known.name.alert_id()];
     if (known.mark) {
-      SetMark(known.name.alert_id(), known.time, *known.mark);
+      alert.SetMark(known.time, *known.mark);
       co_return {};
     }
     Attempt& attempt = attempts_[Key(known.name)];
     clients_.try_emplace(known.name.alert_id(), known.client_id);
-    NoteReach(known.name.alert_id(), known.result);
+    alert.NoteReach(known.result);
     if (!known.person.empty())
-      StorePlan(known.name, {.goal = known.goal,
-                             .person_count = known.person_count,
-                             .person = known.person,
-                             .before = {},
-                             .wait = {}});
+      alert.SetPlan(known.name.step(), {.goal = known.goal,
+                                        .person_count = known.person_count,
+                                        .person = known.person,
+                                        .before = {},
+                                        .wait = {}});
     attempt.ended = attempt.ended || known.ended;
     attempt.delivered = attempt.delivered || known.delivered;
     attempt.priced = attempt.priced || known.priced;
@@ -258,7 +230,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
         attempt.lease_end = std::max(attempt.lease_end, known.lease_until);
       }
       if (known.name.attempt() == 1)
-        plans_[known.name.alert_id()].progress.Start(known.name.step(), known.person, known.time);
+        alert.progress().Start(known.name.step(), known.person, known.time);
       if (attempt.state != State::kNotStarted) co_return {};
       attempt.state = State::kSending;
       attempt.fence = 1;
@@ -283,32 +255,14 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       WallTime time) override {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
-    Plan& plan = plans_[ref.alert_id()];
-    plan.progress.Fail(ref.step());
-    if (!plan.goal || plan.progress.StopReason(*plan.goal) ||
-        marks_[ref.alert_id()].Find(KnownMark::Kind::kCancelled) != nullptr ||
-        !plan.progress.HaveFailed(last_targets))
-      co_return std::optional<WallTime>();
-    if (!plan.exhausted) plan.exhausted = time;
-    co_return plan.exhausted;
+    co_return alerts_[ref.alert_id()].NoteTargetFailed(ref.step(), last_targets, time);
   }
 
   Task<Result<PlanEnd>> EndPlan(const v1::AttemptRef& ref, const PlanCondition& plan,
                                 WallTime) override {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
-    PlanProgress& progress = plans_[ref.alert_id()].progress;
-    PlanEnd end;
-    if (progress.missed()) co_return end;
-    if (progress.ReachedBy(plan)) {
-      end.state = PlanEnd::State::kGoalReached;
-      end.acknowledgements = marks_[ref.alert_id()].AcknowledgementsOfPersons();
-      co_return end;
-    }
-    const bool cancelled = marks_[ref.alert_id()].Find(KnownMark::Kind::kCancelled) != nullptr;
-    end.state = cancelled ? PlanEnd::State::kCancelled : PlanEnd::State::kGoalMissed;
-    if (end.state == PlanEnd::State::kGoalMissed) progress.MissGoal();
-    co_return end;
+    co_return alerts_[ref.alert_id()].End(plan);
   }
 
   Task<Result<std::vector<records::v1::AttemptResult>>> FindCallsToEnd(
@@ -316,11 +270,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
     std::vector<records::v1::AttemptResult> calls;
-    const Plan& plan = plans_[alert_id];
-    if (!plan.goal) co_return calls;
-    const bool all = plan.progress.ReachedBy(*plan.goal).has_value();
-    for (const auto& [step, person] : plan.persons_of) {
-      if (!all && !plan.progress.IsDone(person)) continue;
+    for (const std::int32_t step : alerts_[alert_id].StepsToEnd()) {
       const std::string prefix = alert_id + "." + std::to_string(step) + ".";
       for (auto entry = attempts_.lower_bound(prefix);
            entry != attempts_.end() && entry->first.starts_with(prefix); ++entry)
@@ -416,23 +366,13 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     std::string name;
     bool from_list;
   };
-  // What is known of an alert with a plan.
-  struct Plan {
-    PlanProgress progress;
-    std::optional<PlanCondition> goal;               // once an attempt was claimed
-    std::map<std::int32_t, std::string> persons_of;  // by step
-    std::optional<WallTime> exhausted;
-  };
 
   // A target whose first attempt is not made has failed.
   void FailIfFirst(const ClaimRequest& request) {
     const v1::AttemptRef& ref = request.attempt;
-    if (ref.attempt() == 1) plans_[ref.alert_id()].progress.Fail(ref.step());
-    if (request.plan) StorePlan(ref, *request.plan);
-  }
-  void StorePlan(const v1::AttemptRef& ref, const PlanCondition& plan) {
-    plans_[ref.alert_id()].goal = plan;
-    plans_[ref.alert_id()].persons_of[ref.step()] = plan.person;
+    AlertPlan& alert = alerts_[ref.alert_id()];
+    if (ref.attempt() == 1) alert.progress().Fail(ref.step());
+    if (request.plan) alert.SetPlan(ref.step(), *request.plan);
   }
   bool WasClaimed(const std::string& alert_id) const {
     const std::string prefix = alert_id + ".";
@@ -441,71 +381,6 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
       if (entry->second.state == State::kSending || entry->second.state == State::kDone)
         return true;
     return false;
-  }
-  // The person who sets the mark is given, or is that of the step, or the caller if there is a
-  // plan.
-  static KnownMark MarkOf(const MarkRequest& request, const Plan& plan) {
-    KnownMark mark{.method = request.method,
-                   .actor_id = request.actor_id,
-                   .step = request.step,
-                   .evidence = request.evidence,
-                   .person = request.person};
-    if (request.mark == MarkRequest::Mark::kCancelled) return mark;
-    mark.kind = request.mark == MarkRequest::Mark::kDeclined ? KnownMark::Kind::kDeclined
-                                                             : KnownMark::Kind::kAcknowledged;
-    mark.person = PersonOfMark(mark, plan);
-    return mark;
-  }
-  static std::string PersonOfMark(const KnownMark& mark, const Plan& plan) {
-    if (!mark.person.empty()) return mark.person;
-    if (const auto of_step = plan.persons_of.find(mark.step); of_step != plan.persons_of.end())
-      return of_step->second;
-    return plan.goal ? mark.actor_id : std::string();
-  }
-  // Returns whether it was not set before.
-  bool SetMark(const std::string& alert_id, WallTime time, KnownMark mark) {
-    AlertMarks& marks = marks_[alert_id];
-    Plan& plan = plans_[alert_id];
-    PlanProgress& progress = plan.progress;
-    if (mark.kind == KnownMark::Kind::kGoalMissed) progress.MissGoal();
-    if (mark.kind == KnownMark::Kind::kDeclined) progress.Decline(mark.person, mark.step);
-    if (mark.kind != KnownMark::Kind::kAcknowledged) return marks.Set(time, mark, mark.person);
-    mark.person = PersonOfMark(mark, plan);
-    if (mark.person.empty()) {
-      const bool newly_marked = marks.Set(time, mark, {});
-      mark.person = mark.actor_id;
-      marks.Set(time, mark, mark.person);
-      progress.Acknowledge(mark.person);
-      return newly_marked;
-    }
-    const bool newly_marked = marks.Set(time, mark, mark.person);
-    progress.Acknowledge(mark.person);
-    const std::int32_t needed = plan.goal ? plan.goal->person_count : 0;
-    if (progress.acknowledgements() >= needed) marks.Set(time, mark, {});
-    return newly_marked;
-  }
-  // Whether the goal was missed or is reached without acknowledgements.
-  static bool IsDecidedByAttempts(const Plan& plan) {
-    PlanCondition by_attempts = *plan.goal;
-    by_attempts.person_count = std::numeric_limits<std::int32_t>::max();
-    return plan.progress.StopReason(by_attempts).has_value();
-  }
-  void NoteReach(const std::string& alert_id, const records::v1::AttemptResult& result) {
-    if (WasAnsweredByPerson(result)) plans_[alert_id].progress.Reach(v1::REACH_HUMAN);
-    if (result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED &&
-        result.status() == v1::ATTEMPT_STATUS_DELIVERED)
-      plans_[alert_id].progress.Reach(v1::REACH_DELIVERED);
-  }
-  std::optional<std::string> StopReason(const ClaimRequest& request) {
-    const std::string& alert_id = request.attempt.alert_id();
-    const AlertMarks& marks = marks_[alert_id];
-    if (marks.Find(KnownMark::Kind::kCancelled) != nullptr) return "CANCELLED";
-    std::optional<std::string_view> reason;
-    if (request.plan)
-      reason = plans_[alert_id].progress.StopReason(*request.plan);
-    else if (marks.Find(KnownMark::Kind::kAcknowledged) != nullptr)
-      reason = kAcknowledgedReason;
-    return reason ? std::optional(std::string(*reason)) : std::nullopt;
   }
 
   static ClaimReply Ended(ClaimReply::State state, const records::v1::AttemptResult& result) {
@@ -584,8 +459,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   std::map<std::string, Attempt> attempts_;
   std::map<std::string, Owner> sids_;
   std::map<std::string, std::pair<std::int32_t, std::string>> works_;  // of a step's newest attempt
-  std::map<std::string, AlertMarks> marks_;                            // by alert
-  std::map<std::string, Plan> plans_;                                  // by alert
+  std::map<std::string, AlertPlan> alerts_;                            // marks and plan, by alert
   std::map<std::string, Unreconciled> unreconciled_;
   std::map<std::string, std::string> clients_;  // by alert
   std::map<std::string, std::string> keys_;     // alert by idempotency digest
