@@ -13,15 +13,7 @@ using testing::SizeIs;
 
 class CallsTest : public DeliveryFixture {
  protected:
-  CallsTest() {
-    RegistrySnapshot::Content content = TestRegistry();
-    content.voice = ChannelMode::kLive;
-    for (Sender& sender : content.senders) {
-      sender.channels.insert(v1::CHANNEL_VOICE);
-      sender.calls_per_second = 1'000;
-    }
-    registry.Swap(Built(content));
-  }
+  CallsTest() { EnableCalls(); }
   records::v1::WorkRecord ACall() {
     records::v1::WorkRecord work = AWork();
     work.set_channel(v1::CHANNEL_VOICE);

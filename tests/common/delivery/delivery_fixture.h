@@ -31,6 +31,17 @@ class DeliveryFixture : public testing::Test {
   static constexpr const char* kNumber = "+15145550123";
   static constexpr const char* kText = "Boiler 3 is too hot";
 
+  // All senders may place calls.
+  void EnableCalls() {
+    RegistrySnapshot::Content content = TestRegistry();
+    content.voice = ChannelMode::kLive;
+    for (Sender& sender : content.senders) {
+      sender.channels.insert(v1::CHANNEL_VOICE);
+      sender.calls_per_second = 1'000;
+    }
+    registry.Swap(Built(content));
+  }
+
   records::v1::WorkRecord AWork() {
     const Phone phone = *Phone::Parse(kNumber);
     records::v1::WorkRecord work;

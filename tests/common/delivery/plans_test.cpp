@@ -32,15 +32,7 @@ class FakeCallEnder final : public CallEnder {
 
 class PlansTest : public DeliveryFixture {
  protected:
-  PlansTest() {
-    RegistrySnapshot::Content content = TestRegistry();
-    content.voice = ChannelMode::kLive;
-    for (Sender& sender : content.senders) {
-      sender.channels.insert(v1::CHANNEL_VOICE);
-      sender.calls_per_second = 1'000;
-    }
-    registry.Swap(Built(content));
-  }
+  PlansTest() { EnableCalls(); }
 
   // A message to ann; after 2 min calls to ben and cleo. Two must acknowledge within 15 min.
   records::v1::WorkRecord AnAlert() {

@@ -48,22 +48,24 @@ AlertEvent KeyPress(const std::string& key, double seconds) {
   return event;
 }
 
+AlertEvent OfAlert(AlertEventKind kind, const std::string& id, double seconds) {
+  AlertEvent event;
+  event.id = id;
+  event.kind = kind;
+  event.time = At(seconds);
+  return event;
+}
+
 AlertEvent Acknowledged(v1::AcknowledgementMethod method, const std::string& actor_id,
                         double seconds) {
-  AlertEvent event;
-  event.id = "acknowledged";
-  event.kind = AlertEventKind::kAcknowledged;
-  event.time = At(seconds);
+  AlertEvent event = OfAlert(AlertEventKind::kAcknowledged, "acknowledged", seconds);
   event.acknowledgement_method = method;
   event.actor_id = actor_id;
   return event;
 }
 
 AlertEvent Cancelled(v1::CancelOutcome outcome, double seconds) {
-  AlertEvent event;
-  event.id = "cancelled";
-  event.kind = AlertEventKind::kCancelRequested;
-  event.time = At(seconds);
+  AlertEvent event = OfAlert(AlertEventKind::kCancelRequested, "cancelled", seconds);
   event.cancel_outcome = outcome;
   return event;
 }
@@ -293,18 +295,12 @@ TEST(TimelineTest, KeepsAnUnresolvedEndAndALaterFailureApart) {
 }
 
 TEST(TimelineTest, ShowsThatNoStepIsLeft) {
-  AlertEvent exhausted;
-  exhausted.id = "exhausted";
-  exhausted.kind = AlertEventKind::kPlanExhausted;
-  exhausted.time = At(5);
-  EXPECT_THAT(Descriptions({exhausted}), ElementsAre("No step of the plan is left"));
+  EXPECT_THAT(Descriptions({OfAlert(AlertEventKind::kPlanExhausted, "exhausted", 5)}),
+              ElementsAre("No step of the plan is left"));
 }
 
 TEST(TimelineTest, DoesNotShowTheDeadlineOfAnAlertThatWasCancelledBefore) {
-  AlertEvent missed;
-  missed.id = "missed";
-  missed.kind = AlertEventKind::kGoalMissed;
-  missed.time = At(5);
+  const AlertEvent missed = OfAlert(AlertEventKind::kGoalMissed, "missed", 5);
   EXPECT_THAT(Descriptions({missed}), ElementsAre("Goal not reached by the deadline"));
   EXPECT_THAT(Descriptions({Cancelled(v1::CANCEL_OUTCOME_CANCELLED, 2), missed}),
               ElementsAre("Cancelled by client"));

@@ -94,6 +94,22 @@ class WebhooksTest : public testing::Test {
     return response;
   }
 
+  // A reply of the person.
+  http::Response Reply(const std::string& body) {
+    return Handle(Signed("/twilio/sms/inbound", InboundForm(body)));
+  }
+  std::string AdmitAnAlert() {
+    AdmitRequest request;
+    request.alert_id = "01990000-aaaa-7bbb-8ccc-000000000001";
+    request.client_id = "demo";
+    admissions.Admit(request, [](const auto&) {});
+    return request.alert_id;
+  }
+  // The alert was sent to the person with this code.
+  void SetAckCode(const std::string& alert_id, const std::string& code) {
+    admissions.SetAckCode(vault.MakeRecipientRef(*Phone::Parse(kPerson)).token(), alert_id, code);
+  }
+
   std::vector<records::v1::WebhookRecord> Published() const {
     return log.On<records::v1::WebhookRecord>(topics.Webhooks());
   }
@@ -457,21 +473,13 @@ TEST_F(WebhooksTest, FindsTheKindByTheFieldsOnTheAlias) {  // A7
 }
 
 TEST_F(WebhooksTest, AReplyAcknowledgesAndIsConfirmed) {  // S7, V6
-  const std::string id = "01990000-aaaa-7bbb-8ccc-000000000001";
-  AdmitRequest admit;
-  admit.alert_id = id;
-  admit.client_id = "demo";
-  admissions.Admit(admit, [](const auto&) {});
-  const std::string token = vault.MakeRecipientRef(*Phone::Parse(kPerson)).token();
-  const auto reply = [&](const std::string& body) {
-    return Handle(Signed("/twilio/sms/inbound", InboundForm(body)));
-  };
-  EXPECT_EQ(reply("oui").body, "<Response/>");
-  admissions.SetAckCode(token, id, "1234");
-  EXPECT_EQ(reply("please call me").body, "<Response/>");
-  EXPECT_THAT(reply("oui 4321").body, HasSubstr("<Message>Vous n&apos;avez pas"));
+  const std::string id = AdmitAnAlert();
+  EXPECT_EQ(Reply("oui").body, "<Response/>");
+  SetAckCode(id, "1234");
+  EXPECT_EQ(Reply("please call me").body, "<Response/>");
+  EXPECT_THAT(Reply("oui 4321").body, HasSubstr("<Message>Vous n&apos;avez pas"));
   EXPECT_THAT(log.On<records::v1::Event>(topics.Events()), IsEmpty());
-  const http::Response response = reply("oui");
+  const http::Response response = Reply("oui");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, "text/xml");
   EXPECT_THAT(response.body, HasSubstr("<Message>Merci."));
@@ -482,21 +490,13 @@ TEST_F(WebhooksTest, AReplyAcknowledgesAndIsConfirmed) {  // S7, V6
 }
 
 TEST_F(WebhooksTest, AReplyDeclinesAndIsConfirmed) {  // S7, V6
-  const std::string id = "01990000-aaaa-7bbb-8ccc-000000000001";
-  AdmitRequest admit;
-  admit.alert_id = id;
-  admit.client_id = "demo";
-  admissions.Admit(admit, [](const auto&) {});
-  const std::string token = vault.MakeRecipientRef(*Phone::Parse(kPerson)).token();
-  const auto reply = [&](const std::string& body) {
-    return Handle(Signed("/twilio/sms/inbound", InboundForm(body))).body;
-  };
-  EXPECT_EQ(reply("non"), "<Response/>");
-  admissions.SetAckCode(token, id, "1234");
-  EXPECT_THAT(reply("nein 4321"), HasSubstr("<Message>Sie haben keine Meldung"));
-  EXPECT_THAT(reply("nein"), HasSubstr("<Message>Danke. Ihre Antwort ist erfasst."));
+  const std::string id = AdmitAnAlert();
+  EXPECT_EQ(Reply("non").body, "<Response/>");
+  SetAckCode(id, "1234");
+  EXPECT_THAT(Reply("nein 4321").body, HasSubstr("<Message>Sie haben keine Meldung"));
+  EXPECT_THAT(Reply("nein").body, HasSubstr("<Message>Danke. Ihre Antwort ist erfasst."));
   admissions.SetTarget(id, 1, "ann", "");
-  EXPECT_THAT(reply("NO 1234"), HasSubstr("<Message>Thank you. You declined."));
+  EXPECT_THAT(Reply("NO 1234").body, HasSubstr("<Message>Thank you. You declined."));
   const auto events = log.On<records::v1::Event>(topics.Events());
   ASSERT_THAT(events, SizeIs(2));
   EXPECT_EQ(events[1].declined().person(), "ann");
