@@ -92,7 +92,8 @@ Task<Result<ClaimReply>> AttemptClaims::Claim(
   co_return claim;
 }
 
-// While the store is down, one emergency a second still asks it: a request costs a whole timeout.
+// While the store is down, one emergency per second still sends it a request, which costs a whole
+// timeout.
 Task<Result<ClaimReply>> AttemptClaims::ClaimToSend(const IncomingRecord& record,
                                                     const records::v1::WorkRecord& work) {
   ClaimReply by_log;
@@ -118,7 +119,7 @@ Task<Result<records::v1::Position>> AttemptClaims::PublishStarted(
     started.set_event_id(EventId(work.attempt(), seed));
     started.mutable_attempt_changed()->set_note(std::string(kStartedByLog));
   }
-  // Before the start: what is known to have started has what follows it.
+  // Before the start, so that the log contains what follows every attempt that has started.
   std::vector<OutgoingRecord> following;
   for (const records::v1::WorkRecord& next : RecordsAtStart(work, claim.begin_time))
     following.push_back(MakeWorkRecord(parts_.topics, next, OriginOf(record), parts_.clock.Now()));

@@ -50,7 +50,7 @@ class AttemptClaims {
   AttemptClaims(Parts parts, std::string owner, Micros lease)
       : parts_(parts), owner_(std::move(owner)), lease_(lease) {}
 
-  // Asks the store regularly whether it responds: without requests an outage would not be noticed.
+  // Checks regularly whether the store responds: without requests an outage would not be noticed.
   // Never ends: destroy the task.
   Task<void> WatchStore(Scheduler& scheduler);
 

@@ -42,7 +42,7 @@ inline constexpr std::array kDeliveryResults{DeliveryResult::kSent,
                                              DeliveryResult::kGoalReached,
                                              DeliveryResult::kGoalMissed};
 
-// How a record leaves whose attempt ended with `result`.
+// The result of delivering a record whose attempt ended with `result`.
 DeliveryResult DeliveryResultOf(const records::v1::AttemptResult& result);
 
 }  // namespace tocsin

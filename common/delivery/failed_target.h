@@ -1,4 +1,4 @@
-// What the store learns when a target of a plan has failed.
+// Reports a failed target of a plan to the claim store.
 #pragma once
 
 #include "common/async/task.h"
@@ -7,9 +7,9 @@
 
 namespace tocsin {
 
-// Notes that the target of `work` has failed, if `follow_up` says so, and adds the event that no
-// step of the plan is left. If the store does not respond, the next step starts after its wait, and
-// there is no such event. The arguments must outlive the task.
+// If follow_up.target_failed is set, notes that the target of `work` has failed, and adds the event
+// that no step of the plan is left. If the store does not respond, the next step starts after its
+// wait, and there is no such event. The arguments must outlive the task.
 Task<void> NoteFailedTarget(Claims& claims, const records::v1::WorkRecord& work, WallTime now,
                             FollowUp& follow_up);
 

@@ -176,7 +176,7 @@ Task<Result<DeliveryResult>> DeliveryPipeline::ResolveInDoubt(Delivery& delivery
   co_return delivered;
 }
 
-// The goal of a plan was not reached in time, unless the store knows otherwise.
+// The goal of a plan was not reached in time, unless the store reports that it was.
 Task<Result<DeliveryResult>> DeliveryPipeline::EndAtDeadline(Delivery& delivery) {
   const records::v1::WorkRecord& work = delivery.work;
   const WallTime deadline = FromUnixMicros(work.plan().goal().deadline_us());
@@ -284,7 +284,7 @@ Task<Result<DeliveryResult>> DeliveryPipeline::EndWithoutPost(
   co_return co_await HandleClaimReply(delivery, *claim);
 }
 
-// The claim was not granted: what the store knows of the attempt decides.
+// The claim was not granted: the stored state of the attempt decides.
 Task<Result<DeliveryResult>> DeliveryPipeline::HandleClaimReply(Delivery& delivery,
                                                                 const ClaimReply& claim) {
   switch (claim.state) {
@@ -318,8 +318,8 @@ Task<Result<DeliveryResult>> DeliveryPipeline::HandleLapsedClaim(Delivery& deliv
   co_return co_await RecordResult(delivery, *stored);
 }
 
-// Our claim is kept meanwhile, so that the store grants the attempt to no other process; but the
-// store learns of the other start.
+// Our claim is kept meanwhile, so that the store grants the attempt to no other process. The other
+// start is stored.
 Task<Result<DeliveryResult>> DeliveryPipeline::HandleEarlierStart(Delivery& delivery,
                                                                   const ClaimReply& claim,
                                                                   const LogClaim& other) {

@@ -119,7 +119,7 @@ class DeliveryPipeline {
   InDoubtResolver resolver_;
   AttemptClaims claims_;
   size_t lapsed_lookups_ = 0;  // readings of the log for lapsed claims that are in progress
-  // Lookups of which everything that follows is in the log. Each record of the log may be there
+  // Lookups whose follow-up records are all in the log. Each record of the log may be there
   // several times; without this the copies of a lookup would multiply with every further lookup.
   BoundedCache<bool> continued_lookups_{10'000};
   // Attempts whose target has failed and whose plan was continued; false while that is being

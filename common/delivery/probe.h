@@ -28,7 +28,7 @@ class DeliveryProbe {
   // A reconciliation run started while `count` attempts were unreconciled.
   virtual void OnReconciliationRun(std::size_t /*count*/) {}
 
-  // The provider was asked about one attempt.
+  // One attempt was looked up at the provider.
   virtual void OnReconciled(Finding /*finding*/) {}
 
   // Whether the claim store may be used, from now on.

@@ -1,4 +1,4 @@
-// Reconciliation: asks the provider for statuses and prices that no callback reported.
+// Reconciliation: reads from the provider the statuses and prices that no callback reported.
 #pragma once
 
 #include <functional>

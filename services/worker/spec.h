@@ -17,7 +17,7 @@
 
 namespace tocsin::worker {
 
-// What a channel adapter is made from. All parts outlive it.
+// The dependencies of a channel adapter. All outlive it.
 struct AdapterParts {
   EventLoop& loop;
   const Config& config;

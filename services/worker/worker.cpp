@@ -133,7 +133,7 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   const ChannelAdapter adapter = spec.make_adapter({loop, config, topics, rest, vault, clock});
   twilio::ResourceLookup lookup(loop, rest);
   twilio::RestSettings ender_rest = rest;
-  ender_rest.observe = {};  // its requests are no attempts
+  ender_rest.observe = {};  // its requests are not attempts
   twilio::RestCallEnder call_ender(loop, std::move(ender_rest));
   DeliveryEngine engine(
       spec.channel,

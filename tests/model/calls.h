@@ -22,7 +22,7 @@ struct Telephone {
   double failed = 0;
   double failed_for_good = 0;  // with a code that rules out another call
   double machine = 0;
-  double misdetected = 0;  // of the answers: a person is taken for a machine
+  double misdetected = 0;  // of the answers: a person is detected as a machine
 
   static Telephone Draw(Dice& dice);
 };

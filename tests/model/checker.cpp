@@ -122,8 +122,8 @@ void Checker::ReadEvent(const IncomingRecord& record) {
     attempt.not_received = true;
     ++counts.not_received;
   }
-  // A worker that is killed may leave the lookup in the log, but not the event of the doubt. The
-  // event of the resolution gives the doubt as its reason.
+  // A worker that is killed may leave the lookup in the log, but not the IN_DOUBT event. Then the
+  // event of the resolution has IN_DOUBT as its reason.
   const bool in_doubt = changed.status() == v1::ATTEMPT_STATUS_IN_DOUBT ||
                         changed.reason() == TraitsOf(ErrorCode::kInDoubt).name;
   if (in_doubt && !attempt.was_in_doubt) {

@@ -50,7 +50,7 @@ class Checker {
   void Marked(const std::string& alert_id, const KnownMark& mark);
 
   // Reports of the client: what it requested, and what the ingress confirmed. `person`: of a plan.
-  // `stored`: the caller was told that the alert is marked.
+  // `stored`: the response reported the alert as marked.
   void CancelRequested(const std::string& alert_id);
   void Cancelled(const std::string& alert_id, v1::CancelOutcome outcome);
   void AcknowledgementRequested(const std::string& alert_id, const std::string& person);
@@ -64,7 +64,7 @@ class Checker {
   void CalledBack(const v1::AttemptRef& ref, std::optional<v1::AttemptStatus> status);
 
   // Reports of a call: a key was pressed; the ingress responded to it; the call ended, as its last
-  // callback says (`for_good`: with a code that rules out another call); that callback was
+  // callback reports (`for_good`: with a code that rules out another call); that callback was
   // delivered.
   void KeyPressed(const v1::AttemptRef& ref, const std::string& key);
   void KeyConfirmed(const v1::AttemptRef& ref, const std::string& key);
@@ -90,7 +90,7 @@ class Checker {
   bool completed_overrides_acknowledgement = false;
 
  private:
-  // A call, as the provider knows it.
+  // A call at the provider.
   struct CallTruth {
     std::optional<v1::AttemptStatus> end;  // once it has ended
     WallTime end_time{};

@@ -68,14 +68,14 @@ enum class Bug {
   kCallsNotCounted,                    // each call counts as the first one
   kCallRepeatedAtOnce,                 // the delay until the next call is ignored
   kAnsweredByIgnored,                  // a machine that answered counts as a person
-  kEveryKeyAcknowledges,               // whatever key is pressed
+  kEveryKeyAcknowledges,               // also a key without a meaning
   kKeyNotSaved,                        // that a person answered is not stored
   kConfirmedBeforePublished,           // the ingress responds before its records are in the log
   kAcknowledgementNotStored,           // the alert is not marked
   kAcknowledgedCallGranted,            // the mark does not stop the next call
   kCompletedOverridesAcknowledgement,  // a call that is completed later ends the alert
   // Of plans.
-  kPersonIgnored,         // who acknowledged or declined is contacted again
+  kPersonIgnored,         // a person who acknowledged or declined is contacted again
   kStepStartsEarly,       // an early claim is granted
   kGoalIgnored,           // a claim is granted after a delivery or a person reached the goal
   kDeadlineIgnored,       // an attempt has a later deadline

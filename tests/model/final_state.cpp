@@ -109,7 +109,7 @@ void Checker::CheckAlert(const std::string& alert_id, AlertTruth& alert, Dice& d
   }
 }
 
-// The final state against what the provider and the client know.
+// Compares the final state with the reports of provider and client.
 void Checker::CheckOutcome(const std::string& alert_id, const AlertTruth& alert,
                            const ProjectedAlert& projected) {
   const std::string ended = ", but ended as " + v1::AlertState_Name(projected.state);
@@ -141,7 +141,7 @@ void Checker::CheckOutcome(const std::string& alert_id, const AlertTruth& alert,
     Violate(alert_id + " ended without a reason");
 }
 
-// The status of a call against what its last callback and its keys say.
+// Compares the status of a call with its last callback and the pressed keys.
 void Checker::CheckCall(const AttemptTruth& attempt, const AttemptProjection& projection) {
   if (!attempt.call || !attempt.call->reported) return;
   const CallTruth& call = *attempt.call;

@@ -180,7 +180,8 @@ void PlanChecker::Appended(const records::v1::Event& event) {
   if (event.attempt_changed().status() == v1::ATTEMPT_STATUS_SENDING) ReadStart(*plan, event);
 }
 
-// The first start of an attempt decides, whoever makes it: its POST may follow.
+// The first start of an attempt decides, whether the store or the log granted it: its POST may
+// follow.
 void PlanChecker::ReadStart(Plan& plan, const records::v1::Event& event) {
   Target& target = plan.targets[event.attempt().step()];
   const WallTime begin = FromUnixMicros(event.time_us());
@@ -199,8 +200,8 @@ void PlanChecker::AcknowledgementRequested(const std::string& alert_id, const st
   if (Plan* const plan = Find(alert_id)) plan->requested.insert(person);
 }
 
-// A cancelled alert is not marked. Who acknowledges it after another person is told that it was
-// acknowledged before.
+// A cancelled alert is not marked. If another person has acknowledged it, the response reports it
+// as already acknowledged.
 void PlanChecker::Acknowledged(const std::string& alert_id, const std::string& person,
                                bool stored) {
   Plan* const plan = Find(alert_id);
@@ -229,7 +230,7 @@ void PlanChecker::PostStarted(const v1::AttemptRef& ref, bool in_doubt) {
     violate_(AttemptText(ref) + " is POSTed after the deadline");
   if (target.stopped.contains(AttemptText(ref)))
     violate_(AttemptText(ref) + " is POSTed although the log stopped it before its start");
-  // What only the store knows does not stop an emergency that is claimed by the log.
+  // A stop that is only in the store does not stop an emergency that is claimed by the log.
   const bool by_log_alone =
       target.by_log.contains(AttemptText(ref)) && !target.by_store.contains(AttemptText(ref));
   if (target.failed && !target.published.contains(AttemptText(ref)) && !in_doubt && !by_log_alone &&
@@ -273,8 +274,8 @@ void PlanChecker::Check(const std::string& alert_id, const ProjectedAlert& proje
     violate_(alert_id + " was cancelled, but ended as " + v1::AlertState_Name(projected.state));
 }
 
-// Before the deadline, whoever the store knows counts. Between the deadline and its record both
-// ends are correct.
+// Before the deadline, the acknowledgements in the store count. Between the deadline and its record
+// both ends are correct.
 void PlanChecker::CheckAcknowledged(const std::string& alert_id, const Plan& plan,
                                     v1::AlertState state) {
   const std::string ended = ", but it ended as " + v1::AlertState_Name(state);

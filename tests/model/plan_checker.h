@@ -1,4 +1,4 @@
-// What is true of the alerts with a plan, and the invariants of plans. Part of the checker.
+// The ground truth of alerts with a plan, and the invariants of plans. Part of the checker.
 //
 // Nobody is contacted after a confirmed acknowledgement. Exactly: no attempt is claimed after the
 // claim store has it, and what is confirmed by the API is in the store. There are three exceptions.
@@ -42,7 +42,7 @@ class PlanChecker {
   }
 
   // Reports of the claim store: an attempt was granted; it ended without a start; its target was
-  // noted as failed; a person is marked; it knows how far an attempt got; the plan has ended.
+  // noted as failed; a person is marked; the progress of an attempt was stored; the plan has ended.
   void Granted(const v1::AttemptRef& ref);
   void NotAttempted(const v1::AttemptRef& ref);
   void TargetFailed(const v1::AttemptRef& ref);
@@ -54,8 +54,8 @@ class PlanChecker {
   void Appended(const records::v1::WorkRecord& work);
 
   // Reports of persons and of the client: an acknowledgement was requested; it was confirmed.
-  // `stored`: the caller was told that the alert is marked. A confirmed key press may be in the log
-  // alone: then the store learns of it later.
+  // `stored`: the response reported the alert as marked. A confirmed key press may be in the log
+  // alone: then it is synced to the store later.
   void AcknowledgementRequested(const std::string& alert_id, const std::string& person);
   void Acknowledged(const std::string& alert_id, const std::string& person, bool stored);
 
@@ -85,7 +85,7 @@ class PlanChecker {
     std::set<std::string> by_log;    // attempts that were started by the order of the log
     std::set<std::string> by_store;  // attempts that were granted
   };
-  // What a place knows: the store, or the log.
+  // The state of the plan in the store, or in the log.
   struct Known {
     std::set<std::string> acknowledged;  // persons
     std::set<std::string> declined;
@@ -111,7 +111,7 @@ class PlanChecker {
   }
   static std::size_t Needed(const Plan& plan);  // persons
   static bool IsReached(const Plan& plan);      // as far as the store knows
-  // Why the place stops an attempt to this person; empty if it does not.
+  // Why this state stops an attempt to this person; empty if it does not.
   static std::string StopReason(const Plan& plan, const Known& known, const std::string& person);
   void CheckStep(Plan& plan, const v1::AttemptRef& ref);
   void ReadStart(Plan& plan, const records::v1::Event& event);

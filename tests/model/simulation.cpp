@@ -225,7 +225,7 @@ void Simulation::ScheduleActions(const records::v1::WorkRecord& work) {
                    [this, alert_id] { ingress->Acknowledge(alert_id, "ann"); });
 }
 
-// Persons acknowledge by the API: named by somebody else, or as the actor. Some do so around the
+// Persons acknowledge by the API: named by another actor, or as the actor. Some do so around the
 // deadline.
 void Simulation::SchedulePlanActions(const records::v1::WorkRecord& work) {
   const std::string& alert_id = work.attempt().alert_id();

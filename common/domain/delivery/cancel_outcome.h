@@ -1,4 +1,4 @@
-// The result of a cancel request, from what the store knows of the alert. Pure.
+// The result of a cancel request, from the stored state of the alert. Pure.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@ struct CancelledAlert {
 };
 
 // ALREADY_ENDED only where the alert is certainly final: delivered, acknowledged, ended by a rule,
-// or refused by Twilio for good. Any other alert of which a POST was started is TOO_LATE.
+// or refused by Twilio for good. Any other alert with a started POST is TOO_LATE.
 v1::CancelOutcome CancelOutcomeOf(const CancelledAlert& alert);
 
 // The attempts of an alert that were started by the order of the log before it was cancelled: the

@@ -134,7 +134,7 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
   result.set_provider_code(changed.provider_code());
   result.set_error_class(changed.error_class());
   result.set_http_status(changed.http_status());
-  // The same delay again, whatever it resulted from.
+  // The same delay again, regardless of its reason.
   if (changed.next_due_time_us() != 0)
     result.set_retry_after_us(changed.next_due_time_us() - event.time_us());
   result.set_begin_time_us(event.time_us());

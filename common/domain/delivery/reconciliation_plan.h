@@ -1,5 +1,5 @@
-// What a run of the reconciliation looks up first, and what one list of the provider answers for
-// many attempts (pure).
+// Which attempts a run of the reconciliation looks up first, and which of them one list of the
+// provider can replace (pure).
 #pragma once
 
 #include <cstddef>

@@ -30,7 +30,7 @@ struct UnreconciledAttempt {
 
 // What the provider returns for a SID.
 struct ProviderRecord {
-  std::string provider_status;  // Twilio's word
+  std::string provider_status;  // as Twilio names it
   v1::AttemptStatus status = v1::ATTEMPT_STATUS_UNSPECIFIED;
   records::v1::ProviderErrorClass error_class = records::v1::PROVIDER_ERROR_CLASS_UNSPECIFIED;
   std::int32_t code = 0;

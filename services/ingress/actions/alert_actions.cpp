@@ -101,8 +101,8 @@ void AlertActions::Conclude(const std::shared_ptr<Cancellation>& cancellation,
           });
 }
 
-// A cancellation that came too late for anything has the time of its request: an earlier one that
-// did have an effect may have set the mark. So each of them is another event.
+// A cancellation without effect has the time of its request: an earlier one that had an effect may
+// have set the mark. So each of them is another event.
 records::v1::Event AlertActions::CancelEvent(const Cancellation& cancellation,
                                              v1::CancelOutcome outcome) const {
   const bool ended = outcome == v1::CANCEL_OUTCOME_ALREADY_ENDED;
@@ -159,7 +159,7 @@ void AlertActions::AcknowledgeByKeypress(const std::string& client_id, const Ack
   MarkAcknowledged(std::move(mark), traceparent, std::move(done));
 }
 
-// Who declined which alert, and how.
+// A person who declined an alert, with the mark to set.
 struct AlertActions::DeclinedPerson {
   std::string client_id;
   std::string alert_id;
@@ -374,7 +374,7 @@ void AlertActions::MarkAcknowledged(MarkRequest request, const std::string& trac
   });
 }
 
-// The event of the first acknowledgement, or of the first by this person of a plan, whatever
+// The event of the first acknowledgement, or of the first by this person of a plan, also if others
 // followed.
 void AlertActions::PublishAcknowledged(const std::string& alert_id, const MarkResult& marked,
                                        const std::string& traceparent,

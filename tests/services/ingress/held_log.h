@@ -9,7 +9,7 @@
 
 namespace tocsin::ingress {
 
-// For one thread. What is released goes into `log`, which says how it ends.
+// For one thread. What is released goes into `log`, which determines its result.
 class HeldLog final : public RecordLog {
  public:
   explicit HeldLog(FakeRecordLog& log) : log_(log) {}

@@ -1,4 +1,4 @@
-// When an attempt in in_doubt is looked up, what resolves it, and which result is kept. R4
+// When an attempt in doubt is looked up, what resolves it, and which result is kept. R4
 #include "common/domain/delivery/in_doubt.h"
 
 #include <gmock/gmock.h>

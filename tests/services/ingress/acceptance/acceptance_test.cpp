@@ -297,7 +297,7 @@ TEST_F(AcceptanceTest, PublishesAgainUnderTheSameIdAfterAnUnknownOutcome) {  // 
   const auto again = Enqueue(ARequest("k1"));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->alert_id(), unknown.error().subject);
-  ASSERT_THAT(Normal(), SizeIs(2));  // the same try twice: the claim lets one run
+  ASSERT_THAT(Normal(), SizeIs(2));  // the same attempt twice: one claim is granted
   EXPECT_EQ(AttemptText(Normal()[0].attempt()), AttemptText(Normal()[1].attempt()));
   EXPECT_EQ(Normal()[0].create_time_us(), Normal()[1].create_time_us());
 }
