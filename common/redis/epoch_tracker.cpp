@@ -26,7 +26,10 @@ EpochTracker::EpochTracker(Keys keys, bool requires_restore, std::function<void(
     : keys_(std::move(keys)),
       requires_restore_(requires_restore),
       on_data_loss_(std::move(on_data_loss)),
-      on_restart_(std::move(on_restart)) {}
+      on_restart_(std::move(on_restart)) {
+  // Without an epoch all scripts fail until Adopt().
+  if (requires_restore_) SetCurrent({});
+}
 
 std::shared_ptr<EpochTracker::AdoptedEpoch> EpochTracker::Current() const {
   const std::lock_guard lock(mutex_);
@@ -50,11 +53,7 @@ Status EpochTracker::OnConnect(Connection& connection, const ServerInfo& info,
   if (!last.empty()) {
     TOCSIN_CHECK_OK(requires_restore_ ? CheckRestored(connection, info, deadline)
                                       : CheckWriteCount(connection, deadline));
-  } else if (requires_restore_) {
-    // Without an epoch all scripts fail until Adopt().
-    const std::lock_guard lock(mutex_);
-    if (current_ == nullptr) SetCurrent({});
-  } else {
+  } else if (!requires_restore_) {
     TOCSIN_CHECK_OK(AdoptCurrent(connection, deadline));
   }
   {

@@ -62,7 +62,7 @@ class EpochTracker {
   // connection, and of Keys::AcceptancesRestored() for acceptances.
   std::string RestoredMarker(std::string_view epoch_id) const;
 
-  // Null before the first OnConnect().
+  // Null before the first OnConnect() of a process without `requires_restore`.
   std::shared_ptr<AdoptedEpoch> Current() const;
 
   // Calls `on_data_loss`, once per adopted epoch, and returns the error of all requests.

@@ -50,8 +50,10 @@ Task<Result<Reply>> ScriptClient::Run(ScriptCall call) {
 }
 
 Task<Result<Reply>> ScriptClient::RunOnce(const ScriptCall& call, SteadyTime deadline) {
+  // Not an epoch that is adopted meanwhile: the caller knows CompleteSince() of this one.
+  std::shared_ptr<EpochTracker::AdoptedEpoch> epoch = server_.tracker().Current();
   TOCSIN_CO_CHECK_OK(co_await AwaitConnection(deadline));
-  const std::shared_ptr<EpochTracker::AdoptedEpoch> epoch = server_.tracker().Current();
+  if (epoch == nullptr) epoch = server_.tracker().Current();  // the first connection
   Result<Reply> reply = co_await Send(call, *epoch, CallForm::kBySha, deadline);
   if (reply && IsNoScript(*reply)) reply = co_await Send(call, *epoch, CallForm::kByText, deadline);
   if (!reply) co_return reply;

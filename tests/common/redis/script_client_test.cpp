@@ -10,6 +10,7 @@
 #include "common/base/digest.h"
 #include "common/base/uuid.h"
 #include "common/ports/clock.h"
+#include "common/redis/claim_store_restorer.h"
 #include "tests/common/redis/blocking_claims.h"
 #include "tests/common/redis/private_redis.h"
 
@@ -103,6 +104,24 @@ class ScriptClientTest : public testing::Test {
   std::optional<ScriptClient> client;
   std::optional<ClaimStore> claims;
 };
+
+// The caller has decided by what is restored of the epoch that was adopted when it called.
+TEST_F(ScriptClientTest, RefusesACallThatWaitedWhileAnEpochWasAdopted) {  // R1
+  claims.reset();
+  client.reset();
+  Settings settings = redis.ServerSettings();
+  settings.requires_restore = true;
+  server.emplace(settings);
+  client.emplace(*server, loop);
+  claims.emplace(*client);
+  ClaimStoreRestorer restorer(*server);
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch) << epoch.error().message;
+  const auto waiting = Start(Requests(1));  // for the first connection
+  restorer.Adopt(*epoch, SystemClock().Now());
+  EXPECT_THAT(Wait(*waiting), Each(IsUnavailable()));
+  EXPECT_THAT(Claim(ARequest()), IsGranted());
+}
 
 class ShortTimeoutTest : public ScriptClientTest {
  protected:
