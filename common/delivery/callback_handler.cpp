@@ -30,7 +30,8 @@ bool MayEndTarget(const records::v1::WebhookRecord& callback) {
 bool CallbackHandler::Wants(const IncomingRecord& record) const {
   if (record.position.topic() != parts_.topics.Events()) return true;
   records::v1::Event event;
-  if (!event.ParseFromString(record.value) || !MayBeUnknownToStore(event)) return false;
+  if (!event.ParseFromString(record.value)) return false;
+  if (!MayBeUnknownToStore(event) && !record.Header(kHeaderUnpersisted)) return false;
   return event.channel() == channel_ || event.channel() == v1::CHANNEL_UNSPECIFIED;
 }
 

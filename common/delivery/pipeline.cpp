@@ -393,7 +393,10 @@ Task<Result<DeliveryResult>> DeliveryPipeline::RecordUnpersisted(
   FollowUp follow_up = FollowUpOf(delivery, result);
   FollowUp events_only;
   events_only.events = std::exchange(follow_up.events, {});
-  TOCSIN_CO_CHECK_OK(co_await PublishFollowUp(delivery, events_only));
+  std::vector<OutgoingRecord> events = RecordsOf(delivery, events_only);
+  for (OutgoingRecord& event : events)
+    event.headers.emplace_back(kHeaderUnpersisted, "1");  // the store is synced from it
+  TOCSIN_CO_CHECK_OK(co_await parts_.log.PublishAll(std::move(events)));
   TOCSIN_CO_TRY(const DeliveryResult delivered,
                 co_await PublishResult(delivery, result, std::move(follow_up)));
   unpersisted_.Erase(attempt);
@@ -433,10 +436,14 @@ Task<Status> DeliveryPipeline::PublishOnce(const Delivery& delivery, FollowUp fo
 
 Task<Status> DeliveryPipeline::PublishFollowUp(const Delivery& delivery,
                                                const FollowUp& follow_up) {
-  TOCSIN_CO_CHECK_OK(co_await parts_.log.PublishAll(
-      MakeFollowUpRecords(parts_.topics, follow_up, channel_, delivery.record.position,
-                          OriginOf(delivery.record), parts_.clock.Now())));
+  TOCSIN_CO_CHECK_OK(co_await parts_.log.PublishAll(RecordsOf(delivery, follow_up)));
   co_return {};
+}
+
+std::vector<OutgoingRecord> DeliveryPipeline::RecordsOf(const Delivery& delivery,
+                                                        const FollowUp& follow_up) const {
+  return MakeFollowUpRecords(parts_.topics, follow_up, channel_, delivery.record.position,
+                             OriginOf(delivery.record), parts_.clock.Now());
 }
 
 Task<Status> DeliveryPipeline::PublishWork(const Delivery& delivery,

@@ -111,6 +111,7 @@ class DeliveryPipeline {
                                              FollowUp follow_up);
   Task<Status> PublishOnce(const Delivery& delivery, FollowUp follow_up);
   Task<Status> PublishFollowUp(const Delivery& delivery, const FollowUp& follow_up);
+  std::vector<OutgoingRecord> RecordsOf(const Delivery& delivery, const FollowUp& follow_up) const;
   Task<Status> PublishWork(const Delivery& delivery, const records::v1::WorkRecord& work);
 
   const v1::Channel channel_;

@@ -16,6 +16,8 @@ namespace tocsin {
 constexpr std::string_view kHeaderSchema = "schema";            // full name of the message
 constexpr std::string_view kHeaderTraceparent = "traceparent";  // W3C Trace Context
 constexpr std::string_view kHeaderAccepts = "accepts";  // client_id; only if it accepts an alert
+// "1" on the events of a result that the claim store could not save.
+constexpr std::string_view kHeaderUnpersisted = "unpersisted";
 
 using RecordHeaders = std::vector<std::pair<std::string, std::string>>;
 

@@ -42,10 +42,12 @@ class WithoutStoreTest : public DeliveryFixture {
   void StartByLog(const records::v1::WorkRecord& work) { Start(work, kStartedByLog); }
   // Syncs the store with all events so far.
   void HandleEvents() {
-    for (const records::v1::Event& event : Events()) {
+    for (const OutgoingRecord& event : log.Records()) {
+      if (event.topic != topics.Events()) continue;
       IncomingRecord record;
-      record.position.set_topic(topics.Events());
-      record.value = event.SerializeAsString();
+      record.position.set_topic(event.topic);
+      record.value = event.value;
+      record.headers = event.headers;
       if (!callback_handler.Wants(record)) continue;
       EXPECT_TRUE(Await(callback_handler.Handle(record)));
     }
@@ -351,6 +353,31 @@ TEST_F(WithoutStoreTest, DoesNotSyncAStartThatTheStoreGranted) {
   claims.SetDown(false);
   HandleEvents();
   EXPECT_EQ(Deliver(work), DeliveryResult::kSent);  // the claim had been released
+}
+
+// The claims may have been restored before the result was in the log.
+TEST_F(WithoutStoreTest, SyncsAResultThatCouldNotBeStored) {  // R4
+  claims.SetDown(false);
+  const records::v1::WorkRecord work = AWork();  // not an emergency
+  provider.during_post = [&] { claims.SetDown(true); };
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
+  claims.SetDown(false);
+  HandleEvents();
+  provider.during_post = {};
+  EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
+  EXPECT_THAT(provider.sent, SizeIs(1));
+}
+
+TEST_F(WithoutStoreTest, IgnoresTheEventOfAResultThatWasStored) {
+  claims.SetDown(false);
+  ASSERT_EQ(Deliver(AWork()), DeliveryResult::kSent);
+  for (const OutgoingRecord& event : log.Records()) {
+    IncomingRecord record;
+    record.position.set_topic(topics.Events());
+    record.value = event.value;
+    record.headers = event.headers;
+    EXPECT_FALSE(callback_handler.Wants(record));
+  }
 }
 
 }  // namespace
