@@ -9,6 +9,8 @@
 
 #include "common/base/result.h"
 #include "common/delivery/probe.h"
+#include "common/delivery/read_offsets.h"
+#include "common/delivery/restoration_lease.h"
 #include "common/ports/claim_restorer.h"
 #include "common/ports/clock.h"
 #include "common/ports/record_history.h"
@@ -22,8 +24,9 @@ constexpr std::chrono::minutes kRecentWindow{15};
 constexpr std::chrono::hours kFullWindow{8 * 24};
 
 // Has a thread. At start and after every NotifyDataLoss() it finds the store's epoch and, unless
-// some process has restored that epoch, restores it before this process uses it. Every process
-// restores for itself and waits for no other; restoring twice changes nothing.
+// some process has restored that epoch, sees to it that one does before this process uses it. One
+// process restores at a time, the one with the lease. The others adopt what it has restored, and
+// one of them continues if it ends. Restoring twice changes nothing.
 class ClaimRestoration {
  public:
   struct Parts {
@@ -36,7 +39,7 @@ class ClaimRestoration {
 
   // `max_start_delay`: from a claim until its SENDING event is in the log (lease without the POST).
   ClaimRestoration(Parts parts, Micros max_start_delay);
-  ~ClaimRestoration();  // stops; a reading in progress ends within a second
+  ~ClaimRestoration();  // stops; requests in progress may take until their timeouts
 
   // The store lost its data. Never blocks.
   void NotifyDataLoss();
@@ -44,9 +47,17 @@ class ClaimRestoration {
  private:
   void Run();
   Status RestoreOnce();
-  Status RestoreSince(const StoreEpoch& epoch, WallTime since, bool complete);
-  Status RestoreBatch(const StoreEpoch& epoch, std::span<const KnownAttempt> batch);
+  Status AwaitStarts(StoreEpoch& epoch, WallTime recent_since);
+  Status AdoptRecent(StoreEpoch& epoch);
+  Status RestoreAll(const StoreEpoch& epoch, WallTime recent_since, const RestorationLease& lease);
+  Result<ReadOffsets> RestoreSince(const StoreEpoch& epoch, WallTime since, bool complete,
+                                   const ReadOffsets& restored, const std::stop_token& stop);
+  Status RestoreBatch(const StoreEpoch& epoch, std::span<const KnownAttempt> batch,
+                      const std::stop_token& stop);
   Result<bool> LogIsEmpty();
+  Status Refresh(StoreEpoch& epoch);
+  static Status Follow(StoreEpoch& epoch, const StoreEpoch& current);
+  Status Pause(Micros time);
 
   const Parts parts_;
   const Micros max_start_delay_;

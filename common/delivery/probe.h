@@ -34,7 +34,8 @@ class DeliveryProbe {
   // Whether the claim store may be used, from now on.
   virtual void OnClaimsUsable(bool /*usable*/) {}
 
-  // Claims were restored from `count` records of the log; `complete`: from all of them.
+  // This process restored claims from `count` records of the log; `complete`: from all of them that
+  // were not restored yet.
   virtual void OnClaimsRestored(std::size_t /*count*/, bool /*complete*/) {}
 };
 

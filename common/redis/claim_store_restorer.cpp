@@ -1,6 +1,10 @@
 #include "common/redis/claim_store_restorer.h"
 
+#include <charconv>
 #include <chrono>
+#include <memory>
+#include <optional>
+#include <string_view>
 
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
@@ -12,6 +16,38 @@ namespace {
 constexpr std::chrono::seconds kBatchTimeout{5};
 
 SteadyTime BatchDeadline() { return std::chrono::steady_clock::now() + kBatchTimeout; }
+
+Error LostDuringRestore() { return Unavailable("data lost during the restore"); }
+
+// Not adopted by this process yet.
+std::unique_ptr<EpochTracker::AdoptedEpoch> TargetOf(const StoreEpoch& epoch) {
+  auto target = std::make_unique<EpochTracker::AdoptedEpoch>();
+  target->id = epoch.id;
+  return target;
+}
+
+// The reply of a script in this epoch.
+Result<Reply> Execute(Connection& connection, const Keys& keys, const StoreEpoch& epoch,
+                      const ScriptCall& call, SteadyTime deadline) {
+  Append(connection, call, keys, *TargetOf(epoch), CallForm::kByText);
+  TOCSIN_TRY(std::vector<Reply> replies, connection.Execute(deadline));
+  if (replies.front().kind != Reply::Kind::kList) return Fail(ErrorOf(replies.front()));
+  if (replies.front().Text(0) == "epoch_changed") return Fail(LostDuringRestore());
+  return std::move(replies.front());
+}
+
+// What precedes the marker in the value of Keys::RecentRestored().
+std::string RecentPrefix(WallTime since) { return std::to_string(ToUnixMicros(since)) + ' '; }
+
+// Nothing if the mark has another marker.
+std::optional<WallTime> ParseRecentMark(std::string_view mark, std::string_view marker) {
+  std::int64_t since_us = 0;
+  const auto [end, error] = std::from_chars(mark.data(), mark.data() + mark.size(), since_us);
+  if (error != std::errc()) return std::nullopt;
+  mark.remove_prefix(static_cast<std::size_t>(end - mark.data()));
+  if (!mark.starts_with(' ') || mark.substr(1) != marker) return std::nullopt;
+  return FromUnixMicros(since_us);
+}
 
 std::string MarkName(KnownMark::Kind kind) {
   switch (kind) {  // no default: -Wswitch reports a missing row
@@ -70,6 +106,9 @@ ScriptCall RestoreCall(const KnownAttempt& known, const Keys& keys, Micros initi
                std::to_string(known.goal)}};
 }
 
+ClaimStoreRestorer::ClaimStoreRestorer(Server& server, Micros initial_delay)
+    : server_(server), initial_delay_(initial_delay), token_(HexEncode(RandomBytes(16))) {}
+
 Result<StoreEpoch> ClaimStoreRestorer::FindEpoch() {
   const SteadyTime deadline = BatchDeadline();
   TOCSIN_TRY(Connection connection, server_.Connect(deadline));
@@ -77,10 +116,34 @@ Result<StoreEpoch> ClaimStoreRestorer::FindEpoch() {
   TOCSIN_CHECK_OK(
       connection.Execute({"SET", keys.Epoch(), HexEncode(RandomBytes(16)), "NX"}, deadline));
   TOCSIN_TRY(const Reply epoch, connection.Execute({"GET", keys.Epoch()}, deadline));
-  TOCSIN_TRY(const Reply marker, connection.Execute({"GET", keys.Restored()}, deadline));
+  TOCSIN_TRY(const Reply recent, connection.Execute({"GET", keys.RecentRestored()}, deadline));
+  TOCSIN_TRY(const Reply restored, connection.Execute({"GET", keys.Restored()}, deadline));
   if (epoch.text.empty()) return Fail(Unavailable("the epoch was deleted"));
+  const std::string marker = server_.tracker().RestoredMarker(epoch.text);
   return StoreEpoch{.id = epoch.text,
-                    .restored = marker.text == server_.tracker().RestoredMarker(epoch.text)};
+                    .restored = restored.text == marker,
+                    .recent_since = ParseRecentMark(recent.text, marker)};
+}
+
+Result<bool> ClaimStoreRestorer::HoldLease(const StoreEpoch& epoch) {
+  const std::chrono::milliseconds life = kRestoreLease;
+  const ScriptCall call{.script = HoldRestoreLeaseScript(),
+                        .keys = {server_.keys().RestoreLease()},
+                        .args = {token_, std::to_string(life.count())}};
+  const SteadyTime deadline = BatchDeadline();
+  TOCSIN_TRY(Connection connection, server_.Connect(deadline));
+  TOCSIN_TRY(const Reply reply, Execute(connection, server_.keys(), epoch, call, deadline));
+  return reply.Text(0) == "held";
+}
+
+Status ClaimStoreRestorer::ReleaseLease(const StoreEpoch& epoch) {
+  const ScriptCall call{.script = ReleaseRestoreLeaseScript(),
+                        .keys = {server_.keys().RestoreLease()},
+                        .args = {token_}};
+  const SteadyTime deadline = BatchDeadline();
+  TOCSIN_TRY(Connection connection, server_.Connect(deadline));
+  TOCSIN_CHECK_OK(Execute(connection, server_.keys(), epoch, call, deadline));
+  return {};
 }
 
 Status ClaimStoreRestorer::Restore(const StoreEpoch& epoch,
@@ -89,15 +152,14 @@ Status ClaimStoreRestorer::Restore(const StoreEpoch& epoch,
   TOCSIN_TRY(Connection connection, server_.Connect(deadline));
   for (const Script* script : {&RestoreScript(), &RestoreMarkScript()})
     TOCSIN_CHECK_OK(connection.Execute({"SCRIPT", "LOAD", script->text}, deadline));
-  EpochTracker::AdoptedEpoch target;  // not adopted by this process yet
-  target.id = epoch.id;
+  const auto target = TargetOf(epoch);
   for (const KnownAttempt& known : attempts)
-    Append(connection, RestoreCall(known, server_.keys(), initial_delay_), server_.keys(), target,
+    Append(connection, RestoreCall(known, server_.keys(), initial_delay_), server_.keys(), *target,
            CallForm::kBySha);
   TOCSIN_TRY(const std::vector<Reply> replies, connection.Execute(deadline));
   for (const Reply& reply : replies) {
     if (reply.IsError()) return Fail(ErrorOf(reply));
-    if (reply.Text(0) == "epoch_changed") return Fail(Unavailable("data lost during the restore"));
+    if (reply.Text(0) == "epoch_changed") return Fail(LostDuringRestore());
   }
   return {};
 }
@@ -106,11 +168,28 @@ void ClaimStoreRestorer::Adopt(const StoreEpoch& epoch, WallTime complete_since)
   server_.tracker().Adopt(epoch.id, complete_since);
 }
 
+void ClaimStoreRestorer::SetCompleteSince(WallTime complete_since) {
+  server_.tracker().SetCompleteSince(complete_since);
+}
+
+Status ClaimStoreRestorer::MarkRecentRestored(const StoreEpoch& epoch, WallTime since) {
+  return Mark(epoch, server_.keys().RecentRestored(), RecentPrefix(since));
+}
+
 Status ClaimStoreRestorer::MarkRestored(const StoreEpoch& epoch) {
+  return Mark(epoch, server_.keys().Restored(), {});
+}
+
+// The marker names the Redis of this connection. If that restarted, OnConnect() has replaced the
+// epoch, unless another process has restored it since.
+Status ClaimStoreRestorer::Mark(const StoreEpoch& epoch, std::string key,
+                                const std::string& prefix) {
   const SteadyTime deadline = BatchDeadline();
   TOCSIN_TRY(Connection connection, server_.Connect(deadline));
-  TOCSIN_CHECK_OK(connection.Execute(
-      {"SET", server_.keys().Restored(), server_.tracker().RestoredMarker(epoch.id)}, deadline));
+  const ScriptCall call{.script = MarkRestoredScript(),
+                        .keys = {std::move(key)},
+                        .args = {prefix + server_.tracker().RestoredMarker(epoch.id)}};
+  TOCSIN_CHECK_OK(Execute(connection, server_.keys(), epoch, call, deadline));
   return {};
 }
 

@@ -110,7 +110,7 @@ std::string EpochTracker::RestoredMarker(std::string_view epoch_id) const {
 
 void EpochTracker::Adopt(const std::string& epoch_id, WallTime complete_since) {
   const std::lock_guard lock(mutex_);
-  complete_since_us_ = ToUnixMicros(complete_since);
+  SetCompleteSince(complete_since);
   if (current_ == nullptr || current_->id != epoch_id) SetCurrent(epoch_id);
 }
 

@@ -56,6 +56,10 @@ class EpochTracker {
 
   // Adopts `epoch_id`, whose claims were restored since `complete_since`.
   void Adopt(const std::string& epoch_id, WallTime complete_since);
+  // CompleteSince() of the epoch that is adopted next.
+  void SetCompleteSince(WallTime complete_since) {
+    complete_since_us_ = ToUnixMicros(complete_since);
+  }
   WallTime CompleteSince() const { return WallTime(Micros(complete_since_us_.load())); }
 
   // The value of Keys::Restored() if the claims of `epoch_id` are restored in the Redis of the last

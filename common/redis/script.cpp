@@ -47,6 +47,18 @@ const Script& RestoreMarkScript() {
   static const Script script(script_texts::restore_mark);
   return script;
 }
+const Script& HoldRestoreLeaseScript() {
+  static const Script script(script_texts::hold_restore_lease);
+  return script;
+}
+const Script& ReleaseRestoreLeaseScript() {
+  static const Script script(script_texts::release_restore_lease);
+  return script;
+}
+const Script& MarkRestoredScript() {
+  static const Script script(script_texts::mark_restored);
+  return script;
+}
 const Script& DueUnreconciledScript() {
   static const Script script(script_texts::due_unreconciled);
   return script;

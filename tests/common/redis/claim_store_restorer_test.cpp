@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "common/ports/clock.h"
 #include "tests/common/redis/blocking_claims.h"
 #include "tests/common/redis/private_redis.h"
@@ -169,8 +171,96 @@ TEST_F(ClaimStoreRestorerTest, ARestartOfRedisInvalidatesARestoreInProgress) {  
   redis.Kill();
   redis.Start();
   EXPECT_FALSE(restorer.Restore(*epoch, std::vector{Started(2, Now())}));
-  ASSERT_TRUE(restorer.MarkRestored(*epoch));
+  EXPECT_FALSE(restorer.MarkRecentRestored(*epoch, Now()));
+  EXPECT_FALSE(restorer.MarkRestored(*epoch));
+  EXPECT_FALSE(restorer.FindEpoch()->recent_since);
   EXPECT_FALSE(restorer.FindEpoch()->restored);
+}
+
+TEST_F(ClaimStoreRestorerTest, OneProcessHasTheLease) {
+  Server other_server{WithRestore(redis.ServerSettings())};
+  ClaimStoreRestorer other(other_server);
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  EXPECT_EQ(restorer.HoldLease(*epoch), true);
+  EXPECT_EQ(restorer.HoldLease(*epoch), true);  // extended
+  EXPECT_EQ(other.HoldLease(*epoch), false);
+  ASSERT_TRUE(other.ReleaseLease(*epoch));  // without effect
+  EXPECT_EQ(other.HoldLease(*epoch), false);
+  const std::int64_t life = redis.Execute({"PTTL", server.keys().RestoreLease()}).integer;
+  EXPECT_GT(life, 0);
+  EXPECT_LE(life, std::chrono::milliseconds(kRestoreLease).count());
+  ASSERT_TRUE(restorer.ReleaseLease(*epoch));
+  EXPECT_EQ(other.HoldLease(*epoch), true);
+  EXPECT_EQ(restorer.HoldLease(*epoch), false);
+}
+
+TEST_F(ClaimStoreRestorerTest, TheLeaseOfAProcessThatEndedExpires) {
+  Server other_server{WithRestore(redis.ServerSettings())};
+  ClaimStoreRestorer other(other_server);
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  ASSERT_EQ(other.HoldLease(*epoch), true);
+  redis.Execute({"PEXPIRE", server.keys().RestoreLease(), "1"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(restorer.HoldLease(*epoch), true);
+  EXPECT_EQ(other.HoldLease(*epoch), false);
+}
+
+TEST_F(ClaimStoreRestorerTest, TheLeaseEndsWithTheEpoch) {
+  Server other_server{WithRestore(redis.ServerSettings())};
+  ClaimStoreRestorer other(other_server);
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  ASSERT_EQ(other.HoldLease(*epoch), true);
+  redis.Execute({"FLUSHALL"});
+  EXPECT_FALSE(other.HoldLease(*epoch));
+  const auto next = restorer.FindEpoch();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(restorer.HoldLease(*next), true);
+}
+
+TEST_F(ClaimStoreRestorerTest, OtherProcessesFindTheRecentWindow) {
+  Server other_server{WithRestore(redis.ServerSettings())};
+  ClaimStoreRestorer other(other_server);
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  EXPECT_FALSE(epoch->recent_since);
+  const WallTime since = Now() - std::chrono::minutes(15);
+  ASSERT_TRUE(restorer.MarkRecentRestored(*epoch, since));
+  const auto found = other.FindEpoch();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->recent_since, since);
+  EXPECT_FALSE(found->restored);
+  ASSERT_TRUE(restorer.MarkRestored(*epoch));
+  EXPECT_TRUE(other.FindEpoch()->restored);
+  redis.Execute({"FLUSHALL"});
+  EXPECT_FALSE(other.FindEpoch()->recent_since);
+}
+
+TEST_F(ClaimStoreRestorerTest, AnotherRunOfRedisHasNoRecentWindow) {  // R4
+  redis.Execute({"CONFIG", "SET", "appendfsync", "always"});
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  ASSERT_TRUE(restorer.MarkRecentRestored(*epoch, Now()));
+  redis.Kill();
+  redis.Start();
+  Server started{WithRestore(redis.ServerSettings())};
+  const auto found = ClaimStoreRestorer(started).FindEpoch();
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_FALSE(found->recent_since);
+}
+
+// A slow process ends its restoration after another loss.
+TEST_F(ClaimStoreRestorerTest, KeepsTheMarkOfALaterEpoch) {
+  const auto epoch = restorer.FindEpoch();
+  ASSERT_TRUE(epoch);
+  redis.Execute({"FLUSHALL"});
+  const auto next = restorer.FindEpoch();
+  ASSERT_TRUE(next);
+  ASSERT_TRUE(restorer.MarkRestored(*next));
+  EXPECT_FALSE(restorer.MarkRestored(*epoch));
+  EXPECT_TRUE(restorer.FindEpoch()->restored);
 }
 
 TEST_F(ClaimStoreRestorerTest, RestoresTheCodeOfAStart) {  // S7
