@@ -70,8 +70,10 @@ Task<Result<DeliveryResult>> CallbackHandler::HandleCallback(const IncomingRecor
   const bool accepted = *stored && (*stored)->outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
   if (accepted && WasAnsweredByPerson(ProvenByCallback(callback)))
     TOCSIN_CO_CHECK_OK(co_await EndCalls(callback.attempt().alert_id()));
-  if (accepted && !IsPersonTakenForMachine(**stored, callback))
-    TOCSIN_CO_CHECK_OK(co_await Retry(callback, OriginOf(record)));
+  if (accepted && !IsPersonTakenForMachine(**stored, callback)) {
+    TOCSIN_CO_TRY(const records::v1::WebhookRecord first, co_await AtFirstTime(callback));
+    TOCSIN_CO_CHECK_OK(co_await Retry(first, OriginOf(record)));
+  }
   co_return DeliveryResult::kCallbackHandled;
 }
 
@@ -95,13 +97,33 @@ Task<Status> CallbackHandler::Retry(const records::v1::WebhookRecord& callback,
   if (!IsRetryable(callback) && !MayEndTarget(callback)) co_return {};
   TOCSIN_CO_TRY(const std::optional<records::v1::WorkRecord> work, co_await FindWork(callback));
   if (!work) co_return {};  // deleted from the log: the status of the callback is final
-  co_return co_await PublishRetry(callback, *work, callback.work(), origin);
+  co_return co_await PublishFollowUp(callback, *work, callback.work(), origin);
+}
+
+// The provider may report a failure again, and later. What follows is decided by the time of the
+// report that was noted first: until a later one, the time for another attempt may be over.
+Task<Result<records::v1::WebhookRecord>> CallbackHandler::AtFirstTime(
+    records::v1::WebhookRecord callback) {
+  if (!IsRetryable(callback)) co_return callback;
+  TOCSIN_CO_TRY(const WallTime first,
+                co_await parts_.claims.NoteUndelivered(callback.attempt(),
+                                                       FromUnixMicros(callback.receive_time_us())));
+  callback.set_receive_time_us(ToUnixMicros(first));
+  co_return callback;
 }
 
 Task<Status> CallbackHandler::PublishRetry(const records::v1::WebhookRecord& callback,
                                            const records::v1::WorkRecord& work,
                                            const std::optional<records::v1::Position>& position,
                                            const RecordOrigin& origin) {
+  TOCSIN_CO_TRY(const records::v1::WebhookRecord first, co_await AtFirstTime(callback));
+  co_return co_await PublishFollowUp(first, work, position, origin);
+}
+
+Task<Status> CallbackHandler::PublishFollowUp(const records::v1::WebhookRecord& callback,
+                                              const records::v1::WorkRecord& work,
+                                              const std::optional<records::v1::Position>& position,
+                                              const RecordOrigin& origin) {
   const bool retryable = IsRetryable(callback);
   FollowUp follow_up = retryable ? DecideAfterUndelivered(work, callback, retry_)
                                  : DecideAfterLastCallback(work, callback);

@@ -47,14 +47,14 @@ class CallbackHandler {
   bool Wants(const IncomingRecord& record) const;
 
   // Handles the record; ignores what is not a callback of an attempt of this channel. When it
-  // returns a result, the record's offset may be stored. Takes two store timeouts, a reading
+  // returns a result, the record's offset may be stored. Takes five store timeouts, a reading
   // of the log and the publish timeout at most. An error means that a dependency failed: the same
   // record must be handled again.
   Task<Result<DeliveryResult>> Handle(const IncomingRecord& record);
 
   // Publishes what follows if `callback` reports a failure after acceptance: a retry or a dead
   // letter, and the next step of a plan. `work` is the attempt's work record, `position` its place,
-  // if known. Takes a store timeout and the publish timeout at most.
+  // if known. Takes three store timeouts and the publish timeout at most.
   Task<Status> PublishRetry(const records::v1::WebhookRecord& callback,
                             const records::v1::WorkRecord& work,
                             const std::optional<records::v1::Position>& position,
@@ -66,6 +66,11 @@ class CallbackHandler {
   bool IsRelevant(const records::v1::WebhookRecord& callback) const;
   bool IsEmergency(const records::v1::WebhookRecord& callback) const;
   Task<Status> EndCalls(const std::string& alert_id);
+  Task<Result<records::v1::WebhookRecord>> AtFirstTime(records::v1::WebhookRecord callback);
+  Task<Status> PublishFollowUp(const records::v1::WebhookRecord& callback,
+                               const records::v1::WorkRecord& work,
+                               const std::optional<records::v1::Position>& position,
+                               const RecordOrigin& origin);
   Task<Status> Retry(const records::v1::WebhookRecord& callback, const RecordOrigin& origin);
   Task<Result<std::optional<records::v1::WorkRecord>>> FindWork(
       const records::v1::WebhookRecord& callback);

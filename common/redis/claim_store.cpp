@@ -216,6 +216,15 @@ Result<std::optional<std::string>> FindWork(Server& server, const v1::AttemptRef
   return WorkOf(attempt, reply);
 }
 
+Task<Result<WallTime>> ClaimStore::NoteUndelivered(const v1::AttemptRef& attempt, WallTime time) {
+  ScriptCall call{.script = NoteUndeliveredScript(),
+                  .keys = {client_.keys().Alert(attempt.alert_id())},
+                  .args = {FieldPrefix(attempt), std::to_string(ToUnixMicros(time)),
+                           std::to_string(kMaxLife.count())}};
+  TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
+  co_return FromUnixMicros(reply.Number(2));
+}
+
 Task<Result<std::optional<WallTime>>> ClaimStore::NoteTargetFailed(
     const v1::AttemptRef& attempt, const std::vector<std::int32_t>& last_targets, WallTime time) {
   ScriptCall call{.script = NoteTargetFailedScript(),

@@ -103,7 +103,9 @@ ScriptCall RestoreCall(const KnownAttempt& known, const Keys& keys, Micros initi
                std::to_string(known.name.step()),
                known.person,
                std::to_string(known.person_count),
-               std::to_string(known.goal)}};
+               std::to_string(known.goal),
+               known.undelivered_time ? std::to_string(ToUnixMicros(*known.undelivered_time))
+                                      : std::string()}};
 }
 
 ClaimStoreRestorer::ClaimStoreRestorer(Server& server, Micros initial_delay)

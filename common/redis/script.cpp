@@ -96,6 +96,10 @@ const Script& NoteTargetFailedScript() {
   static const Script script(script_texts::note_target_failed);
   return script;
 }
+const Script& NoteUndeliveredScript() {
+  static const Script script(script_texts::note_undelivered);
+  return script;
+}
 
 const Script& FindCallsToEndScript() {
   static const Script script(script_texts::find_calls_to_end);
@@ -104,11 +108,11 @@ const Script& FindCallsToEndScript() {
 
 std::span<const Script* const> WorkerScripts() {
   static const std::array scripts{
-      &ClaimScript(),         &ReleaseScript(),         &SaveResultScript(),
-      &ResolveScript(),       &FindWorkScript(),        &RestoreScript(),
-      &RestoreMarkScript(),   &DueUnreconciledScript(), &NoteReconciledScript(),
-      &ReserveRateScript(),   &EndPlanScript(),         &NoteTargetFailedScript(),
-      &FindCallsToEndScript()};
+      &ClaimScript(),           &ReleaseScript(),         &SaveResultScript(),
+      &ResolveScript(),         &FindWorkScript(),        &RestoreScript(),
+      &RestoreMarkScript(),     &DueUnreconciledScript(), &NoteReconciledScript(),
+      &ReserveRateScript(),     &EndPlanScript(),         &NoteTargetFailedScript(),
+      &NoteUndeliveredScript(), &FindCallsToEndScript()};
   return scripts;
 }
 

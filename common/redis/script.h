@@ -27,6 +27,7 @@ const Script& FindWorkScript();
 const Script& EndPlanScript();
 const Script& FindCallsToEndScript();
 const Script& NoteTargetFailedScript();
+const Script& NoteUndeliveredScript();
 const Script& PingScript();
 const Script& RestoreScript();
 const Script& RestoreAcceptanceScript();

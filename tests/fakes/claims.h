@@ -223,6 +223,9 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     attempt.ended = attempt.ended || known.ended;
     attempt.delivered = attempt.delivered || known.delivered;
     attempt.priced = attempt.priced || known.priced;
+    if (known.undelivered_time)
+      attempt.undelivered_time = std::min(
+          attempt.undelivered_time.value_or(*known.undelivered_time), *known.undelivered_time);
     if (known.result.outcome() == records::v1::ATTEMPT_OUTCOME_UNSPECIFIED) {
       if (known.priced) co_return {};
       if (attempt.state == State::kSending) {
@@ -248,6 +251,14 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     sids_[known.result.provider_sid()] = {Key(known.name), ProofOf(known.result) == Proof::kList};
     Enter(known.name, known.result);
     co_return {};
+  }
+
+  Task<Result<WallTime>> NoteUndelivered(const v1::AttemptRef& ref, WallTime time) override {
+    const std::lock_guard lock(mutex_);
+    if (down_) co_return Down();
+    Attempt& attempt = attempts_[Key(ref)];
+    if (!attempt.undelivered_time) attempt.undelivered_time = time;
+    co_return *attempt.undelivered_time;
   }
 
   Task<Result<std::optional<WallTime>>> NoteTargetFailed(
@@ -355,7 +366,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     bool ended = false;
     bool delivered = false;
     bool priced = false;
-    bool sid_moved = false;  // to another attempt
+    std::optional<WallTime> undelivered_time = {};  // of the report that was noted first
+    bool sid_moved = false;                         // to another attempt
   };
   struct Unreconciled {
     v1::AttemptRef ref;

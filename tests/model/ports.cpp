@@ -206,6 +206,13 @@ Task<Result<std::optional<std::string>>> ClaimsPort::FindWork(const v1::AttemptR
   co_return co_await Request(apply, false);
 }
 
+Task<Result<WallTime>> ClaimsPort::NoteUndelivered(const v1::AttemptRef& attempt, WallTime time) {
+  const auto apply = [attempt, time](FakeClaims& store) {
+    return store.NoteUndelivered(attempt, time);
+  };
+  co_return co_await Request(apply, true);
+}
+
 Task<Result<std::optional<WallTime>>> ClaimsPort::NoteTargetFailed(
     const v1::AttemptRef& attempt, const std::vector<std::int32_t>& last_targets, WallTime time) {
   const auto apply = [&simulation = simulation_, attempt, last_targets, time](FakeClaims& store) {

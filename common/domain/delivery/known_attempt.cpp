@@ -149,6 +149,9 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
       changed.status() == v1::ATTEMPT_STATUS_ANSWERED_MACHINE && changed.last();
   known.ended = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED &&
                 (IsEnd(changed.status()) || last_by_machine);
+  const bool decides = changed.last() || changed.next_attempt() != 0;
+  if (result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED && decides)
+    known.undelivered_time = known.time;
   known.delivered =
       known.ended && (changed.status() == v1::ATTEMPT_STATUS_DELIVERED || last_by_machine);
   return known;

@@ -35,6 +35,8 @@ struct KnownAttempt {
   bool ended = false;                 // its final status was published
   bool delivered = false;             // and it is DELIVERED
   bool priced = false;
+  // Of a failure after acceptance: the time by which was decided what follows (NoteUndelivered).
+  std::optional<WallTime> undelivered_time = {};
   std::optional<KnownMark> mark = {};  // if set, only alert, client and time are valid
   // Of a start: the code by which a reply acknowledges the alert, and who received it.
   std::string ack_code = {};

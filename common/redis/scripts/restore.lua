@@ -8,6 +8,7 @@
 --   recipient, '' without a code  [17] its code (AckCodeText)  [18] expiry of that, ms of UTC  [19] alert id
 --   [20] reach (set_reach)  [21] step  [22] person of the step, '' without a plan or if it is not known  [23] persons who
 --   must acknowledge  [24] goal (v1.Reach)
+--   [25] when the failure was reported that decided what follows, us of UTC; '' if it contains none
 local alert, attempt, proof = KEYS[3], ARGV[3], tonumber(ARGV[5])
 local known = redis.call('HMGET', alert, attempt .. '.state', attempt .. '.proof', attempt .. '.lease_end_us',
                          attempt .. '.begin_us', attempt .. '.ended', attempt .. '.priced')
@@ -24,6 +25,13 @@ set_reach(alert, ARGV[20])
 set_plan(alert, ARGV[21], ARGV[22], ARGV[24], ARGV[23])
 if ARGV[13] == '1' then
   redis.call('HSET', alert, attempt .. '.priced', '1')
+end
+if ARGV[25] ~= '' then
+  local field = attempt .. '.undelivered_us'
+  local noted = tonumber(redis.call('HGET', alert, field))
+  if not noted or tonumber(ARGV[25]) < noted then
+    redis.call('HSET', alert, field, ARGV[25])
+  end
 end
 if ARGV[4] == '' then
   if ARGV[7] == '0' then

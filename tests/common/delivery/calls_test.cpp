@@ -71,6 +71,9 @@ class CallsTest : public DeliveryFixture {
     Seal(work, "another text");
     return work;
   }
+  std::vector<records::v1::DeadLetterRecord> DeadLetters() const {
+    return log.On<records::v1::DeadLetterRecord>(topics.Dead(v1::CHANNEL_VOICE));
+  }
   records::v1::AttemptChanged Last() const { return Events().back().attempt_changed(); }
 
   DeliveryPipeline calls{v1::CHANNEL_VOICE,
@@ -107,7 +110,7 @@ TEST_F(CallsTest, DeadLettersAfterTheLastCall) {
   EXPECT_THAT(provider.sent, SizeIs(6));
   EXPECT_TRUE(Last().last());
   EXPECT_EQ(Last().reason(), "RETRIES_EXHAUSTED");
-  EXPECT_THAT(log.On<records::v1::DeadLetterRecord>(topics.Dead(v1::CHANNEL_VOICE)), SizeIs(1));
+  EXPECT_THAT(DeadLetters(), SizeIs(1));
 }
 
 TEST_F(CallsTest, PlacesNoCallAfterTheExpireTime) {  // A5
@@ -154,15 +157,44 @@ TEST_F(CallsTest, DoesNotCallAgainAfterAnOptOut) {  // S4
 
 TEST_F(CallsTest, PlacesOneCallForARepeatedCallback) {  // W5
   const records::v1::WorkRecord work = ACall();
-  records::v1::WorkRecord next = PlaceAndRetry(work, v1::ATTEMPT_STATUS_BUSY);
-  EXPECT_EQ(CallBack(work, v1::ATTEMPT_STATUS_BUSY), DeliveryResult::kCallbackHandled);
+  ASSERT_EQ(Place(work), DeliveryResult::kSent);
+  for (int copy = 0; copy < 2; ++copy) {
+    EXPECT_EQ(CallBack(work, v1::ATTEMPT_STATUS_BUSY), DeliveryResult::kCallbackHandled);
+    clock.Advance(minutes(1));
+  }
   const std::vector<records::v1::WorkRecord> scheduled = Waiting();
   ASSERT_THAT(scheduled, SizeIs(2));
-  EXPECT_EQ(scheduled[0].attempt().attempt(), scheduled[1].attempt().attempt());
+  EXPECT_EQ(scheduled[0].SerializeAsString(), scheduled[1].SerializeAsString());
   clock.Set(FromUnixMicros(scheduled[1].due_time_us()));
   EXPECT_EQ(Place(scheduled[0]), DeliveryResult::kSent);
   EXPECT_EQ(Place(scheduled[1]), DeliveryResult::kSent);  // the stored result is published again
   EXPECT_THAT(provider.sent, SizeIs(2));
+}
+
+// When it is received again, there is no time left for another call.
+TEST_F(CallsTest, ARepeatedCallbackDecidesAsTheFirst) {  // W5
+  const records::v1::WorkRecord work = ACall();
+  PlaceAndRetry(work, v1::ATTEMPT_STATUS_BUSY);
+  const records::v1::Event first = Events().back();
+  clock.Set(FromUnixMicros(work.expire_time_us()) - minutes(1));
+  EXPECT_EQ(CallBack(work, v1::ATTEMPT_STATUS_BUSY), DeliveryResult::kCallbackHandled);
+  EXPECT_EQ(Events().back().SerializeAsString(), first.SerializeAsString());
+  EXPECT_THAT(DeadLetters(), IsEmpty());
+}
+
+TEST_F(CallsTest, ARepeatedCallbackDecidesAsTheFirstAfterADataLoss) {  // W5, R4
+  const records::v1::WorkRecord work = ACall();
+  PlaceAndRetry(work, v1::ATTEMPT_STATUS_BUSY);
+  const records::v1::Event first = Events().back();
+  claims.LoseData();
+  claims.SetDown(false);
+  log_history.older.push_back(RecordOf(work));
+  for (const records::v1::Event& event : Events())
+    ASSERT_TRUE(Await(claims.Sync(*KnownAttemptOf(event))));
+  clock.Set(FromUnixMicros(work.expire_time_us()) - minutes(1));
+  EXPECT_EQ(CallBack(work, v1::ATTEMPT_STATUS_BUSY), DeliveryResult::kCallbackHandled);
+  EXPECT_EQ(Events().back().SerializeAsString(), first.SerializeAsString());
+  EXPECT_THAT(DeadLetters(), IsEmpty());
 }
 
 TEST_F(CallsTest, DoesNotCallAgainAfterAnAnswer) {

@@ -321,6 +321,10 @@ TEST(KnownAttemptTest, ReportsStartsResultsAndMarksOnly) {
   EXPECT_EQ(KnownAttemptOf(event)->result.outcome(), records::v1::ATTEMPT_OUTCOME_REFUSED);
   changed.set_provider_sid("SM1");  // it failed after acceptance
   EXPECT_EQ(KnownAttemptOf(event)->result.outcome(), records::v1::ATTEMPT_OUTCOME_ACCEPTED);
+  EXPECT_FALSE(KnownAttemptOf(event)->undelivered_time) << "found in Twilio's records";
+  changed.set_last(true);
+  EXPECT_EQ(KnownAttemptOf(event)->undelivered_time, FromUnixMicros(event.time_us()));
+  changed.set_last(false);
   changed.clear_provider_sid();
   changed.set_status(v1::ATTEMPT_STATUS_QUEUED);
   EXPECT_FALSE(KnownAttemptOf(event));

@@ -391,6 +391,39 @@ TYPED_TEST_P(ClaimsContract, SyncsTheFirstStartAndTheLastLeaseOfAClaimedAttempt)
   EXPECT_EQ(claim.fence, granted.fence);
 }
 
+TYPED_TEST_P(ClaimsContract, ReturnsTheTimeOfTheFirstReportOfAFailure) {  // W5
+  const v1::AttemptRef attempt = this->AnAttempt();
+  const WallTime first = SystemClock().Now();
+  for (const Micros later :
+       {std::chrono::seconds(0), std::chrono::seconds(60), std::chrono::seconds(-60)})
+    EXPECT_EQ(this->Wait(this->world.claims().NoteUndelivered(attempt, first + later)), first);
+  v1::AttemptRef next = attempt;
+  next.set_attempt(attempt.attempt() + 1);
+  const WallTime other = first + std::chrono::seconds(60);
+  EXPECT_EQ(this->Wait(this->world.claims().NoteUndelivered(next, other)), other);
+}
+
+// The order in which the log is read does not matter.
+TYPED_TEST_P(ClaimsContract, SyncsTheEarliestTimeOfAFailure) {  // W5
+  KnownAttempt known{.name = this->AnAttempt(),
+                     .client_id = "client",
+                     .time = SystemClock().Now(),
+                     .lease_until = {},
+                     .result = this->Accepted(this->ASid()),
+                     .ended = true};
+  const WallTime first = known.time;
+  for (const Micros later :
+       {std::chrono::seconds(1), std::chrono::seconds(0), std::chrono::seconds(2)}) {
+    known.undelivered_time = first + later;
+    ASSERT_TRUE(this->Wait(this->world.claims().Sync(known)));
+  }
+  known.undelivered_time.reset();
+  ASSERT_TRUE(this->Wait(this->world.claims().Sync(known)));
+  EXPECT_EQ(this->Wait(
+                this->world.claims().NoteUndelivered(known.name, first + std::chrono::seconds(60))),
+            first);
+}
+
 TYPED_TEST_P(ClaimsContract, SyncsAMark) {  // R1
   for (const bool acknowledged : {false, true}) {
     const ClaimRequest request = this->ARequest(this->AnAttempt());
@@ -432,6 +465,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     StopsAnAttemptWhoseAlertWasMarkedBefore, RejectsAnAttemptWhoseKeyBelongsToAnotherAlert,
     SeparatesAttemptsAndSteps, PrefersTheResponseToAnEarlierCallback, KeepsThatAPersonAnswered,
     StoresTheWorkOfTheNewestAttemptOfAStep, SyncsAStartAndAResultFromTheLog,
-    SyncsTheFirstStartAndTheLastLeaseOfAClaimedAttempt, SyncsAMark, FailsAfterTheStoreLostItsData);
+    SyncsTheFirstStartAndTheLastLeaseOfAClaimedAttempt, ReturnsTheTimeOfTheFirstReportOfAFailure,
+    SyncsTheEarliestTimeOfAFailure, SyncsAMark, FailsAfterTheStoreLostItsData);
 
 }  // namespace tocsin

@@ -236,6 +236,7 @@ TEST(FollowUpTest, RetriesACallThatReachedNobody) {  // V3
   EXPECT_EQ(changed.next_attempt(), 2);
   EXPECT_EQ(changed.reason(), "");
   EXPECT_FALSE(changed.last() || follow_up.dead);
+  EXPECT_EQ(KnownAttemptOf(follow_up.events[0])->undelivered_time, FromUnixMicros(kNow));
 }
 
 TEST(FollowUpTest, DeadLettersACallWhenCallsAreExhaustedOrExpired) {  // V3, A5
