@@ -11,6 +11,7 @@
 #include "common/domain/delivery/due_time.h"
 #include "common/domain/delivery/follow_up.h"
 #include "common/domain/delivery/in_doubt.h"
+#include "common/domain/delivery/known_attempt.h"
 
 namespace tocsin::model {
 namespace {
@@ -87,7 +88,6 @@ void Checker::Appended(const IncomingRecord& record) {
   if (topic == topics_.Consents()) return;
   records::v1::WorkRecord work;
   if (!work.ParseFromString(record.value)) return Violate("a work record is unparsable");
-  plans.Appended(work);
   if (work.kind() != records::v1::WORK_KIND_DEADLINE &&
       work.attempt().attempt() != RetryCount(work.retry_budget()) + 1)
     Violate(AttemptText(work.attempt()) + " does not have the number of its retries");
@@ -111,6 +111,7 @@ void Checker::ReadEvent(const IncomingRecord& record) {
   plans.Appended(event);
   if (!event.has_attempt_changed()) return;
   const records::v1::AttemptChanged& changed = event.attempt_changed();
+  CheckUndelivered(event);
   AttemptTruth& attempt = Of(event.attempt());
   if (changed.status() == v1::ATTEMPT_STATUS_SENDING) attempt.started = true;
   if (changed.status() == v1::ATTEMPT_STATUS_SENT) attempt.known = true;
@@ -130,6 +131,19 @@ void Checker::ReadEvent(const IncomingRecord& record) {
     attempt.was_in_doubt = true;
     ++counts.in_doubt;
   }
+}
+
+// All reports of a failure after acceptance decide the same. Only the next attempt of an emergency
+// does not wait for the store.
+void Checker::CheckUndelivered(const records::v1::Event& event) {
+  const auto known = KnownAttemptOf(event);
+  if (!known || !known->undelivered_time || alerts_[event.attempt().alert_id()].terms.emergency)
+    return;
+  const WallTime time = *known->undelivered_time;
+  AttemptTruth& attempt = Of(event.attempt());
+  if (attempt.undelivered_time.value_or(time) != time)
+    Violate(AttemptText(attempt.ref) + " failed once, but what follows is decided twice");
+  attempt.undelivered_time = time;
 }
 
 void Checker::ReadWebhook(const IncomingRecord& record) {

@@ -113,7 +113,8 @@ class Checker {
     bool dead = false;          // its dead letter is in the log
     bool certain = false;       // a certain result was saved
     bool undelivered = false;   // a callback reported it, or that a call reached nobody
-    WallTime pause_until = WallTime::min();  // Retry-After
+    std::optional<WallTime> undelivered_time;  // by which it was decided what follows its failure
+    WallTime pause_until = WallTime::min();    // Retry-After
     unsigned posts = 0;
     unsigned accepted = 0;
     std::optional<CallTruth> call;  // of an accepted call
@@ -133,6 +134,7 @@ class Checker {
 
   AttemptTruth& Of(const v1::AttemptRef& ref);
   void ReadEvent(const IncomingRecord& record);
+  void CheckUndelivered(const records::v1::Event& event);
   void ReadWebhook(const IncomingRecord& record);
   void CheckRepetition(const v1::AttemptRef& ref);
   bool TargetWasInDoubt(const v1::AttemptRef& ref) const;

@@ -85,6 +85,7 @@ enum class Bug {
   kQuorumCountsPresses,   // of one person, instead of persons
   kGoalAlwaysMissed,      // the end of the plan does not check whether the goal is reached
   kEveryCallEnded,        // also those that the plan needs
+  kEachReportDecides,     // a failure that is reported again is decided anew
 };
 inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_view>>({
     {Bug::kNoClaim, "no_claim"},
@@ -126,6 +127,7 @@ inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_vie
     {Bug::kQuorumCountsPresses, "quorum_counts_presses"},
     {Bug::kGoalAlwaysMissed, "goal_always_missed"},
     {Bug::kEveryCallEnded, "every_call_ended"},
+    {Bug::kEachReportDecides, "each_report_decides"},
 });
 
 }  // namespace tocsin::model

@@ -214,13 +214,6 @@ void PlanChecker::Acknowledged(const std::string& alert_id, const std::string& p
     violate_(alert_id + ": the acknowledgement by " + person + " is confirmed, but not stored");
 }
 
-void PlanChecker::Appended(const records::v1::WorkRecord& work) {
-  Plan* const plan = Find(work.attempt().alert_id());
-  if (plan == nullptr) return;
-  Target& target = plan->targets[work.attempt().step()];
-  if (!target.failed) target.published.insert(AttemptText(work.attempt()));
-}
-
 void PlanChecker::PostStarted(const v1::AttemptRef& ref, bool in_doubt) {
   Plan* const plan = Find(ref.alert_id());
   if (plan == nullptr) return;
@@ -233,8 +226,7 @@ void PlanChecker::PostStarted(const v1::AttemptRef& ref, bool in_doubt) {
   // A stop that is only in the store does not stop an emergency that is claimed by the log.
   const bool by_log_alone =
       target.by_log.contains(AttemptText(ref)) && !target.by_store.contains(AttemptText(ref));
-  if (target.failed && !target.published.contains(AttemptText(ref)) && !in_doubt && !by_log_alone &&
-      !plan->store.declined.contains(PersonOf(ref)))
+  if (target.failed && !in_doubt && !by_log_alone && !plan->store.declined.contains(PersonOf(ref)))
     violate_(AttemptText(ref) + " is POSTed after its target had failed");
 }
 

@@ -51,7 +51,6 @@ class PlanChecker {
   void Ended(const std::string& alert_id, PlanEnd::State state);
 
   void Appended(const records::v1::Event& event);
-  void Appended(const records::v1::WorkRecord& work);
 
   // Reports of persons and of the client: an acknowledgement was requested; it was confirmed.
   // `stored`: the response reported the alert as marked. A confirmed key press may be in the log
@@ -76,11 +75,8 @@ class PlanChecker {
 
  private:
   struct Target {
-    std::optional<WallTime> begin;  // of its first claim, also if that was released
-    bool failed = false;            // no attempt follows, or the first one was not made
-    // Attempts whose work was published before. A callback that is received again, late, may leave
-    // no time for another attempt, although the one that it caused at first is made.
-    std::set<std::string> published;
+    std::optional<WallTime> begin;   // of its first claim, also if that was released
+    bool failed = false;             // no attempt follows, or the first one was not made
     std::set<std::string> stopped;   // attempts that the log stops before their start
     std::set<std::string> by_log;    // attempts that were started by the order of the log
     std::set<std::string> by_store;  // attempts that were granted
