@@ -24,7 +24,7 @@ BETWEEN_FAULTS, BETWEEN_FAULTS_SECONDS = (3, 8), 5
 # Each target is called twice. A second of a call takes 20 ms, so a phone rings for 8 s.
 SETTINGS = faults.SETTINGS | {"TOCSIN_VOICE_MAX_CALLS": "2", "TOCSIN_VOICE_RING_TIMEOUT": "400s"}
 NUMBERS_AT_ONCE = 2000
-SHOWN, HISTORIES = 30, 12
+SHOWN, HISTORIES = 30, 30
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +57,8 @@ def report(load, caused, compared, comparison):
     differences = compared.differences()
     for description, items in differences.items():
         lines += [f"DIFFERENCE {description}: {len(items)}", *(f"  {item}" for item in items)]
-    concerned = [alert_id for alert_id in compared.checks
-                 if any(alert_id in item for found in (differences, comparison.differences())
-                        for items in found.values() for item in items)]
+    found = [item for items in (*differences.values(), *comparison.differences().values()) for item in items]
+    concerned = [alert_id for alert_id in compared.checks if any(alert_id in item for item in found)]
     lines += [compared.history(alert_id) for alert_id in concerned[:HISTORIES]]
     return "\n".join([*lines, comparison.report()])
 
