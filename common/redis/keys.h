@@ -18,14 +18,13 @@ class Keys {
   std::string Epoch() const { return prefix_ + "epoch"; }
   // The value of EpochTracker::RestoredMarker() if the claims are restored.
   std::string Restored() const { return prefix_ + "restored"; }
+  // The same for acceptances.
+  std::string AcceptancesRestored() const { return prefix_ + "acceptances_restored"; }
   // "<start of the recent window, us of UTC> <RestoredMarker()>" if the claims since then are
   // restored.
   std::string RecentRestored() const { return prefix_ + "recent_restored"; }
   // Token of the process that restores claims.
   std::string RestoreLease() const { return prefix_ + "restore_lease"; }
-  // Exists for a while after the claims were restored: other workers may not know it yet.
-  // The same for acceptances.
-  std::string AcceptancesRestored() const { return prefix_ + "acceptances_restored"; }
   // Hash: process -> number of writes confirmed to it.
   std::string WriteCounts() const { return prefix_ + "write_counts"; }
   // Hash: state of an alert and its attempts.

@@ -37,7 +37,7 @@ ACKNOWLEDGES, LANDLINE, BUSY = "+15005556101", "+15005550009", "+15005556486"  #
 SETTINGS = {"TOCSIN_TWILIO_POST_TIMEOUT": "3s", "TOCSIN_LEASE": "8s", "TOCSIN_IN_DOUBT_INITIAL_DELAY": "300ms",
             "TOCSIN_IN_DOUBT_TIMEOUT": "20s", "TOCSIN_IN_DOUBT_ABSENCE_DELAY": "20s", "TOCSIN_VOICE_MAX_CALLS": "2",
             "TOCSIN_VOICE_RETRY_BUSY": "200ms"}
-STORED_BY_EPOCH = ("restored", "acceptances_restored", "recently_restored", "write_counts")  # of one process of Redis
+STORED_BY_EPOCH = ("restored", "acceptances_restored", "recent_restored", "restore_lease", "write_counts")  # of one process of Redis
 
 
 def describe(proto):
