@@ -23,10 +23,10 @@ constexpr std::chrono::minutes kRecentWindow{15};
 // Restored after that: the longest time for which a record is kept in a lane.
 constexpr std::chrono::hours kFullWindow{8 * 24};
 
-// Has a thread. At start and after every NotifyDataLoss() it finds the store's epoch and, unless
-// some process has restored that epoch, sees to it that one does before this process uses it. One
-// process restores at a time, the one with the lease. The others adopt what it has restored, and
-// one of them continues if it ends. Restoring twice changes nothing.
+// Has a thread. At start and after every NotifyDataLoss() it finds the store's epoch. Unless some
+// process has restored that epoch, it restores it, or waits until another process has, before this
+// process uses it. One process restores at a time, the one with the lease. The others adopt what it
+// has restored, and one of them continues if it ends. Restoring twice changes nothing.
 class ClaimRestoration {
  public:
   struct Parts {

@@ -24,6 +24,11 @@ class FakeClaimRestorer final : public ClaimRestorer {
       const std::lock_guard lock(mutex_);
       return restored_;
     }
+    // The requests of processes for the lease of another one.
+    int RefusedLeases() const {
+      const std::lock_guard lock(mutex_);
+      return refused_leases_;
+    }
     // The next `count` batches fail.
     void FailRestores(int count) {
       const std::lock_guard lock(mutex_);
@@ -46,6 +51,7 @@ class FakeClaimRestorer final : public ClaimRestorer {
     StoreEpoch epoch_{.id = "new", .restored = false};
     const FakeClaimRestorer* holder_ = nullptr;  // of the lease
     int failures_ = 0;
+    int refused_leases_ = 0;
     std::vector<std::int32_t> restored_;
   };
 
@@ -56,6 +62,7 @@ class FakeClaimRestorer final : public ClaimRestorer {
     const std::lock_guard lock(store_.mutex_);
     TOCSIN_CHECK_OK(Check(epoch));
     if (store_.holder_ == nullptr) store_.holder_ = this;
+    if (store_.holder_ != this) ++store_.refused_leases_;
     return store_.holder_ == this;
   }
   Status ReleaseLease(const StoreEpoch& epoch) override {

@@ -219,7 +219,7 @@ TEST_F(ClaimRestorationTest, ContinuesWhenTheOtherProcessEnds) {
   AddStart(2, minutes(1));
   ASSERT_TRUE(*other.HoldLease(store.Epoch()));
   const auto restoration = Start();
-  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  ASSERT_TRUE(Eventually([&] { return store.RefusedLeases() >= 2; }));
   EXPECT_EQ(history.readings(), 0);
   store.ExpireLease();
   EXPECT_TRUE(Eventually([&] { return IsComplete(restorer); }));
