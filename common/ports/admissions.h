@@ -90,7 +90,7 @@ struct MarkResult {
   // Empty if it is not known.
   std::string work = {};
   bool post_in_progress = false;     // a POST may be in progress
-  bool acknowledged_before = false;  // kCancelled: acknowledged before it was first cancelled
+  bool acknowledged_before = false;  // acknowledged before it was first cancelled
   // A callback or a lookup confirmed the delivery of an attempt; of a plan: its goal was reached by
   // its attempts, or was missed.
   bool delivered = false;

@@ -325,23 +325,22 @@ Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, R
     return Fail(ErrorCode::kNotFound, "no such alert", "alert_id");
   MarkValue mark = ParseMark(reply.Text(2));
   const bool acknowledged = reply.Text(12) == "1";
-  MarkResult result{
-      .newly_marked = reply.Number(3) == 1,
-      .time = mark.time,
-      .method = mark.method,
-      .actor_id = std::move(mark.actor_id),
-      .step = mark.step,
-      .evidence = std::move(mark.evidence),
-      .client_id = std::string(reply.Text(9)),
-      .person = std::string(reply.Text(10)),
-      .has_plan = reply.Text(11) == "1",
-      .cancelled = request.unless_cancelled && reply.Text(2).empty() && !acknowledged,
-      .acknowledged = acknowledged,
-      .work = std::string(reply.Text(13)),
-      .post_in_progress = reply.Text(4) == "1",
-      .acknowledged_before = request.mark == MarkRequest::Mark::kCancelled && reply.Text(6) == "1",
-      .delivered = reply.Text(5) == "1",
-      .may_be_emergency = reply.Text(7) == "1"};
+  MarkResult result{.newly_marked = reply.Number(3) == 1,
+                    .time = mark.time,
+                    .method = mark.method,
+                    .actor_id = std::move(mark.actor_id),
+                    .step = mark.step,
+                    .evidence = std::move(mark.evidence),
+                    .client_id = std::string(reply.Text(9)),
+                    .person = std::string(reply.Text(10)),
+                    .has_plan = reply.Text(11) == "1",
+                    .cancelled = request.unless_cancelled && reply.Text(2).empty() && !acknowledged,
+                    .acknowledged = acknowledged,
+                    .work = std::string(reply.Text(13)),
+                    .post_in_progress = reply.Text(4) == "1",
+                    .acknowledged_before = reply.Text(6) == "1",
+                    .delivered = reply.Text(5) == "1",
+                    .may_be_emergency = reply.Text(7) == "1"};
   if (!reply.Text(8).empty()) result.create_time = FromUnixMicros(reply.Number(8));
   std::map<std::pair<int, int>, records::v1::AttemptResult> results;  // by step and attempt
   for (std::size_t i = kMarkHeaderItems; i + 1 < reply.items.size(); i += 2) {

@@ -153,6 +153,12 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     bool Has(MarkRequest::Mark mark, const std::string& person = {}) const {
       return marks.contains({mark, person});
     }
+    bool WasAcknowledgedBeforeCancelled() const {
+      const auto cancelled = marks.find({MarkRequest::Mark::kCancelled, {}});
+      const auto acknowledged = marks.find({MarkRequest::Mark::kAcknowledged, {}});
+      return cancelled != marks.end() && acknowledged != marks.end() &&
+             acknowledged->second.time <= cancelled->second.time;
+    }
     // The person whom the request means; empty without a plan, or if there are too many.
     std::string PersonOf(const MarkRequest& mark) const {
       if (mark.mark == MarkRequest::Mark::kCancelled) return {};
@@ -251,36 +257,34 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     using enum MarkRequest::Mark;
     const MarkRequest::Mark mark = request.mark;
     const std::string person = alert.PersonOf(request);
+    // Until the first claim the alert may have a plan, and each actor may be a person of it.
+    const bool by_actor = mark == kAcknowledged && person.empty() && !request.actor_id.empty() &&
+                          !alert.claimed && !alert.IsBeyondLimit(request, request.actor_id);
+    const std::string& marked_person = by_actor ? request.actor_id : person;
     MarkResult result{.client_id = alert.request.client_id,
-                      .person = person,
+                      .person = marked_person,
                       .has_plan = !alert.targets.empty(),
                       .work = mark == kDeclined ? alert.WorkOf(person) : std::string(),
                       .post_in_progress = alert.claimed,
                       .delivered = alert.delivered};
-    if (!alert.Has(mark, person)) {
+    if (!alert.Has(mark, marked_person)) {
       result.acknowledged = request.unless_acknowledged &&
                             (alert.Has(kAcknowledged) || alert.Has(kAcknowledged, person));
       result.cancelled = request.unless_cancelled && alert.Has(kCancelled) && !result.acknowledged;
+      result.acknowledged_before = alert.WasAcknowledgedBeforeCancelled();
       if (result.acknowledged || result.cancelled) return result;
     }
     auto [entry, first] = alert.marks.try_emplace({mark, person}, request);
     if (mark == kAcknowledged && !person.empty() && alert.CountPersons() >= alert.person_count)
       alert.marks.try_emplace({mark, {}}, request);
-    // Until the first claim the alert may have a plan, and each actor may be a person of it.
-    if (mark == kAcknowledged && person.empty() && !request.actor_id.empty() && !alert.claimed &&
-        !alert.IsBeyondLimit(request, request.actor_id)) {
-      entry = alert.marks.try_emplace({mark, request.actor_id}, request).first;
-      result.person = request.actor_id;
-    }
-    const auto acknowledged = alert.marks.find({kAcknowledged, {}});
+    if (by_actor) entry = alert.marks.try_emplace({mark, request.actor_id}, request).first;
     result.newly_marked = first;
     result.time = entry->second.time;
     result.method = entry->second.method;
     result.actor_id = entry->second.actor_id;
     result.step = entry->second.step;
     result.evidence = entry->second.evidence;
-    result.acknowledged_before = mark == kCancelled && acknowledged != alert.marks.end() &&
-                                 acknowledged->second.time <= entry->second.time;
+    result.acknowledged_before = alert.WasAcknowledgedBeforeCancelled();
     result.may_be_emergency = alert.request.emergency || alert.request.nonce.empty();
     result.create_time = alert.request.create_time;
     return result;

@@ -45,9 +45,10 @@ class AlertPlan {
       // The mark of an alert whose plan is not known may be that of a person.
       if (marked.person.empty()) marked.person = first->mark.person;
     }
+    const AlertMarks::Stored* cancelled = marks_.Find(KnownMark::Kind::kCancelled);
     const AlertMarks::Stored* acknowledged = marks_.Find(KnownMark::Kind::kAcknowledged);
-    marked.acknowledged_before = request.mark == MarkRequest::Mark::kCancelled &&
-                                 acknowledged != nullptr && acknowledged->time <= first->time;
+    marked.acknowledged_before =
+        cancelled != nullptr && acknowledged != nullptr && acknowledged->time <= cancelled->time;
     if (goal_) marked.delivered = IsDecidedByAttempts();
     return marked;
   }
@@ -118,7 +119,10 @@ class AlertPlan {
       return end;
     }
     end.state = IsCancelled() ? PlanEnd::State::kCancelled : PlanEnd::State::kGoalMissed;
-    if (end.state == PlanEnd::State::kGoalMissed) progress_.MissGoal();
+    if (end.state == PlanEnd::State::kGoalMissed) {
+      progress_.MissGoal();
+      goal_ = plan;
+    }
     return end;
   }
   // The steps whose calls the plan does not need any more.

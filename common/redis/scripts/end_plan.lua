@@ -22,6 +22,6 @@ end
 if known[2] then
   return {'cancelled', 0}
 end
-redis.call('HSET', alert, 'missed', ARGV[5])
+redis.call('HSET', alert, 'missed', ARGV[5], 'goal', ARGV[3], 'person_count', ARGV[4])
 redis.call('PEXPIRE', alert, ARGV[6], 'NX')
 return {'missed', count_write()}

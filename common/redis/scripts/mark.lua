@@ -26,8 +26,7 @@ end
 -- that are not restored yet. An emergency has attempts meanwhile.
 local emergency = owner[3] or not owner[2]
 local needs_claims = not owner[2] or ARGV[4] == 'cancelled' and (emergency or owner[4] ~= epoch_mark())
-local complete = not needs_claims or redis.call('GET', KEYS[5]) == ARGV[6]
-if not complete and ARGV[4] == 'cancelled' then
+if needs_claims and redis.call('GET', KEYS[5]) ~= ARGV[6] then
   return {'restoring', 0}
 end
 if issued then
@@ -40,6 +39,7 @@ local newly_marked = 0
 local is_acknowledged = ARGV[12] == '1' and redis.call('HEXISTS', alert, mark) == 0 and
                         (redis.call('HEXISTS', alert, 'acknowledged') == 1 or
                          redis.call('HEXISTS', alert, field_of_person('acknowledged', person)) == 1)
+local by_actor = mark == 'acknowledged' and ARGV[11] ~= ''
 if is_acknowledged then
   -- It keeps its marks.
 elseif ARGV[8] ~= '1' or redis.call('HEXISTS', alert, 'cancelled') == 0 then
@@ -47,19 +47,13 @@ elseif ARGV[8] ~= '1' or redis.call('HEXISTS', alert, 'cancelled') == 0 then
     newly_marked = mark_person(alert, ARGV[4], person, ARGV[10], ARGV[5])
   elseif ARGV[4] == 'acknowledged' then
     newly_marked = mark_acknowledged(alert, ARGV[11], ARGV[5])
-    -- Until the first claim the alert may have a plan, and each actor may be a person of it.
-    local mark_of_actor = field_of_person('acknowledged', ARGV[11])
-    local stored = redis.call('HMGET', alert, 'claimed', mark_of_actor)
-    if ARGV[11] ~= '' and not stored[1] and stored[2] then
-      person, mark = ARGV[11], mark_of_actor
-    end
   else
     newly_marked = redis.call('HSETNX', alert, ARGV[4], ARGV[5])
   end
 end
--- The mark stops further attempts. It is not confirmed: an earlier one may not be restored yet.
-if not complete then
-  return {'restoring', 0}
+-- Until the first claim the alert may have a plan, and each actor may be a person of it.
+if by_actor and redis.call('HEXISTS', alert, 'claimed') == 0 and not is_beyond_limit(alert, ARGV[11], ARGV[11]) then
+  person, mark = ARGV[11], field_of_person('acknowledged', ARGV[11])
 end
 local sending, delivered, acknowledged, results = '0', '0', '0', {}
 -- A plan ends when its goal is reached or was missed, not when one of its attempts is delivered.

@@ -65,6 +65,26 @@ TYPED_TEST_P(MarksContract, KeepsTheAcknowledgementOfEachActorBeforeTheFirstClai
             request.create_time + std::chrono::seconds(1));
 }
 
+TYPED_TEST_P(MarksContract, KeepsTheAcknowledgementOfEachActorDespiteALateCancellation) {  // V6
+  const AdmitRequest request = this->ARequest();
+  this->Admit(request);
+  MarkRequest acknowledge{.alert_id = request.alert_id,
+                          .client_id = request.client_id,
+                          .mark = MarkRequest::Mark::kAcknowledged,
+                          .time = request.create_time,
+                          .method = v1::ACKNOWLEDGEMENT_METHOD_API,
+                          .actor_id = "ann",
+                          .unless_cancelled = true};
+  ASSERT_TRUE(this->Mark(acknowledge));
+  EXPECT_TRUE(this->Mark(this->ACancel(request))->acknowledged_before);
+  acknowledge.actor_id = "ben";
+  const auto refused = this->Mark(acknowledge);
+  EXPECT_TRUE(refused->cancelled);
+  EXPECT_TRUE(refused->acknowledged_before);
+  acknowledge.unless_cancelled = false;
+  EXPECT_EQ(this->Mark(acknowledge)->actor_id, "ben");
+}
+
 // A client can name any number of actors and persons.
 TYPED_TEST_P(MarksContract, StoresABoundedNumberOfAcknowledgements) {  // V6
   for (const bool of_persons : {false, true}) {
@@ -228,11 +248,12 @@ TYPED_TEST_P(MarksContract, BelievesTheStoredClientMoreThanTheId) {  // A2
 
 REGISTER_TYPED_TEST_SUITE_P(
     MarksContract, MarksAnAlertOnceAndReturnsTheFirstMark,
-    KeepsTheAcknowledgementOfEachActorBeforeTheFirstClaim, StoresABoundedNumberOfAcknowledgements,
-    ReturnsTheMethodOfAKeyPress, MarksAnAlertByItsLinkWithoutAClient,
-    DoesNotMarkACancelledAlertByItsLink, ReportsToACancelThatAPostMayBeInProgress,
-    ReportsToACancelThatTheAlertWasDelivered, ReportsToACancelThatTheAlertWasAcknowledgedBefore,
-    MarksNoAlertOfAnotherClientAndNoUnknownAlert, MarksAnIssuedAlertThatItDoesNotKnow,
-    BelievesTheStoredClientMoreThanTheId);
+    KeepsTheAcknowledgementOfEachActorBeforeTheFirstClaim,
+    KeepsTheAcknowledgementOfEachActorDespiteALateCancellation,
+    StoresABoundedNumberOfAcknowledgements, ReturnsTheMethodOfAKeyPress,
+    MarksAnAlertByItsLinkWithoutAClient, DoesNotMarkACancelledAlertByItsLink,
+    ReportsToACancelThatAPostMayBeInProgress, ReportsToACancelThatTheAlertWasDelivered,
+    ReportsToACancelThatTheAlertWasAcknowledgedBefore, MarksNoAlertOfAnotherClientAndNoUnknownAlert,
+    MarksAnIssuedAlertThatItDoesNotKnow, BelievesTheStoredClientMoreThanTheId);
 
 }  // namespace tocsin
