@@ -98,6 +98,7 @@ class Claims {
   virtual ~Claims() = default;
 
   // A started attempt keeps its state; `not_attempted` is stored only if the attempt never started.
+  // An acceptance replaces it: another worker may have started the attempt by the log.
   virtual Task<Result<ClaimReply>> Claim(const ClaimRequest& request) = 0;
 
   // Releases the claim: its POST certainly did not start. No effect unless `fence` holds the claim.

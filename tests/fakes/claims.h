@@ -301,6 +301,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   int requests = 0;  // Claim and SaveResult
 
   Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& ref) override {
+  // A bug that the model plants: an acceptance does not replace an end without a POST.
+  bool ends_are_certain = false;
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
     const auto found = works_.find(StepKey(ref));
@@ -429,7 +431,10 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     const bool accepted = result.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
     if (attempt.state == State::kDone) {
       const Proof stored = ProofOf(attempt.result);
-      return accepted && stored != Proof::kCertain && ProofOf(result) > stored;
+      const bool certain = stored == Proof::kCertain ||
+                           (ends_are_certain &&
+                            attempt.result.outcome() == records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED);
+      return accepted && !certain && ProofOf(result) > stored;
     }
     if (accepted) return true;
     if (attempt.state != State::kSending) return false;

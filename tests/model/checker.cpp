@@ -206,6 +206,9 @@ void Checker::Saved(const v1::AttemptRef& ref, const records::v1::AttemptResult&
   if (attempt.call && IsEnd(given.status()))
     (attempt.call->person_saved ? attempt.call->person_known_at_end
                                 : attempt.call->person_unknown_at_end) = true;
+  if (given.outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED &&
+      stored->outcome() == records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED)
+    Violate(AttemptText(ref) + " was accepted, but stays stored as not attempted");
   if (attempt.certain && stored->outcome() == records::v1::ATTEMPT_OUTCOME_IN_DOUBT)
     Violate(AttemptText(ref) + " is in doubt after a certain result was saved");
   attempt.certain = attempt.certain || (IsCertain(given) && IsCertain(*stored));

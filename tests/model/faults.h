@@ -62,6 +62,7 @@ enum class Bug {
   kMarkIgnored,               // a cancel is not stored
   kLogNotRead,                // without the store, every start counts
   kEarlierStartsNotRead,      // the store alone decides what a cancellation reports
+  kEndIsCertain,              // an acceptance does not replace an end without a POST
   kLapsedClaimNotChecked,     // a lapsed claim counts as never started
   kAbsenceBelievedAtOnce,     // an attempt that the first list lacks counts as never received
   // Of calls.
@@ -106,6 +107,7 @@ inline constexpr std::array kBugs = std::to_array<std::pair<Bug, std::string_vie
     {Bug::kMarkIgnored, "mark_ignored"},
     {Bug::kLogNotRead, "log_not_read"},
     {Bug::kEarlierStartsNotRead, "earlier_starts_not_read"},
+    {Bug::kEndIsCertain, "end_is_certain"},
     {Bug::kLapsedClaimNotChecked, "lapsed_claim_not_checked"},
     {Bug::kAbsenceBelievedAtOnce, "absence_believed_at_once"},
     {Bug::kCallsNotCounted, "calls_not_counted"},

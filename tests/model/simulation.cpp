@@ -95,6 +95,10 @@ Simulation::Simulation(std::uint64_t seed, Bug planted)
   }
   if (bug == Bug::kMarkIgnored || bug == Bug::kAcknowledgementNotStored)
     faults.store_silent = 0.5;  // the mark is synced late
+  if (bug == Bug::kLogNotRead || bug == Bug::kEarlierStartsNotRead || bug == Bug::kEndIsCertain)
+    faults.store_replaced = 1;
+  if (bug == Bug::kEndIsCertain) faults.crash = 0.05;  // before the store returns
+  store.ends_are_certain = bug == Bug::kEndIsCertain;
   checker.completed_overrides_acknowledgement = bug == Bug::kCompletedOverridesAcknowledgement;
   faults_until = timeline.Now() + dice.Between(60s, 600s);
   registry = RegistryOf(dice.Chance(0.3) ? 1 : 100);

@@ -199,6 +199,8 @@ Proof ProofOf(const records::v1::AttemptResult& result) {
   switch (result.outcome()) {
     case records::v1::ATTEMPT_OUTCOME_IN_DOUBT: return Proof::kInDoubt;
     case records::v1::ATTEMPT_OUTCOME_NOT_SENT: return Proof::kUnresolved;
+    // Another worker may have started it by the order of the log meanwhile.
+    case records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED: return Proof::kUnresolved;
     case records::v1::ATTEMPT_OUTCOME_UNRESOLVED: return Proof::kUnresolved;
     case records::v1::ATTEMPT_OUTCOME_ACCEPTED:
       if (WasAnsweredByPerson(result)) return Proof::kPerson;

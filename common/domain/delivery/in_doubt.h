@@ -108,7 +108,7 @@ records::v1::WorkRecord WithoutInDoubt(records::v1::WorkRecord work);
 enum class Proof {
   kCertain = 0,
   kInDoubt = 1,     // unresolved so far
-  kUnresolved = 2,  // ended by policy or by absence from the list, or reported as never sent
+  kUnresolved = 2,  // ended by policy, by absence from the list or without a POST, or never sent
   kList = 3,        // found in the list; which of several equal entries it is may be a guess
   kCallback = 4,    // a callback named the attempt
   kResponse = 5,    // the response to the POST

@@ -1,7 +1,7 @@
 -- Claims an attempt.
 --   KEYS[3] alert  [4] duplicates  [5] idempotency key, if this work record accepted the alert with one
 --   ARGV[3] "<step>.<attempt>"  [4] step  [5] client  [6] owner  [7] lease, us  [8] work
---   [9] result of an attempt that is not made, or ''  [10] its proof  [11] result if the alert is cancelled
+--   [9] result of an attempt that is not made, or ''  [10] proof of such results  [11] result if the alert is cancelled
 --   [12] result if it is acknowledged  [13] expiry, ms of UTC  [14] name of the attempt  [15] key of the codes of
 --   its recipient, '' without a code  [16] its code (AckCodeText)  [17] alert id
 --   with KEYS[5], else '': [18] prefix of an alert's key  [19] position  [20] request digest  [21] create time, us of
@@ -50,30 +50,30 @@ end
 
 -- `claimed` prevents a withdrawal, which would delete the claim. The result is stored, so that every repetition
 -- gets the same.
-local function finish(reply, result, proof)
+local function finish(reply, result)
   redis.call('HSET', alert, 'client_id', ARGV[5], 'claimed', '1', attempt .. '.state', 'done',
-             attempt .. '.result', result, attempt .. '.proof', proof)
+             attempt .. '.result', result, attempt .. '.proof', ARGV[10])
   set_plan(alert, ARGV[4], ARGV[25], ARGV[23], ARGV[24])
   expire_after(alert, ARGV[13])
   return {reply, count_write(), result}
 end
 if known[6] then
-  return finish('stopped', ARGV[11], '0')
+  return finish('stopped', ARGV[11])
 end
 local goal, person = ARGV[23], ARGV[25]
 if known[7] and persons_acknowledged(alert, ARGV[24]) then
-  return finish('stopped', ARGV[12], '0')
+  return finish('stopped', ARGV[12])
 elseif known[7] then
   redis.call('HDEL', alert, 'acknowledged', 'acknowledged_person')  -- marked while the plan was not known
 end
 if conflict then
-  return finish('stopped', ARGV[22], '0')
+  return finish('stopped', ARGV[22])
 end
 if known[8] then
-  return finish('stopped', ARGV[29], '0')
+  return finish('stopped', ARGV[29])
 end
 if goal ~= '' and reached(alert, goal) then
-  return finish('stopped', ARGV[28], '0')
+  return finish('stopped', ARGV[28])
 end
 
 -- The time until the step of this target starts, us. A target of the step before that ended without a start counts as
@@ -101,10 +101,10 @@ if ARGV[26] ~= '' then
 end
 if person ~= '' and (redis.call('HEXISTS', alert, field_of_person('acknowledged', person)) == 1 or
                      redis.call('HEXISTS', alert, field_of_person('declined', person)) == 1) then
-  return finish('stopped', ARGV[30], '0')
+  return finish('stopped', ARGV[30])
 end
 if ARGV[9] ~= '' then
-  return finish('done', ARGV[9], ARGV[10])
+  return finish('done', ARGV[9])
 end
 
 fence = (tonumber(fence) or 0) + 1

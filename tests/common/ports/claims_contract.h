@@ -215,12 +215,9 @@ TYPED_TEST_P(ClaimsContract, ReplacesAnUncertainResultByALateAccepted) {
 }
 
 TYPED_TEST_P(ClaimsContract, NeverReplacesACertainResult) {
-  records::v1::AttemptResult expired =
-      this->AnAttemptResult(records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED);
-  expired.set_reason("EXPIRED");
   for (const records::v1::AttemptResult& before :
        {this->Accepted(this->ASid()), this->AnAttemptResult(records::v1::ATTEMPT_OUTCOME_REFUSED),
-        this->AnAttemptResult(records::v1::ATTEMPT_OUTCOME_RATE_LIMITED), expired}) {
+        this->AnAttemptResult(records::v1::ATTEMPT_OUTCOME_RATE_LIMITED)}) {
     const ClaimRequest request = this->ARequest(this->AnAttempt());
     const ClaimReply claim = this->Claim(request);
     this->SaveResult(request.attempt, claim.fence, before);
@@ -230,6 +227,21 @@ TYPED_TEST_P(ClaimsContract, NeverReplacesACertainResult) {
           this->AnAttemptResult(records::v1::ATTEMPT_OUTCOME_NOT_SENT)})
       EXPECT_EQ(this->SaveResult(request.attempt, claim.fence, late)->SerializeAsString(),
                 before.SerializeAsString());
+  }
+}
+
+// Another worker, without the store, started it by the order of the log.
+TYPED_TEST_P(ClaimsContract, ReplacesAnEndWithoutAPostByAnAcceptance) {  // R1, R4
+  for (const bool by_mark : {false, true}) {
+    ClaimRequest request = this->ARequest(this->AnAttempt());
+    if (by_mark)
+      this->world.Mark(request.attempt.alert_id(), "CANCELLED");
+    else
+      request.not_attempted = this->AnAttemptResult(records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED);
+    this->Claim(request);
+    const auto accepted = this->Accepted(this->ASid());
+    EXPECT_EQ(this->SaveResult(request.attempt, kNoFence, accepted)->provider_sid(),
+              accepted.provider_sid());
   }
 }
 
@@ -460,10 +472,11 @@ REGISTER_TYPED_TEST_SUITE_P(
     IgnoresAReleaseWithAnOldFence, IgnoresAReleaseAfterTheResult,
     ReturnsTheStoredResultToLaterClaims, SavesOnlyAcceptedWithAnOldFence,
     ReplacesAnUncertainResultByALateAccepted, NeverReplacesACertainResult,
-    SavesInDoubtForAnotherHolderOnlyAfterItsLease, RefusesASidOfAnotherAttempt,
-    EndsAnAttemptThatNeverStarted, KeepsAStartedAttemptDespiteAnEndAndAMark,
-    StopsAnAttemptWhoseAlertWasMarkedBefore, RejectsAnAttemptWhoseKeyBelongsToAnotherAlert,
-    SeparatesAttemptsAndSteps, PrefersTheResponseToAnEarlierCallback, KeepsThatAPersonAnswered,
+    ReplacesAnEndWithoutAPostByAnAcceptance, SavesInDoubtForAnotherHolderOnlyAfterItsLease,
+    RefusesASidOfAnotherAttempt, EndsAnAttemptThatNeverStarted,
+    KeepsAStartedAttemptDespiteAnEndAndAMark, StopsAnAttemptWhoseAlertWasMarkedBefore,
+    RejectsAnAttemptWhoseKeyBelongsToAnotherAlert, SeparatesAttemptsAndSteps,
+    PrefersTheResponseToAnEarlierCallback, KeepsThatAPersonAnswered,
     StoresTheWorkOfTheNewestAttemptOfAStep, SyncsAStartAndAResultFromTheLog,
     SyncsTheFirstStartAndTheLastLeaseOfAClaimedAttempt, ReturnsTheTimeOfTheFirstReportOfAFailure,
     SyncsTheEarliestTimeOfAFailure, SyncsAMark, FailsAfterTheStoreLostItsData);
