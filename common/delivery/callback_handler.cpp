@@ -70,8 +70,10 @@ Task<Result<DeliveryResult>> CallbackHandler::HandleCallback(const IncomingRecor
   const bool accepted = *stored && (*stored)->outcome() == records::v1::ATTEMPT_OUTCOME_ACCEPTED;
   if (accepted && WasAnsweredByPerson(ProvenByCallback(callback)))
     TOCSIN_CO_CHECK_OK(co_await EndCalls(callback.attempt().alert_id()));
-  if (accepted && !IsPersonTakenForMachine(**stored, callback)) {
-    TOCSIN_CO_TRY(const records::v1::WebhookRecord first, co_await AtFirstTime(callback));
+  if (accepted) {
+    const bool person_answered = IsPersonTakenForMachine(**stored, callback);
+    TOCSIN_CO_TRY(const records::v1::WebhookRecord first,
+                  co_await AsNotedFirst(callback, person_answered));
     TOCSIN_CO_CHECK_OK(co_await Retry(first, OriginOf(record)));
   }
   co_return DeliveryResult::kCallbackHandled;
@@ -100,15 +102,19 @@ Task<Status> CallbackHandler::Retry(const records::v1::WebhookRecord& callback,
   co_return co_await PublishFollowUp(callback, *work, callback.work(), origin);
 }
 
-// The provider may report a failure again, and later. What follows is decided by the time of the
-// report that was noted first: until a later one, the time for another attempt may be over.
-Task<Result<records::v1::WebhookRecord>> CallbackHandler::AtFirstTime(
-    records::v1::WebhookRecord callback) {
+// The provider may report a failure again, and later. What follows is decided by what was noted
+// first: until a later report, the time for another attempt may be over, or a key may be pressed.
+Task<Result<records::v1::WebhookRecord>> CallbackHandler::AsNotedFirst(
+    records::v1::WebhookRecord callback, bool person_answered) {
   if (!IsRetryable(callback)) co_return callback;
-  TOCSIN_CO_TRY(const WallTime first,
-                co_await parts_.claims.NoteUndelivered(callback.attempt(),
-                                                       FromUnixMicros(callback.receive_time_us())));
-  callback.set_receive_time_us(ToUnixMicros(first));
+  std::optional<WallTime> time;
+  if (!person_answered) time = FromUnixMicros(callback.receive_time_us());
+  TOCSIN_CO_TRY(const std::optional<WallTime> first,
+                co_await parts_.claims.NoteUndelivered(callback.attempt(), time));
+  if (first)
+    callback.set_receive_time_us(ToUnixMicros(*first));
+  else
+    callback.set_answered_by(v1::ANSWERED_BY_HUMAN);
   co_return callback;
 }
 
@@ -116,7 +122,8 @@ Task<Status> CallbackHandler::PublishRetry(const records::v1::WebhookRecord& cal
                                            const records::v1::WorkRecord& work,
                                            const std::optional<records::v1::Position>& position,
                                            const RecordOrigin& origin) {
-  TOCSIN_CO_TRY(const records::v1::WebhookRecord first, co_await AtFirstTime(callback));
+  TOCSIN_CO_TRY(const records::v1::WebhookRecord first,
+                co_await AsNotedFirst(callback, /*person_answered=*/false));
   co_return co_await PublishFollowUp(first, work, position, origin);
 }
 

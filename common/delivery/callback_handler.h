@@ -66,7 +66,8 @@ class CallbackHandler {
   bool IsRelevant(const records::v1::WebhookRecord& callback) const;
   bool IsEmergency(const records::v1::WebhookRecord& callback) const;
   Task<Status> EndCalls(const std::string& alert_id);
-  Task<Result<records::v1::WebhookRecord>> AtFirstTime(records::v1::WebhookRecord callback);
+  Task<Result<records::v1::WebhookRecord>> AsNotedFirst(records::v1::WebhookRecord callback,
+                                                        bool person_answered);
   Task<Status> PublishFollowUp(const records::v1::WebhookRecord& callback,
                                const records::v1::WorkRecord& work,
                                const std::optional<records::v1::Position>& position,

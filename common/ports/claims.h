@@ -132,9 +132,11 @@ class Claims {
   // attempt.
   virtual Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& attempt) = 0;
 
-  // The attempt failed after its acceptance, as reported at `time`. Returns the time of the report
-  // that was noted first. What follows is decided by that time: a repeated report decides the same.
-  virtual Task<Result<WallTime>> NoteUndelivered(const v1::AttemptRef& attempt, WallTime time) = 0;
+  // The attempt failed after its acceptance, as reported at `time`; nullopt: so it was reported,
+  // but a person had answered. Returns what was noted first. What follows is decided by that: a
+  // repeated report decides the same.
+  virtual Task<Result<std::optional<WallTime>>> NoteUndelivered(const v1::AttemptRef& attempt,
+                                                                std::optional<WallTime> time) = 0;
 
   // The target of a plan has failed: the next step may start before its wait is over. If all of
   // `last_targets` (LastTargetsOf) have failed and the alert has not ended, returns when this was

@@ -215,13 +215,15 @@ Result<std::optional<std::string>> FindWork(Server& server, const v1::AttemptRef
   return WorkOf(attempt, reply);
 }
 
-Task<Result<WallTime>> ClaimStore::NoteUndelivered(const v1::AttemptRef& attempt, WallTime time) {
+Task<Result<std::optional<WallTime>>> ClaimStore::NoteUndelivered(const v1::AttemptRef& attempt,
+                                                                  std::optional<WallTime> time) {
   ScriptCall call{.script = NoteUndeliveredScript(),
                   .keys = {client_.keys().Alert(attempt.alert_id())},
-                  .args = {FieldPrefix(attempt), std::to_string(ToUnixMicros(time)),
+                  .args = {FieldPrefix(attempt), time ? std::to_string(ToUnixMicros(*time)) : "0",
                            std::to_string(kMaxLife.count())}};
   TOCSIN_CO_TRY(const Reply reply, co_await client_.Run(std::move(call)));
-  co_return FromUnixMicros(reply.Number(2));
+  const std::int64_t first_us = reply.Number(2);
+  co_return first_us == 0 ? std::nullopt : std::optional(FromUnixMicros(first_us));
 }
 
 Task<Result<std::optional<WallTime>>> ClaimStore::NoteTargetFailed(

@@ -26,7 +26,8 @@ class ClaimStore final : public Claims {
       const ResolveRequest& request) override;
   Task<Status> Sync(const KnownAttempt& known) override;
   Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& attempt) override;
-  Task<Result<WallTime>> NoteUndelivered(const v1::AttemptRef& attempt, WallTime time) override;
+  Task<Result<std::optional<WallTime>>> NoteUndelivered(const v1::AttemptRef& attempt,
+                                                        std::optional<WallTime> time) override;
   Task<Result<std::optional<WallTime>>> NoteTargetFailed(
       const v1::AttemptRef& attempt, const std::vector<std::int32_t>& last_targets,
       WallTime time) override;

@@ -253,12 +253,14 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     co_return {};
   }
 
-  Task<Result<WallTime>> NoteUndelivered(const v1::AttemptRef& ref, WallTime time) override {
+  Task<Result<std::optional<WallTime>>> NoteUndelivered(const v1::AttemptRef& ref,
+                                                        std::optional<WallTime> time) override {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
     Attempt& attempt = attempts_[Key(ref)];
-    if (!attempt.undelivered_time) attempt.undelivered_time = time;
-    co_return *attempt.undelivered_time;
+    if (!attempt.undelivered_time) attempt.undelivered_time = time.value_or(kPersonAnswered);
+    co_return *attempt.undelivered_time == kPersonAnswered ? std::nullopt
+                                                           : attempt.undelivered_time;
   }
 
   Task<Result<std::optional<WallTime>>> NoteTargetFailed(
@@ -299,10 +301,10 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   WallTime CompleteSince() const override { return complete_since; }
   WallTime complete_since = WallTime::min();
   int requests = 0;  // Claim and SaveResult
-
-  Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& ref) override {
   // A bug that the model plants: an acceptance does not replace an end without a POST.
   bool ends_are_certain = false;
+
+  Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& ref) override {
     const std::lock_guard lock(mutex_);
     if (down_) co_return Down();
     const auto found = works_.find(StepKey(ref));
@@ -357,6 +359,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   }
 
  private:
+  static constexpr WallTime kPersonAnswered{};
   enum class State { kNotStarted, kSending, kDone };
   struct Attempt {
     State state = State::kNotStarted;
@@ -368,7 +371,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     bool ended = false;
     bool delivered = false;
     bool priced = false;
-    std::optional<WallTime> undelivered_time = {};  // of the report that was noted first
+    std::optional<WallTime> undelivered_time = {};  // as noted first; or kPersonAnswered
     bool sid_moved = false;                         // to another attempt
   };
   struct Unreconciled {

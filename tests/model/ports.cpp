@@ -206,7 +206,8 @@ Task<Result<std::optional<std::string>>> ClaimsPort::FindWork(const v1::AttemptR
   co_return co_await Request(apply, false);
 }
 
-Task<Result<WallTime>> ClaimsPort::NoteUndelivered(const v1::AttemptRef& attempt, WallTime time) {
+Task<Result<std::optional<WallTime>>> ClaimsPort::NoteUndelivered(const v1::AttemptRef& attempt,
+                                                                  std::optional<WallTime> time) {
   const auto apply = [attempt, time](FakeClaims& store) {
     return store.NoteUndelivered(attempt, time);
   };

@@ -56,7 +56,7 @@ FollowUp Decide(const records::v1::WorkRecord& work, const records::v1::AttemptR
 bool IsRetryable(const records::v1::WebhookRecord& callback);
 
 // Whether a person answered the call although its callback reports a machine: `stored`, the result
-// of the attempt, shows that a key was pressed. Then no other call follows.
+// of the attempt, shows that a key was pressed. Then no other call follows; a plan continues.
 bool IsPersonTakenForMachine(const records::v1::AttemptResult& stored,
                              const records::v1::WebhookRecord& callback);
 

@@ -80,7 +80,8 @@ class PlansTest : public DeliveryFixture {
   static std::string SidOf(const records::v1::WorkRecord& work) {
     return "CA" + AttemptText(work.attempt());
   }
-  Result<DeliveryResult> CallBack(const records::v1::WorkRecord& work, v1::AttemptStatus status) {
+  Result<DeliveryResult> CallBack(const records::v1::WorkRecord& work, v1::AttemptStatus status,
+                                  v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
     records::v1::WebhookRecord callback;
     callback.set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
     callback.set_receive_time_us(ToUnixMicros(clock.Now()));
@@ -89,6 +90,7 @@ class PlansTest : public DeliveryFixture {
     callback.set_token_time_us(ToUnixMicros(clock.Now()));
     callback.set_provider_sid(SidOf(work));
     callback.set_status(status);
+    callback.set_answered_by(answered_by);
     IncomingRecord record;
     record.key = work.attempt().alert_id();
     record.value = callback.SerializeAsString();
@@ -206,6 +208,38 @@ TEST_F(PlansTest, AGoalThatIsNotReachedEndsTheAlertAtItsDeadline) {
   const records::v1::WorkRecord deadline = Published(1, records::v1::WORK_KIND_DEADLINE);
   EXPECT_EQ(Deliver(deadline), DeliveryResult::kRescheduled) << "too early";
   Pass(minutes(15));
+// A key without a meaning was pressed.
+TEST_F(PlansTest, ACallOfAPersonTakenForAMachineHasFailed) {  // V5
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  Pass(minutes(2));
+  for (const std::int32_t step : {2, 3}) {
+    const records::v1::WorkRecord call = Published(step);
+    ASSERT_EQ(Place(call), DeliveryResult::kSent);
+    EXPECT_EQ(CallBack(call, v1::ATTEMPT_STATUS_ANSWERED_HUMAN), DeliveryResult::kCallbackHandled);
+    EXPECT_FALSE(Events().back().has_plan_exhausted());
+    EXPECT_EQ(CallBack(call, v1::ATTEMPT_STATUS_DELIVERED, v1::ANSWERED_BY_MACHINE),
+              DeliveryResult::kCallbackHandled);
+  }
+  EXPECT_TRUE(Events().back().has_plan_exhausted());
+}
+
+// The target has failed once, and by the time of the first report.
+TEST_F(PlansTest, AKeyAfterTheReportOfAMachineChangesNothing) {  // W5
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  Pass(minutes(2));
+  const records::v1::WorkRecord ben = Published(2);
+  ASSERT_EQ(Place(ben), DeliveryResult::kSent);
+  const auto report_machine = [&] {
+    EXPECT_EQ(CallBack(ben, v1::ATTEMPT_STATUS_DELIVERED, v1::ANSWERED_BY_MACHINE),
+              DeliveryResult::kCallbackHandled);
+    return Events().back().SerializeAsString();
+  };
+  const std::string first = report_machine();
+  Pass(minutes(1));
+  EXPECT_EQ(CallBack(ben, v1::ATTEMPT_STATUS_ANSWERED_HUMAN), DeliveryResult::kCallbackHandled);
+  EXPECT_EQ(report_machine(), first);
+}
+
   EXPECT_EQ(Deliver(deadline), DeliveryResult::kGoalMissed);
   EXPECT_EQ(Events().back().time_us(), deadline.due_time_us());
   EXPECT_EQ(Place(Published(2)), DeliveryResult::kNotAttempted);

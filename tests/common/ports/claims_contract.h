@@ -415,6 +415,18 @@ TYPED_TEST_P(ClaimsContract, ReturnsTheTimeOfTheFirstReportOfAFailure) {  // W5
   EXPECT_EQ(this->Wait(this->world.claims().NoteUndelivered(next, other)), other);
 }
 
+TYPED_TEST_P(ClaimsContract, ReturnsThatAPersonHadAnsweredAtTheFirstReport) {  // V5, W5
+  const v1::AttemptRef attempt = this->AnAttempt();
+  const WallTime later = SystemClock().Now();
+  auto& claims = this->world.claims();
+  EXPECT_EQ(this->Wait(claims.NoteUndelivered(attempt, std::nullopt)), std::nullopt);
+  EXPECT_EQ(this->Wait(claims.NoteUndelivered(attempt, later)), std::nullopt);
+  v1::AttemptRef next = attempt;
+  next.set_attempt(attempt.attempt() + 1);
+  EXPECT_EQ(this->Wait(claims.NoteUndelivered(next, later)), later);
+  EXPECT_EQ(this->Wait(claims.NoteUndelivered(next, std::nullopt)), later);
+}
+
 // The order in which the log is read does not matter.
 TYPED_TEST_P(ClaimsContract, SyncsTheEarliestTimeOfAFailure) {  // W5
   KnownAttempt known{.name = this->AnAttempt(),
@@ -479,6 +491,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     PrefersTheResponseToAnEarlierCallback, KeepsThatAPersonAnswered,
     StoresTheWorkOfTheNewestAttemptOfAStep, SyncsAStartAndAResultFromTheLog,
     SyncsTheFirstStartAndTheLastLeaseOfAClaimedAttempt, ReturnsTheTimeOfTheFirstReportOfAFailure,
-    SyncsTheEarliestTimeOfAFailure, SyncsAMark, FailsAfterTheStoreLostItsData);
+    ReturnsThatAPersonHadAnsweredAtTheFirstReport, SyncsTheEarliestTimeOfAFailure, SyncsAMark,
+    FailsAfterTheStoreLostItsData);
 
 }  // namespace tocsin
