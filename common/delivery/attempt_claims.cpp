@@ -146,9 +146,12 @@ bool AttemptClaims::MustReadLog(const IncomingRecord& record, const records::v1:
          (IsEmergency(work) && (record.predates_assignment || !StoreSuffices(claim)));
 }
 
+bool AttemptClaims::StoreIsSynced() const {
+  return breaker_.RespondingFor(kStoreTrustedAfter, parts_.clock.SteadyNow());
+}
+
 bool AttemptClaims::StoreSuffices(const ClaimReply& claim) const {
-  return !IsDecidedByLog(claim) &&
-         breaker_.RespondingFor(kStoreTrustedAfter, parts_.clock.SteadyNow());
+  return !IsDecidedByLog(claim) && StoreIsSynced();
 }
 
 Task<Result<LogClaim>> AttemptClaims::ReadLog(const records::v1::WorkRecord& work,

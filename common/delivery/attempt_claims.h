@@ -57,6 +57,9 @@ class AttemptClaims {
   // False if an attempt of this work may have started without the store knowing it.
   bool StoreIsComplete(const records::v1::WorkRecord& work) const;
 
+  // What happened while the store was unavailable is stored by now.
+  bool StoreIsSynced() const;
+
   // Claims the attempt at the store: to send it, or to end it as `not_attempted`. `record` contains
   // `work`.
   Task<Result<ClaimReply>> Claim(const IncomingRecord& record, const records::v1::WorkRecord& work,

@@ -176,7 +176,8 @@ Task<Result<DeliveryResult>> DeliveryPipeline::ResolveInDoubt(Delivery& delivery
   co_return delivered;
 }
 
-// The goal of a plan was not reached in time, unless the store reports that it was.
+// The goal of a plan was not reached in time, unless the store reports that it was. The log may
+// contain acknowledgements that the store lacks after it was unavailable.
 Task<Result<DeliveryResult>> DeliveryPipeline::EndAtDeadline(Delivery& delivery) {
   const records::v1::WorkRecord& work = delivery.work;
   const WallTime deadline = FromUnixMicros(work.plan().goal().deadline_us());
@@ -185,6 +186,9 @@ Task<Result<DeliveryResult>> DeliveryPipeline::EndAtDeadline(Delivery& delivery)
   if (parts_.clock.Now() < deadline) co_return co_await Reschedule(delivery, deadline);
   if (!claims_.StoreIsComplete(work))
     co_return co_await Reschedule(delivery, parts_.clock.Now() + kStoreRetryDelay);
+  // At most once: while parts fail again and again, records that wait multiply.
+  if (!claims_.StoreIsSynced() && parts_.clock.Now() < deadline + kStoreTrustedAfter)
+    co_return co_await Reschedule(delivery, deadline + kStoreTrustedAfter);
   const Result<PlanEnd> end = co_await parts_.claims.EndPlan(work.attempt(), *plan, deadline);
   if (!end) co_return co_await HandleStoreError(delivery, end.error());
   FollowUp follow_up;

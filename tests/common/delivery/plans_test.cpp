@@ -110,6 +110,11 @@ class PlansTest : public DeliveryFixture {
     return Await(callback_handler.Handle(record));
   }
   void Pass(Micros time) { clock.Set(clock.Now() + time); }
+  // From the acceptance of the alert.
+  void PassToDeadline() {
+    Pass(minutes(15) - kStoreTrustedAfter);
+    PassWatching(kStoreTrustedAfter);
+  }
   size_t CountOfGoalMissed() const {
     return std::ranges::count_if(Events(),
                                  [](const auto& event) { return event.has_goal_missed(); });
@@ -203,11 +208,6 @@ TEST_F(PlansTest, APlanIsExhaustedWhenItsLastCallHasFailed) {
   EXPECT_EQ(Events().back().SerializeAsString(), exhausted.SerializeAsString());
 }
 
-TEST_F(PlansTest, AGoalThatIsNotReachedEndsTheAlertAtItsDeadline) {
-  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
-  const records::v1::WorkRecord deadline = Published(1, records::v1::WORK_KIND_DEADLINE);
-  EXPECT_EQ(Deliver(deadline), DeliveryResult::kRescheduled) << "too early";
-  Pass(minutes(15));
 // A key without a meaning was pressed.
 TEST_F(PlansTest, ACallOfAPersonTakenForAMachineHasFailed) {  // V5
   ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
@@ -240,6 +240,11 @@ TEST_F(PlansTest, AKeyAfterTheReportOfAMachineChangesNothing) {  // W5
   EXPECT_EQ(report_machine(), first);
 }
 
+TEST_F(PlansTest, AGoalThatIsNotReachedEndsTheAlertAtItsDeadline) {
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  const records::v1::WorkRecord deadline = Published(1, records::v1::WORK_KIND_DEADLINE);
+  EXPECT_EQ(Deliver(deadline), DeliveryResult::kRescheduled) << "too early";
+  PassToDeadline();
   EXPECT_EQ(Deliver(deadline), DeliveryResult::kGoalMissed);
   EXPECT_EQ(Events().back().time_us(), deadline.due_time_us());
   EXPECT_EQ(Place(Published(2)), DeliveryResult::kNotAttempted);
@@ -261,7 +266,7 @@ TEST_F(PlansTest, AGoalThatWasReachedIsNotMissed) {
   ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
   ASSERT_EQ(Acknowledge(work, "ann"), DeliveryResult::kCallbackHandled);
   ASSERT_EQ(Acknowledge(work, "ben"), DeliveryResult::kCallbackHandled);
-  Pass(minutes(15));
+  PassToDeadline();
   EXPECT_EQ(Deliver(Published(1, records::v1::WORK_KIND_DEADLINE)), DeliveryResult::kGoalReached);
   EXPECT_EQ(CountOfGoalMissed(), 0);
   // Its event may be missing: the ingress may have been killed after it stored the mark.
@@ -303,14 +308,20 @@ TEST_F(PlansTest, ACopyWaitsUntilThePlanIsPublished) {
   EXPECT_EQ(Deliver(work), DeliveryResult::kNotAttempted);
 }
 
-TEST_F(PlansTest, TheDeadlineWaitsForTheStore) {
-  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+// Acknowledgements are in the log, too.
+TEST_F(PlansTest, TheDeadlineWaitsUntilTheStoreIsSynced) {
+  const records::v1::WorkRecord work = AnAlert();
+  ASSERT_EQ(Deliver(work), DeliveryResult::kSent);
   const records::v1::WorkRecord deadline = Published(1, records::v1::WORK_KIND_DEADLINE);
-  Pass(minutes(15));
+  PassToDeadline();
   claims.SetDown(true);
   EXPECT_FALSE(Deliver(deadline));
   claims.SetDown(false);
-  EXPECT_EQ(Deliver(deadline), DeliveryResult::kGoalMissed);
+  EXPECT_EQ(Deliver(deadline), DeliveryResult::kRescheduled);
+  ASSERT_EQ(Acknowledge(work, "ann"), DeliveryResult::kCallbackHandled);
+  ASSERT_EQ(Acknowledge(work, "ben"), DeliveryResult::kCallbackHandled);
+  PassWatching(kStoreTrustedAfter);
+  EXPECT_EQ(Deliver(deadline), DeliveryResult::kGoalReached);
 }
 
 TEST_F(PlansTest, ReachingTheGoalEndsCallsThatRing) {
