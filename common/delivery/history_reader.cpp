@@ -1,5 +1,9 @@
 #include "common/delivery/history_reader.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <unordered_map>
 #include <utility>
 
 namespace tocsin {
@@ -12,19 +16,77 @@ RecordHistory::Handle KeepIn(std::vector<IncomingRecord>& records, const std::st
   };
 }
 
+// What ReadTo() returns to each of several calls.
+class SharedReading {
+ public:
+  void Add(const std::string& alert_id, const records::v1::Position& last, WallTime from,
+           SteadyTime deadline) {
+    if (last_.offset() <= last.offset()) last_ = last;
+    from_ = std::min(from_, from);
+    deadline_ = std::max(deadline_, deadline);
+    calls_of_[alert_id].push_back(calls_.size());
+    calls_.push_back({.last_offset = last.offset()});
+  }
+  // Blocks.
+  Status Read(RecordHistory& history) {
+    return history.ReadTo(last_, from_, deadline_, [this](const IncomingRecord& record) {
+      const auto calls = calls_of_.find(record.key);
+      if (calls == calls_of_.end()) return;
+      for (const std::size_t call : calls->second)
+        if (record.position.offset() <= calls_[call].last_offset)
+          calls_[call].records.push_back(record);
+    });
+  }
+  // Of the call that was added as number `call`, from 0 on.
+  std::vector<IncomingRecord> TakeRecords(std::size_t call) {
+    return std::move(calls_[call].records);
+  }
+
+ private:
+  struct Call {
+    std::int64_t last_offset;
+    std::vector<IncomingRecord> records = {};
+  };
+
+  records::v1::Position last_;
+  WallTime from_ = WallTime::max();
+  SteadyTime deadline_ = SteadyTime::min();
+  std::vector<Call> calls_;
+  std::unordered_map<std::string, std::vector<std::size_t>> calls_of_;  // by alert
+};
+
 }  // namespace
 
 Task<Result<std::vector<IncomingRecord>>> HistoryReader::ReadTo(std::string alert_id,
                                                                 records::v1::Position last,
                                                                 WallTime from,
                                                                 SteadyTime deadline) {
-  const auto read = [this, id = std::move(alert_id), position = std::move(last), from,
-                     deadline]() -> Result<std::vector<IncomingRecord>> {
-    std::vector<IncomingRecord> records;
-    TOCSIN_CHECK_OK(history_.ReadTo(position, from, deadline, KeepIn(records, id)));
-    return records;
+  const auto start = [&](Callback<Result<std::vector<IncomingRecord>>> done) {
+    const auto [entry, idle] = waiting_.try_emplace({last.topic(), last.partition()});
+    entry->second.push_back({std::move(alert_id), last, from, deadline, std::move(done)});
+    if (idle) tasks_.Start(Serve(entry->first));
   };
-  co_return co_await RunBlocking(emergency_pool_, scheduler_, read);
+  co_return co_await AwaitCallback<Result<std::vector<IncomingRecord>>>(start);
+}
+
+Task<void> HistoryReader::Serve(Partition partition) {
+  for (;;) {
+    std::vector<Reading> readings = std::exchange(waiting_[partition], {});
+    std::erase_if(readings, [](const Reading& reading) { return reading.done.Abandoned(); });
+    if (readings.empty()) break;
+    const auto shared = std::make_shared<SharedReading>();
+    for (const Reading& reading : readings)
+      shared->Add(reading.alert_id, reading.last, reading.from, reading.deadline);
+    const auto read = [this, shared] { return shared->Read(history_); };
+    const Status done = co_await RunBlocking(emergency_pool_, scheduler_, read);
+    for (std::size_t i = 0; i < readings.size(); ++i) {
+      if (done)
+        readings[i].done(shared->TakeRecords(i));
+      else
+        readings[i].done(Fail(done.error()));
+    }
+  }
+  waiting_.erase(partition);
 }
 
 Task<Result<std::vector<IncomingRecord>>> HistoryReader::ReadAll(std::string alert_id,

@@ -1,8 +1,16 @@
 // AlertHistory on threads that may block.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "common/async/blocking_pool.h"
+#include "common/async/callback.h"
 #include "common/async/scheduler.h"
+#include "common/async/task_group.h"
 #include "common/ports/alert_history.h"
 #include "common/ports/record_history.h"
 
@@ -10,6 +18,11 @@ namespace tocsin {
 
 // The scheduler and the history outlive it. Its destructor blocks until the readings in progress
 // have ended.
+//
+// Calls of ReadTo() for one partition that wait for each other share the next reading. Each reading
+// costs a connection and all records of the partition since `from`: without Redis, when each
+// emergency reads the log, readings of their own would exceed what the broker can serve. A shared
+// reading has the earliest `from` and the latest deadline of its calls.
 class HistoryReader final : public AlertHistory {
  public:
   HistoryReader(Scheduler& scheduler, RecordHistory& history)
@@ -24,11 +37,25 @@ class HistoryReader final : public AlertHistory {
  private:
   static constexpr size_t kThreads = 4;
 
+  using Partition = std::pair<std::string, std::int32_t>;  // and its topic
+  // A call of ReadTo().
+  struct Reading {
+    std::string alert_id;
+    records::v1::Position last;
+    WallTime from;
+    SteadyTime deadline;
+    Callback<Result<std::vector<IncomingRecord>>> done;
+  };
+  // Reads the partition until no call waits.
+  Task<void> Serve(Partition partition);
+
   Scheduler& scheduler_;
   RecordHistory& history_;
   // Emergencies wait for ReadTo() before their POST, so other readings must not delay it.
   BlockingPool emergency_pool_{kThreads};
   BlockingPool pool_{kThreads};
+  std::map<Partition, std::vector<Reading>> waiting_;  // of the partitions that are being read
+  TaskGroup tasks_;
 };
 
 }  // namespace tocsin
