@@ -217,7 +217,11 @@ void GroupConsumer::Impl::OnPartitionsRevoked() {
 
 void GroupConsumer::Impl::OnPartitionsLost() {
   const std::lock_guard lock(mutex_);
-  for (const auto& partition : partitions_) partition->progress->MarkLost();
+  for (const auto& partition : partitions_) {
+    partition->progress->MarkLost();
+    // librdkafka keeps the pause: if the partition is assigned again, nothing would be read.
+    if (partition->paused) SetPaused(*partition, false);
+  }
   partitions_.clear();
   refused_ = 0;
 }

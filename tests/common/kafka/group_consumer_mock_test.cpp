@@ -152,6 +152,27 @@ TEST_F(GroupConsumerMockTest, JoinsAgainWhenItIsFencedAfterItsSessionTimedOut) {
   EXPECT_TRUE(consumer->Stop());
 }
 
+TEST_F(GroupConsumerMockTest, ReadsAgainAfterItsSessionTimedOutDuringAPause) {
+  std::atomic<int> lost{0};
+  Hooks hooks;
+  hooks.log = [&](int, std::string_view line) {
+    if (line.starts_with("SESSTMOUT")) ++lost;
+  };
+  const auto consumer = Start(hooks);
+  Publish(10);
+  ASSERT_TRUE(WaitValues(10));
+  room_ = 0;
+  Publish(30);
+  ASSERT_TRUE(Eventually([&] { return refusals_ > 20; }));
+  cluster_.Down();
+  ASSERT_TRUE(Eventually([&] { return lost > 0; }));
+  cluster_.Up();
+  ASSERT_TRUE(Eventually([&] { return consumer->IsAssigned("lane", 0); }));
+  room_ = 1'000'000;
+  Publish(10);
+  EXPECT_TRUE(Eventually([&] { return values_.Get().back() == "49"; }));
+}
+
 TEST_F(GroupConsumerMockTest, ReadsAgainWhereItsOffsetWasOutOfRangeForAMoment) {
   std::atomic<int> out_of_range{0};
   std::atomic<int> failures{0};
