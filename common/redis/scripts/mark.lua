@@ -26,7 +26,10 @@ end
 -- that are not restored yet. An emergency has attempts meanwhile.
 local emergency = owner[3] or not owner[2]
 local needs_claims = not owner[2] or ARGV[4] == 'cancelled' and (emergency or owner[4] ~= epoch_mark())
-if needs_claims and redis.call('GET', KEYS[5]) ~= ARGV[6] then
+local complete = not needs_claims or redis.call('GET', KEYS[5]) == ARGV[6]
+-- Only the event of a key press is recorded in any case.
+local by_key = ARGV[4] ~= 'cancelled' and ARGV[8] ~= '1'
+if not complete and not by_key then
   return {'restoring', 0}
 end
 if issued then
@@ -54,6 +57,10 @@ end
 -- Until the first claim the alert may have a plan, and each actor may be a person of it.
 if by_actor and redis.call('HEXISTS', alert, 'claimed') == 0 and not is_beyond_limit(alert, ARGV[11], ARGV[11]) then
   person, mark = ARGV[11], field_of_person('acknowledged', ARGV[11])
+end
+-- The mark stops further attempts. It is not confirmed: an earlier one may not be restored yet.
+if not complete then
+  return {'restoring', 0}
 end
 local sending, delivered, acknowledged, results = '0', '0', '0', {}
 -- A plan ends when its goal is reached or was missed, not when one of its attempts is delivered.
