@@ -71,9 +71,8 @@ Task<Result<DeliveryResult>> CallbackHandler::HandleCallback(const IncomingRecor
   if (accepted && WasAnsweredByPerson(ProvenByCallback(callback)))
     TOCSIN_CO_CHECK_OK(co_await EndCalls(callback.attempt().alert_id()));
   if (accepted) {
-    const bool person_answered = IsPersonTakenForMachine(**stored, callback);
     TOCSIN_CO_TRY(const records::v1::WebhookRecord first,
-                  co_await AsNotedFirst(callback, person_answered));
+                  co_await AsNotedFirst(callback, **stored));
     TOCSIN_CO_CHECK_OK(co_await Retry(first, OriginOf(record)));
   }
   co_return DeliveryResult::kCallbackHandled;
@@ -105,10 +104,10 @@ Task<Status> CallbackHandler::Retry(const records::v1::WebhookRecord& callback,
 // The provider may report a failure again, and later. What follows is decided by what was noted
 // first: until a later report, the time for another attempt may be over, or a key may be pressed.
 Task<Result<records::v1::WebhookRecord>> CallbackHandler::AsNotedFirst(
-    records::v1::WebhookRecord callback, bool person_answered) {
+    records::v1::WebhookRecord callback, const records::v1::AttemptResult& stored) {
   if (!IsRetryable(callback)) co_return callback;
   std::optional<WallTime> time;
-  if (!person_answered) time = FromUnixMicros(callback.receive_time_us());
+  if (!IsPersonTakenForMachine(stored, callback)) time = FromUnixMicros(callback.receive_time_us());
   TOCSIN_CO_TRY(const std::optional<WallTime> first,
                 co_await parts_.claims.NoteUndelivered(callback.attempt(), time));
   if (first)
@@ -119,11 +118,11 @@ Task<Result<records::v1::WebhookRecord>> CallbackHandler::AsNotedFirst(
 }
 
 Task<Status> CallbackHandler::PublishRetry(const records::v1::WebhookRecord& callback,
+                                           const records::v1::AttemptResult& stored,
                                            const records::v1::WorkRecord& work,
                                            const std::optional<records::v1::Position>& position,
                                            const RecordOrigin& origin) {
-  TOCSIN_CO_TRY(const records::v1::WebhookRecord first,
-                co_await AsNotedFirst(callback, /*person_answered=*/false));
+  TOCSIN_CO_TRY(const records::v1::WebhookRecord first, co_await AsNotedFirst(callback, stored));
   co_return co_await PublishFollowUp(first, work, position, origin);
 }
 

@@ -53,9 +53,11 @@ class CallbackHandler {
   Task<Result<DeliveryResult>> Handle(const IncomingRecord& record);
 
   // Publishes what follows if `callback` reports a failure after acceptance: a retry or a dead
-  // letter, and the next step of a plan. `work` is the attempt's work record, `position` its place,
-  // if known. Takes three store timeouts and the publish timeout at most.
+  // letter, and the next step of a plan. `stored` is the attempt's result in the store, `work` its
+  // work record, `position` the place of that, if known. Takes three store timeouts and the publish
+  // timeout at most.
   Task<Status> PublishRetry(const records::v1::WebhookRecord& callback,
+                            const records::v1::AttemptResult& stored,
                             const records::v1::WorkRecord& work,
                             const std::optional<records::v1::Position>& position,
                             const RecordOrigin& origin);
@@ -67,7 +69,7 @@ class CallbackHandler {
   bool IsEmergency(const records::v1::WebhookRecord& callback) const;
   Task<Status> EndCalls(const std::string& alert_id);
   Task<Result<records::v1::WebhookRecord>> AsNotedFirst(records::v1::WebhookRecord callback,
-                                                        bool person_answered);
+                                                        const records::v1::AttemptResult& stored);
   Task<Status> PublishFollowUp(const records::v1::WebhookRecord& callback,
                                const records::v1::WorkRecord& work,
                                const std::optional<records::v1::Position>& position,

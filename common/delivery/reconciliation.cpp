@@ -157,10 +157,9 @@ Task<Status> Reconciliation::Publish(const UnreconciledAttempt& attempt, const R
   // The stored work record is that of the step's newest attempt.
   const bool has_work =
       attempt.work && AttemptText(attempt.work->attempt()) == AttemptText(attempt.name);
-  if (!found.callback || !has_work || IsPersonTakenForMachine(attempt.result, *found.callback))
-    co_return {};
-  co_return co_await parts_.callback_handler.PublishRetry(*found.callback, *attempt.work,
-                                                          std::nullopt, origin);
+  if (!found.callback || !has_work) co_return {};
+  co_return co_await parts_.callback_handler.PublishRetry(*found.callback, attempt.result,
+                                                          *attempt.work, std::nullopt, origin);
 }
 
 }  // namespace tocsin

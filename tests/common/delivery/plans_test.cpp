@@ -80,8 +80,8 @@ class PlansTest : public DeliveryFixture {
   static std::string SidOf(const records::v1::WorkRecord& work) {
     return "CA" + AttemptText(work.attempt());
   }
-  Result<DeliveryResult> CallBack(const records::v1::WorkRecord& work, v1::AttemptStatus status,
-                                  v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
+  records::v1::WebhookRecord ACallback(const records::v1::WorkRecord& work,
+                                       v1::AttemptStatus status, v1::AnsweredBy answered_by) {
     records::v1::WebhookRecord callback;
     callback.set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
     callback.set_receive_time_us(ToUnixMicros(clock.Now()));
@@ -91,9 +91,13 @@ class PlansTest : public DeliveryFixture {
     callback.set_provider_sid(SidOf(work));
     callback.set_status(status);
     callback.set_answered_by(answered_by);
+    return callback;
+  }
+  Result<DeliveryResult> CallBack(const records::v1::WorkRecord& work, v1::AttemptStatus status,
+                                  v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
     IncomingRecord record;
     record.key = work.attempt().alert_id();
-    record.value = callback.SerializeAsString();
+    record.value = ACallback(work, status, answered_by).SerializeAsString();
     return Await(callback_handler.Handle(record));
   }
   Result<DeliveryResult> Acknowledge(const records::v1::WorkRecord& work,
@@ -219,6 +223,22 @@ TEST_F(PlansTest, ACallOfAPersonTakenForAMachineHasFailed) {  // V5
     EXPECT_FALSE(Events().back().has_plan_exhausted());
     EXPECT_EQ(CallBack(call, v1::ATTEMPT_STATUS_DELIVERED, v1::ANSWERED_BY_MACHINE),
               DeliveryResult::kCallbackHandled);
+  }
+  EXPECT_TRUE(Events().back().has_plan_exhausted());
+}
+
+// As reconciliation does when the callbacks after the key are missing.
+TEST_F(PlansTest, ARecordOfAMachineFailsTheTargetOfAPersonWhoPressedAKey) {  // V5
+  ASSERT_EQ(Deliver(AnAlert()), DeliveryResult::kSent);
+  Pass(minutes(2));
+  for (const std::int32_t step : {2, 3}) {
+    const records::v1::WorkRecord call = Published(step);
+    ASSERT_EQ(Place(call), DeliveryResult::kSent);
+    const records::v1::AttemptResult key =
+        ProvenByCallback(ACallback(call, v1::ATTEMPT_STATUS_ANSWERED_HUMAN, {}));
+    const records::v1::WebhookRecord found =
+        ACallback(call, v1::ATTEMPT_STATUS_DELIVERED, v1::ANSWERED_BY_MACHINE);
+    EXPECT_TRUE(Await(callback_handler.PublishRetry(found, key, call, {}, {})));
   }
   EXPECT_TRUE(Events().back().has_plan_exhausted());
 }
