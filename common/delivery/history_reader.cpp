@@ -1,6 +1,7 @@
 #include "common/delivery/history_reader.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <memory>
 #include <unordered_map>
@@ -62,16 +63,23 @@ Task<Result<std::vector<IncomingRecord>>> HistoryReader::ReadTo(std::string aler
                                                                 WallTime from,
                                                                 SteadyTime deadline) {
   const auto start = [&](Callback<Result<std::vector<IncomingRecord>>> done) {
-    const auto [entry, idle] = waiting_.try_emplace({last.topic(), last.partition()});
+    const auto [entry, idle] = waiting_.try_emplace(GroupOf(last, from));
     entry->second.push_back({std::move(alert_id), last, from, deadline, std::move(done)});
     if (idle) tasks_.Start(Serve(entry->first));
   };
   co_return co_await AwaitCallback<Result<std::vector<IncomingRecord>>>(start);
 }
 
-Task<void> HistoryReader::Serve(Partition partition) {
+HistoryReader::Group HistoryReader::GroupOf(const records::v1::Position& last,
+                                            WallTime from) const {
+  const auto age = std::chrono::floor<std::chrono::minutes>(clock_.Now() - from).count();
+  return {last.topic(), last.partition(),
+          std::bit_width(static_cast<std::uint64_t>(std::max<std::int64_t>(age, 0)))};
+}
+
+Task<void> HistoryReader::Serve(Group group) {
   for (;;) {
-    std::vector<Reading> readings = std::exchange(waiting_[partition], {});
+    std::vector<Reading> readings = std::exchange(waiting_[group], {});
     std::erase_if(readings, [](const Reading& reading) { return reading.done.Abandoned(); });
     if (readings.empty()) break;
     const auto shared = std::make_shared<SharedReading>();
@@ -86,7 +94,7 @@ Task<void> HistoryReader::Serve(Partition partition) {
         readings[i].done(Fail(done.error()));
     }
   }
-  waiting_.erase(partition);
+  waiting_.erase(group);
 }
 
 Task<Result<std::vector<IncomingRecord>>> HistoryReader::ReadAll(std::string alert_id,

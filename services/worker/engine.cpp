@@ -15,7 +15,7 @@ DeliveryEngine::DeliveryEngine(v1::Channel channel, const Parts& parts, const Co
     : scheduler_(parts.scheduler),
       adapter_(parts.adapter),
       log_(parts.log, parts.batching_log, parts.scheduler),
-      history_(parts.scheduler, parts.history),
+      history_(parts.clock, parts.scheduler, parts.history),
       unanswered_calls_({parts.clock, parts.registry, parts.stores.claims, parts.call_ender}),
       pipeline_(channel,
                 {parts.clock, parts.registry, parts.consents, parts.stores.claims,

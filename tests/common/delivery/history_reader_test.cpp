@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "common/async/event_loop.h"
+#include "tests/fakes/manual_clock.h"
 #include "tests/fakes/record_history.h"
 
 namespace tocsin {
@@ -26,7 +27,10 @@ class SlowHistory final : public RecordHistory {
   }
   Status ReadTo(const records::v1::Position& last, WallTime from, SteadyTime deadline,
                 const Handle& handle) override {
-    if (readings++ == 0) released.wait();
+    if (readings++ == 0) {
+      started.count_down();
+      released.wait();
+    }
     return log.ReadTo(last, from, deadline, handle);
   }
   Status ReadKey(const std::string&, const std::string&, WallTime, SteadyTime,
@@ -39,6 +43,7 @@ class SlowHistory final : public RecordHistory {
 
   FakeRecordHistory log;
   std::atomic<int> readings{0};
+  std::latch started{1};
   std::latch released{1};
 };
 
@@ -55,14 +60,16 @@ class HistoryReaderTest : public testing::Test {
     IncomingRecord record;
     record.position = PositionOf(static_cast<std::int64_t>(history.log.records.size()), partition);
     record.key = key;
+    record.append_time = clock.Now();
     history.log.records.push_back(std::move(record));
   }
   // The offsets of the records that ReadTo() returns; nothing if it fails.
-  Task<void> Read(const std::string& alert_id, std::int64_t last, std::int32_t partition = 0) {
+  Task<void> Read(const std::string& alert_id, std::int64_t last, std::int32_t partition = 0,
+                  Micros age = std::chrono::minutes(16)) {
     const auto number = results.size();
     results.emplace_back();
     const auto found = co_await reader.ReadTo(alert_id, PositionOf(last, partition),
-                                              WallTime::min(), SteadyTime::max());
+                                              clock.Now() - age, SteadyTime::max());
     if (found) results[number].emplace();
     if (found)
       for (const IncomingRecord& record : *found)
@@ -74,9 +81,10 @@ class HistoryReaderTest : public testing::Test {
     while (ended < count) loop.Run();
   }
 
+  ManualClock clock;
   EventLoop loop;
   SlowHistory history;
-  HistoryReader reader{loop, history};
+  HistoryReader reader{clock, loop, history};
   TaskGroup tasks;
   std::vector<std::optional<std::vector<std::int64_t>>> results;
   std::size_t ended = 0;
@@ -105,6 +113,18 @@ TEST_F(HistoryReaderTest, PartitionsAreReadConcurrently) {
   EXPECT_EQ(history.readings, 2);
   history.released.count_down();
   RunUntilEnded(results.size());
+}
+
+TEST_F(HistoryReaderTest, ALongReadingDelaysNoShortOne) {  // R6
+  Append("a");
+  tasks.Start(Read("a", 0, 0, std::chrono::hours(10)));
+  history.started.wait();
+  tasks.Start(Read("a", 0));
+  RunUntilEnded(1);
+  EXPECT_FALSE(results[0]);
+  EXPECT_THAT(*results[1], ElementsAre(0));
+  history.released.count_down();
+  RunUntilEnded(2);
 }
 
 TEST_F(HistoryReaderTest, AReadingThatFailsFailsForAllOfItsCalls) {
