@@ -242,6 +242,15 @@ FollowUp DecideUnreached(const records::v1::WorkRecord& work,
   return follow_up;
 }
 
+// What the store needs to know of the plan. The first event of each attempt contains it.
+void SetPlan(const records::v1::WorkRecord& work, records::v1::AttemptChanged& changed) {
+  const std::optional<PlanCondition> plan = PlanConditionOf(work);
+  if (!plan) return;
+  changed.set_person(plan->person);
+  changed.set_person_count(plan->person_count);
+  changed.set_goal(plan->goal);
+}
+
 FollowUp DecideFinal(const records::v1::WorkRecord& work, const records::v1::AttemptResult& result,
                      v1::AttemptStatus status, std::string reason) {
   FollowUp follow_up;
@@ -288,8 +297,11 @@ FollowUp DecideAttempt(const records::v1::WorkRecord& work,
     case records::v1::ATTEMPT_OUTCOME_UNRESOLVED:
       return result.resolved_by() == v1::RESOLVED_BY_LIST_ABSENCE ? DecideAbsent(work, result)
                                                                   : DecideUnresolved(work, result);
-    case records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED:
-      return DecideFinal(work, result, result.status(), result.reason());
+    case records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED: {
+      FollowUp follow_up = DecideFinal(work, result, result.status(), result.reason());
+      SetPlan(work, *follow_up.events.back().mutable_attempt_changed());
+      return follow_up;
+    }
     case records::v1::ATTEMPT_OUTCOME_IN_DOUBT: {
       FollowUp follow_up;
       follow_up.events.push_back(
@@ -375,11 +387,7 @@ records::v1::Event AttemptStarted(const records::v1::WorkRecord& work, std::int6
   changed.set_segment_count(work.segment_count());
   changed.set_lease_expire_time_us(lease_expire_time_us);
   changed.set_ack_code(work.ack_code());
-  if (const std::optional<PlanCondition> plan = PlanConditionOf(work)) {
-    changed.set_person(plan->person);
-    changed.set_person_count(plan->person_count);
-    changed.set_goal(plan->goal);
-  }
+  SetPlan(work, changed);
   return event;
 }
 

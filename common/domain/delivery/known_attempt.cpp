@@ -115,13 +115,13 @@ std::optional<KnownAttempt> KnownAttemptOf(const records::v1::Event& event) {
   }
   if (event.fact_case() != records::v1::Event::kAttemptChanged) return std::nullopt;
   const records::v1::AttemptChanged& changed = event.attempt_changed();
+  known.person = changed.person();
+  known.person_count = changed.person_count();
+  known.goal = changed.goal();
   if (changed.status() == v1::ATTEMPT_STATUS_SENDING) {
     known.lease_until = FromUnixMicros(changed.lease_expire_time_us());
     known.ack_code = changed.ack_code();
     known.recipient_token = event.recipient().token();
-    known.person = changed.person();
-    known.person_count = changed.person_count();
-    known.goal = changed.goal();
     return known;
   }
   records::v1::AttemptResult& result = known.result;

@@ -41,7 +41,8 @@ struct KnownAttempt {
   // Of a start: the code by which a reply acknowledges the alert, and who received it.
   std::string ack_code = {};
   std::string recipient_token = {};
-  // Of a start: whom the step of a plan reaches, the goal, and how many persons must acknowledge.
+  // Of the first event of an attempt in a plan: whom its target reaches, the goal, and how many
+  // persons must acknowledge.
   std::string person = {};
   v1::Reach goal = v1::REACH_UNSPECIFIED;
   std::int32_t person_count = 0;

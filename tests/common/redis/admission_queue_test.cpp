@@ -343,6 +343,40 @@ TEST_F(RestoredAdmissionsTest, AnAcknowledgementAfterThatOfAPersonReturnsThePers
   EXPECT_EQ(second->person, "ann");
 }
 
+// No attempt of the plan was made: the events of those that were stopped contain it.
+TEST_F(RestoredAdmissionsTest, APersonOfAPlanThatWasStoppedIsMarkedAfterARestore) {  // V6
+  const AdmitRequest alert = ARequest();
+  const StoreEpoch epoch = Restore(alert);
+  KnownAttempt acknowledged;
+  acknowledged.name.set_alert_id(alert.alert_id);
+  acknowledged.client_id = alert.client_id;
+  acknowledged.time = SystemClock().Now();
+  KnownAttempt stopped = acknowledged;
+  acknowledged.mark = KnownMark{.kind = KnownMark::Kind::kAcknowledged,
+                                .method = v1::ACKNOWLEDGEMENT_METHOD_API,
+                                .actor_id = "ann"};
+  stopped.name.set_step(1);
+  stopped.name.set_attempt(1);
+  stopped.result.set_outcome(records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED);
+  stopped.person = "ann";
+  stopped.goal = v1::REACH_DELIVERED;
+  ClaimStoreRestorer claim_restorer(server);
+  ASSERT_TRUE(claim_restorer.Restore(epoch, std::vector{acknowledged, stopped}));
+  ASSERT_TRUE(claim_restorer.MarkRestored(epoch));
+  std::promise<Result<MarkResult>> promise;
+  queue.Mark({.alert_id = alert.alert_id,
+              .client_id = alert.client_id,
+              .mark = MarkRequest::Mark::kAcknowledged,
+              .time = {},
+              .method = v1::ACKNOWLEDGEMENT_METHOD_API,
+              .actor_id = "ben"},
+             [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
+  const Result<MarkResult> marked = promise.get_future().get();
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_TRUE(marked->newly_marked);
+  EXPECT_EQ(marked->person, "ben");
+}
+
 TEST_F(RestoredAdmissionsTest, AFlushRemovesTheMarker) {  // A3
   const AdmitRequest lost = ARequest(RandomBytes(32));
   const StoreEpoch epoch = Restore(lost);

@@ -367,9 +367,10 @@ class PlanCheck:
         return min(times, default=0.0)
 
     def _begin(self, post):
-        """(claim, whether the log decided) of a POST: the last start before it."""
+        """(last claim, whether the log decided one) before a POST. Without the order of the log no claim is this early:
+        Redis grants another one for an attempt that was started by it."""
         starts = [start for start in self.facts.starts[post.attempt] if start[0] <= post.at + CLOCK_SECONDS]
-        return max(starts, default=(post.at, False))
+        return max((at for at, _ in starts), default=post.at), any(by_log for _, by_log in starts)
 
     def _acknowledged(self):
         """When the goal was certainly reached by acknowledgements; 0: not."""

@@ -5,6 +5,7 @@
 
 #include "common/domain/delivery/due_time.h"
 #include "common/domain/delivery/follow_up.h"
+#include "common/domain/delivery/known_attempt.h"
 
 namespace tocsin {
 namespace {
@@ -306,11 +307,18 @@ TEST(PlanFollowUpTest, ACallThatEndedWithoutAnAcknowledgementStartsTheNextStep) 
   EXPECT_THAT(follow_up.events, IsEmpty());
 }
 
-TEST(PlanFollowUpTest, AStartStatesWhomItReachesAndTheGoal) {
-  const records::v1::Event event = AttemptStarted(WorkOf(3), 1, 2, "main", "AC1");
-  EXPECT_EQ(event.attempt_changed().person(), "ben");
-  EXPECT_EQ(event.attempt_changed().person_count(), 2);
-  EXPECT_EQ(event.attempt_changed().goal(), v1::REACH_ACKNOWLEDGED);
+TEST(PlanFollowUpTest, TheFirstEventOfAnAttemptContainsItsPersonAndTheGoal) {
+  const records::v1::Event started = AttemptStarted(WorkOf(3), 1, 2, "main", "AC1");
+  const FollowUp stopped = Decide(
+      WorkOf(3), ResultOf(records::v1::ATTEMPT_OUTCOME_NOT_ATTEMPTED, v1::ATTEMPT_STATUS_CANCELLED),
+      {}, "");
+  for (const records::v1::Event& event : {started, stopped.events.front()}) {
+    const std::optional<KnownAttempt> known = KnownAttemptOf(event);
+    ASSERT_TRUE(known);
+    EXPECT_EQ(known->person, "ben");
+    EXPECT_EQ(known->person_count, 2);
+    EXPECT_EQ(known->goal, v1::REACH_ACKNOWLEDGED);
+  }
 }
 
 }  // namespace
