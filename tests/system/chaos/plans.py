@@ -267,6 +267,7 @@ class Facts:
     posts: list = dataclasses.field(default_factory=list)
     resources: dict = dataclasses.field(default_factory=dict)  # (step, attempt) -> message or call of the simulator
     starts: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))  # -> (Unix seconds, by log)
+    failed: dict = dataclasses.field(default_factory=dict)  # (step, attempt) -> Unix seconds of the first event
     acknowledged: dict = dataclasses.field(default_factory=dict)  # person -> Unix seconds
     declined: dict = dataclasses.field(default_factory=dict)
     delivered: list = dataclasses.field(default_factory=list)  # when a webhook reported it
@@ -301,9 +302,13 @@ def _read_work(value, facts):
 def _read_event(value, facts):
     event = api.message("records.v1.Event").FromString(value)
     fact, of, at = event.WhichOneof("fact"), facts[event.attempt.alert_id], event.time_us / 1e6
-    if fact == "attempt_changed" and api.ATTEMPT_STATUSES[event.attempt_changed.status] == "SENDING":
-        of.starts[event.attempt.step, event.attempt.attempt].append(
-            (at, event.attempt_changed.note == STARTED_BY_LOG))
+    if fact == "attempt_changed":
+        attempt = event.attempt.step, event.attempt.attempt
+        status = api.ATTEMPT_STATUSES[event.attempt_changed.status]
+        if status == "SENDING":
+            of.starts[attempt].append((at, event.attempt_changed.note == STARTED_BY_LOG))
+        elif status in FAILED:
+            of.failed[attempt] = min(at, of.failed.get(attempt, at))
     elif fact == "acknowledged":
         of.acknowledged.setdefault(event.acknowledged.person or event.acknowledged.actor_id, at)
     elif fact == "declined":
@@ -485,7 +490,7 @@ class PlanCheck:
             if failed or refused:
                 ended = min(failed + refused)
             elif api.status(last) in FAILED and not resource:
-                ended = last.update_time.ToMicroseconds() / 1e6
+                ended = self.facts.failed[last.step, last.attempt]
         return min([ended, *declined])
 
     def _waits(self):
