@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include "common/ports/clock.h"
 #include "tests/common/redis/blocking_claims.h"
 #include "tests/common/redis/private_redis.h"
