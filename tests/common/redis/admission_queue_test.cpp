@@ -203,6 +203,19 @@ class RestoredAdmissionsTest : public testing::Test {
     const Result<MarkResult> marked = Mark(request, MarkRequest::Mark::kCancelled);
     return marked ? ErrorCode::kInternal : marked.error().code;
   }
+  Result<MarkResult> AcknowledgeByApi(const AdmitRequest& request, const std::string& actor_id,
+                                      const std::string& person = {}) {
+    std::promise<Result<MarkResult>> promise;
+    queue.Mark({.alert_id = request.alert_id,
+                .client_id = request.client_id,
+                .mark = MarkRequest::Mark::kAcknowledged,
+                .time = {},
+                .method = v1::ACKNOWLEDGEMENT_METHOD_API,
+                .actor_id = actor_id,
+                .person = person},
+               [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
+    return promise.get_future().get();
+  }
   bool Acknowledge(const AdmitRequest& request) {
     return Mark(request, MarkRequest::Mark::kAcknowledged).has_value();
   }
@@ -321,22 +334,10 @@ TEST_F(RestoredAdmissionsTest, OnlyAKeyPressStopsAttemptsWhileClaimsAreBeingRest
 TEST_F(RestoredAdmissionsTest, AnAcknowledgementAfterThatOfAPersonReturnsThePerson) {
   const AdmitRequest alert = ARequest();
   ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(Restore(alert)));
-  const auto acknowledge = [&](const std::string& person) {
-    std::promise<Result<MarkResult>> promise;
-    queue.Mark({.alert_id = alert.alert_id,
-                .client_id = alert.client_id,
-                .mark = MarkRequest::Mark::kAcknowledged,
-                .time = {},
-                .method = v1::ACKNOWLEDGEMENT_METHOD_API,
-                .actor_id = person.empty() ? "" : "dispatcher",
-                .person = person},
-               [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
-    return promise.get_future().get();
-  };
-  const auto first = acknowledge("ann");
+  const auto first = AcknowledgeByApi(alert, "dispatcher", "ann");
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_TRUE(first->newly_marked);
-  const auto second = acknowledge({});
+  const auto second = AcknowledgeByApi(alert, "");
   ASSERT_TRUE(second) << second.error().message;
   EXPECT_FALSE(second->newly_marked);
   EXPECT_EQ(second->actor_id, "dispatcher");
@@ -363,15 +364,7 @@ TEST_F(RestoredAdmissionsTest, APersonOfAPlanThatWasStoppedIsMarkedAfterARestore
   ClaimStoreRestorer claim_restorer(server);
   ASSERT_TRUE(claim_restorer.Restore(epoch, std::vector{acknowledged, stopped}));
   ASSERT_TRUE(claim_restorer.MarkRestored(epoch));
-  std::promise<Result<MarkResult>> promise;
-  queue.Mark({.alert_id = alert.alert_id,
-              .client_id = alert.client_id,
-              .mark = MarkRequest::Mark::kAcknowledged,
-              .time = {},
-              .method = v1::ACKNOWLEDGEMENT_METHOD_API,
-              .actor_id = "ben"},
-             [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
-  const Result<MarkResult> marked = promise.get_future().get();
+  const auto marked = AcknowledgeByApi(alert, "ben");
   ASSERT_TRUE(marked) << marked.error().message;
   EXPECT_TRUE(marked->newly_marked);
   EXPECT_EQ(marked->person, "ben");
