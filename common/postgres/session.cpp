@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <pqxx/pqxx>
+#include <unordered_map>
 #include <utility>
 
 #include "common/base/encoding.h"
@@ -231,6 +232,7 @@ void CopyRows::EndRow() {
 struct Session::Impl {
   explicit Impl(const std::string& url) : connection(url) {}
   pqxx::connection connection;
+  std::unordered_map<std::string, std::string> prepared;  // text of a statement -> its name
 };
 
 namespace {
@@ -248,14 +250,13 @@ std::string separated_list(const char*, const CopyLine& line,
 
 class LiveTransaction final : public Transaction {
  public:
-  explicit LiveTransaction(pqxx::work& work) : work_(work) {}
+  // `prepared`: the names of prepared statements by their texts; null if none are prepared.
+  LiveTransaction(pqxx::work& work, std::unordered_map<std::string, std::string>* prepared)
+      : work_(work), prepared_(prepared) {}
 
   Result<Rows> Query(const std::string& sql, const std::vector<Value>& parameters) override {
     return CatchErrors([&]() -> Result<Rows> {
-      return Rows(std::make_shared<const Rows::Impl>(Rows::Impl{
-          parameters.empty()
-              ? work_.exec(sql)
-              : work_.exec_params(sql, pqxx::prepare::make_dynamic_params(parameters))}));
+      return Rows(std::make_shared<const Rows::Impl>(Rows::Impl{Execute(sql, parameters)}));
     });
   }
 
@@ -278,7 +279,24 @@ class LiveTransaction final : public Transaction {
   }
 
  private:
+  pqxx::result Execute(const std::string& sql, const std::vector<Value>& parameters) {
+    if (parameters.empty()) return work_.exec(sql);
+    const auto dynamic = pqxx::prepare::make_dynamic_params(parameters);
+    const std::string* name = prepared_ != nullptr ? Prepare(sql) : nullptr;
+    return name != nullptr ? work_.exec_prepared(*name, dynamic) : work_.exec_params(sql, dynamic);
+  }
+
+  // The name of the prepared statement; null if there are too many.
+  const std::string* Prepare(const std::string& sql) {
+    if (const auto found = prepared_->find(sql); found != prepared_->end()) return &found->second;
+    if (prepared_->size() == kMaxPreparedStatements) return nullptr;
+    const std::string name = "s" + std::to_string(prepared_->size());
+    work_.conn().prepare(name, sql);  // PostgreSQL gets it with its first use
+    return &prepared_->emplace(sql, name).first->second;
+  }
+
   pqxx::work& work_;
+  std::unordered_map<std::string, std::string>* prepared_;
 };
 
 }  // namespace
@@ -299,6 +317,7 @@ Status Session::Connect() {
     setup.exec("set jit = off");
     if (!options_.synchronous_commit) setup.exec("set synchronous_commit = off");
     if (options_.prefer_indexes) setup.exec("set enable_seqscan = off");
+    if (options_.prepare_statements) setup.exec("set plan_cache_mode = force_generic_plan");
     return {};
   });
 }
@@ -312,7 +331,7 @@ Status Session::Run(const std::function<Status(Transaction&)>& body) {
   }
   Status outcome = CatchErrors([&]() -> Status {
     pqxx::work work(impl_->connection);
-    LiveTransaction transaction(work);
+    LiveTransaction transaction(work, options_.prepare_statements ? &impl_->prepared : nullptr);
     TOCSIN_CHECK_OK(body(transaction));  // leaving without a commit rolls back
     work.commit();
     return {};

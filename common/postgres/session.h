@@ -19,6 +19,7 @@ namespace tocsin::postgres {
 constexpr std::chrono::seconds kConnectTimeout{3};
 constexpr std::chrono::seconds kTcpUserTimeout{10};  // unacknowledged data closes the connection
 constexpr std::chrono::milliseconds kStatementTimeout{10'000};
+constexpr size_t kMaxPreparedStatements = 100;  // of a connection; further ones are not prepared
 
 struct Options {
   Secret url;               // libpq connection string: "postgresql://…" or "host=… dbname=…"
@@ -30,6 +31,10 @@ struct Options {
   // True: sets enable_seqscan to off. For statements that touch few rows of growing tables: without
   // current statistics the planner may assume that such a table is small, and scan it.
   bool prefer_indexes = false;
+  // True: statements with parameters are prepared, and planned for all values of them, so
+  // PostgreSQL parses and plans each text once per connection. For a session that runs the same few
+  // statements again and again, with plans that do not depend on the values.
+  bool prepare_statements = false;
 };
 
 // A value in text format; NULL without one.

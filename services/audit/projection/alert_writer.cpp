@@ -179,9 +179,10 @@ Result<AlertEventsByAlert> AlertWriter::ReadEvents(const AlertIds& ids) {
   }
   std::vector<postgres::Value> parameters = ParametersOf(ids);
   parameters.push_back(postgres::TextArray(known));
-  TOCSIN_TRY(const Rows rows, transaction_.Query(SelectFrom(kAlertEvents) + kOfAlerts +
-                                                     " AND event_id <> ALL ($4::uuid[])",
-                                                 parameters));
+  TOCSIN_TRY(const Rows rows,
+             transaction_.Query(SelectFrom(kAlertEvents) + kOfAlerts +
+                                    " AND event_id NOT IN (SELECT unnest($4::uuid[]))",
+                                parameters));
   AddStoredEvents(rows, events);
   return events;
 }

@@ -94,6 +94,7 @@ Projection::Projection(postgres::Options database, std::string cluster_id, Proje
         // same records are projected again. Commits therefore do not wait for the disk.
         database.synchronous_commit = false;
         database.prefer_indexes = true;  // the cost of a batch must not grow with history
+        database.prepare_statements = true;
         return std::move(database);
       }()),
       cluster_id_(std::move(cluster_id)),

@@ -210,6 +210,63 @@ TEST(SessionTest, RollsBackWhenTheBodyFails) {
   }));
 }
 
+// PostgreSQL counts the plans of each prepared statement.
+TEST(SessionTest, PlansAPreparedStatementOnce) {
+  Options options = TestDatabase();
+  options.prepare_statements = true;
+  Session session(options);
+  for (int i = 1; i <= 10; ++i) {
+    ASSERT_TRUE(session.Run([&](Transaction& transaction) -> Status {
+      TOCSIN_TRY(const Rows rows, transaction.Query("SELECT $1::integer + 1", {std::to_string(i)}));
+      EXPECT_EQ(rows.Integer(0, 0), i + 1);
+      return {};
+    }));
+  }
+  ASSERT_TRUE(session.Run([](Transaction& transaction) -> Status {
+    TOCSIN_TRY(const Rows rows, transaction.Query("SELECT generic_plans, custom_plans"
+                                                  "  FROM pg_prepared_statements"));
+    EXPECT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows.Integer(0, 0), 10);
+    EXPECT_EQ(rows.Integer(0, 1), 0);
+    return {};
+  }));
+}
+
+TEST(SessionTest, PreparesAgainAfterItsConnectionWasTerminated) {
+  Options options = TestDatabase();
+  options.prepare_statements = true;
+  Session session(options);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(RunStatement(session, "SELECT $1::integer", {"1"}));
+    const Status status =
+        RunStatement(session, "SELECT pg_terminate_backend(pg_backend_pid(), $1)", {"0"});
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().code, ErrorCode::kPostgresUnavailable);
+  }
+}
+
+TEST(SessionTest, KeepsPreparedStatementsWhenATransactionFails) {
+  Options options = TestDatabase();
+  options.prepare_statements = true;
+  Session session(options);
+  EXPECT_FALSE(RunStatement(session, "SELECT 1 / $1::integer", {"0"}));
+  EXPECT_TRUE(RunStatement(session, "SELECT 1 / $1::integer", {"1"}));
+}
+
+TEST(SessionTest, PreparesABoundedNumberOfStatements) {
+  Options options = TestDatabase();
+  options.prepare_statements = true;
+  Session session(options);
+  ASSERT_TRUE(session.Run([](Transaction& transaction) -> Status {
+    for (size_t i = 0; i < kMaxPreparedStatements + 10; ++i)
+      TOCSIN_CHECK_OK(transaction.Query("SELECT $1::integer + " + std::to_string(i), {"1"}));
+    TOCSIN_TRY(const Rows rows,
+               transaction.Query("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''"));
+    EXPECT_EQ(rows.Integer(0, 0), static_cast<std::int64_t>(kMaxPreparedStatements));
+    return {};
+  }));
+}
+
 TEST(ReaderPoolTest, RefusesJobsWhenFullAndRunsQueuedJobsWithoutASessionWhenClosed) {
   ReaderPool pool(UnreachableDatabase(), 1, 1);
   std::promise<void> started;
