@@ -326,7 +326,7 @@ GUARDS = {
                    "attempts accepted more than once"),
     "fence": Guard("a worker that lost its claim cannot release it", a_late_release_after_a_new_claim,
                    "attempts accepted more than once"),
-    "rewind_guard": Guard("the HTTP library never repeats a POST", a_reused_connection_is_reset_after_acceptance,
+    "resend_guard": Guard("the HTTP library never repeats a POST", a_reused_connection_is_reset_after_acceptance,
                           "attempts accepted more than once"),
     "epoch": Guard("a claim that is missing after a data loss does not count as never started",
                    redis_is_flushed_while_a_worker_is_stopped, "attempts accepted more than once"),

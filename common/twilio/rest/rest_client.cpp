@@ -36,10 +36,8 @@ records::v1::AttemptResult WithoutResponse(records::v1::AttemptOutcome outcome, 
   return result;
 }
 
-// The result after a libcurl error. If libcurl read none of the body, Twilio certainly did not
-// accept the POST. The error code and the count of sent bytes cannot show this: when a reused
-// connection fails, libcurl opens another one before it detects that it cannot rewind, and both
-// then describe the second connection.
+// The result after a libcurl error. The error code does not show whether Twilio may have accepted
+// the POST: when a reused connection fails, libcurl opens another one, and the code describes that.
 records::v1::AttemptResult ResultOfError(const HttpExchange& exchange) {
   if (!exchange.submitted)
     return WithoutResponse(records::v1::ATTEMPT_OUTCOME_NOT_SENT, ErrorCode::kTwilioApiError);

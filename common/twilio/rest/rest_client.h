@@ -57,8 +57,7 @@ struct HttpExchange;
 struct HttpRequest;
 
 // Determines for each POST whether Twilio accepted it, refused it, certainly did not receive it, or
-// may have accepted it. Never sends a POST twice: libcurl resends a POST when a reused connection
-// fails, unless the body cannot be rewound, and this client never rewinds.
+// may have accepted it. Never sends a POST twice: libcurl would when a reused connection fails.
 //
 // Used on the loop's thread; many requests may be in progress, each on a connection of its own.
 // Connections are reused. A request whose task is destroyed ends at once: its connection is closed.

@@ -78,58 +78,56 @@ void Transfer::SetUp(const EasyHandle& handle) {
   SetOption(handle, CURLOPT_MAXAGE_CONN, kMaxConnectionAge);
   SetOption(handle, CURLOPT_UPLOAD_BUFFERSIZE, kSendBuffer);
   SetOption(handle, CURLOPT_BUFFERSIZE, kReceiveBuffer);
-  SetOption(handle, CURLOPT_READFUNCTION, &ReadBody);
-  SetOption(handle, CURLOPT_SEEKFUNCTION, &RefuseToRewind);
+  SetOption(handle, CURLOPT_PREREQFUNCTION, &AllowOnePost);
   SetOption(handle, CURLOPT_WRITEFUNCTION, &WriteBody);
   SetOption(handle, CURLOPT_HEADERFUNCTION, &ReadHeader);
 }
 
 void Transfer::Attach(const EasyHandle& handle) {
+  handle_ = handle.get();
   SetOption(handle, request_.body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
-  if (request_.body)
+  if (request_.body) {
     SetOption(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body->size()));
+    SetOption(handle, CURLOPT_POSTFIELDS, request_.body->c_str());
+  }
   SetOption(handle, CURLOPT_URL, request_.url.c_str());
   SetOption(handle, CURLOPT_HTTPHEADER, header_count_ > 0 ? headers_.data() : nullptr);
   SetOption(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(request_.timeout.count()));
-  for (const CURLoption option :
-       {CURLOPT_READDATA, CURLOPT_SEEKDATA, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA})
+  for (const CURLoption option : {CURLOPT_PREREQDATA, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA})
     SetOption(handle, option, this);
 }
 
 void Transfer::Detach(const EasyHandle& handle, CURLcode code) {
-  long opened = 0;
-  long http_status = 0;
-  curl_easy_getinfo(handle.get(), CURLINFO_NUM_CONNECTS, &opened);
-  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &http_status);
   exchange_.code = code;
-  exchange_.submitted = submitted_ > 0;
-  exchange_.new_connection = opened > 0;
-  exchange_.response.http_status = static_cast<unsigned>(http_status);
+  exchange_.submitted = MayHaveBeenSubmitted();
+  exchange_.new_connection = GetInfo<long>(handle.get(), CURLINFO_NUM_CONNECTS) > 0;
+  exchange_.response.http_status =
+      static_cast<unsigned>(GetInfo<long>(handle.get(), CURLINFO_RESPONSE_CODE));
   // The secret is only in the header line of the transfer.
   SetOption(handle, CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
+  SetOption(handle, CURLOPT_POSTFIELDS, static_cast<const char*>(nullptr));
 }
 
-size_t Transfer::ReadBody(char* buffer, size_t size, size_t count, void* user) {
+// libcurl has a connection and is about to send the request. When a reused connection fails before
+// the first byte of the response, libcurl opens another one and sends the request again, although
+// Twilio may have accepted it. Refusing that ends the transfer, and the attempt is in doubt.
+int Transfer::AllowOnePost(void* user, char*, char*, int, int) {
   auto& transfer = *static_cast<Transfer*>(user);
-  const std::string& body = *transfer.request_.body;
-  // A read after the end: libcurl retries on another connection, because it could not write any of
-  // the body, but it does not rewind and would send an empty body.
-  if (transfer.submitted_ == body.size()) return CURL_READFUNC_ABORT;
-  const size_t part = std::min(size * count, body.size() - transfer.submitted_);
-  body.copy(buffer, part, transfer.submitted_);
-  transfer.submitted_ += part;
-  return part;
+  if (!transfer.request_.body) return CURL_PREREQFUNC_OK;
+  if (transfer.allowed_ && !TOCSIN_WITHOUT("resend_guard")) return CURL_PREREQFUNC_ABORT;
+  transfer.allowed_ = true;
+  transfer.reuses_connection_ = GetInfo<long>(transfer.handle_, CURLINFO_NUM_CONNECTS) == 0;
+  transfer.sent_before_ = GetInfo<long>(transfer.handle_, CURLINFO_REQUEST_SIZE);
+  return CURL_PREREQFUNC_OK;
 }
 
-// Without this, libcurl rewinds the body and resends the POST when a reused connection fails before
-// the first byte of the response, although Twilio may have accepted it. With this, it fails with
-// CURLE_SEND_FAIL_REWIND, and the attempt is in doubt.
-int Transfer::RefuseToRewind([[maybe_unused]] void* user, curl_off_t, int) {
-  if (TOCSIN_WITHOUT("rewind_guard")) {
-    static_cast<Transfer*>(user)->submitted_ = 0;
-    return CURL_SEEKFUNC_OK;
-  }
-  return CURL_SEEKFUNC_FAIL;
+// Whether the server may have received the POST. A connection that was reused may have been
+// replaced after it failed, and libcurl's counters then describe the other one.
+bool Transfer::MayHaveBeenSubmitted() const {
+  if (!allowed_ || reuses_connection_) return allowed_;
+  // Of the first write, and of the parts of the body that were written later.
+  return GetInfo<long>(handle_, CURLINFO_REQUEST_SIZE) > sent_before_ ||
+         GetInfo<curl_off_t>(handle_, CURLINFO_SIZE_UPLOAD_T) > 0;
 }
 
 size_t Transfer::WriteBody(char* data, size_t size, size_t count, void* user) {
@@ -145,7 +143,7 @@ size_t Transfer::ReadHeader(char* data, size_t size, size_t count, void* user) {
   HttpExchange& exchange = transfer.exchange_;
   const std::string_view line(data, size * count);
   std::string_view value;
-  if (transfer.submitted_ > 0 && TOCSIN_FAILS_AT("mid_post")) return 0;  // ends the transfer
+  if (transfer.allowed_ && TOCSIN_FAILS_AT("mid_post")) return 0;  // ends the transfer
   if (line.starts_with("HTTP/")) {  // after "100 Continue" too: only the last response counts
     exchange.response.retry_after.reset();
     exchange.request_id.clear();

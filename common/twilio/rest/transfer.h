@@ -28,6 +28,14 @@ void SetOption(const EasyHandle& handle, CURLoption option, Value value) {
   if (curl_easy_setopt(handle.get(), option, value) != CURLE_OK) std::abort();
 }
 
+// What libcurl knows about a transfer. `Value` has the type that libcurl documents for `info`.
+template <typename Value>
+Value GetInfo(CURL* handle, CURLINFO info) {
+  Value value{};
+  if (curl_easy_getinfo(handle, info, &value) != CURLE_OK) std::abort();
+  return value;
+}
+
 void StartLibcurlOnce();  // before any other use of libcurl
 
 // A handle with the options of all requests: protocols, TLS, proxy, no redirections.
@@ -45,13 +53,13 @@ struct HttpRequest {
 
 struct HttpExchange {
   CURLcode code = CURLE_OK;
-  bool submitted = false;  // libcurl has read some of the request's body
+  bool submitted = false;  // the server may have received the POST
   bool new_connection = false;
   HttpResponse response = {};  // http_status 0: none was received
   std::string request_id = {};
 };
 
-// Gives the request to libcurl and receives the response. The body is given once and never rewound.
+// Gives the request to libcurl and receives the response. A POST is sent at most once.
 class Transfer {
  public:
   explicit Transfer(HttpRequest request);
@@ -70,17 +78,20 @@ class Transfer {
   HttpExchange TakeExchange() { return std::move(exchange_); }
 
  private:
-  static size_t ReadBody(char* buffer, size_t size, size_t count, void* user);
+  static int AllowOnePost(void* user, char*, char*, int, int);
   static size_t WriteBody(char* data, size_t size, size_t count, void* user);
   static size_t ReadHeader(char* data, size_t size, size_t count, void* user);
-  static int RefuseToRewind(void* user, curl_off_t, int);
 
   void AddHeader(char* line);
+  bool MayHaveBeenSubmitted() const;
 
   HttpRequest request_;
   std::array<curl_slist, 3> headers_{};
   size_t header_count_ = 0;
-  size_t submitted_ = 0;  // bytes of the body passed to libcurl
+  CURL* handle_ = nullptr;
+  bool allowed_ = false;            // libcurl may send the POST
+  bool reuses_connection_ = false;  // for the POST
+  long sent_before_ = 0;            // bytes, to a proxy
   HttpExchange exchange_;
 };
 

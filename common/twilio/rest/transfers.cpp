@@ -146,9 +146,8 @@ void Transfers::CollectEnded() {
     auto& ended = *static_cast<InProgress*>(user);
     Remove(ended.handle);  // ends the life of `message`
     ended.transfer.Detach(ended.handle, code);
-    long opened = 0;
-    curl_easy_getinfo(ended.handle.get(), CURLINFO_NUM_CONNECTS, &opened);
-    connections_ += static_cast<std::uint64_t>(opened);
+    connections_ +=
+        static_cast<std::uint64_t>(GetInfo<long>(ended.handle.get(), CURLINFO_NUM_CONNECTS));
     if (idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(ended.handle));
     ended.handle.reset();
     if (ended.awaiting) ended_.push_back(&ended);

@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::AnyOf;
+using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -43,15 +44,25 @@ class RestClientTest : public testing::Test {
     server = std::make_unique<ScriptedServer>(std::move(script));
     StartAt(server->Url(scheme), timeout);
   }
-  void StartAt(const std::string& url, std::chrono::milliseconds timeout = kPostTimeout) {
+  void StartAt(const std::string& url, std::chrono::milliseconds timeout = kPostTimeout,
+               const std::string& proxy = "") {
     RestSettings settings;
     settings.base_url = url;
+    settings.proxy = proxy;
     settings.post_timeout = timeout;
     settings.observe = [this](const PostReport& report) { reports.push_back(report); };
     client = std::make_unique<RestClient>(loop, settings);
   }
+  void StartBehindAProxy(std::vector<Step> script) {
+    server = std::make_unique<ScriptedServer>(std::move(script));
+    StartAt("https://127.0.0.1:1", kPostTimeout, server->Url());
+  }
   records::v1::AttemptResult Post(SteadyTime deadline = SteadyTime::max()) {
     return SyncWait(loop, client->Post(AnAccount(), "Messages.json", kForm, deadline));
+  }
+  records::v1::AttemptResult PostText(size_t size) {
+    const FormFields form{{"Body", std::string(size, 'x')}};
+    return SyncWait(loop, client->Post(AnAccount(), "Messages.json", form, SteadyTime::max()));
   }
 
   EventLoop loop;
@@ -126,6 +137,14 @@ TEST_F(RestClientTest, IsInDoubtWhenTheReusedConnectionWasClosedAndReconnectingF
   EXPECT_THAT(server->Requests(), SizeIs(2));
 }
 
+TEST_F(RestClientTest, ResendsAGetWhoseReusedConnectionWasClosed) {
+  Start({{.response = kCreated}, {.end = End::kClose}, {.response = HttpResponseText(200, "{}")}});
+  ExpectOutcome(Post(), records::v1::ATTEMPT_OUTCOME_ACCEPTED);
+  EXPECT_EQ(SyncWait(loop, client->Get(AnAccount(), "/Messages.json", SteadyTime::max(), 100)),
+            "{}");
+  EXPECT_THAT(server->Requests(), SizeIs(3));
+}
+
 TEST_F(RestClientTest, SendsAgainAfterAnAttemptInDoubt) {
   Start({{.end = End::kClose}, {.response = kCreated}});
   ExpectOutcome(Post(), records::v1::ATTEMPT_OUTCOME_IN_DOUBT);
@@ -139,6 +158,36 @@ TEST_F(RestClientTest, IsNeverAcceptedWithoutAResponse) {
   EXPECT_THAT(Post().outcome(),
               AnyOf(records::v1::ATTEMPT_OUTCOME_NOT_SENT, records::v1::ATTEMPT_OUTCOME_IN_DOUBT));
   EXPECT_THAT(server->Requests(), IsEmpty());
+}
+
+// libcurl writes a small form with the header section, and a large one after it.
+TEST_F(RestClientTest, PostsFormsOfAllSizes) {
+  Start({{.response = kCreated}, {.response = kCreated}, {.response = kCreated}});
+  for (const size_t size : {1'000, 60'000, 1'000'000}) {
+    ExpectOutcome(PostText(size), records::v1::ATTEMPT_OUTCOME_ACCEPTED);
+    EXPECT_THAT(server->Requests().back(), EndsWith("\r\n\r\nBody=" + std::string(size, 'x')));
+  }
+}
+
+TEST_F(RestClientTest, IsInDoubtWhenAPartOfTheRequestWasRead) {
+  const Step step{.read = Read::kSomething, .end = End::kReset};
+  Start({step, step, step});
+  for (const size_t size : {1'000, 60'000, 10'000'000})
+    ExpectOutcome(PostText(size), records::v1::ATTEMPT_OUTCOME_IN_DOUBT);
+  EXPECT_THAT(server->Requests(), IsEmpty());
+}
+
+TEST_F(RestClientTest, IsNotSentIfTheProxyOpensNoTunnel) {
+  StartBehindAProxy({{.response = HttpResponseText(407, "")}});
+  ExpectOutcome(Post(), records::v1::ATTEMPT_OUTCOME_NOT_SENT);
+  EXPECT_THAT(server->Requests(), ElementsAre(StartsWith("CONNECT ")));
+}
+
+TEST_F(RestClientTest, IsNotSentWithoutTlsInTheTunnel) {
+  StartBehindAProxy({{.response = "HTTP/1.1 200 OK\r\n\r\n"},
+                     {.read = Read::kSomething, .response = "no TLS", .end = End::kClose}});
+  ExpectOutcome(Post(), records::v1::ATTEMPT_OUTCOME_NOT_SENT);
+  EXPECT_THAT(server->Requests(), ElementsAre(StartsWith("CONNECT ")));
 }
 
 struct Row {
