@@ -105,18 +105,15 @@ Task<Result<DeliveryResult>> DeliveryPipeline::Deliver(const IncomingRecord& rec
 
   TOCSIN_CO_TRY(const std::optional<WallTime> reserved, co_await ReserveRate(delivery, cleared));
   if (reserved && *reserved >= ExpireTime(work))
-    co_return co_await EndWithoutPost(
-        delivery,
-        NotAttempted(v1::ATTEMPT_STATUS_EXPIRED, ErrorCode::kExpired, parts_.clock.Now()));
+    co_return co_await EndWithoutPost(delivery, v1::ATTEMPT_STATUS_EXPIRED, ErrorCode::kExpired);
   if (reserved) co_return co_await Reschedule(delivery, *reserved);
 
   Result<records::v1::Content> content = OpenContent(parts_.vault, work);
   if (!content && content.error().code == ErrorCode::kKmsUnavailable)
     co_return Fail(content.error());
   if (!content)
-    co_return co_await EndWithoutPost(
-        delivery,
-        NotAttempted(v1::ATTEMPT_STATUS_REJECTED, ErrorCode::kDataCorrupted, parts_.clock.Now()));
+    co_return co_await EndWithoutPost(delivery, v1::ATTEMPT_STATUS_REJECTED,
+                                      ErrorCode::kDataCorrupted);
 
   const SteadyTime post_by = parts_.clock.SteadyNow() + settings_.lease - settings_.post_timeout;
   TOCSIN_CO_TRY(const ClaimReply claim, co_await claims_.ClaimToSend(record, work));
@@ -139,8 +136,8 @@ Task<Result<DeliveryResult>> DeliveryPipeline::Deliver(const IncomingRecord& rec
   const auto stored = co_await claims_.SaveResult(work, claim, result);
   if (!stored) co_return co_await RecordUnpersisted(delivery, result);
   TOCSIN_CO_CHECK_OK(co_await EndIfGoalReached(delivery));
-  co_return co_await RecordResult(delivery,
-                                  stored->value_or(result));  // also if the claim was lost
+  // Nothing was stored if the claim was lost: the result is recorded all the same.
+  co_return co_await RecordResult(delivery, *stored ? **stored : result);
 }
 
 Task<Result<DeliveryResult>> DeliveryPipeline::DeadLetterUnparsable(const IncomingRecord& record) {
@@ -242,7 +239,7 @@ Task<Result<std::optional<LogClaim>>> DeliveryPipeline::FindEarlierStart(
 
 Task<records::v1::AttemptResult> DeliveryPipeline::Post(const Delivery& delivery,
                                                         const ClearedAttempt& cleared,
-                                                        records::v1::Content content) {
+                                                        records::v1::Content&& content) {
   const Dispatch dispatch{.attempt = delivery.work.attempt(),
                           .to = Pii(std::move(*content.mutable_to())),
                           .text = Pii(std::move(*content.mutable_text())),
@@ -276,6 +273,13 @@ Task<Result<DeliveryResult>> DeliveryPipeline::Reschedule(Delivery& delivery, Wa
   delivery.work.clear_acceptance();  // audit reads it from the record that accepted the alert
   TOCSIN_CO_CHECK_OK(co_await PublishWork(delivery, delivery.work));
   co_return DeliveryResult::kRescheduled;
+}
+
+Task<Result<DeliveryResult>> DeliveryPipeline::EndWithoutPost(Delivery& delivery,
+                                                              v1::AttemptStatus status,
+                                                              ErrorCode reason) {
+  const records::v1::AttemptResult result = NotAttempted(status, reason, parts_.clock.Now());
+  co_return co_await EndWithoutPost(delivery, result);
 }
 
 // The claim decides: the result counts only if the attempt never started.
@@ -344,9 +348,10 @@ Task<Result<DeliveryResult>> DeliveryPipeline::HandleEarlierStart(Delivery& deli
 }
 
 Task<Result<DeliveryResult>> DeliveryPipeline::Release(const Delivery& delivery,
-                                                       const ClaimReply& claim, Error reason) {
+                                                       const ClaimReply& claim,
+                                                       const Error& reason) {
   TOCSIN_CO_CHECK_OK(co_await claims_.Release(delivery.work, claim));
-  co_return Fail(std::move(reason));
+  co_return Fail(reason);
 }
 
 // An emergency that cannot proceed without the store must not block a sender for one that can.

@@ -82,13 +82,15 @@ class DeliveryPipeline {
                                                          const records::v1::Position& started,
                                                          SteadyTime post_by);
   Task<records::v1::AttemptResult> Post(const Delivery& delivery, const ClearedAttempt& cleared,
-                                        records::v1::Content content);
+                                        records::v1::Content&& content);
   Task<Status> EndIfGoalReached(const Delivery& delivery) const;
   void ReportSubmitted(const records::v1::WorkRecord& work,
                        const records::v1::AttemptResult& result) const;
 
   // The other ways to end a delivery.
   Task<Result<DeliveryResult>> Reschedule(Delivery& delivery, WallTime due);
+  Task<Result<DeliveryResult>> EndWithoutPost(Delivery& delivery, v1::AttemptStatus status,
+                                              ErrorCode reason);
   Task<Result<DeliveryResult>> EndWithoutPost(Delivery& delivery,
                                               const records::v1::AttemptResult& result);
   Task<Result<DeliveryResult>> HandleClaimReply(Delivery& delivery, const ClaimReply& claim);
@@ -96,7 +98,7 @@ class DeliveryPipeline {
   Task<Result<DeliveryResult>> HandleEarlierStart(Delivery& delivery, const ClaimReply& claim,
                                                   const LogClaim& other);
   Task<Result<DeliveryResult>> Release(const Delivery& delivery, const ClaimReply& claim,
-                                       Error reason);
+                                       const Error& reason);
   Task<Result<DeliveryResult>> HandleStoreError(Delivery& delivery, const Error& error);
 
   // What follows from a result.

@@ -14,8 +14,8 @@ constexpr long kMaxConnectionAge =
 constexpr size_t kMaxRequestId = 64;
 // libcurl's buffers of a transfer, in bytes. A request has about 1 KiB and a response 2 KiB, so its
 // defaults (64 KiB and 16 KiB) would be most of the memory of a delivery in progress.
-constexpr long kSendBuffer = 16L * 1024;  // libcurl's minimum
-constexpr long kReceiveBuffer = 2L * 1024;
+constexpr long kSendBuffer = 16L * 1024;        // libcurl's minimum
+constexpr long kReceiveBuffer = 2L * 1024 - 1;  // libcurl adds a byte
 
 // Do not wait for "100 Continue".
 std::array<char, 8> expect_nothing{"Expect:"};
