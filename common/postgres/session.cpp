@@ -336,8 +336,11 @@ Status Session::Run(const std::function<Status(Transaction&)>& body) {
     work.commit();
     return {};
   });
-  // A new connection is in a known state.
-  if (!outcome && outcome.error().code == ErrorCode::kPostgresUnavailable) impl_.reset();
+  // A new connection is in a known state. It also has no prepared statements, which PostgreSQL
+  // refuses after a change of the columns that they return.
+  if (!outcome && (outcome.error().code == ErrorCode::kPostgresUnavailable ||
+                   outcome.error().code == ErrorCode::kInternal))
+    impl_.reset();
   return outcome;
 }
 

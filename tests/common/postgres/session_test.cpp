@@ -253,6 +253,21 @@ TEST(SessionTest, KeepsPreparedStatementsWhenATransactionFails) {
   EXPECT_TRUE(RunStatement(session, "SELECT 1 / $1::integer", {"1"}));
 }
 
+TEST(SessionTest, PreparesAgainAfterItsTableWasChanged) {
+  Options options = TestDatabase();
+  options.prepare_statements = true;
+  Session session(options);
+  Session other(TestDatabase());
+  ASSERT_TRUE(RunStatement(other, "DROP TABLE IF EXISTS changed"));
+  ASSERT_TRUE(RunStatement(other, "CREATE TABLE changed (n integer)"));
+  const std::string select = "SELECT * FROM changed WHERE n = $1";
+  ASSERT_TRUE(RunStatement(session, select, {"1"}));
+  ASSERT_TRUE(RunStatement(other, "ALTER TABLE changed ADD COLUMN added integer"));
+  EXPECT_FALSE(RunStatement(session, select, {"1"}));
+  EXPECT_TRUE(RunStatement(session, select, {"1"}));
+  ASSERT_TRUE(RunStatement(other, "DROP TABLE changed"));
+}
+
 TEST(SessionTest, PreparesABoundedNumberOfStatements) {
   Options options = TestDatabase();
   options.prepare_statements = true;
