@@ -13,7 +13,7 @@ namespace tocsin::redis {
 
 // So short that the leases of ten replicas stay within the burst of a second: they delay nothing.
 constexpr Micros kMaxRateLease = std::chrono::milliseconds(100);
-constexpr int kReservationsPerLease = 64;
+constexpr int kReservationsPerLease = 1000;
 
 // The generic cell rate algorithm (ITU-T I.371) with Redis's clock, one key per sender or account.
 // After a pause the reservations of one second (or one, if it is longer) may be used at once; over
