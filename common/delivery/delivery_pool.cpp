@@ -52,7 +52,7 @@ size_t DeliveryPool::InFlightCount() const {
 }
 
 bool DeliveryPool::HasRoom(size_t lane) const {
-  return in_flight_ < settings_.senders + (kLanes - 1 - lane) * settings_.reserved;
+  return in_flight_ < settings_.deliveries + (kLanes - 1 - lane) * settings_.reserved;
 }
 
 void DeliveryPool::StartDeliveries() {

@@ -22,12 +22,12 @@
 namespace tocsin {
 
 struct DeliveryPoolSettings {
-  size_t senders = 1000;       // deliveries in progress
-  size_t reserved = 50;        // beyond `senders`: room that each lane leaves to the one above it
+  size_t deliveries = 1250;    // in progress
+  size_t reserved = 50;        // beyond these: room that each lane leaves to the one above it
   size_t lane_capacity = 250;  // records waiting in a lane
 };
 
-// The lane of the lowest priority has `senders` deliveries in progress at most, and each other lane
+// The lane of the lowest priority has `deliveries` in progress at most, and each other lane
 // `reserved` more than the lane below it: no lane can take the room of a higher one. A record whose
 // dependencies fail stays in flight and is retried with a delay that grows to a second. While a
 // store is down the deliveries fill up, then the lanes, then the consumers pause: nothing is

@@ -13,7 +13,7 @@ namespace tocsin {
 
 // With this many records without a report, further ones wait for a batch. Each request costs the
 // broker as much as dozens of records in it.
-constexpr std::size_t kBatchFrom = 24;
+constexpr std::size_t kBatchFrom = 8;
 
 // Publishes to `immediate` while few records are in flight, else to `batching`, which waits a
 // moment to fill its requests. Records with the same key keep their order: while one is in flight,

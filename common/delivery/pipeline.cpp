@@ -57,6 +57,8 @@ Error TooLate() {
   return {ErrorCode::kOverloaded, "the lease or the alert expired before the POST"};
 }
 
+Error Stopping() { return {ErrorCode::kOverloaded, "the worker is stopping"}; }
+
 Error NeverStarted() {
   return {ErrorCode::kOverloaded, "the lapsed claim was never started; claiming again"};
 }
@@ -115,6 +117,8 @@ Task<Result<DeliveryResult>> DeliveryPipeline::Deliver(const IncomingRecord& rec
     co_return co_await EndWithoutPost(delivery, v1::ATTEMPT_STATUS_REJECTED,
                                       ErrorCode::kDataCorrupted);
 
+  std::optional<PostPermit> permit = co_await parts_.limiter.Acquire(work.priority());
+  if (!permit) co_return Fail(Stopping());
   const SteadyTime post_by = parts_.clock.SteadyNow() + settings_.lease - settings_.post_timeout;
   TOCSIN_CO_TRY(const ClaimReply claim, co_await claims_.ClaimToSend(record, work));
   if (claim.state != ClaimReply::State::kGranted)
@@ -127,11 +131,13 @@ Task<Result<DeliveryResult>> DeliveryPipeline::Deliver(const IncomingRecord& rec
   const auto earlier = co_await FindEarlierStart(delivery, claim, *started, post_by);
   if (!earlier) co_return co_await Release(delivery, claim, earlier.error());
   if (*earlier) co_return co_await HandleEarlierStart(delivery, claim, **earlier);
-  // The store and the log may have blocked for long.
-  if (parts_.clock.SteadyNow() > post_by || parts_.clock.Now() >= LatestPost(work))
+  const bool permitted = co_await permit->AwaitTurn(post_by);
+  // The store and the log may have blocked for long, too.
+  if (!permitted || parts_.clock.SteadyNow() > post_by || parts_.clock.Now() >= LatestPost(work))
     co_return co_await Release(delivery, claim, TooLate());
 
   const records::v1::AttemptResult result = co_await Post(delivery, cleared, *std::move(content));
+  permit->Release();
   ReportSubmitted(work, result);
   const auto stored = co_await claims_.SaveResult(work, claim, result);
   if (!stored) co_return co_await RecordUnpersisted(delivery, result);

@@ -11,6 +11,7 @@
 #include "common/delivery/bounded_cache.h"
 #include "common/delivery/delivery_result.h"
 #include "common/delivery/in_doubt_resolver.h"
+#include "common/delivery/post_limiter.h"
 #include "common/delivery/probe.h"
 #include "common/delivery/unanswered_calls.h"
 #include "common/domain/delivery/clearance.h"
@@ -48,6 +49,7 @@ class DeliveryPipeline {
     Claims& claims;
     Pacer& pacer;
     Vault& vault;
+    PostLimiter& limiter;
     Provider& provider;
     ProviderList& list;
     RecordLog& log;

@@ -27,7 +27,7 @@ constexpr ProducerProfile kIngressProfile{
     .max_records = 40'000};  // requests in flight, and webhooks
 // Only the next step of the same alert waits. The second profile is for a backlog.
 constexpr ProducerProfile kWorkerProfile{};
-constexpr ProducerProfile kWorkerBatchingProfile{.linger = std::chrono::microseconds(2'000)};
+constexpr ProducerProfile kWorkerBatchingProfile{.linger = std::chrono::microseconds(5'000)};
 
 // RecordLog on one librdkafka producer. A thread of its own calls the report callbacks. Records of
 // topics that keep the order of keys go to the partition PartitionFor(key, number of partitions),

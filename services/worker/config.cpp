@@ -140,8 +140,12 @@ void ReadRetries(config::Reader& reader, RetryPolicy& retry) {
           .Default(milliseconds(60'000));
 }
 
-void ReadPool(config::Reader& reader, DeliveryPoolSettings& pool) {
-  pool.senders = static_cast<size_t>(
+// Each POST in progress has a delivery. One more for so many prepares the next POST, or records the
+// result of the last one.
+constexpr size_t kPostsPerFurtherDelivery = 4;
+
+void ReadPool(config::Reader& reader, PostLimits& posts, DeliveryPoolSettings& pool) {
+  posts.posts = static_cast<size_t>(
       reader
           .Integer(
               "TOCSIN_SENDERS",
@@ -149,13 +153,15 @@ void ReadPool(config::Reader& reader, DeliveryPoolSettings& pool) {
               "for the other priorities",
               1, 10'000, "POSTs")
           .Default(1000));
-  pool.reserved = static_cast<size_t>(
+  posts.reserved = static_cast<size_t>(
       reader
           .Integer("TOCSIN_SENDERS_RESERVED",
                    "POSTs that each priority may have in progress beyond those of the next lower "
                    "priority",
                    0, 1'000, "POSTs")
           .Default(50));
+  pool.deliveries = posts.posts + posts.posts / kPostsPerFurtherDelivery;
+  pool.reserved = posts.reserved;
   pool.lane_capacity = static_cast<size_t>(
       reader
           .Integer("TOCSIN_LANE_CAPACITY", "largest number of records queued in a lane", 1, 100'000,
@@ -191,7 +197,7 @@ Config Config::Read(config::Reader& reader, const std::string& program,
               "reached; voice worker only",
               {"end", "keep"})
           .Default("end") == "end";
-  ReadPool(reader, config.pool);
+  ReadPool(reader, config.posts, config.pool);
   return config;
 }
 

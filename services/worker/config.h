@@ -22,6 +22,7 @@ struct Config {
   std::chrono::seconds ring{30};     // ring timeout of a call
   bool end_unanswered_calls = true;  // when the goal of their plan is reached
   DeliverySettings delivery;
+  PostLimits posts;
   DeliveryPoolSettings pool;
   ReconciliationSettings reconciliation;
 

@@ -7,7 +7,7 @@ namespace tocsin::worker {
 namespace {
 
 // Each callback takes one or two requests to Redis. They use the first lane only.
-constexpr DeliveryPoolSettings kCallbackPool{.senders = 100, .reserved = 0};
+constexpr DeliveryPoolSettings kCallbackPool{.deliveries = 100, .reserved = 0};
 
 }  // namespace
 
@@ -17,11 +17,13 @@ DeliveryEngine::DeliveryEngine(v1::Channel channel, const Parts& parts, const Co
       log_(parts.log, parts.batching_log, parts.scheduler),
       history_(parts.clock, parts.scheduler, parts.history),
       unanswered_calls_({parts.clock, parts.registry, parts.stores.claims, parts.call_ender}),
-      pipeline_(channel,
-                {parts.clock, parts.registry, parts.consents, parts.stores.claims,
-                 parts.stores.pacer, parts.vault, *parts.adapter.provider, *parts.adapter.list,
-                 log_, history_, parts.topics, parts.probe, CallsOf(channel, config)},
-                config.delivery),
+      limiter_(parts.clock, parts.scheduler, config.posts),
+      pipeline_(
+          channel,
+          {parts.clock, parts.registry, parts.consents, parts.stores.claims, parts.stores.pacer,
+           parts.vault, limiter_, *parts.adapter.provider, *parts.adapter.list, log_, history_,
+           parts.topics, parts.probe, CallsOf(channel, config)},
+          config.delivery),
       pool_([this](const IncomingRecord& record) { return pipeline_.Deliver(record); }, config.pool,
             parts.scheduler, parts.probe),
       callback_handler_(channel,
@@ -60,6 +62,7 @@ bool DeliveryEngine::Stop(SteadyTime deadline) {
   });
   ended.get_future().wait();
   const bool callbacks_in_time = callback_pool_.Stop(deadline);
+  scheduler_.Post([this] { limiter_.Close(); });
   const bool deliveries_in_time = pool_.Stop(deadline);
   delay_queue_.Stop();
   return callbacks_in_time && deliveries_in_time;

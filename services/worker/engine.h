@@ -11,6 +11,7 @@
 #include "common/delivery/history_reader.h"
 #include "common/delivery/loop_record_log.h"
 #include "common/delivery/pipeline.h"
+#include "common/delivery/post_limiter.h"
 #include "common/delivery/reconciliation.h"
 #include "common/delivery/unanswered_calls.h"
 #include "common/ports/provider_lookup.h"
@@ -51,6 +52,7 @@ class DeliveryEngine {
   bool Stop(SteadyTime deadline);
 
   DeliveryPool& pool() { return pool_; }
+  const PostLimiter& limiter() const { return limiter_; }
   const CallbackHandler& callback_handler() const { return callback_handler_; }
   DeliveryPool& callback_pool() { return callback_pool_; }
   DelayQueue& delay_queue() { return delay_queue_; }
@@ -63,6 +65,7 @@ class DeliveryEngine {
   LoopRecordLog log_;
   HistoryReader history_;
   UnansweredCalls unanswered_calls_;
+  PostLimiter limiter_;
   DeliveryPipeline pipeline_;
   DeliveryPool pool_;
   CallbackHandler callback_handler_;

@@ -6,6 +6,7 @@
 
 #include "common/delivery/delay_queue.h"
 #include "common/delivery/delivery_pool.h"
+#include "common/delivery/post_limiter.h"
 #include "common/kafka/group_consumer.h"
 #include "common/redis/server.h"
 #include "common/telemetry/metrics.h"
@@ -16,6 +17,8 @@ namespace tocsin::worker {
 struct GaugedParts {
   const DeliveryPool& pool;
   DeliveryPoolSettings settings;
+  const PostLimiter& limiter;
+  PostLimits limits;
   const redis::Server& redis;
   size_t redis_pool_size;
   const DelayQueue& delay_queue;

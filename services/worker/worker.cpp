@@ -146,10 +146,10 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   engine.StartTasks([&] { return consumers->OwnsReconciliation(topics); });
   AwaitConsumers(*consumers, runtime, stop);
   ExportGauges(runtime.metrics(),
-               {engine.pool(), config.pool, stores.server, config.redis.pool_size,
-                engine.delay_queue(), consumers->ByGroup()});
+               {engine.pool(), config.pool, engine.limiter(), config.posts, stores.server,
+                config.redis.pool_size, engine.delay_queue(), consumers->ByGroup()});
   const service::Health health(runtime.readiness(), ChecksOf(*admin, stores.server, adapter));
-  Log(Severity::kInfo, "service.started", "started", {{"senders", config.pool.senders}});
+  Log(Severity::kInfo, "service.started", "started", {{"senders", config.posts.posts}});
 
   stop.Wait();
   const bool clean = Drain(config, runtime, engine, *consumers, *producers);

@@ -119,6 +119,9 @@ void Checker::ReadEvent(const IncomingRecord& record) {
                          changed.status() == v1::ATTEMPT_STATUS_BUSY ||
                          changed.status() == v1::ATTEMPT_STATUS_NO_ANSWER))
     attempt.given_up = true;
+  if (changed.status() == v1::ATTEMPT_STATUS_FAILED && record.Header(kHeaderUnpersisted))
+    attempt.unpersisted = true;
+  if (changed.status() == v1::ATTEMPT_STATUS_CANCELLED) attempt.stopped = true;
   if (changed.resolved_by() == v1::RESOLVED_BY_LIST_ABSENCE && !attempt.not_received) {
     attempt.not_received = true;
     ++counts.not_received;

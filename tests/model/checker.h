@@ -110,6 +110,8 @@ class Checker {
     bool not_received = false;  // its NOT_RECEIVED event is in the log
     bool known = false;         // an event or callback proves that it was accepted
     bool given_up = false;      // its FAILED event is the last
+    bool unpersisted = false;   // the store did not save its FAILED result
+    bool stopped = false;       // an event in the log ends it by a mark of the alert
     bool dead = false;          // its dead letter is in the log
     bool certain = false;       // a certain result was saved
     bool undelivered = false;   // a callback reported it, or that a call reached nobody

@@ -58,13 +58,15 @@ void Checker::CheckAttempt(const AttemptTruth& attempt) {
   if (attempt.accepted > 0 && attempt.not_received)
     Violate(AttemptText(attempt.ref) + " was accepted, but counts as never received");
   // A worker that is killed without the store may leave the last event of an attempt in the log,
-  // but not its dead letter. Then the attempt is in doubt, and another one may follow it after all.
+  // but not its dead letter. Then the attempt is in doubt, and another one may follow it after all;
+  // or a mark that was stored meanwhile ends it, and its alert.
   v1::AttemptRef next = attempt.ref;
   next.set_attempt(attempt.ref.attempt() + 1);
   const auto followed = attempts_.find(AttemptText(next));
   const bool resumed =
       attempt.was_in_doubt && followed != attempts_.end() && followed->second.started;
-  if (attempt.given_up && !attempt.dead && !resumed)
+  const bool ended_by_mark = attempt.unpersisted && attempt.stopped;
+  if (attempt.given_up && !attempt.dead && !resumed && !ended_by_mark)
     Violate(AttemptText(attempt.ref) + " failed finally without a dead letter");
 }
 

@@ -12,8 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr DeliveryPoolSettings kPool{.senders = 6, .reserved = 1, .lane_capacity = 4};
-constexpr DeliveryPoolSettings kCallbackPool{.senders = 3, .reserved = 0, .lane_capacity = 2};
+constexpr PostLimits kPosts{.posts = 3, .reserved = 1};
+constexpr DeliveryPoolSettings kPool{.deliveries = 6, .reserved = 1, .lane_capacity = 4};
+constexpr DeliveryPoolSettings kCallbackPool{.deliveries = 3, .reserved = 0, .lane_capacity = 2};
 constexpr Micros kFetch = 2ms;
 constexpr Micros kWatchAfterFaults = 60s;
 constexpr Micros kCommitInterval = 500ms;
@@ -39,12 +40,14 @@ Process::Worker::Worker(Process& process, v1::Channel its_channel)
       provider(process.simulation_, process, channel),
       unanswered_calls(
           {process.simulation_.timeline, process.registry_, process.claims_, provider}),
-      pipeline(channel,
-               {process.simulation_.timeline, process.registry_, process.consents_, process.claims_,
-                process.claims_, process.simulation_.vault, provider, provider, process.log_,
-                process.history_, process.simulation_.topics, process.probe_, CallsToEnd()},
-               {.owner = fmt::format("worker-{}", process.number_),
-                .retry = RetryPolicyOf(process.simulation_.bug)}),
+      limiter(process.simulation_.timeline, process, kPosts),
+      pipeline(
+          channel,
+          {process.simulation_.timeline, process.registry_, process.consents_, process.claims_,
+           process.claims_, process.simulation_.vault, limiter, provider, provider, process.log_,
+           process.history_, process.simulation_.topics, process.probe_, CallsToEnd()},
+          {.owner = fmt::format("worker-{}", process.number_),
+           .retry = RetryPolicyOf(process.simulation_.bug)}),
       callback_handler(channel,
                        {process.simulation_.timeline, process.claims_, process.log_,
                         process.history_, process.simulation_.topics, CallsToEnd()},

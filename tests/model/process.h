@@ -78,6 +78,7 @@ class Process final : public Host, public Scheduler, public std::enable_shared_f
     const std::vector<std::string> lanes;  // emergency first
     ProviderPort provider;
     UnansweredCalls unanswered_calls;
+    PostLimiter limiter;
     DeliveryPipeline pipeline;
     CallbackHandler callback_handler;
     DeliveryPool pool;

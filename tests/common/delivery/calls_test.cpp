@@ -77,8 +77,8 @@ class CallsTest : public DeliveryFixture {
   records::v1::AttemptChanged Last() const { return Events().back().attempt_changed(); }
 
   DeliveryPipeline calls{v1::CHANNEL_VOICE,
-                         {clock, registry, consents, claims, pacer, vault, provider, list, log,
-                          log_history, topics, probe},
+                         {clock, registry, consents, claims, pacer, vault, limiter, provider, list,
+                          log, log_history, topics, probe},
                          {.owner = "test", .retry = {}}};
   CallbackHandler callback_handler{
       v1::CHANNEL_VOICE, {clock, claims, log, log_history, topics}, {}};

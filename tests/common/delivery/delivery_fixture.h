@@ -122,6 +122,8 @@ class DeliveryFixture : public testing::Test {
   FakeClaims claims{clock};
   FakePacer pacer{clock};
   FakeVault vault;
+  ManualScheduler limiter_scheduler{clock};
+  PostLimiter limiter{clock, limiter_scheduler, {}};
   FakeProvider provider;
   FakeProviderList list;
   FakeRecordLog log;
@@ -129,8 +131,8 @@ class DeliveryFixture : public testing::Test {
   Topics topics;
   FakeDeliveryProbe probe;
   DeliveryPipeline pipeline{v1::CHANNEL_SMS,
-                            {clock, registry, consents, claims, pacer, vault, provider, list, log,
-                             log_history, topics, probe},
+                            {clock, registry, consents, claims, pacer, vault, limiter, provider,
+                             list, log, log_history, topics, probe},
                             {.owner = "test", .retry = {}}};
 };
 

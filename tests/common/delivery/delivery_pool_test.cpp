@@ -70,7 +70,8 @@ TEST_F(DeliveryPoolTest, DeliversConcurrentlyAndFinishesEveryRecordOnce) {
 }
 
 TEST_F(DeliveryPoolTest, RefusesARecordWhenTheLaneIsFull) {  // bounded lanes
-  DeliveryPool pool(Manual(), {.senders = 1, .reserved = 0, .lane_capacity = 2}, scheduler, probe);
+  DeliveryPool pool(Manual(), {.deliveries = 1, .reserved = 0, .lane_capacity = 2}, scheduler,
+                    probe);
   for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(Offer(pool, kNormal, key));
   IncomingRecord record;
   record.key = "d";
@@ -81,7 +82,7 @@ TEST_F(DeliveryPoolTest, RefusesARecordWhenTheLaneIsFull) {  // bounded lanes
 }
 
 TEST_F(DeliveryPoolTest, LeavesRoomForTheLanesOfHigherPriority) {  // A4
-  DeliveryPool pool(Manual(), {.senders = 7, .reserved = 1}, scheduler, probe);
+  DeliveryPool pool(Manual(), {.deliveries = 7, .reserved = 1}, scheduler, probe);
   const auto offer = [&](size_t lane, const std::string& prefix) {
     for (int i = 0; i < 20; ++i) ASSERT_TRUE(Offer(pool, lane, prefix + std::to_string(i)));
   };

@@ -59,8 +59,8 @@ class InDoubtResolverTest : public DeliveryFixture {
   // Another process reads the same record.
   Result<DeliveryResult> DeliverElsewhere(const records::v1::WorkRecord& work) {
     DeliveryPipeline other(v1::CHANNEL_SMS,
-                           {clock, registry, consents, claims, pacer, vault, provider, list, log,
-                            log_history, topics, probe},
+                           {clock, registry, consents, claims, pacer, vault, limiter, provider,
+                            list, log, log_history, topics, probe},
                            {.owner = "other", .retry = {}});
     const IncomingRecord record = RecordOf(work);
     return Await(other.Deliver(record));

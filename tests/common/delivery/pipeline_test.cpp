@@ -295,5 +295,67 @@ TEST_F(DeliveryPipelineTest, PublishesNeitherNumberNorTextInTheClear) {  // P3
   }
 }
 
+// With room for one POST.
+class PermittedPostTest : public DeliveryFixture {
+ protected:
+  PostPermit APost() {
+    std::optional<PostPermit> permit = *RunReady(limiter.Acquire(v1::PRIORITY_NORMAL));
+    EXPECT_TRUE(*RunReady(permit->AwaitTurn(clock.SteadyNow() + seconds(1))));
+    return *std::move(permit);
+  }
+  void Start(const records::v1::WorkRecord& work) {
+    record = RecordOf(work);
+    deliveries.Start(Run());
+    scheduler.Run();
+  }
+  Task<void> Run() { result = co_await pipeline.Deliver(record); }
+
+  ManualScheduler scheduler{clock};
+  PostLimiter limiter{clock, scheduler, {.posts = 1, .reserved = 0}};
+  DeliveryPipeline pipeline{v1::CHANNEL_SMS,
+                            {clock, registry, consents, claims, pacer, vault, limiter, provider,
+                             list, log, log_history, topics, probe},
+                            {.owner = "test", .retry = {}}};
+  IncomingRecord record;
+  std::optional<Result<DeliveryResult>> result;
+  TaskGroup deliveries;
+};
+
+TEST_F(PermittedPostTest, NeitherClaimsNorStartsWithoutAPermit) {  // R4, R5
+  PostPermit other = APost();
+  Start(AWork());
+  EXPECT_EQ(claims.requests, 0);
+  EXPECT_THAT(Events(), IsEmpty());
+  other.Release();
+  scheduler.Run();
+  EXPECT_EQ(result, Result<DeliveryResult>(DeliveryResult::kSent));
+}
+
+TEST_F(PermittedPostTest, ReleasesTheClaimIfItsTurnComesTooLate) {  // R4
+  const records::v1::WorkRecord work = AWork();
+  APost().Release();  // so that the next one may be prepared ahead
+  PostPermit other = APost();
+  Start(work);
+  EXPECT_THAT(Statuses(), ElementsAre(v1::ATTEMPT_STATUS_SENDING));
+  clock.Advance(seconds(6));
+  scheduler.Run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->error().code, ErrorCode::kOverloaded);
+  EXPECT_THAT(provider.sent, IsEmpty());
+  other.Release();
+  Start(work);
+  EXPECT_EQ(result, Result<DeliveryResult>(DeliveryResult::kSent));
+}
+
+TEST_F(PermittedPostTest, SendsNothingAfterTheLimiterWasClosed) {  // O8
+  PostPermit other = APost();
+  Start(AWork());
+  limiter.Close();
+  scheduler.Run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->error().code, ErrorCode::kOverloaded);
+  EXPECT_EQ(claims.requests, 0);
+}
+
 }  // namespace
 }  // namespace tocsin

@@ -127,8 +127,8 @@ class PlansTest : public DeliveryFixture {
   FakeCallEnder ender;
   UnansweredCalls unanswered_calls{{clock, registry, claims, ender}};
   DeliveryPipeline calls{v1::CHANNEL_VOICE,
-                         {clock, registry, consents, claims, pacer, vault, provider, list, log,
-                          log_history, topics, probe, &unanswered_calls},
+                         {clock, registry, consents, claims, pacer, vault, limiter, provider, list,
+                          log, log_history, topics, probe, &unanswered_calls},
                          {.owner = "test", .retry = {}}};
   CallbackHandler callback_handler{v1::CHANNEL_VOICE,
                                    {clock, claims, log, log_history, topics, &unanswered_calls},

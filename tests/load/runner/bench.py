@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests/system"))
 import stack as stacks  # noqa: E402
 
 LOAD = stacks.BIN / "tocsin-load"
-# The setting of a worker that limits the alerts in delivery at a time.
+# The setting of a worker that limits the POSTs in progress.
 IN_FLIGHT_SETTING = "TOCSIN_SENDERS"
 WAIT_SECONDS = 120
 STOP_SECONDS = 40

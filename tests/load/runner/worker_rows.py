@@ -44,7 +44,7 @@ class Queue:
 
 
 def tocsin_queue(bench, channel="sms"):
-    """Bulk alerts: of the lowest priority a worker has at most TOCSIN_SENDERS deliveries in progress, of others more."""
+    """Bulk alerts: of the lowest priority a worker has at most TOCSIN_SENDERS POSTs in progress, of others more."""
     def fill(count):
         bench.load("enqueue-stream", "--alerts-per-request", 64, "--channel", channel, "--priority", "bulk", "--count",
                    count)
