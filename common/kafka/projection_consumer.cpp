@@ -40,6 +40,7 @@ class ProjectionConsumer::Impl final : public GroupMember {
 
  private:
   void CollectBatch();
+  std::chrono::milliseconds Patience() const;
   bool Add(const rd_kafka_message_t& message);
   void Apply();
   void Recover();
@@ -74,16 +75,20 @@ void ProjectionConsumer::Impl::Run() {
 }
 
 void ProjectionConsumer::Impl::CollectBatch() {
-  SteadyTime deadline = std::chrono::steady_clock::now() + kPollTimeout;
+  const SteadyTime begin = std::chrono::steady_clock::now();
+  SteadyTime first_at = begin;  // of the batch
   while (!Stopping() && !out_of_sync_ && batch_.size() < options_.max_records &&
          BatchBytes() < options_.max_bytes) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return;
-    const Message message = Poll(left);  // a rebalance clears the batch
-    if (message && Add(*message) && batch_.size() == 1)
-      deadline = std::chrono::steady_clock::now() + options_.max_wait;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (batch_.empty() ? now >= begin + kPollTimeout : now >= first_at + Patience()) return;
+    // A rebalance clears the batch.
+    const Message message = Poll(batch_.empty() ? kPollTimeout : options_.min_wait);
+    if (message && Add(*message) && batch_.size() == 1) first_at = std::chrono::steady_clock::now();
   }
+}
+
+std::chrono::milliseconds ProjectionConsumer::Impl::Patience() const {
+  return !store_.awaited || store_.awaited() ? options_.min_wait : options_.max_wait;
 }
 
 bool ProjectionConsumer::Impl::Add(const rd_kafka_message_t& message) {

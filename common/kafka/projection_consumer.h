@@ -18,11 +18,15 @@
 namespace tocsin::kafka {
 
 struct ProjectionOptions {
-  std::string group;                       // with its prefix; only distributes the partitions
-  std::vector<std::string> topics;         // with their prefix; one created later is found in 10 s
-  size_t max_records = 1'000;              // of a batch
-  size_t max_bytes = 1u << 20;             // of a batch's values; the last value may exceed it
-  std::chrono::milliseconds max_wait{10};  // from the first record of a batch until it is applied
+  std::string group;                // with its prefix; only distributes the partitions
+  std::vector<std::string> topics;  // with their prefix; one created later is found in 10 s
+  size_t max_records = 1'000;       // of a batch
+  size_t max_bytes = 1u << 20;      // of a batch's values; the last value may exceed it
+  // From the first record of a batch until it is applied: the first while a client waits for
+  // records (ProjectionStore::awaited), else the second. A batch costs the store as much as dozens
+  // of records.
+  std::chrono::milliseconds min_wait{10};
+  std::chrono::milliseconds max_wait{200};
   // Portions as well, but short ones: clients wait until their own writes are applied.
   FetchProfile fetch{.min_bytes = kThroughputFetch.min_bytes,
                      .max_wait = std::chrono::milliseconds(50)};
@@ -67,6 +71,8 @@ struct ProjectionStore {
   // without a limit. Another member may have got a partition in the meantime: the store must refuse
   // records that were applied before.
   std::function<Status(std::span<const IncomingRecord> batch)> apply;
+  // Whether a client waits for records to be applied. Must not block. Empty: always.
+  std::function<bool()> awaited = {};
 };
 
 // A member of a consumer group that collects batches and applies them one after the other. A batch

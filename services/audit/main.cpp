@@ -32,8 +32,10 @@ int Run(const Config& config, service::Runtime& runtime, crypto::Keyring keyring
       [&](const AlertCounts& counts) { metrics.OnCounts(counts); },
       [&](const Error& error) { runtime.ReportDependencyError(error); });
   ApiServer api(config, cluster_id, runtime, metrics, vault, (*kafka)->producer());
-  const auto projector = Projector::Start(config, cluster_id, runtime, metrics,
-                                          [&](const AppliedBatch& batch) { api.OnApplied(batch); });
+  const auto projector =
+      Projector::Start(config, cluster_id, runtime, metrics,
+                       {.on_applied = [&](const AppliedBatch& batch) { api.OnApplied(batch); },
+                        .waiting = [&] { return api.waiter().waiting() > 0; }});
   if (!projector) return telemetry::ReportFatal(projector.error());
   if (const Status started = api.Start(); !started) return telemetry::ReportFatal(started.error());
   const Gauges gauges(runtime.metrics(),

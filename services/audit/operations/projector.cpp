@@ -22,7 +22,7 @@ kafka::KafkaSettings SettingsOf(size_t writer, kafka::KafkaSettings settings) {
 }
 
 kafka::ProjectionStore StoreOf(size_t writer, Projection& projection, service::Runtime& runtime,
-                               AuditMetrics& metrics) {
+                               AuditMetrics& metrics, std::function<bool()> awaited) {
   return {.next_offset =
               [&runtime, &projection](const std::string& topic, std::int32_t partition) {
                 auto next = projection.NextOffset(topic, partition);
@@ -36,34 +36,38 @@ kafka::ProjectionStore StoreOf(size_t writer, Projection& projection, service::R
                     [&](std::span<const IncomingRecord> batch) { return projection.Apply(batch); });
                 if (!applied) runtime.ReportDependencyError(applied.error());
                 return applied;
-              }};
+              },
+          .awaited = std::move(awaited)};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Projector>> Projector::Start(
-    const Config& config, const std::string& cluster_id, service::Runtime& runtime,
-    AuditMetrics& metrics, const std::function<void(const AppliedBatch&)>& on_applied) {
+Result<std::unique_ptr<Projector>> Projector::Start(const Config& config,
+                                                    const std::string& cluster_id,
+                                                    service::Runtime& runtime,
+                                                    AuditMetrics& metrics, const Readers& readers) {
   const std::string& prefix = config.base.kafka.prefix;
   const ProjectedTopics topics{Topics(prefix)};
   std::unique_ptr<Projector> projector(new Projector());
   for (size_t i = 0; i < config.writers; ++i) {
     Writer& writer =
         *projector->writers_.emplace_back(std::make_unique<Writer>(config, cluster_id, topics));
-    writer.projection.OnApplied([&metrics, on_applied](const AppliedBatch& batch) {
-      metrics.OnApplied(batch);
-      on_applied(batch);
-    });
-    TOCSIN_TRY(writer.consumer, kafka::ProjectionConsumer::Start(
-                                    SettingsOf(i, config.base.kafka),
-                                    {.group = prefix + ".audit",
-                                     .topics = topics.Names(),
-                                     .max_records = kBatchRecords,
-                                     .max_bytes = kBatchBytes,
-                                     .queue_records = kQueueRecords,
-                                     .queue_kbytes = kQueueKbytes},
-                                    StoreOf(i, writer.projection, runtime, metrics),
-                                    runtime.KafkaHooks("projection-" + std::to_string(i + 1))));
+    writer.projection.OnApplied(
+        [&metrics, on_applied = readers.on_applied](const AppliedBatch& batch) {
+          metrics.OnApplied(batch);
+          on_applied(batch);
+        });
+    TOCSIN_TRY(writer.consumer,
+               kafka::ProjectionConsumer::Start(
+                   SettingsOf(i, config.base.kafka),
+                   {.group = prefix + ".audit",
+                    .topics = topics.Names(),
+                    .max_records = kBatchRecords,
+                    .max_bytes = kBatchBytes,
+                    .queue_records = kQueueRecords,
+                    .queue_kbytes = kQueueKbytes},
+                   StoreOf(i, writer.projection, runtime, metrics, readers.waiting),
+                   runtime.KafkaHooks("projection-" + std::to_string(i + 1))));
   }
   return projector;
 }

@@ -19,11 +19,18 @@ namespace tocsin::audit {
 // of one consumer group, and may write the same alerts at the same time.
 class Projector {
  public:
-  // `on_applied` is called after each commit, on the thread of a writer, concurrently; it must not
-  // block. The references outlive *this. Fails with kInvalidConfig.
-  static Result<std::unique_ptr<Projector>> Start(
-      const Config& config, const std::string& cluster_id, service::Runtime& runtime,
-      AuditMetrics& metrics, const std::function<void(const AppliedBatch&)>& on_applied);
+  // What the requests of clients have to do with the projection. Called on the threads of writers,
+  // concurrently; must not block.
+  struct Readers {
+    std::function<void(const AppliedBatch&)> on_applied;  // after each commit
+    std::function<bool()> waiting;                        // for a record to be projected
+  };
+
+  // The references outlive *this. Fails with kInvalidConfig.
+  static Result<std::unique_ptr<Projector>> Start(const Config& config,
+                                                  const std::string& cluster_id,
+                                                  service::Runtime& runtime, AuditMetrics& metrics,
+                                                  const Readers& readers);
 
   // Of the assigned partitions, by writer. Safe to call on any thread.
   std::vector<std::vector<kafka::ProjectionGauge>> PartitionGauges() const;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <map>
 
 #include "tests/common/kafka/cluster.h"
@@ -16,12 +17,15 @@ struct Store {
   int gaps = 0;                     // batches that did not start at the stored offset
   int failing_reads = 0;            // next_offset() fails as often
   int failing_batches = 0;          // apply() fails as often
+  int batches = 0;                  // applied
 };
 
 class ProjectionConsumerTest : public ClusterTest {
  protected:
-  std::unique_ptr<ProjectionConsumer> Start(const std::string& topic, Hooks hooks = {}) {
+  std::unique_ptr<ProjectionConsumer> Start(const std::string& topic, Hooks hooks = {},
+                                            std::function<bool()> awaited = {}) {
     ProjectionOptions options;
+    options.max_wait = std::chrono::hours(1);
     options.group = Name("audit");
     options.topics = {topic};
     options.max_records = 100;
@@ -40,6 +44,7 @@ class ProjectionConsumerTest : public ClusterTest {
     callbacks.apply = [this](std::span<const IncomingRecord> batch) {
       return store_.Edit([&](Store& store) { return Apply(store, batch); });
     };
+    callbacks.awaited = std::move(awaited);
     auto consumer = ProjectionConsumer::Start(settings_, options, callbacks, std::move(hooks));
     EXPECT_TRUE(consumer);
     return std::move(*consumer);
@@ -59,6 +64,7 @@ class ProjectionConsumerTest : public ClusterTest {
       ++expected;
     }
     store.next = next;
+    ++store.batches;
     for (const IncomingRecord& record : batch) ++store.seen[record.value];
     return {};
   }
@@ -96,6 +102,20 @@ TEST_F(ProjectionConsumerTest, ContinuesAtTheStoredOffsetsAfterAFailedBatch) {
   ASSERT_TRUE(WaitSeen(1'500));
   ExpectEachOnce(1'500);
   EXPECT_EQ(store_.Get().gaps, 0);
+}
+
+TEST_F(ProjectionConsumerTest, CollectsABatchUntilAClientWaits) {
+  const std::string topic = CreateTopic("events", 3);
+  std::atomic<bool> awaited = true;
+  const auto consumer = Start(topic, {}, [&] { return awaited.load(); });
+  PublishNumbers(topic, 0, 1);
+  ASSERT_TRUE(WaitSeen(1));
+  awaited = false;
+  const int before = store_.Get().batches;
+  for (int number = 1; number < 20; ++number) PublishNumbers(topic, number, number + 1);
+  awaited = true;
+  ASSERT_TRUE(WaitSeen(20));
+  EXPECT_LE(store_.Get().batches, before + 2);
 }
 
 // The store reports them under its own name.
