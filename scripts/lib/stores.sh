@@ -213,6 +213,7 @@ daemonize no
 appendonly yes
 save ""
 maxmemory-policy noeviction
+hash-max-listpack-value 2048
 EOF
   launch redis-1 "${AS_STORE_USER[@]}" redis-server "$data/redis.conf"
 }
