@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr PostLimits kPosts{.posts = 3, .reserved = 1};
-constexpr DeliveryPoolSettings kPool{.deliveries = 6, .reserved = 1, .lane_capacity = 4};
+constexpr PostLimits kPosts{.posts = 4, .reserved = 1};
+constexpr DeliveryPoolSettings kPool{.deliveries = 8, .reserved = 1, .lane_capacity = 4};
 constexpr DeliveryPoolSettings kCallbackPool{.deliveries = 3, .reserved = 0, .lane_capacity = 2};
 constexpr Micros kFetch = 2ms;
 constexpr Micros kWatchAfterFaults = 60s;
