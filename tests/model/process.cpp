@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr PostLimits kPosts{.posts = 4, .reserved = 1};
 constexpr DeliveryPoolSettings kPool{.deliveries = 8, .reserved = 1, .lane_capacity = 4};
-constexpr DeliveryPoolSettings kCallbackPool{.deliveries = 3, .reserved = 0, .lane_capacity = 2};
+constexpr DeliveryPoolSettings kCallbackPool{.deliveries = 8, .reserved = 0, .lane_capacity = 2};
 constexpr Micros kFetch = 2ms;
 constexpr Micros kWatchAfterFaults = 60s;
 constexpr Micros kCommitInterval = 500ms;
