@@ -90,7 +90,7 @@ def deliver_everywhere(bench):
 
 
 def memory_in_flight(bench):
-    """What 1 000 deliveries in flight add to the SMS worker."""
+    """What 1 000 POSTs in flight add to the SMS worker."""
     before = rss_of(bench, "sms-worker")[0]
     messages = bench.health()["messages"]
     simulate(bench, IN_FLIGHT_LATENCY_MS)
@@ -103,7 +103,7 @@ def memory_in_flight(bench):
 
 
 def memory(bench):
-    """After a load of all services, and with 1 000 deliveries in flight."""
+    """After a load of all services, and with 1 000 POSTs in flight."""
     services = ("ingress", "sms-worker", "voice-worker", "audit")
     bench.start(*services)
     deliver_everywhere(bench)
@@ -112,7 +112,7 @@ def memory(bench):
     bench.note_memory()
     for label, (total, private) in after.items():
         bench.add("tocsin", Measurement(notes={label + " {}": total, label + " private {}": private}))
-    bench.add("tocsin", Measurement(notes={"1 000 deliveries in flight add {}": added}))
+    bench.add("tocsin", Measurement(notes={"1 000 POSTs in flight add {}": added}))
     for label in services:
         bench.add("tocsin", Measurement(notes={label + " at most {}": bench.memory[label][0]}))
     for label in sorted(bench.memory):
