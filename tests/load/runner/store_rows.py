@@ -12,7 +12,7 @@ from worker_rows import simulate, window_seconds
 FASTEST = 10_000  # records per second: what is published lasts for the windows of a projection as fast as this
 RECORDS = re.compile(r"^tocsin_audit_records_total(?:{[^}]*})? (\S+)$", re.MULTILINE)
 SETTLED_SECONDS = 6  # longer than the services take to release what only their start needed
-BACKLOG_SECONDS = 900  # what earlier rows left in the queues is sent too
+BACKLOG_SECONDS = 900  # what earlier rows left in the queues is sent and projected too
 IN_FLIGHT, IN_FLIGHT_LATENCY_MS = 1_000, 5_000
 
 
@@ -73,7 +73,7 @@ def settled_memory(bench, services):
             found, since = now, time.monotonic()
         return time.monotonic() - since > SETTLED_SECONDS
 
-    wait_until("memory that does not fall", settled)
+    wait_until("memory that does not fall", settled, BACKLOG_SECONDS)
     return {service: rss_of(bench, service) for service in services}
 
 
