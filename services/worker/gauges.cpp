@@ -17,6 +17,10 @@ void UpdatePool(telemetry::Metrics& metrics, const GaugedParts& parts) {
         .Set(static_cast<double>(parts.pool.WaitingCount(lane)));
   metrics.Gauge("tocsin_lane_capacity_records", "Capacity of a lane in records")
       .Set(static_cast<double>(parts.settings.lane_capacity));
+  metrics
+      .Gauge("tocsin_deliveries_in_progress",
+             "Deliveries in progress: also those that prepare a POST or record its result")
+      .Set(static_cast<double>(parts.pool.InFlightCount()));
   metrics.Gauge("tocsin_senders_busy", "POSTs in progress")
       .Set(static_cast<double>(parts.limiter.InProgress()));
   metrics.Gauge("tocsin_senders", "Largest number of POSTs of the lowest priority in progress")

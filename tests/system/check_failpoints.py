@@ -141,7 +141,8 @@ def fail_once(stack, point, fault):
     worker = stack.pid(WORKER)
     alerts = []
     if fault == "kill":  # it must affect the alerts of this run only
-        poll.until("the senders are idle", lambda: stack.gauge("sms-worker", "tocsin_senders_busy") == 0)
+        poll.until("no delivery is in progress",
+                   lambda: stack.gauge("sms-worker", "tocsin_deliveries_in_progress") == 0)
     if point == "revoke":
         alerts += fail_in_rebalance(stack, fault)
     elif point == "close":
