@@ -59,7 +59,8 @@ struct TaskPromise<void> : TaskPromiseBase {
 // references must outlive the task.
 //
 // GCC 12 miscompiles some temporary aggregates within a `co_await` expression: give arguments with
-// braces a name first.
+// braces a name first. It also miscompiles a `co_await` behind && or || in the condition of a loop:
+// await in the body.
 template <typename T>
 class [[nodiscard]] Task {
  public:
