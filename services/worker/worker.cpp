@@ -62,7 +62,6 @@ twilio::RestSettings RestOf(const WorkerSpec& spec, const Config& config,
                             service::Runtime& runtime) {
   return {.base_url = config.twilio_base_url,
           .proxy = {},
-          .ca_file = {},
           .connect_timeout = config.connect_timeout,
           .post_timeout =
               std::chrono::duration_cast<std::chrono::milliseconds>(config.delivery.post_timeout),

@@ -39,8 +39,7 @@ struct PostReport {
 
 struct RestSettings {
   std::string base_url = "https://api.twilio.com";  // http or https, without a trailing path
-  std::string proxy = {};    // empty: none; environment variables are ignored
-  std::string ca_file = {};  // empty: the certificate authorities of the system
+  std::string proxy = {};  // empty: none; environment variables are ignored
   std::chrono::milliseconds connect_timeout = kConnectTimeout;
   std::chrono::milliseconds post_timeout = kPostTimeout;
   // Called after each POST on the loop's thread. May be empty.

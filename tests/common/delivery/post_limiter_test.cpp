@@ -22,7 +22,7 @@ using testing::SizeIs;
 
 constexpr Micros kLongAgo = 2 * kPostPreparation;
 
-// Deliveries that prepare their POST at once, and end it when the test says so.
+// Deliveries that prepare their POST at once. The test ends it.
 class PostLimiterTest : public testing::Test {
  protected:
   ~PostLimiterTest() override { deliveries.Clear(); }

@@ -1,11 +1,15 @@
 #include "common/twilio/rest/rest_client.h"
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <cstdlib>
 
 #include "common/async/sync_wait.h"
 #include "tests/common/twilio/rest/scripted_server.h"
@@ -293,6 +297,43 @@ TEST_F(RestClientTest, IsNotSentWithoutTls) {
       kPostTimeout, "https");
   ExpectOutcome(Post(), records::v1::ATTEMPT_OUTCOME_NOT_SENT);
   EXPECT_THAT(server->Requests(), IsEmpty());
+}
+
+// How often a file is opened, by any process.
+class OpenCounter {
+ public:
+  explicit OpenCounter(const char* path) {
+    if (::inotify_add_watch(inotify_, path, IN_OPEN) < 0) std::abort();
+  }
+  ~OpenCounter() { ::close(inotify_); }
+  OpenCounter(const OpenCounter&) = delete;
+  OpenCounter& operator=(const OpenCounter&) = delete;
+
+  // Equal events that were not read count once: call it after each open.
+  int Count() {
+    inotify_event event{};  // of a file: without a name
+    while (::read(inotify_, &event, sizeof event) == sizeof event) ++count_;
+    return count_;
+  }
+
+ private:
+  const int inotify_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  int count_ = 0;
+};
+
+// R8: parsing them takes 20 ms, in which the loop does nothing else.
+TEST_F(RestClientTest, ParsesTheAuthoritiesOnceForAllConnections) {
+  constexpr int kConnections = 10;
+  const Step no_tls{.read = Read::kSomething, .response = "no TLS", .end = End::kClose};
+  Start(std::vector<Step>(kConnections, no_tls), kPostTimeout, "https");
+  OpenCounter opens(curl_version_info(CURLVERSION_NOW)->cainfo);
+  for (int i = 0; i < kConnections; ++i) {
+    ExpectOutcome(Post(), records::v1::ATTEMPT_OUTCOME_NOT_SENT);
+    opens.Count();
+  }
+  EXPECT_EQ(server->Connections(), kConnections);
+  EXPECT_GE(opens.Count(), 1);
+  EXPECT_LT(opens.Count(), kConnections / 2);  // other tests may open the file at the same time
 }
 
 TEST_F(RestClientTest, IsNotSentWhenTheConnectionIsRefused) {
