@@ -9,6 +9,7 @@
 
 #include "common/registry_file/registry_file.h"
 #include "common/registry_file/registry_watch.h"
+#include "common/service/file_limit.h"
 #include "common/service/memory.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/ops_server.h"
@@ -69,6 +70,7 @@ Runtime::~Runtime() = default;
 Result<std::unique_ptr<Runtime>> Runtime::Start(const BaseSettings& settings,
                                                 const std::vector<config::SettingSource>& sources,
                                                 const telemetry::StopSignal& stop) {
+  RaiseFileLimit();
   std::unique_ptr<Runtime> runtime(new Runtime(settings, stop));
   Parts& parts = *runtime->parts_;
   parts.log = std::make_unique<telemetry::LogSession>(

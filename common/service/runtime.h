@@ -18,7 +18,8 @@ namespace tocsin::service {
 // Construct it in main() after telemetry::StopSignal and before all other parts.
 class Runtime {
  public:
-  // Loads the registry and starts the ops server. Fails with kInvalidConfig.
+  // Raises the limit of open files, loads the registry and starts the ops server. Fails with
+  // kInvalidConfig.
   static Result<std::unique_ptr<Runtime>> Start(const BaseSettings& settings,
                                                 const std::vector<config::SettingSource>& sources,
                                                 const telemetry::StopSignal& stop);
