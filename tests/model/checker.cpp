@@ -114,7 +114,11 @@ void Checker::ReadEvent(const IncomingRecord& record) {
   CheckUndelivered(event);
   AttemptTruth& attempt = Of(event.attempt());
   if (changed.status() == v1::ATTEMPT_STATUS_SENDING) attempt.started = true;
-  if (changed.status() == v1::ATTEMPT_STATUS_SENT) attempt.known = true;
+  if (changed.status() == v1::ATTEMPT_STATUS_SENT) {
+    attempt.known = true;
+    // A callback resolved the doubt before the dead letter was published.
+    if (first && attempt.was_in_doubt) attempt.given_up = false;
+  }
   if (changed.last() && (changed.status() == v1::ATTEMPT_STATUS_FAILED ||
                          changed.status() == v1::ATTEMPT_STATUS_BUSY ||
                          changed.status() == v1::ATTEMPT_STATUS_NO_ANSWER))

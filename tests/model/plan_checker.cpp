@@ -29,6 +29,7 @@ void PlanChecker::Enqueued(const records::v1::WorkRecord& work) {
   if (!work.has_plan()) return;
   ++counts.plans;
   Plan& plan = plans_[work.attempt().alert_id()];
+  plan.emergency = work.priority() == v1::PRIORITY_EMERGENCY;
   *plan.terms.mutable_goal() = work.plan().goal();
   for (const records::v1::PlannedTarget& target : work.plan().targets()) {
     records::v1::PlannedTarget& terms = *plan.terms.add_targets();
@@ -118,6 +119,13 @@ void PlanChecker::NotAttempted(const v1::AttemptRef& ref) {
 
 void PlanChecker::TargetFailed(const v1::AttemptRef& ref) {
   if (Plan* const plan = Find(ref.alert_id())) plan->targets[ref.step()].failed = true;
+}
+
+void PlanChecker::CallbackNotSaved(const v1::AttemptRef& ref) {
+  Plan* const plan = Find(ref.alert_id());
+  if (plan == nullptr || !plan->emergency) return;
+  std::optional<std::int32_t>& first = plan->targets[ref.step()].not_saved;
+  first = std::min(first.value_or(ref.attempt()), ref.attempt());
 }
 
 void PlanChecker::Marked(const std::string& alert_id, const KnownMark& mark) {
@@ -226,7 +234,10 @@ void PlanChecker::PostStarted(const v1::AttemptRef& ref, bool in_doubt) {
   // A stop that is only in the store does not stop an emergency that is claimed by the log.
   const bool by_log_alone =
       target.by_log.contains(AttemptText(ref)) && !target.by_store.contains(AttemptText(ref));
-  if (target.failed && !in_doubt && !by_log_alone && !plan->store.declined.contains(PersonOf(ref)))
+  // An emergency is repeated without the store.
+  const bool repeated_by_log = target.not_saved && *target.not_saved < ref.attempt();
+  if (target.failed && !in_doubt && !by_log_alone && !repeated_by_log &&
+      !plan->store.declined.contains(PersonOf(ref)))
     violate_(AttemptText(ref) + " is POSTed after its target had failed");
 }
 

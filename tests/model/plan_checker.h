@@ -5,7 +5,8 @@
 // A POST may follow its claim: the start is published between them, and a process may freeze. A key
 // press that could not be stored is in the log alone, until a worker has synced it. Without the
 // store, an emergency is claimed by the order of the log: what precedes its SENDING event counts.
-// Such an emergency may also start a step before its time.
+// Such an emergency may also start a step before its time, and a call whose callback the store did
+// not save is repeated although the store may know that its target has failed.
 #pragma once
 
 #include <cstdint>
@@ -42,10 +43,12 @@ class PlanChecker {
   }
 
   // Reports of the claim store: an attempt was granted; it ended without a start; its target was
-  // noted as failed; a person is marked; the progress of an attempt was stored; the plan has ended.
+  // noted as failed; the worker got no reply when it saved a callback; a person is marked; the
+  // progress of an attempt was stored; the plan has ended.
   void Granted(const v1::AttemptRef& ref);
   void NotAttempted(const v1::AttemptRef& ref);
   void TargetFailed(const v1::AttemptRef& ref);
+  void CallbackNotSaved(const v1::AttemptRef& ref);
   void Marked(const std::string& alert_id, const KnownMark& mark);
   void Reached(const std::string& alert_id, const records::v1::AttemptResult& result);
   void Ended(const std::string& alert_id, PlanEnd::State state);
@@ -75,8 +78,10 @@ class PlanChecker {
 
  private:
   struct Target {
-    std::optional<WallTime> begin;   // of its first claim, also if that was released
-    bool failed = false;             // no attempt follows, or the first one was not made
+    std::optional<WallTime> begin;  // of its first claim, also if that was released
+    bool failed = false;            // no attempt follows, or the first one was not made
+    // The first attempt with a callback that was not saved.
+    std::optional<std::int32_t> not_saved;
     std::set<std::string> stopped;   // attempts that the log stops before their start
     std::set<std::string> by_log;    // attempts that were started by the order of the log
     std::set<std::string> by_store;  // attempts that were granted
@@ -90,6 +95,7 @@ class PlanChecker {
   };
   struct Plan {
     records::v1::Plan terms;  // without contents
+    bool emergency = false;
     std::map<std::int32_t, Target> targets;
     Known store;
     Known log;

@@ -181,7 +181,9 @@ Task<Result<std::optional<records::v1::AttemptResult>>> ClaimsPort::SaveResult(
     if (stored) simulation.checker.Saved(attempt, result, *stored);
     co_return stored;
   };
-  co_return co_await Request(apply, true);
+  auto reply = co_await Request(apply, true);
+  if (!reply && fence == kNoFence) simulation_.checker.plans.CallbackNotSaved(attempt);
+  co_return reply;
 }
 
 Task<Result<std::optional<records::v1::AttemptResult>>> ClaimsPort::Resolve(
@@ -220,6 +222,7 @@ Task<Result<std::optional<WallTime>>> ClaimsPort::NoteTargetFailed(
     const v1::AttemptRef& attempt, const std::vector<std::int32_t>& last_targets, WallTime time) {
   const auto apply = [&simulation = simulation_, attempt, last_targets, time](FakeClaims& store) {
     simulation.checker.plans.TargetFailed(attempt);
+    simulation.timeline.Trace(AttemptText(attempt) + " is the last of a failed target");
     return store.NoteTargetFailed(attempt, last_targets, time);
   };
   co_return co_await Request(apply, true);
