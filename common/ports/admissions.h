@@ -9,6 +9,7 @@
 
 #include "common/base/result.h"
 #include "common/base/time.h"
+#include "common/domain/delivery/known_attempt.h"
 #include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin {
@@ -89,8 +90,9 @@ struct MarkResult {
   // kDeclined by a person: the work record of the last target of this person that was claimed.
   // Empty if it is not known.
   std::string work = {};
-  bool post_in_progress = false;     // a POST may be in progress
-  bool acknowledged_before = false;  // acknowledged before it was first cancelled
+  bool post_in_progress = false;  // a POST may be in progress
+  // Of the alert, if it was acknowledged before it was first cancelled.
+  std::optional<StoredAcknowledgement> acknowledged_before = {};
   // A callback or a lookup confirmed the delivery of an attempt; of a plan: its goal was reached by
   // its attempts, or was missed.
   bool delivered = false;

@@ -77,12 +77,6 @@ struct ResolveRequest {
   std::vector<std::string> listed_sids = {};
 };
 
-// An acknowledgement that the store knows.
-struct StoredAcknowledgement {
-  WallTime time;
-  KnownMark mark;
-};
-
 // A plan after its deadline.
 struct PlanEnd {
   enum class State { kGoalReached, kGoalMissed, kCancelled };

@@ -15,7 +15,7 @@ namespace tocsin::redis {
 namespace {
 
 static_assert(kRetention >= kAlertStateRetention, "the promise of issued ids");
-constexpr std::size_t kMarkHeaderItems = 14;  // of the reply of mark.lua, before the results
+constexpr std::size_t kMarkHeaderItems = 15;  // of the reply of mark.lua, before the results
 
 Admission NewAdmission(const AdmitRequest& request) {
   return {.state = Admission::State::kNew,
@@ -33,6 +33,19 @@ std::string NameOf(MarkRequest::Mark mark) {
     case MarkRequest::Mark::kDeclined: return "declined";
   }
   return "cancelled";
+}
+
+std::optional<StoredAcknowledgement> ParseAcknowledgement(std::string_view mark,
+                                                          std::string_view person) {
+  if (mark.empty()) return std::nullopt;
+  MarkValue value = ParseMark(mark);
+  return StoredAcknowledgement{.time = value.time,
+                               .mark = {.kind = KnownMark::Kind::kAcknowledged,
+                                        .method = value.method,
+                                        .actor_id = std::move(value.actor_id),
+                                        .step = value.step,
+                                        .evidence = std::move(value.evidence),
+                                        .person = std::string(person)}};
 }
 
 // "<step>.<attempt>"
@@ -338,7 +351,7 @@ Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, R
                     .acknowledged = acknowledged,
                     .work = std::string(reply.Text(13)),
                     .post_in_progress = reply.Text(4) == "1",
-                    .acknowledged_before = reply.Text(6) == "1",
+                    .acknowledged_before = ParseAcknowledgement(reply.Text(6), reply.Text(14)),
                     .delivered = reply.Text(5) == "1",
                     .may_be_emergency = reply.Text(7) == "1"};
   if (!reply.Text(8).empty()) result.create_time = FromUnixMicros(reply.Number(8));

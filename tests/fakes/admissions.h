@@ -153,11 +153,20 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     bool Has(MarkRequest::Mark mark, const std::string& person = {}) const {
       return marks.contains({mark, person});
     }
-    bool WasAcknowledgedBeforeCancelled() const {
+    std::optional<StoredAcknowledgement> AcknowledgedBeforeCancelled() const {
       const auto cancelled = marks.find({MarkRequest::Mark::kCancelled, {}});
       const auto acknowledged = marks.find({MarkRequest::Mark::kAcknowledged, {}});
-      return cancelled != marks.end() && acknowledged != marks.end() &&
-             acknowledged->second.time <= cancelled->second.time;
+      if (cancelled == marks.end() || acknowledged == marks.end() ||
+          acknowledged->second.time > cancelled->second.time)
+        return std::nullopt;
+      const MarkRequest& mark = acknowledged->second;
+      return StoredAcknowledgement{.time = mark.time,
+                                   .mark = {.kind = KnownMark::Kind::kAcknowledged,
+                                            .method = mark.method,
+                                            .actor_id = mark.actor_id,
+                                            .step = mark.step,
+                                            .evidence = mark.evidence,
+                                            .person = PersonOf(mark)}};
     }
     // The person whom the request means; empty without a plan, or if there are too many.
     std::string PersonOf(const MarkRequest& mark) const {
@@ -271,7 +280,7 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
       result.acknowledged = request.unless_acknowledged &&
                             (alert.Has(kAcknowledged) || alert.Has(kAcknowledged, person));
       result.cancelled = request.unless_cancelled && alert.Has(kCancelled) && !result.acknowledged;
-      result.acknowledged_before = alert.WasAcknowledgedBeforeCancelled();
+      result.acknowledged_before = alert.AcknowledgedBeforeCancelled();
       if (result.acknowledged || result.cancelled) return result;
     }
     auto [entry, first] = alert.marks.try_emplace({mark, person}, request);
@@ -284,7 +293,7 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     result.actor_id = entry->second.actor_id;
     result.step = entry->second.step;
     result.evidence = entry->second.evidence;
-    result.acknowledged_before = alert.WasAcknowledgedBeforeCancelled();
+    result.acknowledged_before = alert.AcknowledgedBeforeCancelled();
     result.may_be_emergency = alert.request.emergency || alert.request.nonce.empty();
     result.create_time = alert.request.create_time;
     return result;

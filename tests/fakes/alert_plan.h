@@ -47,8 +47,8 @@ class AlertPlan {
     }
     const AlertMarks::Stored* cancelled = marks_.Find(KnownMark::Kind::kCancelled);
     const AlertMarks::Stored* acknowledged = marks_.Find(KnownMark::Kind::kAcknowledged);
-    marked.acknowledged_before =
-        cancelled != nullptr && acknowledged != nullptr && acknowledged->time <= cancelled->time;
+    if (cancelled != nullptr && acknowledged != nullptr && acknowledged->time <= cancelled->time)
+      marked.acknowledged_before = *acknowledged;
     if (goal_) marked.delivered = IsDecidedByAttempts();
     return marked;
   }

@@ -25,6 +25,12 @@ struct KnownMark {
   std::string person = {};  // of the plan; empty without one
 };
 
+// An acknowledgement that the store knows.
+struct StoredAcknowledgement {
+  WallTime time;
+  KnownMark mark;
+};
+
 // What one event shows: of an attempt, or of a mark on its alert.
 struct KnownAttempt {
   v1::AttemptRef name;

@@ -9,11 +9,12 @@
 --   message or call, '0' without  [11] who acknowledges by the API, or ''  [12] '1': an alert that is acknowledged, or was
 --   by this person, is not marked
 -- Returns when and by whom the mark was set first or nil, whether this call set it, whether a POST may be in
--- progress, whether an attempt was delivered or the plan has ended, whether the alert was acknowledged no later than
--- cancelled, whether the alert may be an emergency, its create time in us of UTC or '', its client, the person of the plan
--- or '', whether it is known to have a plan, whether it is not marked because it is acknowledged, if a person declined the
--- work of the last target of this person that was claimed or '', and "<step>.<attempt>" and result of each attempt with a
--- result. Of a person: when and by whom it was marked for this person, and whether this call did that.
+-- progress, whether an attempt was delivered or the plan has ended, when and by whom the alert was acknowledged if that
+-- was no later than it was cancelled or '', whether the alert may be an emergency, its create time in us of UTC or '', its
+-- client, the person of the plan or '', whether it is known to have a plan, whether it is not marked because it is
+-- acknowledged, if a person declined the work of the last target of this person that was claimed or '', the person of the
+-- earlier acknowledgement or '', and "<step>.<attempt>" and result of each attempt with a result. Of a person: when and by
+-- whom it was marked for this person, and whether this call did that.
 local alert = KEYS[3]
 local owner = redis.call('HMGET', alert, 'client_id', 'nonce', 'emergency', 'epoch', 'create_time_us')
 local issued = not owner[1] and ARGV[7] ~= ''
@@ -62,7 +63,7 @@ end
 if not complete then
   return {'restoring', 0}
 end
-local sending, delivered, acknowledged, results = '0', '0', '0', {}
+local sending, delivered, results = '0', '0', {}
 -- A plan ends when its goal is reached or was missed, not when one of its attempts is delivered.
 local goal = redis.call('HGET', alert, 'goal')
 if goal and (reached(alert, goal) or redis.call('HEXISTS', alert, 'missed') == 1) then
@@ -89,13 +90,14 @@ end
 if mark == 'acknowledged' then
   person = redis.call('HGET', alert, 'acknowledged_person') or ''
 end
-local marks = redis.call('HMGET', alert, mark, 'cancelled', 'acknowledged')
+local marks = redis.call('HMGET', alert, mark, 'cancelled', 'acknowledged', 'acknowledged_person')
 local function time_of(mark)  -- of "<time> <method> <actor>"
   return tonumber(string.match(mark, '^%d+') or 0)
 end
+local acknowledged, acknowledged_person = '', ''
 if marks[2] and marks[3] and time_of(marks[3]) <= time_of(marks[2]) then
-  acknowledged = '1'
+  acknowledged, acknowledged_person = marks[3], marks[4] or ''
 end
 return {'marked', count_write(), marks[1], newly_marked, sending, delivered, acknowledged,
         emergency and '1' or '0', owner[5] or '', owner[1] or ARGV[3], person, goal and '1' or '0',
-        is_acknowledged and '1' or '0', work, unpack(results)}
+        is_acknowledged and '1' or '0', work, acknowledged_person, unpack(results)}

@@ -23,7 +23,7 @@ constexpr std::chrono::minutes kMaxReadBack{15};
 
 v1::CancelOutcome OutcomeOf(const MarkResult& marked) {
   return CancelOutcomeOf({.post_in_progress = marked.post_in_progress,
-                          .acknowledged = marked.acknowledged_before,
+                          .acknowledged = marked.acknowledged_before.has_value(),
                           .delivered = marked.delivered,
                           .has_plan = marked.has_plan,
                           .results = marked.results});
@@ -71,6 +71,15 @@ void AlertActions::OnCancelled(const std::shared_ptr<Cancellation>& cancellation
   const bool emergency = issued ? issued->emergency : marked.may_be_emergency;
   const v1::CancelOutcome outcome = OutcomeOf(marked);
   cancellation->mark_time = marked.time;
+  // Its event may be missing: then the client of the acknowledgement got an error.
+  if (const auto& earlier = marked.acknowledged_before)
+    return Publish(
+        AcknowledgedEvent(marked.client_id, cancellation->alert_id, earlier->time, earlier->mark),
+        cancellation->traceparent,
+        [this, cancellation, outcome](const Result<records::v1::Position>& published) {
+          if (!published) return cancellation->done(Fail(published.error()));
+          Conclude(cancellation, outcome);
+        });
   if (!emergency || outcome != v1::CANCEL_OUTCOME_CANCELLED) return Conclude(cancellation, outcome);
   CheckStarts(cancellation, issued ? issued->create_time : marked.create_time);
 }

@@ -203,8 +203,13 @@ TYPED_TEST_P(MarksContract, ReportsToACancelThatTheAlertWasAcknowledgedBefore) {
   const AdmitRequest acknowledged = this->ARequest(), cancelled = this->ARequest();
   this->Admit(acknowledged);
   EXPECT_FALSE(set(acknowledged, kAcknowledged, 1).acknowledged_before);
-  EXPECT_TRUE(set(acknowledged, kCancelled, 2).acknowledged_before);
-  EXPECT_TRUE(set(acknowledged, kCancelled, 3).acknowledged_before);
+  for (const int seconds : {2, 3}) {
+    const auto before = set(acknowledged, kCancelled, seconds).acknowledged_before;
+    ASSERT_TRUE(before);
+    EXPECT_EQ(before->time, acknowledged.create_time + std::chrono::seconds(1));
+    EXPECT_EQ(before->mark.method, v1::ACKNOWLEDGEMENT_METHOD_API);
+    EXPECT_EQ(before->mark.actor_id, "ann");
+  }
   this->Admit(cancelled);
   EXPECT_FALSE(set(cancelled, kCancelled, 1).acknowledged_before);
   EXPECT_FALSE(set(cancelled, kAcknowledged, 2).acknowledged_before);

@@ -136,6 +136,26 @@ TEST_F(AlertActionsTest, ACancelOfAnAcknowledgedAlertIsAlreadyEnded) {  // A2, V
   EXPECT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_ALREADY_ENDED);
 }
 
+// The client of the acknowledgement got an error, and gave up.
+TEST_F(AlertActionsTest, ACancelRecordsAnAcknowledgementThatIsOnlyInTheStore) {  // A2, V6
+  log.SetOutcome(PublishOutcome::kNotPersisted);
+  ASSERT_FALSE(Acknowledge("ann"));
+  log.SetOutcome(PublishOutcome::kPersisted);
+  clock.Advance(std::chrono::minutes(1));
+  EXPECT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_ALREADY_ENDED);
+  ASSERT_THAT(Events(), SizeIs(2));
+  EXPECT_EQ(Events()[0].acknowledged().actor_id(), "ann");
+  EXPECT_TRUE(Events()[1].has_cancel_requested());
+}
+
+TEST_F(AlertActionsTest, ACancelRecordsTheEventOfTheEarlierAcknowledgementAgain) {  // A2, V6
+  ASSERT_TRUE(Acknowledge("ann"));
+  clock.Advance(std::chrono::minutes(1));
+  ASSERT_TRUE(Cancel("demo", alert_id));
+  ASSERT_THAT(Events(), SizeIs(3));
+  EXPECT_EQ(Events()[1].SerializeAsString(), Events()[0].SerializeAsString());
+}
+
 TEST_F(AlertActionsTest, ARepeatedCancelKeepsItsOutcomeThoughTheAlertWasAcknowledgedSince) {  // A2
   ASSERT_EQ(Cancel("demo", alert_id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
   clock.Advance(std::chrono::minutes(1));
