@@ -11,18 +11,30 @@ from worker_rows import simulate, window_seconds
 
 FASTEST = 10_000  # records per second: what is published lasts for the windows of a projection as fast as this
 RECORDS = re.compile(r"^tocsin_audit_records_total(?:{[^}]*})? (\S+)$", re.MULTILINE)
+LAG = re.compile(r"^tocsin_consumer_lag_records(?:{[^}]*})? (\S+)$", re.MULTILINE)
+FEW_RECORDS = 100  # those of delays that are not due may remain
 SETTLED_SECONDS = 6  # longer than the services take to release what only their start needed
 BACKLOG_SECONDS = 900  # what earlier rows left in the queues is sent and projected too
 IN_FLIGHT, IN_FLIGHT_LATENCY_MS = 1_000, 5_000
 
 
+def metrics(bench, service):
+    address = bench.stack.env["TOCSIN_OPS_" + service.upper().replace("-", "_")]
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=2) as response:
+        return response.read().decode()
+
+
 def projected(bench):
     """Records since the start of tocsin-audit."""
     try:
-        with urllib.request.urlopen(f"http://{bench.stack.env['TOCSIN_OPS_AUDIT']}/metrics", timeout=2) as response:
-            return sum(map(float, RECORDS.findall(response.read().decode())))
+        return sum(map(float, RECORDS.findall(metrics(bench, "audit"))))
     except OSError:
         return 0
+
+
+def lag(bench, services):
+    """Records that the services have not finished."""
+    return sum(sum(map(float, LAG.findall(metrics(bench, service)))) for service in services)
 
 
 def audit(bench):
@@ -53,9 +65,7 @@ def audit_growth(bench):
 
 
 def gauge(bench, name):
-    with urllib.request.urlopen(f"http://{bench.stack.env['TOCSIN_OPS_SMS_WORKER']}/metrics", timeout=2) as response:
-        found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", response.read().decode(), re.MULTILINE)
-        return float(found[1])
+    return float(re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", metrics(bench, "sms-worker"), re.MULTILINE)[1])
 
 
 def rss_of(bench, service):
@@ -107,6 +117,7 @@ def memory(bench):
     services = ("ingress", "sms-worker", "voice-worker", "audit")
     bench.start(*services)
     deliver_everywhere(bench)
+    wait_until("the end of the backlog", lambda: lag(bench, services[1:]) < FEW_RECORDS, BACKLOG_SECONDS)
     after = settled_memory(bench, services)
     added = memory_in_flight(bench)
     bench.note_memory()
