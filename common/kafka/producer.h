@@ -20,14 +20,6 @@ struct ProducerProfile {
   std::int64_t max_records = 20'000;  // queued and in flight; more records are refused
   std::int64_t max_kbytes = 32'768;   // the same by size
 };
-// A caller waits for the report: Twilio for 15 s at most.
-constexpr ProducerProfile kIngressProfile{
-    .delivery_timeout = std::chrono::milliseconds(4'000),
-    .linger = std::chrono::microseconds(1'000),
-    .max_records = 40'000};  // requests in flight, and webhooks
-// Only the next step of the same alert waits. The second profile is for a backlog.
-constexpr ProducerProfile kWorkerProfile{};
-constexpr ProducerProfile kWorkerBatchingProfile{.linger = std::chrono::microseconds(5'000)};
 
 // RecordLog on one librdkafka producer. A thread of its own calls the report callbacks. Records of
 // topics that keep the order of keys go to the partition PartitionFor(key, number of partitions),

@@ -1,5 +1,6 @@
 // tocsin-ingress: accepts alerts from clients and webhooks from Twilio, and publishes both.
 #include "common/crypto/vault.h"
+#include "common/kafka/adaptive_producer.h"
 #include "common/kafka/admin.h"
 #include "common/kafka/log_reader.h"
 #include "common/redis/claim_store.h"
@@ -22,7 +23,7 @@ constexpr std::chrono::milliseconds kWebhookTimeout{10'000};  // Twilio's is 15 
 
 // The cluster responds, and since the first such check the producer knows every topic that the
 // ingress writes: the first alert does not wait for metadata.
-std::function<Status()> KafkaCheck(kafka::Admin& admin, kafka::Producer& producer,
+std::function<Status()> KafkaCheck(kafka::Admin& admin, kafka::AdaptiveProducer& producer,
                                    const Topics& topics) {
   return [&admin, &producer, names = topics.WrittenByIngress(), known = false]() mutable -> Status {
     if (!known) TOCSIN_CHECK_OK(producer.FetchMetadata(names, kHealthTimeout));
@@ -40,8 +41,10 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
   crypto::KeyringVault vault(std::move(keyring));
   TOCSIN_TRY(kafka::Admin admin,
              kafka::Admin::Create(config.base.kafka, runtime.KafkaHooks("admin")));
-  TOCSIN_TRY(const auto producer, kafka::Producer::Create(config.base.kafka, kafka::kIngressProfile,
-                                                          runtime.ProducerHooks("producer")));
+  TOCSIN_TRY(const auto producer,
+             kafka::AdaptiveProducer::Create(
+                 config.base.kafka, kafka::kIngressProfile,
+                 [&](const std::string& client) { return runtime.ProducerHooks(client); }));
   RedisStores stores(config.redis);
   kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
   AcceptanceRestoration restoration({clock, stores.restorer, history, topics}, kMaxPublishDelay,

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/http/server.h"
-#include "common/kafka/producer.h"
+#include "common/kafka/adaptive_producer.h"
 #include "common/redis/admission_queue.h"
 #include "common/service/runtime.h"
 #include "common/telemetry/metrics.h"
@@ -30,7 +30,7 @@ struct GaugedParts {
   const Acceptance& acceptance;
   size_t max_in_flight;
   const redis::AdmissionQueue& admissions;
-  const kafka::Producer& producer;
+  const kafka::AdaptiveProducer& producer;
   const http::Server& http;
 };
 void ExportGauges(telemetry::Metrics& metrics, GaugedParts parts);

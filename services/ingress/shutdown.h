@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "common/http/server.h"
-#include "common/kafka/producer.h"
+#include "common/kafka/adaptive_producer.h"
 #include "common/rpc/admission_gate.h"
 #include "common/rpc/server.h"
 #include "common/service/runtime.h"
@@ -21,7 +21,7 @@ struct ShutdownParts {
   const Acceptance& acceptance;
   http::Server& http;
   WorkFinder& works;
-  kafka::Producer& producer;
+  kafka::AdaptiveProducer& producer;
 };
 
 // Refuses new requests, finishes those in flight and flushes the producer, each within `timeout`.

@@ -14,7 +14,7 @@ constexpr DeliveryPoolSettings kCallbackPool{.deliveries = 100, .reserved = 0};
 DeliveryEngine::DeliveryEngine(v1::Channel channel, const Parts& parts, const Config& config)
     : scheduler_(parts.scheduler),
       adapter_(parts.adapter),
-      log_(parts.log, parts.batching_log, parts.scheduler),
+      log_(parts.log, parts.scheduler),
       history_(parts.clock, parts.scheduler, parts.history),
       unanswered_calls_({parts.clock, parts.registry, parts.stores.claims, parts.call_ender}),
       limiter_(parts.clock, parts.scheduler, config.posts),

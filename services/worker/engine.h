@@ -34,8 +34,7 @@ class DeliveryEngine {
     const ChannelAdapter& adapter;
     ProviderLookup& lookup;
     CallEnder& call_ender;
-    RecordLog& log;           // publishes at once
-    RecordLog& batching_log;  // waits a moment to fill its requests
+    RecordLog& log;
     RecordHistory& history;
     const Topics& topics;
     DeliveryProbe& probe;

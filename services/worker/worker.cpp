@@ -10,6 +10,7 @@
 #include "common/crypto/keyring.h"
 #include "common/crypto/vault.h"
 #include "common/delivery/claim_restoration.h"
+#include "common/kafka/adaptive_producer.h"
 #include "common/kafka/admin.h"
 #include "common/kafka/log_reader.h"
 #include "common/service/delivery_metrics.h"
@@ -24,7 +25,6 @@
 #include "services/worker/engine.h"
 #include "services/worker/gauges.h"
 #include "services/worker/probe.h"
-#include "services/worker/producers.h"
 #include "services/worker/redis_stores.h"
 
 namespace tocsin::worker {
@@ -39,16 +39,16 @@ constexpr std::chrono::seconds kTwilioCheckInterval{15};  // each check opens a 
 // A group assigns partitions within milliseconds, unless another member does not respond.
 constexpr std::chrono::seconds kAssignmentTimeout{15};
 
-// Creates the topics, lets the producers know those that this worker writes, and checks Redis.
+// Creates the topics, lets the producer know those that this worker writes, and checks Redis.
 // Blocks until Kafka is available; returns false after a stop request.
-bool Prepare(const WorkerSpec& spec, kafka::Admin& admin, const Producers& producers,
+bool Prepare(const WorkerSpec& spec, kafka::Admin& admin, kafka::AdaptiveProducer& producer,
              redis::Server& redis, const Topics& topics, service::Runtime& runtime,
              const telemetry::StopSignal& stop) {
   for (const char* dependency : {"kafka", "redis", "consents", "consumers"})
     runtime.readiness().Declare(dependency);
   const auto step = [&]() -> Status {
     TOCSIN_CHECK_OK(admin.EnsureTopics(topics.All(), kTopicTimeout));
-    TOCSIN_CHECK_OK(producers.FetchMetadata(topics.WrittenByWorker(spec.channel), kTopicTimeout));
+    TOCSIN_CHECK_OK(producer.FetchMetadata(topics.WrittenByWorker(spec.channel), kTopicTimeout));
     // Emergencies proceed without Redis. A Redis that is misconfigured is never used.
     const Status checked = redis.CheckServer();
     if (!checked && checked.error().code != ErrorCode::kRedisUnavailable) return checked;
@@ -93,12 +93,12 @@ void AwaitConsumers(const Consumers& consumers, service::Runtime& runtime,
 
 // Finishes records in progress. Returns false if a consumer's thread could not be stopped.
 bool Drain(const Config& config, service::Runtime& runtime, DeliveryEngine& engine,
-           const Consumers& consumers, const Producers& producers) {
+           const Consumers& consumers, kafka::AdaptiveProducer& producer) {
   Log(Severity::kInfo, "service.draining", "draining");
   runtime.readiness().StartDraining();
   const bool finished = engine.Stop(std::chrono::steady_clock::now() + config.base.drain);
   const bool consumers_stopped = consumers.Stop();
-  const Status flushed = producers.Flush(config.base.drain);
+  const Status flushed = producer.Flush(config.base.drain);
   Log(finished && consumers_stopped && flushed ? Severity::kInfo : Severity::kWarn,
       "service.stopped", "stopped");
   return consumers_stopped;
@@ -113,12 +113,14 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   WorkerProbe probe(runtime, spec.channel, spec.name);
   auto admin = kafka::Admin::Create(config.base.kafka, runtime.KafkaHooks("admin"));
   if (!admin) return telemetry::ReportFatal(admin.error());
-  const auto producers = Producers::Create(config.base.kafka, runtime);
-  if (!producers) return telemetry::ReportFatal(producers.error());
+  const auto producer = kafka::AdaptiveProducer::Create(
+      config.base.kafka, kafka::kWorkerProfile,
+      [&](const std::string& client) { return runtime.ProducerHooks(client); });
+  if (!producer) return telemetry::ReportFatal(producer.error());
   kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));
   EventLoop loop;
   RedisStores stores(loop, config.redis, config.reconciliation.schedule.initial_delay);
-  if (!Prepare(spec, *admin, *producers, stores.server, topics, runtime, stop)) return 0;
+  if (!Prepare(spec, *admin, **producer, stores.server, topics, runtime, stop)) return 0;
 
   ClaimRestoration restoration({clock, stores.restorer, history, topics, probe},
                                config.delivery.lease - config.delivery.post_timeout);
@@ -134,11 +136,10 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   twilio::RestSettings ender_rest = rest;
   ender_rest.observe = {};  // its requests are not attempts
   twilio::RestCallEnder call_ender(loop, std::move(ender_rest));
-  DeliveryEngine engine(
-      spec.channel,
-      {clock, loop, runtime.registry(), consents, stores, vault, adapter, lookup, call_ender,
-       *producers->immediate, *producers->batching, history, topics, probe},
-      config);
+  DeliveryEngine engine(spec.channel,
+                        {clock, loop, runtime.registry(), consents, stores, vault, adapter, lookup,
+                         call_ender, **producer, history, topics, probe},
+                        config);
   const LoopThread loop_thread(loop);
   const auto consumers = Consumers::Start(spec, config, runtime, topics, engine);
   if (!consumers) return telemetry::ReportFatal(consumers.error());
@@ -151,7 +152,7 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   Log(Severity::kInfo, "service.started", "started", {{"senders", config.posts.posts}});
 
   stop.Wait();
-  const bool clean = Drain(config, runtime, engine, *consumers, *producers);
+  const bool clean = Drain(config, runtime, engine, *consumers, **producer);
   runtime.CloseOps();
   if (!clean) runtime.ExitNow();  // librdkafka's close blocks; all data is on disk
   return 0;

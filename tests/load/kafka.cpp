@@ -1,8 +1,8 @@
 #include <memory>
 #include <semaphore>
 
+#include "common/kafka/adaptive_producer.h"
 #include "common/kafka/admin.h"
-#include "common/kafka/producer.h"
 #include "tests/load/load.h"
 
 namespace tocsin::load {
@@ -29,7 +29,9 @@ Result<int> Drive(const Options& options) {
   TOCSIN_TRY(kafka::Admin admin, kafka::Admin::Create(settings));
   TOCSIN_CHECK_OK(admin.EnsureTopics(
       {{topic, kLanePartitions, false, std::chrono::hours(1), false}}, kTimeout));
-  TOCSIN_TRY(const auto producer, kafka::Producer::Create(settings, kafka::kIngressProfile));
+  TOCSIN_TRY(const auto producer,
+             kafka::AdaptiveProducer::Create(settings, kafka::kIngressProfile,
+                                             [](const std::string&) { return kafka::Hooks{}; }));
   TOCSIN_CHECK_OK(producer->FetchMetadata({topic}, kTimeout));
 
   Measure measure(options.count);

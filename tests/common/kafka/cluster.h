@@ -46,7 +46,7 @@ class ClusterTest : public ::testing::Test {
   // Publishes the numbers `from` … `to` - 1, each as key and value.
   void PublishNumbers(const std::string& topic, int from, int to) {
     if (!producer_) {
-      auto producer = Producer::Create(settings_, kWorkerProfile);
+      auto producer = Producer::Create(settings_, ProducerProfile{});
       ASSERT_TRUE(producer);
       producer_ = std::move(*producer);
     }

@@ -17,7 +17,7 @@ class GroupConsumerMockTest : public ::testing::Test {
  protected:
   GroupConsumerMockTest() {
     cluster_.CreateTopic("lane", 1);
-    auto producer = Producer::Create(cluster_.Settings(), kWorkerProfile);
+    auto producer = Producer::Create(cluster_.Settings(), ProducerProfile{});
     EXPECT_TRUE(producer);
     producer_ = std::move(*producer);
   }

@@ -9,7 +9,7 @@ class PartitionerTest : public ClusterTest {};
 
 TEST_F(PartitionerTest, AgreesWithTheProducer) {
   const std::string topic = CreateTopic("keys", 12);
-  auto producer = Producer::Create(settings_, kWorkerProfile);
+  auto producer = Producer::Create(settings_, ProducerProfile{});
   ASSERT_TRUE(producer);
   std::vector<OutgoingRecord> records;
   for (int i = 0; i < 200; ++i)

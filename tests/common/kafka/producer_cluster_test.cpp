@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "common/kafka/producer.h"
+#include "common/kafka/adaptive_producer.h"
 #include "tests/common/kafka/cluster.h"
 
 namespace tocsin::kafka {
@@ -12,7 +12,7 @@ class ProducerClusterTest : public ClusterTest {};
 
 TEST_F(ProducerClusterTest, FetchMetadataNamesAMissingTopic) {
   const std::string topic = CreateTopic("lane", 1);
-  auto producer = Producer::Create(settings_, kIngressProfile);
+  auto producer = Producer::Create(settings_, ProducerProfile{});
   ASSERT_TRUE(producer);
   EXPECT_TRUE((*producer)->FetchMetadata({topic}, kAdminTimeout));
   const Status missing = (*producer)->FetchMetadata({topic, Name("missing")}, kAdminTimeout);
@@ -22,7 +22,8 @@ TEST_F(ProducerClusterTest, FetchMetadataNamesAMissingTopic) {
 
 TEST_F(ProducerClusterTest, KeepsTheOrderOfRecordsWithTheSameKey) {
   const std::string topic = CreateTopic("lane", 4);
-  auto producer = Producer::Create(settings_, kIngressProfile);
+  auto producer = AdaptiveProducer::Create(settings_, kIngressProfile,
+                                           [](const std::string&) { return Hooks{}; });
   ASSERT_TRUE(producer);
   std::vector<OutgoingRecord> records;
   for (int i = 0; i < 10'000; ++i)

@@ -89,7 +89,7 @@ TEST_F(ProducerTest, RefusesARecordAboveTheSizeLimit) {
 }
 
 TEST_F(ProducerTest, ReportsThePositionOfAPersistedRecord) {
-  const auto producer = Make(kIngressProfile);
+  const auto producer = Make({});
   Publish(*producer, "a key", "1");
   ASSERT_TRUE(WaitReports(1));
   const PublishReport report = reports_.Get()[0];
@@ -102,7 +102,7 @@ TEST_F(ProducerTest, ReportsThePositionOfAPersistedRecord) {
 TEST_F(ProducerTest, SpreadsTheRecordsOfAKeyWhereTheTopicDoesNotKeepTheirOrder) {
   const std::string topic = Topics(cluster_.Settings().prefix).Webhooks();
   cluster_.CreateTopic(topic, kPartitions);
-  const auto producer = Make(kIngressProfile);
+  const auto producer = Make({});
   std::set<std::int32_t> used;
   EXPECT_TRUE(Eventually([&] {  // one partition per time slot
     const auto published =

@@ -1,0 +1,49 @@
+// The producer of a service: publishes at once while few records are in flight, else in batches.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/kafka/adaptive_log.h"
+#include "common/kafka/producer.h"
+
+namespace tocsin::kafka {
+
+// A caller waits for the report: Twilio for 15 s at most.
+constexpr ProducerProfile kIngressProfile{
+    .delivery_timeout = std::chrono::milliseconds(4'000),
+    .linger = std::chrono::microseconds(600),
+    .max_records = 40'000};  // requests in flight, and webhooks
+// Only the next step of the same alert waits.
+constexpr ProducerProfile kWorkerProfile{.linger = std::chrono::microseconds(5'000)};
+
+// RecordLog on two producers, see AdaptiveLog: one without a linger, one with that of the profile.
+class AdaptiveProducer final : public RecordLog {
+ public:
+  // `hooks` returns those of the client with this name: "producer" or "batching_producer". Fails
+  // with kInvalidConfig.
+  static Result<std::unique_ptr<AdaptiveProducer>> Create(
+      const KafkaSettings& settings, const ProducerProfile& profile,
+      const std::function<Hooks(const std::string&)>& hooks);
+
+  void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) override;
+
+  // See Producer. Each producer gets the whole timeout.
+  Status FetchMetadata(const std::vector<std::string>& topics, std::chrono::milliseconds timeout);
+  Status Flush(std::chrono::milliseconds timeout);
+  size_t InFlight() const;
+
+ private:
+  AdaptiveProducer(std::unique_ptr<Producer> immediate, std::unique_ptr<Producer> batching,
+                   const Topics& topics);
+
+  const SystemClock clock_;
+  AdaptiveLog log_;
+  const std::unique_ptr<Producer> immediate_;
+  const std::unique_ptr<Producer> batching_;
+};
+
+}  // namespace tocsin::kafka
