@@ -32,6 +32,7 @@ const (
 type enqueueServer struct {
 	tocsin.UnimplementedAlertServiceServer
 	client        *kgo.Client
+	keys          *keys // nil: idempotency keys are ignored
 	authorization []byte
 }
 
@@ -55,11 +56,42 @@ func (s *enqueueServer) Enqueue(ctx context.Context, request *tocsin.EnqueueRequ
 	}
 	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
 	defer cancel()
+	if s.keys != nil && request.GetIdempotencyKey() != "" {
+		return s.enqueueOnce(ctx, request.GetIdempotencyKey(), id, value)
+	}
+	return s.publish(ctx, id, value)
+}
+
+func (s *enqueueServer) publish(ctx context.Context, id string, value []byte) (*tocsin.EnqueueResponse, error) {
 	record := alertRecord(id, value)
 	if err := s.client.ProduceSync(ctx, record).FirstErr(); err != nil {
 		return nil, status.Error(codes.Unavailable, err.Error())
 	}
 	return &tocsin.EnqueueResponse{AlertId: id, CreateTime: timestamppb.New(record.Timestamp), SegmentCount: 1}, nil
+}
+
+// enqueueOnce publishes the alert unless an earlier request with the key did.
+func (s *enqueueServer) enqueueOnce(ctx context.Context, key, id string, value []byte) (*tocsin.EnqueueResponse, error) {
+	digest := digestOf(value)
+	first, err := s.keys.admit(ctx, key, admission{alertID: id, digest: digest, state: admitted})
+	if err != nil {
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+	if first.digest != digest {
+		return nil, status.Error(codes.AlreadyExists, "idempotency_key: was used with another request")
+	}
+	if first.state == accepted {
+		return &tocsin.EnqueueResponse{AlertId: first.alertID, SegmentCount: 1, Replayed: true}, nil
+	}
+	response, err := s.publish(ctx, first.alertID, value)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.keys.confirm(ctx, key, first); err != nil {
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+	response.Replayed = first.alertID != id
+	return response, nil
 }
 
 func (s *enqueueServer) authorized(ctx context.Context) bool {
@@ -95,8 +127,18 @@ func newID() (string, error) {
 func runEnqueue(ctx context.Context, arguments []string) error {
 	flags := flag.NewFlagSet("enqueue", flag.ContinueOnError)
 	address := flags.String("address", "", "host:port of the gRPC server")
+	checking := flags.Bool("keys", false, "check idempotency keys in Redis")
 	if err := flags.Parse(arguments); err != nil {
 		return err
+	}
+	var known *keys
+	if *checking {
+		store, err := newRedis()
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		known = &keys{store}
 	}
 	key, err := secret("TOCSIN_API_KEY_FILE")
 	if err != nil {
@@ -114,7 +156,7 @@ func runEnqueue(ctx context.Context, arguments []string) error {
 	server := grpc.NewServer(grpc.ConnectionTimeout(5*time.Second), grpc.MaxRecvMsgSize(64<<10),
 		grpc.NumStreamWorkers(8),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 10 * time.Second}))
-	tocsin.RegisterAlertServiceServer(server, &enqueueServer{client: client, authorization: []byte("Bearer " + key)})
+	tocsin.RegisterAlertServiceServer(server, &enqueueServer{client: client, keys: known, authorization: []byte("Bearer " + key)})
 	go func() {
 		<-ctx.Done()
 		timer := time.AfterFunc(drainTimeout, server.Stop)

@@ -34,7 +34,6 @@ const (
 	// The POSTs in flight end before, unless they are repeated.
 	workerDrainTimeout = postTimeout + 5*time.Second
 	claimLease         = postTimeout + 5*time.Second
-	redisTimeout       = 2 * time.Second
 	// Of the names of claims, so that a worker with a new group can claim the same alerts.
 	claimPrefix = "peer.claim."
 )
@@ -52,17 +51,7 @@ type event struct {
 type claims struct{ client rueidis.Client }
 
 func newClaims() (*claims, error) {
-	address, err := environment("TOCSIN_REDIS_URL")
-	if err != nil {
-		return nil, err
-	}
-	options, err := rueidis.ParseURL(address)
-	if err != nil {
-		return nil, fmt.Errorf("TOCSIN_REDIS_URL: %w", err)
-	}
-	options.DisableCache = true
-	options.ConnWriteTimeout = redisTimeout
-	client, err := rueidis.NewClient(options)
+	client, err := newRedis()
 	if err != nil {
 		return nil, err
 	}

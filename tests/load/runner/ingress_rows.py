@@ -32,19 +32,19 @@ def kafka_pipelined(bench):
 
 
 @contextlib.contextmanager
-def peer_server(bench, command, **options):
+def peer_server(bench, command, *flags, **options):
     address = f"127.0.0.1:{free_port()}"
-    with bench.peer(command, "--address", address, ready=lambda: listens(address), **options):
+    with bench.peer(command, "--address", address, *flags, ready=lambda: listens(address), **options):
         yield address
 
 
-def beside_peer(bench, command, arguments):
+def beside_peer(bench, command, arguments, *flags):
     """Tocsin and the peer in turn, each warmed by a tenth of the load."""
     count = bench.count(20_000)
     bench.only("ingress")
     bench.load(*arguments, "--count", count // 10)
     with contextlib.ExitStack() as running:
-        address = running.enter_context(peer_server(bench, command)) if bench.peers and command else None
+        address = running.enter_context(peer_server(bench, command, *flags)) if bench.peers else None
         if address:
             bench.load(*arguments, "--address", address, "--count", count // 10)
         for _ in range(bench.rounds):
@@ -58,7 +58,7 @@ def unary(bench):
 
 
 def keyed(bench):
-    beside_peer(bench, None, ["enqueue-unary", "--in-flight", 64, "--keyed"])
+    beside_peer(bench, "enqueue", ["enqueue-unary", "--in-flight", 64, "--keyed"], "--keys")
     call = captured_admission(bench)
     for _ in range(bench.rounds):
         bench.add("limit", script_alone(bench, call))
