@@ -126,13 +126,13 @@ class Window:
 class Bench:
     """Runs loads on a stack and collects the measurements of the rows."""
 
-    def __init__(self, stack, peers, rounds, scale, work, results):
+    def __init__(self, stack, peers, rounds, scale, work, results, memory):
         self.stack, self.rounds, self.scale, self.work = stack, rounds, scale, work
         self.peers = peers  # the program, or None
         self.programs = []
         self.results = results
         self.row = ""
-        self.memory = {}  # label -> largest (VmRSS, RssAnon)
+        self.memory = memory  # label -> largest (VmRSS, RssAnon)
         self.filled = {}  # of the worker rows: side -> records that were queued
         self.sent = {}
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import itertools
 import os
 import pathlib
 import shutil
@@ -63,7 +64,8 @@ ROWS = [
         ingress_rows.records_limit("kafka", RECORDS), ingress_rows.webhooks),
     Row("webhooks-open", "the same, open loop 2 000/s", "tocsin-load webhooks --connections 128 --rate 2000", "-",
         ingress_rows.webhooks_open),
-    Row("memory", "memory (VmRSS) after a load of all services, MB", "tests/load/run memory", "-", store_rows.memory),
+    Row("memory", "memory (VmRSS) after a load of all services, MB", "tests/load/run memory", "-", store_rows.memory,
+        own_stack=True),
     Row("three-unary", "three brokers: enqueue, unary, 64 in flight, no key", "tests/load/run three-unary", "-",
         ingress_rows.unary, brokers=3),
     Row("three-webhooks", "three brokers: signed webhook to 204, 64 connections", "tests/load/run three-webhooks", "-",
@@ -125,13 +127,14 @@ def measure(bench, rows):
     return complete and not any(m.failed for m in measurements)
 
 
-def measure_stack(brokers, rows, rounds, scale, peers, results):
-    """Starts a stack for the rows and adds their measurements to `results`; returns whether every row was measured."""
+def measure_stack(rows, rounds, scale, peers, results, memory):
+    """Starts a stack for the rows and adds their measurements to `results`, and the largest memory of the processes to
+    `memory`; returns whether every row was measured."""
     with contextlib.ExitStack() as running:
         work = pathlib.Path(tempfile.mkdtemp(prefix="tocsin-load."))
         running.callback(shutil.rmtree, work, ignore_errors=True)
-        stack = running.enter_context(stacks.Stack(flags=("--brokers", str(brokers))))
-        bench = Bench(stack, peers, rounds, scale, work, results)
+        stack = running.enter_context(stacks.Stack(flags=("--brokers", str(rows[0].brokers))))
+        bench = Bench(stack, peers, rounds, scale, work, results, memory)
         stack.change_registry(without_rate_limits)
         warm_up(bench)
         complete = measure(bench, rows)
@@ -147,11 +150,10 @@ def main():
     if not LOAD.exists():
         sys.exit(f"tests/load/run: {LOAD} not found; see --help")
     peers = build_peers() if options.peers else None
-    complete, results = True, {}
+    complete, results, memory = True, {}, {}
     try:
-        for brokers in sorted({row.brokers for row in options.rows}):
-            rows = [row for row in options.rows if row.brokers == brokers]
-            complete = measure_stack(brokers, rows, options.rounds, scale, peers, results) and complete
+        for _, rows in itertools.groupby(options.rows, lambda row: (row.brokers, row.own_stack)):
+            complete = measure_stack(list(rows), options.rounds, scale, peers, results, memory) and complete
     finally:  # also after an interruption
         if results:
             print("", *table(options.rows, results, options.peers), sep="\n")

@@ -32,6 +32,7 @@ class Row:
     limit: object
     run: object
     brokers: int = 1
+    own_stack: bool = False  # without the records of other rows
 
 
 def _median(measurements, value):

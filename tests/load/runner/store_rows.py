@@ -14,7 +14,7 @@ RECORDS = re.compile(r"^tocsin_audit_records_total(?:{[^}]*})? (\S+)$", re.MULTI
 LAG = re.compile(r"^tocsin_consumer_lag_records(?:{[^}]*})? (\S+)$", re.MULTILINE)
 FEW_RECORDS = 100  # those of delays that are not due may remain
 SETTLED_SECONDS = 6  # longer than the services take to release what only their start needed
-BACKLOG_SECONDS = 900  # what earlier rows left in the queues is sent and projected too
+BACKLOG_SECONDS = 300
 IN_FLIGHT, IN_FLIGHT_LATENCY_MS = 1_000, 5_000
 
 
