@@ -24,11 +24,12 @@ constexpr Micros kBatchAtLeast{5'000};
 
 // Publishes to `immediate` under little load, else to `batching`, which waits a moment to fill its
 // requests. In topics that keep the order of keys, records with the same key go the same way while
-// one is in flight. The parts outlive it.
+// one is in flight. Safe to use from several threads. The parts outlive it.
 class AdaptiveLog final : public RecordLog {
  public:
   AdaptiveLog(RecordLog& immediate, RecordLog& batching, const Topics& topics, const Clock& clock);
 
+  // See RecordLog. Calls `report` on the thread of the log that was selected.
   void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) override;
 
  private:

@@ -1,5 +1,6 @@
 #include "common/kafka/adaptive_producer.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tocsin::kafka {
@@ -34,8 +35,14 @@ Status AdaptiveProducer::FetchMetadata(const std::vector<std::string>& topics,
 }
 
 Status AdaptiveProducer::Flush(std::chrono::milliseconds timeout) {
-  TOCSIN_CHECK_OK(immediate_->Flush(timeout));
-  return batching_->Flush(timeout);
+  const SteadyTime deadline = std::chrono::steady_clock::now() + timeout;
+  while (InFlight() > 0)  // a report may publish another record, to either producer
+    for (Producer* const producer : {immediate_.get(), batching_.get()}) {
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      TOCSIN_CHECK_OK(producer->Flush(std::max(left, std::chrono::milliseconds::zero())));
+    }
+  return {};
 }
 
 size_t AdaptiveProducer::InFlight() const { return immediate_->InFlight() + batching_->InFlight(); }

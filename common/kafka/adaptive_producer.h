@@ -21,6 +21,7 @@ constexpr ProducerProfile kIngressProfile{
 constexpr ProducerProfile kWorkerProfile{.linger = std::chrono::microseconds(5'000)};
 
 // RecordLog on two producers, see AdaptiveLog: one without a linger, one with that of the profile.
+// Each has the limits of the profile. Destroyed as Producer, one after the other.
 class AdaptiveProducer final : public RecordLog {
  public:
   // `hooks` returns those of the client with this name: "producer" or "batching_producer". Fails
@@ -29,11 +30,17 @@ class AdaptiveProducer final : public RecordLog {
       const KafkaSettings& settings, const ProducerProfile& profile,
       const std::function<Hooks(const std::string&)>& hooks);
 
+  // See Producer.
   void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) override;
 
-  // See Producer. Each producer gets the whole timeout.
+  // See Producer. Blocks for `timeout` per producer at most.
   Status FetchMetadata(const std::vector<std::string>& topics, std::chrono::milliseconds timeout);
+
+  // Waits until each record has its report, for `timeout` at most, also records that are published
+  // meanwhile. Fails with kKafkaUnavailable if some have none.
   Status Flush(std::chrono::milliseconds timeout);
+
+  // Records without a report. Safe to call on any thread.
   size_t InFlight() const;
 
  private:

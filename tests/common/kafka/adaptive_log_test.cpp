@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/fakes/manual_clock.h"
@@ -86,6 +89,36 @@ TEST_F(AdaptiveLogTest, SelectsForEachRecordOfATopicWithoutOrder) {
   PublishTo(topics.Webhooks(), "a");
   EXPECT_EQ(immediate.keys.front(), "a");
   EXPECT_EQ(batching.keys.back(), "a");
+}
+
+class ReportingLog final : public RecordLog {
+ public:
+  void Publish(OutgoingRecord, std::function<void(const PublishReport&)> report) override {
+    ++records;
+    report({PublishOutcome::kPersisted, {}, {}});
+  }
+  std::atomic<int> records = 0;
+};
+
+TEST(AdaptiveLogThreadsTest, CountsTheRecordsOfSeveralThreads) {
+  constexpr int kThreads = 4;
+  constexpr int kRecords = 2'000;
+  const Topics topics;
+  ManualClock clock;
+  ReportingLog immediate;
+  ReportingLog batching;
+  AdaptiveLog log(immediate, batching, topics, clock);
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < kThreads; ++i)
+    threads.emplace_back([&] {
+      for (int n = 0; n < kRecords; ++n)
+        log.Publish(
+            {n % 2 == 0 ? topics.Webhooks() : topics.Events(), std::to_string(n), "value", {}},
+            [](const PublishReport&) {});
+    });
+  threads.clear();
+  EXPECT_EQ(immediate.records, kThreads * kRecords);  // never more than kThreads in flight
+  EXPECT_EQ(batching.records, 0);
 }
 
 }  // namespace
