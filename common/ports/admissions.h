@@ -82,23 +82,23 @@ struct MarkResult {
   std::string actor_id = {};
   std::int32_t step = 0;
   std::string evidence = {};
-  std::string client_id = {};  // who owns the alert
-  std::string person = {};     // of the plan; empty without one, or if it is not known yet
-  bool has_plan = false;       // false also if it is not known yet
-  bool cancelled = false;      // `unless_cancelled`, and it is: it does not have this mark
-  bool acknowledged = false;   // `unless_acknowledged`, and the same
-  // kDeclined by a person: the work record of the last target of this person that was claimed.
-  // Empty if it is not known.
-  std::string work = {};
+  std::string client_id = {};     // who owns the alert
+  std::string person = {};        // of the plan; empty without one, or if it is not known yet
+  bool has_plan = false;          // false also if it is not known yet
+  bool cancelled = false;         // `unless_cancelled`, and it is: it does not have this mark
+  bool acknowledged = false;      // `unless_acknowledged`, and the same
   bool post_in_progress = false;  // a POST may be in progress
-  // Of the alert, if it was acknowledged before it was first cancelled.
-  std::optional<StoredAcknowledgement> acknowledged_before = {};
   // A callback or a lookup confirmed the delivery of an attempt; of a plan: its goal was reached by
   // its attempts, or was missed.
   bool delivered = false;
   // Emergencies are also sent by workers that cannot use the store. `post_in_progress` and
   // `results` may lack such attempts.
   bool may_be_emergency = false;
+  // kDeclined by a person: the work record of the last target of this person that was claimed.
+  // Empty if it is not known.
+  std::string work = {};
+  // Of the alert, if it was acknowledged before it was first cancelled.
+  std::optional<StoredAcknowledgement> acknowledged_before = {};
   std::optional<WallTime> create_time = {};              // if the store knows it
   std::vector<records::v1::AttemptResult> results = {};  // of its attempts, in their order
 };

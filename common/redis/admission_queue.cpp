@@ -349,11 +349,11 @@ Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, R
                     .has_plan = reply.Text(11) == "1",
                     .cancelled = request.unless_cancelled && reply.Text(2).empty() && !acknowledged,
                     .acknowledged = acknowledged,
-                    .work = std::string(reply.Text(13)),
                     .post_in_progress = reply.Text(4) == "1",
-                    .acknowledged_before = ParseAcknowledgement(reply.Text(6), reply.Text(14)),
                     .delivered = reply.Text(5) == "1",
-                    .may_be_emergency = reply.Text(7) == "1"};
+                    .may_be_emergency = reply.Text(7) == "1",
+                    .work = std::string(reply.Text(13)),
+                    .acknowledged_before = ParseAcknowledgement(reply.Text(6), reply.Text(14))};
   if (!reply.Text(8).empty()) result.create_time = FromUnixMicros(reply.Number(8));
   std::map<std::pair<int, int>, records::v1::AttemptResult> results;  // by step and attempt
   for (std::size_t i = kMarkHeaderItems; i + 1 < reply.items.size(); i += 2) {

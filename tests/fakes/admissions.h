@@ -273,9 +273,9 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     MarkResult result{.client_id = alert.request.client_id,
                       .person = marked_person,
                       .has_plan = !alert.targets.empty(),
-                      .work = mark == kDeclined ? alert.WorkOf(person) : std::string(),
                       .post_in_progress = alert.claimed,
-                      .delivered = alert.delivered};
+                      .delivered = alert.delivered,
+                      .work = mark == kDeclined ? alert.WorkOf(person) : std::string()};
     if (!alert.Has(mark, marked_person)) {
       result.acknowledged = request.unless_acknowledged &&
                             (alert.Has(kAcknowledged) || alert.Has(kAcknowledged, person));

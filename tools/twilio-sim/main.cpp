@@ -28,8 +28,8 @@ int main(int argc, char** argv) {
 
   sim::Simulator simulator(options->settings);
   auto server = http::Server::Start(sim::ServerOptionsFor(options->listen, options->threads),
-                                    [&](http::Request request, http::Responder responder) {
-                                      simulator.Handle(std::move(request), std::move(responder));
+                                    [&](const http::Request& request, http::Responder responder) {
+                                      simulator.Handle(request, std::move(responder));
                                     });
   if (!server) {
     std::cerr << "cannot listen on " << options->listen << ": " << server.error().message << '\n';

@@ -332,6 +332,7 @@ std::optional<WallTime> Acknowledged(const std::map<std::string, WallTime>& pers
   const auto needed = static_cast<std::size_t>(std::max(person_count, 1));
   if (persons.size() < needed) return std::nullopt;
   std::vector<WallTime> times;
+  times.reserve(persons.size());
   for (const auto& [person, time] : persons) times.push_back(time);
   std::ranges::sort(times);
   return times[needed - 1];

@@ -119,9 +119,9 @@ void Webhooks::PublishOne(const std::shared_ptr<WebhookContext>& context, Outgoi
 void Webhooks::FindWork(const std::shared_ptr<WebhookContext>& context) {
   parts_.works.Find(context->record.attempt(), context->record.work(),
                     [this, context](Result<records::v1::WorkRecord> found) {
-                      if (found) context->work = *std::move(found);
                       // Without the work record it is not known whether this declines.
                       const bool unknown = !found && found.error().code != ErrorCode::kNotFound;
+                      if (found) context->work = *std::move(found);
                       if (unknown && context->script->key == CallKey::kEscalate)
                         context->failed = true;
                       if (context->script->key == CallKey::kAcknowledge)
