@@ -31,7 +31,8 @@ void ShutDown(const ShutdownParts& parts, std::chrono::milliseconds timeout) {
   Log(drained && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped", "stopped",
       {{"in_flight", parts.acceptance.InFlight()}});
   parts.runtime.CloseOps();
-  if (!quiet) parts.runtime.ExitNow();
+  // A late report would use parts that are destroyed before the producer.
+  if (!quiet || !flushed) parts.runtime.ExitNow();
 }
 
 }  // namespace tocsin::ingress

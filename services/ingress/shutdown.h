@@ -25,7 +25,8 @@ struct ShutdownParts {
 };
 
 // Refuses new requests, finishes those in flight and flushes the producer, each within `timeout`.
-// Blocks. Does not return if clients still send requests: then it ends the process.
+// Blocks. Does not return if clients still send requests, or if records have no report: then it
+// ends the process. Callers got no response for such records.
 void ShutDown(const ShutdownParts& parts, std::chrono::milliseconds timeout);
 
 }  // namespace tocsin::ingress

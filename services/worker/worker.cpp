@@ -91,7 +91,8 @@ void AwaitConsumers(const Consumers& consumers, service::Runtime& runtime,
   runtime.readiness().Set("consumers", true, reading ? "" : "not yet assigned");
 }
 
-// Finishes records in progress. Returns false if a consumer's thread could not be stopped.
+// Finishes records in progress. Returns false if a consumer's thread could not be stopped, or if
+// records have no report: both use parts that would be destroyed.
 bool Drain(const Config& config, service::Runtime& runtime, DeliveryEngine& engine,
            const Consumers& consumers, kafka::AdaptiveProducer& producer) {
   Log(Severity::kInfo, "service.draining", "draining");
@@ -101,7 +102,7 @@ bool Drain(const Config& config, service::Runtime& runtime, DeliveryEngine& engi
   const Status flushed = producer.Flush(config.base.drain);
   Log(finished && consumers_stopped && flushed ? Severity::kInfo : Severity::kWarn,
       "service.stopped", "stopped");
-  return consumers_stopped;
+  return consumers_stopped && flushed;
 }
 
 // The components, in the order of their construction.
@@ -154,7 +155,7 @@ int Run(const WorkerSpec& spec, const Config& config, service::Runtime& runtime,
   stop.Wait();
   const bool clean = Drain(config, runtime, engine, *consumers, **producer);
   runtime.CloseOps();
-  if (!clean) runtime.ExitNow();  // librdkafka's close blocks; all data is on disk
+  if (!clean) runtime.ExitNow();  // offsets of unfinished records are not stored
   return 0;
 }
 

@@ -23,6 +23,7 @@ TWILIO_MS = 300  # at 100 alerts/s: about 30 POSTs in flight when a worker is st
 BETWEEN_RESTARTS = 100  # alerts accepted between two restarts
 QUIESCENT_SECONDS = 240
 DRAIN_SECONDS, STATEMENT_SECONDS = 2, 10  # the second is a constant of common/postgres
+BROKER_SECONDS = 3.5  # below the delivery timeout of the ingress, 4 s
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +113,20 @@ def test_a_replica_with_hanging_statements_ends_within_its_drain_timeout(stack):
         assert listing.exception().code() == grpc.StatusCode.UNAVAILABLE
     client.close()
     stack.start("audit-1")
+
+
+def test_an_ingress_ends_within_its_drain_timeout_while_records_have_no_report(stack, simulator):  # O8
+    stack.start("ingress-1", settings={"TOCSIN_DRAIN_TIMEOUT": "1s"})
+    ingress, broker = stack.pid("ingress-1"), stack.pid("kafka-1")
+    url = stack.env["TOCSIN_PUBLIC_BASE_URL"] + "/twilio/sms/inbound"
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            webhook = threads.submit(simulator.inbound, "+15145550153", "hello", url)
+            poll.until("a record has no report", lambda: stack.gauge("ingress", "tocsin_kafka_in_flight"))
+            os.kill(ingress, signal.SIGTERM)
+            assert poll.within(BROKER_SECONDS, lambda: stacks.has_ended(ingress))
+        finally:
+            os.kill(broker, signal.SIGCONT)
+        assert webhook.result()["status"] is None, "it was not published, so Twilio must not get a response"
+    stack.start("ingress-1")
