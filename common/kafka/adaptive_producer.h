@@ -21,7 +21,7 @@ constexpr ProducerProfile kIngressProfile{
 constexpr ProducerProfile kWorkerProfile{.linger = std::chrono::microseconds(5'000)};
 
 // RecordLog on two producers, see AdaptiveLog: one without a linger, one with that of the profile.
-// Each has the limits of the profile. Destroyed as Producer, one after the other.
+// Each has the limits of the profile, and the destructor waits for both, one after the other.
 class AdaptiveProducer final : public RecordLog {
  public:
   // `hooks` returns those of the client with this name: "producer" or "batching_producer". Fails
@@ -36,8 +36,8 @@ class AdaptiveProducer final : public RecordLog {
   // See Producer. Blocks for `timeout` per producer at most.
   Status FetchMetadata(const std::vector<std::string>& topics, std::chrono::milliseconds timeout);
 
-  // Waits until each record has its report, for `timeout` at most, also records that are published
-  // meanwhile. Fails with kKafkaUnavailable if some have none.
+  // Waits until each record has its report, also those that reports publish. Blocks, for `timeout`
+  // at most. Fails with kKafkaUnavailable if some have none. Not in a report.
   Status Flush(std::chrono::milliseconds timeout);
 
   // Records without a report. Safe to call on any thread.

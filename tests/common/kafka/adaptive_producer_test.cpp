@@ -45,7 +45,7 @@ TEST_F(AdaptiveProducerTest, FlushesRecordsThatReportsPublish) {
   producer->Publish(Record("batched"), [&](const PublishReport& report) {
     count(report);
     while (producer->InFlight() > 1) std::this_thread::yield();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // Flush() must not return
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // Flush() waits for this one
     producer->Publish(Record("next"), count);
   });
   EXPECT_TRUE(producer->Flush(kPatience));
