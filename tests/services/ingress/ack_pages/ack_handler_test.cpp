@@ -8,14 +8,8 @@
 
 #include "common/base/digest.h"
 #include "common/base/encoding.h"
-#include "common/base/uuid.h"
 #include "services/ingress/ack_links/ack_token.h"
-#include "tests/fakes/admissions.h"
-#include "tests/fakes/manual_clock.h"
-#include "tests/fakes/record_history.h"
-#include "tests/fakes/record_log.h"
-#include "tests/fakes/registry.h"
-#include "tests/fakes/vault.h"
+#include "tests/services/ingress/actions/alert_actions_fixture.h"
 
 namespace tocsin::ingress {
 namespace {
@@ -26,18 +20,8 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-class AckHandlerTest : public testing::Test {
+class AckHandlerTest : public AlertActionsTest {
  protected:
-  AckHandlerTest() { Admit(alert_id); }
-
-  void Admit(const std::string& id) {
-    AdmitRequest request;
-    request.alert_id = id;
-    request.client_id = "demo";
-    request.nonce = "a nonce";
-    request.create_time = clock.Now();
-    admissions.Admit(request, [](const auto&) {});
-  }
   std::string TokenOf(const std::string& id, WallTime expires) {
     return *MakeAckToken(vault, {.alert_id = id, .step = 1, .expire_time = expires});
   }
@@ -49,38 +33,17 @@ class AckHandlerTest : public testing::Test {
   }
   http::Response Get() { return Handle("GET", "/ack/" + token); }
   http::Response Post() { return Handle("POST", "/ack/" + token); }
-  void Cancel() {
-    v1::CancelRequest request;
-    request.set_alert_id(alert_id);
-    actions.Cancel("demo", request, "", [](const auto& response) { ASSERT_TRUE(response); });
-  }
+  void CancelByApi() { ASSERT_TRUE(Cancel("demo", alert_id)); }
   bool AcknowledgeByApi() {
-    v1::AcknowledgeRequest request;
-    request.set_alert_id(alert_id);
-    request.set_actor_id("ann");
-    bool newly = false;
-    actions.Acknowledge("demo", request, "", [&](const auto& response) {
-      newly = response && response->newly_acknowledged();
-    });
-    return newly;
+    const auto response = Acknowledge("ann");
+    return response && response->newly_acknowledged();
   }
-  // Of acknowledgements.
-  std::vector<records::v1::Event> Events() const {
-    std::vector<records::v1::Event> events = log.On<records::v1::Event>(topics.Events());
+  std::vector<records::v1::Event> AcknowledgedEvents() const {
+    std::vector<records::v1::Event> events = Events();
     std::erase_if(events, [](const auto& event) { return !event.has_acknowledged(); });
     return events;
   }
 
-  const std::string alert_id = MakeUuidV5("an alert");
-  ManualClock clock;
-  RegistrySource registry{Built(TestRegistry())};
-  FakeAdmissions admissions;
-  FakeVault vault;
-  FakeRecordLog log;
-  Topics topics{"tocsin"};
-  FakeRecordHistory history;
-  LogStartCheck start_check{history};
-  AlertActions actions{{clock, registry, admissions, vault, log, topics, start_check}};
   const WallTime expire_time = clock.Now() + std::chrono::hours(1);
   const std::string token = TokenOf(alert_id, expire_time);
   std::vector<AckLinkResult> results;
@@ -117,8 +80,8 @@ TEST_F(AckHandlerTest, AcknowledgesByPost) {
   const http::Response response = Post();
   EXPECT_EQ(response.status, 200);
   EXPECT_THAT(response.body, HasSubstr("<h1>Acknowledged</h1>"));
-  ASSERT_THAT(Events(), SizeIs(1));
-  const records::v1::Event event = Events()[0];
+  ASSERT_THAT(AcknowledgedEvents(), SizeIs(1));
+  const records::v1::Event event = AcknowledgedEvents()[0];
   EXPECT_EQ(event.attempt().alert_id(), alert_id);
   EXPECT_EQ(event.client_id(), "demo");
   EXPECT_EQ(event.time_us(), ToUnixMicros(clock.Now()));
@@ -140,15 +103,15 @@ TEST_F(AckHandlerTest, RecordsTheFirstAcknowledgementOnly) {
   EXPECT_EQ(again.status, 200);
   EXPECT_THAT(again.body, HasSubstr("<h1>Already acknowledged</h1>"));
   EXPECT_FALSE(AcknowledgeByApi());
-  ASSERT_THAT(Events(), SizeIs(3));
-  for (const records::v1::Event& event : Events())
-    EXPECT_EQ(event.SerializeAsString(), Events()[0].SerializeAsString());
+  ASSERT_THAT(AcknowledgedEvents(), SizeIs(3));
+  for (const records::v1::Event& event : AcknowledgedEvents())
+    EXPECT_EQ(event.SerializeAsString(), AcknowledgedEvents()[0].SerializeAsString());
 }
 
 TEST_F(AckHandlerTest, KeepsAnAcknowledgementByTheApi) {
   ASSERT_TRUE(AcknowledgeByApi());
   EXPECT_THAT(Post().body, HasSubstr("Already acknowledged"));
-  for (const records::v1::Event& event : Events()) {
+  for (const records::v1::Event& event : AcknowledgedEvents()) {
     EXPECT_EQ(event.acknowledged().method(), v1::ACKNOWLEDGEMENT_METHOD_API);
     EXPECT_EQ(event.acknowledged().evidence(), "");
   }
@@ -178,24 +141,24 @@ TEST_F(AckHandlerTest, RefusesATokenThatWasChanged) {
 TEST_F(AckHandlerTest, IgnoresAQueryThatAMessengerAdds) {
   EXPECT_EQ(Handle("GET", "/ack/" + token + "?fbclid=1").status, 200);
   EXPECT_EQ(Handle("POST", "/ack/" + token + "?fbclid=1").status, 200);
-  EXPECT_THAT(Events(), SizeIs(1));
+  EXPECT_THAT(AcknowledgedEvents(), SizeIs(1));
 }
 
 TEST_F(AckHandlerTest, DoesNotAcknowledgeACancelledAlert) {
-  Cancel();
+  CancelByApi();
   const http::Response response = Post();
   EXPECT_EQ(response.status, 409);
   EXPECT_THAT(response.body, HasSubstr("was cancelled"));
-  EXPECT_THAT(Events(), IsEmpty());
+  EXPECT_THAT(AcknowledgedEvents(), IsEmpty());
 }
 
 TEST_F(AckHandlerTest, AcknowledgesAnAlertWhoseCancellationCameTooLate) {
   admissions.SetClaimed(alert_id);
-  Cancel();
+  CancelByApi();
   EXPECT_THAT(Post().body, HasSubstr("<h1>Acknowledged</h1>"));
   EXPECT_THAT(Post().body, HasSubstr("<h1>Already acknowledged</h1>"));
-  ASSERT_THAT(Events(), SizeIs(2));
-  EXPECT_EQ(Events()[0].client_id(), "demo");
+  ASSERT_THAT(AcknowledgedEvents(), SizeIs(2));
+  EXPECT_EQ(AcknowledgedEvents()[0].client_id(), "demo");
 }
 
 TEST_F(AckHandlerTest, AsksForARetryWhileTheStoreOrTheLogDoesNotRespond) {
@@ -212,7 +175,7 @@ TEST_F(AckHandlerTest, AsksForARetryWhileTheStoreOrTheLogDoesNotRespond) {
   }
   log.SetOutcome(PublishOutcome::kPersisted);
   EXPECT_EQ(Post().status, 200);
-  EXPECT_THAT(Events(), SizeIs(1));
+  EXPECT_THAT(AcknowledgedEvents(), SizeIs(1));
 }
 
 TEST_F(AckHandlerTest, AsksForARetryIfTheStoreDoesNotKnowTheAlertYet) {
