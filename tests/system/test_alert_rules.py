@@ -19,6 +19,7 @@ INGRESS = 'job="tocsin-ingress",instance="i-1"'
 WORKER = 'job="tocsin-sms-worker",instance="w-1"'
 VOICE_WORKER = 'job="tocsin-voice-worker",instance="v-1"'
 AUDIT = 'job="tocsin-audit",instance="a-1"'
+SERVICES = {INGRESS, WORKER, VOICE_WORKER, AUDIT}
 IN_DOUBT_SINCE = "tocsin_attempts_in_doubt_oldest_timestamp_seconds"
 DEAD_LETTER_SINCE = "tocsin_dead_letters_oldest_timestamp_seconds"
 
@@ -81,6 +82,24 @@ def calls(step, result="sent"):
     return {f'tocsin_deliveries_total{{{VOICE_WORKER},channel="voice",result="{result}"}}': rising(step, 30)}
 
 
+def replicas(*instances, value=1):
+    """`up` of each."""
+    return {f"up{{{labels}}}": constant(value, 30) for labels in instances}
+
+
+def in_flight(count):
+    return gauge("tocsin_enqueue_in_flight", INGRESS, count) | gauge("tocsin_enqueue_in_flight_limit", INGRESS, 20000)
+
+
+def open_files(labels, count):
+    return gauge("process_open_fds", labels, count) | gauge("process_max_fds", labels, 1000)
+
+
+def delay_queue(lateness, moved):
+    return (gauge("tocsin_delay_queue_lateness_seconds", WORKER, lateness)
+            | {f"tocsin_delay_queue_moved_total{{{WORKER}}}": rising(moved, 30)})
+
+
 def processed(step):
     return {f'tocsin_audit_records_total{{{AUDIT},topic_kind="events"}}': rising(step, 30)}
 
@@ -89,14 +108,15 @@ def processed(step):
 CASES = [
     ("TocsinWatchdog", "none", {}, None, 1),
     ("TocsinReplicaDown", "ticket", gauge("up", WORKER, 0), gauge("up", WORKER, 1), 5),
-    ("TocsinServiceDown", "page", gauge("up", WORKER, 0),
-     gauge("up", WORKER, 0) | gauge("up", WORKER.replace("w-1", "w-2"), 1), 5),
+    ("TocsinServiceDown", "page", replicas(INGRESS, VOICE_WORKER, AUDIT) | replicas(WORKER, value=0),
+     replicas(INGRESS, VOICE_WORKER, AUDIT, WORKER.replace("w-1", "w-2")) | replicas(WORKER, value=0), 5),
+    *(("TocsinServiceDown", "page", replicas(*(SERVICES - {without})), replicas(*SERVICES), 5)
+      for without in sorted(SERVICES)),
     ("TocsinNotReady", "ticket", gauge("tocsin_ready", INGRESS, 0), gauge("tocsin_ready", INGRESS, 1), 5),
     ("TocsinDependencyDown", "page",
      gauge("tocsin_dependency_up", f'{AUDIT},dependency="postgres",role="required"', 0),
      gauge("tocsin_dependency_up", f'{WORKER},dependency="twilio",role="informative"', 0), 5),
-    ("TocsinProcessLimits", "ticket", gauge("process_open_fds", AUDIT, 900) | gauge("process_max_fds", AUDIT, 1000),
-     gauge("process_open_fds", AUDIT, 700) | gauge("process_max_fds", AUDIT, 1000), 15),
+    ("TocsinProcessLimits", "ticket", open_files(AUDIT, 900), open_files(AUDIT, 700) | open_files('job="other"', 900), 15),
     ("TocsinLogLinesLost", "ticket", {f"tocsin_log_lines_lost_total{{{AUDIT}}}": rising(1, 30)},
      {f"tocsin_log_lines_lost_total{{{AUDIT}}}": constant(7, 30)}, 20),
     ("TocsinRegistryReloadFailed", "page", gauge("tocsin_registry_last_reload_successful", INGRESS, 0),
@@ -106,6 +126,10 @@ CASES = [
     ("TocsinNoProgress", "page", lag("sms.other", 50) | deliveries(0), lag("sms.other", 50) | deliveries(60), 15),
     ("TocsinNoProgress", "page", lag("voice.other", 50, VOICE_WORKER) | calls(0) | deliveries(60),
      lag("voice.other", 50, VOICE_WORKER) | calls(60) | deliveries(0), 15),
+    ("TocsinNoProgress", "page", lag("sms.other", 50) | deliveries(0) | deliveries(60, "callback_handled"),
+     lag("sms.other", 50) | deliveries(1) | deliveries(60, "callback_handled"), 15),
+    ("TocsinNoProgress", "page", lag("voice.other", 50, VOICE_WORKER) | calls(0) | calls(60, "callback_handled"),
+     lag("voice.other", 50, VOICE_WORKER) | calls(1) | calls(60, "callback_handled"), 15),
     ("TocsinAuditNoProgress", "page", lag("audit", 50, AUDIT) | processed(0), lag("audit", 50, AUDIT) | processed(60), 15),
     ("TocsinLagHigh", "ticket", lag("sms.other", 20000), lag("sms.other", 2000) | lag("delay_queue", 90000), 20),
     ("TocsinOldestRecordTooOld", "ticket",
@@ -126,9 +150,8 @@ CASES = [
     ("TocsinWebhooksInvalidSignature", "ticket", webhooks(60, 600, "invalid_signature", 30), webhooks(60, 6, "invalid_signature", 30), 20),
     ("TocsinWebhookServerRejections", "ticket", {f'tocsin_http_rejections_total{{{INGRESS},reason="overloaded"}}': rising(1, 30)},
      {f'tocsin_http_rejections_total{{{INGRESS},reason="malformed"}}': rising(1, 30)}, 20),
-    ("TocsinEnqueueSaturated", "ticket", gauge("tocsin_enqueue_in_flight", INGRESS, 19000)
-     | gauge("tocsin_enqueue_in_flight_limit", INGRESS, 20000),
-     gauge("tocsin_enqueue_in_flight", INGRESS, 100) | gauge("tocsin_enqueue_in_flight_limit", INGRESS, 20000), 10),
+    # Bulk is refused from 14 000 on.
+    ("TocsinEnqueueSaturated", "ticket", in_flight(13999), in_flight(11000), 10),
     ("TocsinKafkaPublishErrors", "page",
      {f'tocsin_kafka_publishes_total{{{INGRESS},client="producer",outcome="not_persisted"}}': rising(6, 30)},
      {f'tocsin_kafka_publishes_total{{{INGRESS},client="producer",outcome="persisted"}}': rising(6, 30)}, 10),
@@ -146,8 +169,10 @@ CASES = [
      | gauge(DEAD_LETTER_SINCE, AUDIT.replace("a-1", "a-2"), 86400, A_DAY + 10), A_DAY + 10),
     ("TocsinRecordsUnparsable", "ticket", deliveries(1, "unparsable"), deliveries(60), 20),
     ("TocsinRecordsUnparsable", "ticket", calls(1, "unparsable"), calls(60), 20),
-    ("TocsinDelayQueueLate", "ticket", gauge("tocsin_delay_queue_lateness_seconds", WORKER, 9),
-     gauge("tocsin_delay_queue_lateness_seconds", WORKER, 0.1), 20),
+    ("TocsinRecordsUnparsable", "ticket", {f"tocsin_delay_queue_dropped_total{{{WORKER}}}": rising(1, 30)},
+     {f"tocsin_delay_queue_dropped_total{{{WORKER}}}": constant(4, 30)}, 20),
+    ("TocsinDelayQueueLate", "ticket", delay_queue(9, moved=60), delay_queue(0.1, moved=60), 20),
+    ("TocsinDelayQueueLate", "ticket", delay_queue(9, moved=60), delay_queue(9, moved=0), 20),
     ("TocsinEnqueueErrorBudgetBurn", "page", enqueues(60, 2, TWO_HOURS), enqueues(6000, 2, TWO_HOURS), TWO_HOURS),
     ("TocsinEnqueueErrorBudgetBurn", "ticket", enqueues(1000, 4, TWO_DAYS), enqueues(10000, 4, TWO_DAYS), TWO_DAYS),
     ("TocsinWebhookErrorBudgetBurn", "page", webhooks(60, 2, "unavailable", TWO_HOURS),
