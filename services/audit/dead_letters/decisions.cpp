@@ -1,12 +1,14 @@
 #include "services/audit/dead_letters/decisions.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "common/domain/alert/alert_projection.h"
 #include "common/domain/alert/ids.h"
 #include "common/domain/alert/request_rules.h"
+#include "common/domain/message/pii.h"
 #include "common/domain/message/utf8.h"
 #include "services/audit/projection/tables.h"
 
@@ -30,7 +32,7 @@ Status CheckAttempt(const v1::AttemptRef& attempt) {
   return {};
 }
 
-Status CheckDiscardReason(const std::string& reason) {
+Status CheckDiscardReason(const std::string& reason, std::span<const std::string> regions) {
   size_t characters = 0;
   bool valid = true;
   for (size_t at = 0; at < reason.size(); ++characters) NextCodePoint(reason, at, valid);
@@ -38,6 +40,10 @@ Status CheckDiscardReason(const std::string& reason) {
     return Fail(ErrorCode::kInvalidArgument, "must have 1 to 256 characters", "reason");
   if (HasControlCharacter(reason))
     return Fail(ErrorCode::kInvalidArgument, "must not contain control characters", "reason");
+  if (const std::optional<PiiKind> kind = FindPii(reason, regions))
+    return Fail(ErrorCode::kInvalidArgument,
+                "looks like " + std::string(NameOf(*kind)) + ", and it is stored in the clear",
+                "reason");
   return {};
 }
 
@@ -189,10 +195,10 @@ Result<Decision> DecideRedrive(postgres::Session& session, const v1::AttemptRef&
 }
 
 Result<Decision> DecideDiscard(postgres::Session& session, const v1::AttemptRef& attempt,
-                               const std::string& reason, const std::string& actor_id,
-                               WallTime now) {
+                               const std::string& reason, std::span<const std::string> regions,
+                               const std::string& actor_id, WallTime now) {
   TOCSIN_CHECK_OK(CheckAttempt(attempt));
-  TOCSIN_CHECK_OK(CheckDiscardReason(reason));
+  TOCSIN_CHECK_OK(CheckDiscardReason(reason, regions));
   Decision decision;
   const Status decided = session.Run([&](Transaction& transaction) -> Status {
     TOCSIN_TRY(const DeadLetter letter, Lock(transaction, attempt));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,11 +39,14 @@ struct Decision {
 Result<Decision> DecideRedrive(postgres::Session& session, const v1::AttemptRef& attempt,
                                bool force, const std::string& actor_id, WallTime now);
 
-// Decides to discard a dead letter. Fails with kNotFound if there is no such dead letter, or if it
-// was redriven. Blocks for a few statements.
+// Decides to discard a dead letter. `regions`: those of the registry's senders. Fails with
+// - kInvalidArgument: `reason` is empty, too long, or looks like PII (FindPii): it is stored in the
+//   clear;
+// - kNotFound: there is no such dead letter, or it was redriven.
+// Blocks for a few statements.
 Result<Decision> DecideDiscard(postgres::Session& session, const v1::AttemptRef& attempt,
-                               const std::string& reason, const std::string& actor_id,
-                               WallTime now);
+                               const std::string& reason, std::span<const std::string> regions,
+                               const std::string& actor_id, WallTime now);
 
 // The records of a decision. Functions of the decision alone: a repetition has identical bytes.
 

@@ -27,7 +27,8 @@ ApiServer::ApiServer(const Config& config, const std::string& cluster_id, servic
       status_({gate_, projected_topics_, waiter_, readers_, vault, subscriptions_},
               ObserverOf(metrics)),
       audit_(gate_),
-      admin_({clock_, gate_, readers_, vault, log, topics_}, ObserverOf(metrics)) {}
+      admin_({clock_, runtime.registry(), gate_, readers_, vault, log, topics_},
+             ObserverOf(metrics)) {}
 
 Status ApiServer::Start() {
   TOCSIN_TRY(server_, rpc::Server::Start({.address = address_,

@@ -1,6 +1,5 @@
 #include "services/audit/rpc/admin_service.h"
 
-#include "common/domain/registry/registry.h"
 #include "services/audit/dead_letters/dead_letter_list.h"
 #include "services/audit/dead_letters/decisions.h"
 
@@ -59,7 +58,8 @@ grpc::ServerUnaryReactor* AdminService::DiscardDeadLetter(
   return Run("DiscardDeadLetter", *context,
              [=, this](postgres::Session& session, const std::string& operator_id) -> Status {
                TOCSIN_TRY(const Decision decision,
-                          DecideDiscard(session, request->attempt(), request->reason(), operator_id,
+                          DecideDiscard(session, request->attempt(), request->reason(),
+                                        parts_.registry.Now()->Regions(), operator_id,
                                         parts_.clock.Now()));
                return Publish({AdminActionRecordOf(decision, parts_.topics)});
              });

@@ -8,6 +8,7 @@
 
 #include "common/ports/clock.h"
 #include "common/ports/record_log.h"
+#include "common/ports/registry_source.h"
 #include "common/ports/topics.h"
 #include "common/ports/vault.h"
 #include "common/postgres/reader_pool.h"
@@ -23,6 +24,7 @@ class AdminService final : public v1::AdminService::CallbackService {
  public:
   struct Parts {
     const Clock& clock;
+    const RegistrySource& registry;
     rpc::AdmissionGate& gate;
     postgres::ReaderPool& readers;
     Vault& vault;

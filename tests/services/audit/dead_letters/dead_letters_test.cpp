@@ -38,7 +38,8 @@ class DeadLettersTest : public testing::Test {
  protected:
   DeadLettersTest()
       : readers(AuditDatabase(), 2, 16),
-        service({clock, gate, readers, vault, published, topics}, [](auto, auto, auto) {}),
+        service({clock, registry, gate, readers, vault, published, topics},
+                [](auto, auto, auto) {}),
         server(rpc::Server::Start({.address = "127.0.0.1:0"}, {&service}).value()),
         stub(v1::AdminService::NewStub(grpc::CreateChannel(
             "127.0.0.1:" + std::to_string(server->port()), grpc::InsecureChannelCredentials()))) {
@@ -364,6 +365,16 @@ TEST_F(DeadLettersTest, RefusesInvalidRequests) {
   EXPECT_EQ(Redrive(other), "INVALID_ARGUMENT:attempt.attempt");
   other.set_alert_id("not a UUID");
   EXPECT_EQ(Redrive(other), "INVALID_ARGUMENT:attempt.alert_id");
+}
+
+// A discard reason is stored in the clear and published.
+TEST_F(DeadLettersTest, RefusesADiscardReasonThatLooksLikePersonalData) {
+  const v1::AttemptRef attempt = DeadLetter(1);
+  for (const std::string reason :
+       {"now reachable at +15145550101", "see bob@example.com", "501-712-2661"})
+    EXPECT_EQ(Discard(attempt, reason), "INVALID_ARGUMENT:reason") << reason;
+  EXPECT_THAT(Listed(), SizeIs(1));
+  EXPECT_THAT(published.Records(), IsEmpty());
 }
 
 TEST_F(DeadLettersTest, ADiscardReasonMayHave256Characters) {
