@@ -15,9 +15,10 @@ PODS = {"dns": ("kube-system", {"k8s-app": "kube-dns"}), "prometheus": ("monitor
         "otel-collector": ("monitoring", {}), "proxy": ("ingress-nginx", {}),
         "backend": ("backends", {"tocsin-client": "true"}), "backend-without-label": ("backends", {}),
         "client": ("tocsin", {"tocsin-client": "true"}), "stranger": ("strangers", {"tocsin-client": "true"}),
-        "kafka-broker": ("tocsin", {"strimzi.io/cluster": "tocsin-kafka"})}
+        "kafka-broker": ("tocsin", {"strimzi.io/cluster": "tocsin-kafka"}),
+        "acme-solver": ("tocsin", {"acme.cert-manager.io/http01-solver": "true"})}
 ADDRESSES = {"10.1.2.3": "a private address", "169.254.169.254": "metadata of the cloud", "203.0.113.7": "the Internet"}
-PORTS = (53, 443, 4318, 5432, 6379, 6443, 7443, 7444, 8080, 9092, 9093, 9464)
+PORTS = (53, 443, 4318, 5432, 6379, 6443, 7443, 7444, 8080, 8089, 9092, 9093, 9464)
 
 
 class Connection(typing.NamedTuple):

@@ -22,6 +22,7 @@ SERVICES = {"tocsin-ingress", "tocsin-sms-worker", "tocsin-voice-worker", "tocsi
 KUBERNETES_VERSION = "1.34"
 LANE_PARTITIONS = 12  # common/ports/topics.h
 DRAIN_MARGIN_SECONDS = 20
+CONNECTION_SECONDS = 600  # common/rpc/server.cpp: age and grace
 # Kinds of operators whose schemas are in TOCSIN_KUBE/crds. TriggerAuthentication has none there.
 OPERATOR_GROUPS = ("kafka.strimzi.io", "keda.sh", "monitoring.coreos.com")
 # Secrets that operators make: of a KafkaUser, of the cluster's CA, of cert-manager.
@@ -38,8 +39,9 @@ def kustomize_command():
 
 
 @functools.cache
-def rendered(overlay):
-    done = subprocess.run([*kustomize_command(), K8S / "overlays" / overlay], capture_output=True, text=True,
+def rendered(overlay, folder=K8S):
+    """The objects of an overlay. folder: a copy of deploy/k8s."""
+    done = subprocess.run([*kustomize_command(), folder / "overlays" / overlay], capture_output=True, text=True,
                           timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return [found for found in yaml.safe_load_all(done.stdout) if found]
@@ -204,6 +206,78 @@ def test_every_setting_that_names_a_file_is_mounted(overlay):
             assert any(files[name].startswith(f"{mount}/") for mount in mounts), (name_of(workload), name)
 
 
+def changed_copy(folder, **changes):
+    """A copy of deploy/k8s. changes: overlay, with _ for /, and what edits its kustomization."""
+    copy = folder / "deploy/k8s"
+    shutil.copytree(K8S.parent, folder / "deploy")
+    for overlay, change in changes.items():
+        path = copy / "overlays" / overlay.replace("_", "/") / "kustomization.yaml"
+        kustomization = yaml.safe_load(path.read_text())
+        change(kustomization)
+        path.write_text(yaml.safe_dump(kustomization))
+    return copy
+
+
+def without(*components, patches=True):
+    def change(kustomization):
+        kustomization["components"] = [path for path in kustomization["components"] if path.split("/")[-1] not in components]
+        if not patches:
+            del kustomization["patches"]
+    return change
+
+
+# docs/operations.md, Install
+@pytest.mark.parametrize("change, kinds", (
+    (without("tls", patches=False), {"Ingress"}), (without("keda"), {"ScaledObject"}),
+    (without("strimzi", "keda"), {"Kafka", "KafkaUser", "ScaledObject"}), (without("network-policies"), {"NetworkPolicy"}),
+    (without("prometheus-operator"), {"PodMonitor", "PrometheusRule"})))
+def test_components_can_be_left_out(tmp_path, change, kinds):
+    found = {found["kind"] for found in rendered("production", changed_copy(tmp_path, production=change))}
+    assert not found & kinds and "Deployment" in found
+
+
+def test_an_external_kafka_has_its_properties_in_a_secret(tmp_path):
+    def external(kustomization):
+        without("strimzi", "keda", "client")(kustomization)
+        up = "../" * (3 if "nameSuffix" in kustomization else 2)
+        kustomization["components"].append(f"{up}components/kafka-properties")
+
+    copy = changed_copy(tmp_path, production=external, canary_workloads=external)
+    deployments = [found for found in rendered("canary", copy) if found["kind"] == "Deployment"]
+    assert len(deployments) == 2 * len(SERVICES)
+    for workload in deployments:
+        (container,) = pod_of(workload)["containers"]
+        (file,) = [entry["value"] for entry in container["env"] if entry["name"] == "TOCSIN_KAFKA_PROPERTIES_FILE"]
+        mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        (secret,) = [volume["secret"]["secretName"] for volume in pod_of(workload)["volumes"]
+                     if volume["name"] == mounted[str(pathlib.PurePath(file).parent)]]
+        assert secret == "tocsin-kafka-properties", name_of(workload)
+    settings = [found["data"] for found in rendered("canary", copy) if name_of(found).startswith("tocsin-settings-")]
+    assert not [name for data in settings for name in data if name.startswith("TOCSIN_KAFKA_PROPERTIES")]
+
+
+def test_every_public_host_is_set_in_the_overlay():
+    hosts = lambda path: {name_of(found): found["spec"] for found in yaml.safe_load_all((K8S / path).read_text())}
+    component, overlay = hosts("components/tls/hosts.yaml"), hosts("overlays/production/hosts.yaml")
+    assert set(component) == set(overlay)
+    for name, spec in overlay.items():  # a patch replaces these lists as a whole
+        assert spec == {key: component[name][key] for key in ("tls", "rules")}, name
+
+
+def test_requests_of_operators_have_no_public_route():
+    public = {path["path"] for host in of_kind("production", "Ingress") for rule in host["spec"]["rules"]
+              for path in rule["http"]["paths"]}
+    assert {path for path in public if path.startswith("/tocsin.")} == \
+        {"/tocsin.v1.AlertService/", "/tocsin.v1.StatusService/"}
+
+
+def test_the_proxy_does_not_end_a_stream_before_the_services():
+    (host,) = [found for found in of_kind("production", "Ingress") if name_of(found) == "tocsin-grpc"]
+    settings = {name.split("/")[-1]: value for name, value in host["metadata"]["annotations"].items()}
+    assert settings["proxy-body-size"] == "0"  # it counts all messages of a stream
+    assert int(settings["proxy-read-timeout"]) == int(settings["proxy-send-timeout"]) > CONNECTION_SECONDS
+
+
 def test_every_setting_is_one_of_the_programs():
     known = set(re.findall(r"^\| `(TOCSIN_\w+)`", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE))
     for path in K8S.rglob("*.env"):
@@ -287,13 +361,19 @@ def test_no_scaler_exceeds_the_partitions(overlay):
     assert set(scalers) == SERVICES
     for name in SERVICES - {"tocsin-ingress"}:
         assert scalers[name]["maxReplicaCount"] + canaries[name] <= LANE_PARTITIONS, name
-        # A number in the Deployment would fight with the scaler at each kubectl apply.
-        assert [found for found in services_of(overlay) if name_of(found) == name][0]["spec"].get("replicas") is None
     topics = {name_of(found): found["spec"] for found in of_kind(overlay, "KafkaTopic")}
     for scaler in scalers.values():
         for trigger in scaler.get("triggers", []):
             if trigger["type"] == "kafka":
                 assert topics[trigger["metadata"]["topic"]]["partitions"] >= scaler["maxReplicaCount"]
+
+
+@pytest.mark.parametrize("overlay", ("production", "canary"))
+def test_only_the_scaler_sets_the_number_of_replicas(overlay):
+    """A number in the Deployment would conflict with the scaler, or undo it, at each kubectl apply."""
+    for workload in services_of(overlay):
+        if workload["metadata"]["labels"]["tocsin-track"] == "stable":
+            assert "replicas" not in workload["spec"], name_of(workload)
 
 
 def test_scalers_count_all_records_of_a_partition_without_a_committed_offset():
@@ -344,6 +424,15 @@ def test_kafka_survives_a_broker_without_loss():
     for topic in of_kind("production", "KafkaTopic"):
         assert topic["spec"]["replicas"] == 3 and topic["spec"]["config"]["min.insync.replicas"] == 2, name_of(topic)
         assert topic["spec"]["config"]["unclean.leader.election.enable"] is False, name_of(topic)
+
+
+def test_kafka_survives_a_zone():
+    for pool in of_kind("production", "KafkaNodePool"):
+        (spread,) = pool["spec"]["template"]["pod"]["topologySpreadConstraints"]
+        assert pool["spec"]["replicas"] == 3 and spread["maxSkew"] == 1, name_of(pool)
+        assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == ("topology.kubernetes.io/zone", "DoNotSchedule")
+        assert spread["labelSelector"]["matchLabels"] == {"strimzi.io/cluster": pool["metadata"]["labels"]["strimzi.io/cluster"],
+                                                          "strimzi.io/pool-name": name_of(pool)}
 
 
 def test_a_user_of_kafka_has_no_right_that_reaches_other_services():
