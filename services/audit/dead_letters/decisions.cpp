@@ -96,21 +96,30 @@ Status StoreDecision(Transaction& transaction, const v1::AttemptRef& attempt,
   return {};
 }
 
-// Workers send nothing of an alert that was cancelled or acknowledged.
+// The message of a refusal because of the alert's state; empty if workers may send.
+std::string_view StoppedText(v1::AlertState state, bool cancelled) {
+  if (cancelled) return "the client cancelled the alert";
+  if (state == v1::ALERT_STATE_ACKNOWLEDGED) return "the alert was acknowledged";
+  if (state == v1::ALERT_STATE_NOT_ACKNOWLEDGED) return "the goal of the plan was missed";
+  return {};
+}
+
+// Workers send nothing of an alert that was cancelled, even if that was too late for another
+// attempt, that was acknowledged by as many persons as its plan requires, or whose deadline has
+// passed.
 Status CheckNotStopped(Transaction& transaction, const std::string& alert_id) {
   TOCSIN_TRY(const Rows rows,
              transaction.Query(
-                 "SELECT max(kind) FROM tocsin.alert_events"
-                 " WHERE alert_id = $1::uuid AND kind IN ($2::smallint, $3::smallint)",
-                 {alert_id, std::to_string(static_cast<int>(AlertEventKind::kCancelRequested)),
-                  std::to_string(static_cast<int>(AlertEventKind::kAcknowledged))}));
-  if (rows.IsNull(0, 0)) return {};
-  const bool cancelled =
-      rows.Integer(0, 0) == static_cast<std::int64_t>(AlertEventKind::kCancelRequested);
+                 "SELECT state, EXISTS (SELECT FROM tocsin.alert_events e"
+                 " WHERE e.alert_id = a.alert_id AND e.kind = $2::smallint)"
+                 " FROM tocsin.alerts a WHERE a.alert_id = $1::uuid",
+                 {alert_id, std::to_string(static_cast<int>(AlertEventKind::kCancelRequested))}));
+  if (rows.size() == 0) return {};  // no event of it is projected
+  const std::string_view text =
+      StoppedText(static_cast<v1::AlertState>(rows.Integer(0, 0)), rows.Boolean(0, 1));
+  if (text.empty()) return {};
   return Fail(
-      Error{.code = ErrorCode::kCancelled,
-            .message = cancelled ? "the client cancelled the alert" : "the alert was acknowledged",
-            .subject = alert_id});
+      Error{.code = ErrorCode::kCancelled, .message = std::string(text), .subject = alert_id});
 }
 
 bool IsInDoubt(std::string_view reason) { return reason == TraitsOf(ErrorCode::kInDoubt).name; }

@@ -32,7 +32,8 @@ struct Decision {
 // Decides to publish a new attempt. Fails with
 // - kNotFound: there is no such dead letter, or it was discarded;
 // - kExpired: after the alert's expire time;
-// - kCancelled: the alert was cancelled or acknowledged, so that nothing would be sent;
+// - kCancelled: the alert was cancelled, was acknowledged by as many persons as its plan requires,
+//   or missed the goal of its plan, so that nothing would be sent;
 // - kOverloaded: the end of the attempt was not projected yet;
 // - kInDoubt: an attempt of the step was sent or is in doubt. Not with `force`.
 // Blocks for a few statements.

@@ -73,20 +73,22 @@ class RecordBuilder {
   }
 
   IncomingRecord Cancelled(const std::string& alert_id, v1::CancelOutcome outcome, int seconds) {
-    records::v1::Event event = EventOf(alert_id, "cancel/" + std::to_string(outcome), seconds);
-    event.mutable_attempt()->clear_step();
-    event.mutable_attempt()->clear_attempt();
+    records::v1::Event event = OfAlert(alert_id, "cancel/" + std::to_string(outcome), seconds);
     event.mutable_cancel_requested()->set_outcome(outcome);
     return Put(topics.Events(), event.SerializeAsString());
   }
 
   IncomingRecord Acknowledged(const std::string& alert_id, const std::string& actor_id,
                               int seconds) {
-    records::v1::Event event = EventOf(alert_id, "acknowledged", seconds);
-    event.mutable_attempt()->clear_step();
-    event.mutable_attempt()->clear_attempt();
+    records::v1::Event event = OfAlert(alert_id, "acknowledged/" + actor_id, seconds);
     event.mutable_acknowledged()->set_method(v1::ACKNOWLEDGEMENT_METHOD_API);
     event.mutable_acknowledged()->set_actor_id(actor_id);
+    return Put(topics.Events(), event.SerializeAsString());
+  }
+
+  IncomingRecord GoalMissed(const std::string& alert_id, int seconds) {
+    records::v1::Event event = OfAlert(alert_id, "goal_missed", seconds);
+    event.mutable_goal_missed();
     return Put(topics.Events(), event.SerializeAsString());
   }
 
@@ -131,6 +133,15 @@ class RecordBuilder {
     event.set_time_us(kCreateTimeUs + seconds * 1'000'000LL);
     event.mutable_recipient()->set_token(std::string(32, 't'));
     event.mutable_recipient()->set_last_four("0123");
+    return event;
+  }
+
+  // An event of the alert as a whole.
+  static records::v1::Event OfAlert(const std::string& alert_id, const std::string& seed,
+                                    int seconds) {
+    records::v1::Event event = EventOf(alert_id, seed, seconds);
+    event.mutable_attempt()->clear_step();
+    event.mutable_attempt()->clear_attempt();
     return event;
   }
 

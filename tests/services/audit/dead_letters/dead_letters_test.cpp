@@ -56,9 +56,11 @@ class DeadLettersTest : public testing::Test {
 
   // The alert's first attempt failed for good. Nothing of it was sent unless a SID is given.
   v1::AttemptRef DeadLetter(int number, const std::string& sid = {}, bool projected = true) {
-    const IncomingRecord accepted = build.Accepted(AlertIdOf(number));
+    IncomingRecord accepted = build.Accepted(AlertIdOf(number));
     records::v1::DeadLetterRecord dead;
     dead.mutable_work()->ParseFromString(accepted.value);
+    if (plan.targets_size() > 0) *dead.mutable_work()->mutable_plan() = plan;
+    accepted.value = dead.work().SerializeAsString();
     dead.mutable_work()->mutable_retry_budget()->set_attempts_used(5);
     dead.mutable_work()->mutable_retry_budget()->set_attempts_max(5);
     dead.set_reason("RETRIES_EXHAUSTED");
@@ -135,6 +137,7 @@ class DeadLettersTest : public testing::Test {
   }
 
   RecordBuilder build;
+  records::v1::Plan plan;  // of the alerts; none without targets
   const Topics topics;
   ManualClock clock;
   FakeVault vault;
@@ -312,6 +315,39 @@ TEST_F(DeadLettersTest, ARepeatedRedriveIsRefusedAfterACancel) {
 TEST_F(DeadLettersTest, RedriveIsRefusedAfterAnAcknowledgement) {
   const v1::AttemptRef attempt = DeadLetter(1);
   Apply({build.Acknowledged(attempt.alert_id(), "ann", 6)});
+  EXPECT_EQ(Redrive(attempt, true), "CANCELLED");
+  EXPECT_THAT(published.Records(), IsEmpty());
+}
+
+// Messages to two persons, who must both acknowledge.
+records::v1::Plan PlanForTwoPersons() {
+  records::v1::Plan plan;
+  plan.mutable_goal()->set_reach(v1::REACH_ACKNOWLEDGED);
+  plan.mutable_goal()->set_person_count(2);
+  for (const char* person : {"ann", "ben"}) {
+    plan.add_targets()->set_plan_step(1);
+    plan.mutable_targets()->rbegin()->set_person(person);
+  }
+  return plan;
+}
+
+TEST_F(DeadLettersTest, RedriveOfAnAlertWithAPlanIsRefusedWhenEnoughPersonsHaveAcknowledged) {
+  plan = PlanForTwoPersons();
+  const v1::AttemptRef attempt = DeadLetter(1);
+  const v1::AttemptRef other = DeadLetter(2);
+  for (const v1::AttemptRef& of : {attempt, other})
+    Apply({build.Acknowledged(of.alert_id(), "ann", 6)});
+  EXPECT_EQ(Redrive(attempt), "OK");
+  Apply({build.Acknowledged(other.alert_id(), "ben", 7)});
+  EXPECT_EQ(Redrive(other, true), "CANCELLED");
+  EXPECT_THAT(PublishedWork(), SizeIs(1));
+}
+
+TEST_F(DeadLettersTest, RedriveIsRefusedAfterTheGoalWasMissedEvenByForce) {
+  plan = PlanForTwoPersons();
+  const v1::AttemptRef attempt = DeadLetter(1);
+  Apply({build.GoalMissed(attempt.alert_id(), 50)});
+  EXPECT_EQ(Redrive(attempt), "CANCELLED");
   EXPECT_EQ(Redrive(attempt, true), "CANCELLED");
   EXPECT_THAT(published.Records(), IsEmpty());
 }
