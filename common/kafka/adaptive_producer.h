@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,11 +13,16 @@
 
 namespace tocsin::kafka {
 
-// A caller waits for the report: Twilio for 15 s at most.
-constexpr ProducerProfile kIngressProfile{
-    .delivery_timeout = std::chrono::milliseconds(4'000),
-    .linger = std::chrono::microseconds(600),
-    .max_records = 40'000};  // requests in flight, and webhooks
+// For so many alerts in flight, and webhooks and events. A caller waits for the report: Twilio for
+// 15 s at most.
+constexpr ProducerProfile IngressProfile(std::int64_t alerts_in_flight) {
+  constexpr std::int64_t kOtherRecords = 20'000;
+  return {.delivery_timeout = std::chrono::milliseconds(4'000),
+          .linger = std::chrono::microseconds(600),
+          .max_records = alerts_in_flight + kOtherRecords,
+          .max_kbytes = 32'768};
+}
+constexpr ProducerProfile kIngressProfile = IngressProfile(20'000);  // by default
 // Only the next step of the same alert waits.
 constexpr ProducerProfile kWorkerProfile{.linger = std::chrono::microseconds(5'000)};
 

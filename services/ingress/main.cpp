@@ -20,6 +20,10 @@ constexpr std::chrono::milliseconds kHealthTimeout{2'000};
 constexpr Micros kMaxPublishDelay =
     kafka::kIngressProfile.delivery_timeout + std::chrono::milliseconds(1'000);
 constexpr std::chrono::milliseconds kWebhookTimeout{10'000};  // Twilio's is 15 s
+// Alerts in flight leave room for webhooks and events in the producer.
+constexpr size_t kOtherBytes = 8 * 1024 * 1024;
+static_assert(kMaxBytesInFlight + kOtherBytes <=
+              static_cast<size_t>(kafka::kIngressProfile.max_kbytes) * 1024);
 
 // The cluster responds, and since the first such check the producer knows every topic that the
 // ingress writes: the first alert does not wait for metadata.
@@ -43,7 +47,8 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
              kafka::Admin::Create(config.base.kafka, runtime.KafkaHooks("admin")));
   TOCSIN_TRY(const auto producer,
              kafka::AdaptiveProducer::Create(
-                 config.base.kafka, kafka::kIngressProfile,
+                 config.base.kafka,
+                 kafka::IngressProfile(static_cast<std::int64_t>(config.acceptance.max_in_flight)),
                  [&](const std::string& client) { return runtime.ProducerHooks(client); }));
   RedisStores stores(config.redis);
   kafka::LogReader history(config.base.kafka, runtime.KafkaHooks("history"));

@@ -76,7 +76,8 @@ struct Acceptance::Pending {
 Acceptance::Acceptance(Parts parts, AcceptanceSettings settings)
     : parts_(std::move(parts)),
       settings_(std::move(settings)),
-      in_flight_(settings_.max_in_flight) {}
+      in_flight_(settings_.max_in_flight),
+      bytes_in_flight_(settings_.max_bytes_in_flight) {}
 
 void Acceptance::Enqueue(const std::string& client_id, const v1::EnqueueRequest& request,
                          const std::string& traceparent, Done done) {
@@ -167,7 +168,8 @@ void Acceptance::OnAdmitted(const std::shared_ptr<Pending>& pending, Result<Admi
 }
 
 // A known key gets the first response again, even if the request would be refused by now because
-// time has passed or the registry has changed.
+// time has passed or the registry has changed. Without the store that is not known: the client
+// retries.
 void Acceptance::RespondIfKnown(const std::string& client_id, const v1::EnqueueRequest& request,
                                 const Error& refusal, WallTime now, Done done) {
   const std::string& key = request.idempotency_key();
@@ -185,7 +187,7 @@ void Acceptance::RespondIfKnown(const std::string& client_id, const v1::EnqueueR
        .expire_time = now,
        .only_if_known = true},
       [refusal, done = std::move(done), normalized = *normalized](Result<Admission> admission) {
-        if (!admission) return done(Fail(refusal));
+        if (!admission) return done(Fail(admission.error()));
         switch (admission->state) {
           case Admission::State::kReplay: return done(ReplayOf(*admission, normalized));
           case Admission::State::kConflict:
@@ -200,15 +202,16 @@ void Acceptance::RespondIfKnown(const std::string& client_id, const v1::EnqueueR
 void Acceptance::Publish(const std::shared_ptr<Pending>& pending) {
   const NewAlert& alert = pending->alert;
   const auto work = FirstWork(alert, parts_.vault, settings_.rules.public_base_url);
-  if (!work) {
-    if (pending->admitted)
-      parts_.admissions.Withdraw(alert.alert_id, alert.idempotency_digest, alert.nonce);
-    return Finish(*pending, Fail(work.error()));
-  }
-  parts_.log.Publish(
-      MakeAcceptanceRecord(parts_.topics.Lane(work->channel(), work->priority()), *work,
-                           pending->traceparent),
-      [this, pending](const PublishReport& report) { OnPublished(pending, report); });
+  if (!work) return Refuse(*pending, work.error());
+  OutgoingRecord record = MakeAcceptanceRecord(
+      parts_.topics.Lane(work->channel(), work->priority()), *work, pending->traceparent);
+  const size_t bytes = record.value.size();
+  if (!bytes_in_flight_.TryAcquire(work->priority(), bytes))
+    return Refuse(*pending, TooManyInFlight());
+  parts_.log.Publish(std::move(record), [this, pending, bytes](const PublishReport& report) {
+    bytes_in_flight_.Release(bytes);
+    OnPublished(pending, report);
+  });
 }
 
 void Acceptance::OnPublished(const std::shared_ptr<Pending>& pending, const PublishReport& report) {
@@ -229,14 +232,22 @@ void Acceptance::OnPublished(const std::shared_ptr<Pending>& pending, const Publ
       return Finish(*pending, std::move(response));
     }
     case PublishOutcome::kNotPersisted:
-      if (pending->admitted)
-        parts_.admissions.Withdraw(alert.alert_id, alert.idempotency_digest, alert.nonce);
-      return Finish(*pending, Fail(Error{.code = ErrorCode::kKafkaUnavailable,
-                                         .message = "the alert was not accepted: " + report.error,
-                                         .retry_after = kRetryDelay}));
+      return Refuse(*pending, {.code = ErrorCode::kKafkaUnavailable,
+                               .message = "the alert was not accepted: " + report.error,
+                               .retry_after = kRetryDelay});
     case PublishOutcome::kUnknown:
       return Finish(*pending, Fail(OutcomeUnknown(alert.alert_id, pending->has_key())));
   }
+}
+
+// This request has published nothing. An earlier one with the key may have: the store said so, or
+// did not respond.
+void Acceptance::Refuse(Pending& pending, const Error& error) {
+  const NewAlert& alert = pending.alert;
+  if (pending.admitted)
+    parts_.admissions.Withdraw(alert.alert_id, alert.idempotency_digest, alert.nonce);
+  const bool unknown = pending.republished || (pending.has_key() && !pending.admitted);
+  Finish(pending, Fail(unknown ? OutcomeUnknown(alert.alert_id, true) : error));
 }
 
 void Acceptance::Finish(Pending& pending, const Result<v1::EnqueueResponse>& result) {

@@ -21,6 +21,7 @@ namespace tocsin::ingress {
 
 struct AcceptanceSettings {
   size_t max_in_flight = 20'000;  // alerts between request and response; see in_flight.h
+  size_t max_bytes_in_flight = kMaxBytesInFlight;
   std::int32_t max_attempts = 5;  // metered attempts of a step
   RequestRules rules = {};
 };
@@ -46,13 +47,14 @@ class Acceptance {
 
   // Calls `done` once, within the timeouts of the store and the log, on a thread of theirs or on
   // the caller's. An alert that was accepted is on disk. Fails with kKafkaUnavailable if the alert
-  // was certainly not accepted; kOutcomeUnknown if it may have been and the request has a key, so
-  // that it can be repeated; kOutcomeUnknownNoKey if it may have been and a repetition could be a
-  // second alert. Alerts without a key are accepted without the store, with a key only emergencies.
+  // was certainly not accepted; kOutcomeUnknown if it may have been, by this request or an earlier
+  // one with its key, so that it can be repeated; kOutcomeUnknownNoKey if it may have been and a
+  // repetition could be a second alert; kOverloaded if there is no room for its priority. Alerts
+  // without a key are accepted without the store, with a key only emergencies.
   void Enqueue(const std::string& client_id, const v1::EnqueueRequest& request,
                const std::string& traceparent, Done done);
 
-  size_t InFlight() const { return in_flight_.count(); }
+  size_t InFlight() const { return in_flight_.used(); }
 
  private:
   struct Pending;
@@ -65,11 +67,13 @@ class Acceptance {
   void OnAdmitted(const std::shared_ptr<Pending>& pending, Result<Admission> admission);
   void Publish(const std::shared_ptr<Pending>& pending);
   void OnPublished(const std::shared_ptr<Pending>& pending, const PublishReport& report);
+  void Refuse(Pending& pending, const Error& error);
   void Finish(Pending& pending, const Result<v1::EnqueueResponse>& result);
 
   const Parts parts_;
   const AcceptanceSettings settings_;
   InFlightLimit in_flight_;
+  InFlightLimit bytes_in_flight_;  // of records without a report
   ConcurrentKeys keys_;
 };
 

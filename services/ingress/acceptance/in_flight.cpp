@@ -20,10 +20,13 @@ size_t InFlightLimit::ShareOf(v1::Priority priority) const {
   return std::max<size_t>(1, limit_ * PercentOf(priority) / 100);
 }
 
-bool InFlightLimit::TryAcquire(v1::Priority priority) {
-  if (count_.fetch_add(1) < ShareOf(priority)) return true;
-  count_.fetch_sub(1);
-  return false;
+bool InFlightLimit::TryAcquire(v1::Priority priority, size_t amount) {
+  const size_t share = ShareOf(priority);
+  size_t used = used_.load();
+  do {
+    if (used + amount > share) return false;
+  } while (!used_.compare_exchange_weak(used, used + amount));
+  return true;
 }
 
 }  // namespace tocsin::ingress

@@ -225,6 +225,20 @@ TEST_F(AcceptanceTest, ReportsAnUnknownOutcomeOfARequestThatWouldBeRefusedByNow)
   EXPECT_EQ(second.error().subject, first.error().subject);
 }
 
+TEST_F(AcceptanceTest, ARequestThatWouldBeRefusedByNowIsRetriedWhileTheStoreIsDown) {  // A3
+  v1::EnqueueRequest request = ARequest("k-1");
+  request.mutable_expire_time()->set_seconds(ToUnixMicros(clock.Now()) / 1'000'000 + 30);
+  const auto first = Enqueue(request);
+  ASSERT_TRUE(first);
+  clock.Advance(std::chrono::seconds(31));
+  admissions.SetDown(true);
+  EXPECT_REFUSED(Enqueue(request), ErrorCode::kRedisUnavailable);
+  admissions.SetDown(false);
+  const auto second = Enqueue(request);
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->alert_id(), first->alert_id());
+}
+
 TEST_F(AcceptanceTest, ARepetitionSetsNoSendTime) {  // A5
   log.SetOutcome(PublishOutcome::kUnknown);
   EXPECT_FALSE(Enqueue(ARequest("k-1")));
@@ -304,12 +318,30 @@ TEST_F(AcceptanceTest, PublishesAgainUnderTheSameIdAfterAnUnknownOutcome) {  // 
 
 TEST_F(AcceptanceTest, KeepsWhatMayHaveBeenPublishedEvenIfALaterPublishFails) {  // R1
   log.SetOutcome(PublishOutcome::kUnknown);
-  EXPECT_FALSE(Enqueue(ARequest("k1")));
+  const auto first = Enqueue(ARequest("k1"));
+  EXPECT_REFUSED(first, ErrorCode::kOutcomeUnknown);
   log.SetOutcome(PublishOutcome::kNotPersisted);
-  EXPECT_FALSE(Enqueue(ARequest("k1")));
+  const auto second = Enqueue(ARequest("k1"));
+  EXPECT_REFUSED(second, ErrorCode::kOutcomeUnknown);
+  EXPECT_EQ(second.error().subject, first.error().subject);
+  vault.keys_unavailable = true;
+  EXPECT_REFUSED(Enqueue(ARequest("k1")), ErrorCode::kOutcomeUnknown);
+  vault.keys_unavailable = false;
   log.SetOutcome(PublishOutcome::kPersisted);
   const auto other = Enqueue(AnotherRequest("k1"));
   EXPECT_REFUSED(other, ErrorCode::kIdempotencyConflict);
+}
+
+// An earlier request with its key may have been accepted: nothing is known about it.
+TEST_F(AcceptanceTest, AKeyedEmergencyThatIsNotPublishedWithoutTheStoreHasAnUnknownOutcome) {  // R6
+  const auto first = Enqueue(AnEmergency("k1"));
+  ASSERT_TRUE(first);
+  admissions.SetDown(true);
+  log.SetOutcome(PublishOutcome::kNotPersisted);
+  const auto second = Enqueue(AnEmergency("k1"));
+  EXPECT_REFUSED(second, ErrorCode::kOutcomeUnknown);
+  EXPECT_EQ(second.error().subject, first->alert_id());
+  EXPECT_REFUSED(Enqueue(AnEmergency()), ErrorCode::kKafkaUnavailable);
 }
 
 TEST_F(AcceptanceTest, AnUnknownOutcomeWithoutAKeyIsNotRetryable) {
@@ -425,6 +457,32 @@ TEST_F(AcceptanceTest, AcceptsAnEmergencyWhileBulkFillsItsShare) {  // A4
   EXPECT_REFUSED(Enqueue(small, AnEmergency()), ErrorCode::kOverloaded);
   while (held.Held() > 0) held.ReleaseOne();
   for (const Response& response : responses) EXPECT_TRUE(response && *response);
+}
+
+TEST_F(AcceptanceTest, AcceptsAnEmergencyWhileLargeBulkRecordsFillTheirShareOfTheBytes) {  // A4
+  v1::EnqueueRequest bulk = ARequest();
+  bulk.set_priority(v1::PRIORITY_BULK);
+  bulk.set_text(std::string(1'000, 'x'));
+  ASSERT_TRUE(Enqueue(bulk));
+  HeldLog held(log);
+  Acceptance small = With(held, {.max_bytes_in_flight = 10 * (log.Records()[0].value.size() + 16)});
+  std::vector<Response> responses(8);
+  for (size_t i = 0; i < 7; ++i) Start(small, bulk, responses[i]);
+  EXPECT_EQ(held.Held(), 7u);
+  bulk.set_idempotency_key("k1");
+  const auto refused = Enqueue(small, bulk);
+  EXPECT_REFUSED(refused, ErrorCode::kOverloaded);
+  EXPECT_TRUE(refused.error().retry_after);
+  Start(small, AnEmergency(), responses[7]);
+  EXPECT_EQ(held.Held(), 8u);
+  while (held.Held() > 0) held.ReleaseOne();
+  for (const Response& response : responses) EXPECT_TRUE(response && *response);
+  bulk.set_text("another");  // no conflict: the refused one was withdrawn
+  Response again;
+  Start(small, bulk, again);
+  ASSERT_EQ(held.Held(), 1u);
+  held.ReleaseOne();
+  EXPECT_TRUE(again && *again);
 }
 
 TEST_F(AcceptanceTest, ExactlyOneOfSeveralConcurrentRequestsWithOneKeyIsFirst) {  // A3
