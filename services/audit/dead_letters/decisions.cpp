@@ -104,22 +104,47 @@ std::string_view StoppedText(v1::AlertState state, bool cancelled) {
   return {};
 }
 
-// Workers send nothing of an alert that was cancelled, even if that was too late for another
-// attempt, that was acknowledged by as many persons as its plan requires, or whose deadline has
-// passed.
-Status CheckNotStopped(Transaction& transaction, const std::string& alert_id) {
+// Why workers would send nothing of the alert; nothing if they may send. Not after its expire time,
+// after a cancellation, even if that was too late for another attempt, after as many persons have
+// acknowledged as its plan requires, and after the deadline of its goal.
+Result<std::optional<Error>> FindRefusal(Transaction& transaction,
+                                         const records::v1::WorkRecord& work, WallTime now) {
+  const std::string& alert_id = work.attempt().alert_id();
+  std::optional<Error> refusal;
+  if (ToUnixMicros(now) >= work.expire_time_us()) {
+    refusal = {.code = ErrorCode::kExpired, .message = "the alert has expired"};
+    return refusal;
+  }
   TOCSIN_TRY(const Rows rows,
              transaction.Query(
                  "SELECT state, EXISTS (SELECT FROM tocsin.alert_events e"
                  " WHERE e.alert_id = a.alert_id AND e.kind = $2::smallint)"
                  " FROM tocsin.alerts a WHERE a.alert_id = $1::uuid",
                  {alert_id, std::to_string(static_cast<int>(AlertEventKind::kCancelRequested))}));
-  if (rows.size() == 0) return {};  // no event of it is projected
+  if (rows.size() == 0) return refusal;  // no event of it is projected
   const std::string_view text =
       StoppedText(static_cast<v1::AlertState>(rows.Integer(0, 0)), rows.Boolean(0, 1));
-  if (text.empty()) return {};
-  return Fail(
-      Error{.code = ErrorCode::kCancelled, .message = std::string(text), .subject = alert_id});
+  if (!text.empty())
+    refusal = {.code = ErrorCode::kCancelled, .message = std::string(text), .subject = alert_id};
+  return refusal;
+}
+
+// Opens a dead letter again whose new attempt is refused now and was not published, as far as is
+// projected: it would stay redriven although nothing was sent, and could not be discarded.
+Status Reopen(Transaction& transaction, const DeadLetterRow& letter) {
+  TOCSIN_TRY(const Rows published,
+             transaction.Query("SELECT 1 FROM tocsin.attempts WHERE alert_id = $1::uuid"
+                               " AND step = $2::integer AND attempt = $3::integer",
+                               {letter.alert_id, std::to_string(letter.step),
+                                std::to_string(letter.next_attempt)}));
+  if (published.size() > 0) return {};
+  TOCSIN_CHECK_OK(transaction.Query(
+      "UPDATE tocsin.dead_letters SET state = $4::smallint, next_attempt = NULL, forced = false,"
+      " close_time_us = NULL, actor_id = ''"
+      " WHERE alert_id = $1::uuid AND step = $2::integer AND attempt = $3::integer",
+      {letter.alert_id, std::to_string(letter.step), std::to_string(letter.attempt),
+       std::to_string(static_cast<int>(v1::DEAD_LETTER_STATE_OPEN))}));
+  return {};
 }
 
 bool IsInDoubt(std::string_view reason) { return reason == TraitsOf(ErrorCode::kInDoubt).name; }
@@ -184,15 +209,16 @@ Result<Decision> DecideRedrive(postgres::Session& session, const v1::AttemptRef&
                                bool force, const std::string& actor_id, WallTime now) {
   TOCSIN_CHECK_OK(CheckAttempt(attempt));
   Decision decision;
+  std::optional<Error> refusal;
   const Status decided = session.Run([&](Transaction& transaction) -> Status {
     TOCSIN_TRY(const DeadLetter letter, Lock(transaction, attempt));
     if (letter.row.state == v1::DEAD_LETTER_STATE_DISCARDED)
       return Fail(ErrorCode::kNotFound, "the dead letter was discarded");
     decision = letter.decision;
-    if (ToUnixMicros(now) >= decision.work.expire_time_us())
-      return Fail(ErrorCode::kExpired, "the alert has expired");
-    TOCSIN_CHECK_OK(CheckNotStopped(transaction, attempt.alert_id()));
-    if (letter.row.state == v1::DEAD_LETTER_STATE_REDRIVEN) return {};
+    const bool redriven = letter.row.state == v1::DEAD_LETTER_STATE_REDRIVEN;
+    TOCSIN_TRY(refusal, FindRefusal(transaction, decision.work, now));
+    if (refusal) return redriven ? Reopen(transaction, letter.row) : Status();
+    if (redriven) return {};
     TOCSIN_TRY(decision.next_attempt, NextAttempt(transaction, letter.row, force));
     decision.actor_id = actor_id;
     decision.time = now;
@@ -200,6 +226,7 @@ Result<Decision> DecideRedrive(postgres::Session& session, const v1::AttemptRef&
     return StoreDecision(transaction, attempt, v1::DEAD_LETTER_STATE_REDRIVEN, decision);
   });
   TOCSIN_CHECK_OK(decided);
+  if (refusal) return Fail(*std::move(refusal));
   return decision;
 }
 

@@ -29,7 +29,8 @@ struct Decision {
   std::string discard_reason;     // discarded
 };
 
-// Decides to publish a new attempt. Fails with
+// Decides to publish a new attempt. A decision whose attempt is not projected and that is now
+// refused is undone: the dead letter is open again. Fails with
 // - kNotFound: there is no such dead letter, or it was discarded;
 // - kExpired: after the alert's expire time;
 // - kCancelled: the alert was cancelled, was acknowledged by as many persons as its plan requires,

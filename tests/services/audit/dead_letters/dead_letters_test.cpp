@@ -302,14 +302,31 @@ TEST_F(DeadLettersTest, RedriveIsRefusedAfterACancelEvenByForce) {
   EXPECT_THAT(Listed(), SizeIs(3));
 }
 
-TEST_F(DeadLettersTest, ARepeatedRedriveIsRefusedAfterACancel) {
-  const v1::AttemptRef attempt = DeadLetter(1);
+TEST_F(DeadLettersTest, ARedriveThatWasNotPublishedIsUndoneWhenItsRepetitionIsRefused) {
+  const v1::AttemptRef cancelled = DeadLetter(1);
+  const v1::AttemptRef expired = DeadLetter(2);
   published.SetOutcome(PublishOutcome::kNotPersisted);
-  EXPECT_EQ(Redrive(attempt), "KAFKA_UNAVAILABLE");
+  for (const v1::AttemptRef& attempt : {cancelled, expired})
+    EXPECT_EQ(Redrive(attempt), "KAFKA_UNAVAILABLE");
+  EXPECT_THAT(Listed(), IsEmpty());
   published.SetOutcome(PublishOutcome::kPersisted);
+  Apply({build.Cancelled(cancelled.alert_id(), v1::CANCEL_OUTCOME_TOO_LATE, 6)});
+  EXPECT_EQ(Redrive(cancelled), "CANCELLED");
+  clock.Set(FromUnixMicros(kCreateTimeUs + 3'600'000'000));
+  EXPECT_EQ(Redrive(expired, true), "EXPIRED");
+  EXPECT_THAT(published.Records(), IsEmpty());
+  EXPECT_THAT(Listed(), ElementsAre(expired.alert_id(), cancelled.alert_id()));
+  EXPECT_FALSE(page.dead_letters(0).has_close_time());
+  EXPECT_EQ(Discard(expired, "the alert has expired"), "OK");
+}
+
+TEST_F(DeadLettersTest, ARedriveWhoseAttemptIsProjectedStaysWhenItsRepetitionIsRefused) {
+  const v1::AttemptRef attempt = DeadLetter(1);
+  EXPECT_EQ(Redrive(attempt), "OK");
+  DeadLetterOfPublished("RETRIES_EXHAUSTED");
   Apply({build.Cancelled(attempt.alert_id(), v1::CANCEL_OUTCOME_TOO_LATE, 6)});
   EXPECT_EQ(Redrive(attempt), "CANCELLED");
-  EXPECT_THAT(published.Records(), IsEmpty());
+  EXPECT_EQ(Discard(attempt, "no answer"), "NOT_FOUND");
 }
 
 TEST_F(DeadLettersTest, RedriveIsRefusedAfterAnAcknowledgement) {
