@@ -150,10 +150,10 @@ class Claims {
   virtual Task<Result<std::vector<records::v1::AttemptResult>>> FindCallsToEnd(
       const std::string& alert_id) = 0;
 
-  // Succeeds if the store responds and has not lost its data.
+  // Succeeds if the store responds, accepts writes and has not lost its data.
   virtual Task<Status> Ping() = 0;
 
-  // The store knows every attempt whose work was published since this time (KnownFrom). An older
+  // The store knows every attempt whose work was published since this time (EarliestEventTime()). An older
   // attempt may have started without the store knowing it, so its work waits. Never blocks.
   virtual WallTime CompleteSince() const = 0;
 };

@@ -26,8 +26,8 @@ class UnreconciledAttempts {
  public:
   virtual ~UnreconciledAttempts() = default;
 
-  // Attempts whose next lookup is due at `now`, at most `max`. Attempts whose state has expired are
-  // removed.
+  // Attempts whose next lookup is due at `now`, at most `max`, and fewer if their work records are
+  // large. Attempts whose state has expired are removed.
   virtual Task<Result<DueAttempts>> FindDue(v1::Channel channel, WallTime now, std::size_t max) = 0;
 
   // Stores what a lookup found and when the next one is due. Removes the attempt if there is none.

@@ -20,6 +20,14 @@ ScriptCall RestoreCall(const AcceptedAlert& alert, const Keys& keys) {
   return call;
 }
 
+Status CheckReplies(const std::vector<Reply>& replies) {
+  for (const Reply& reply : replies) {
+    if (reply.IsError()) return Fail(ErrorOf(reply));
+    if (reply.Text(0) == "epoch_changed") return Fail(Unavailable("data lost during the restore"));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<StoreEpoch> AcceptanceStoreRestorer::AdoptEpoch() {
@@ -47,20 +55,21 @@ Status AcceptanceStoreRestorer::Restore(const StoreEpoch& epoch,
     Append(connection, RestoreCall(alert, server_.keys()), server_.keys(), target,
            CallForm::kBySha);
   TOCSIN_TRY(const std::vector<Reply> replies, connection.Execute(deadline));
-  for (const Reply& reply : replies) {
-    if (reply.IsError()) return Fail(ErrorOf(reply));
-    if (reply.Text(0) == "epoch_changed") return Fail(Unavailable("data lost during the restore"));
-  }
-  return {};
+  return CheckReplies(replies);
 }
 
 // A Redis that restarted since AdoptEpoch() has another marker.
-Status AcceptanceStoreRestorer::MarkRestored(const StoreEpoch&) {
+Status AcceptanceStoreRestorer::MarkRestored(const StoreEpoch& epoch) {
   const SteadyTime deadline = BatchDeadline();
   TOCSIN_TRY(Connection connection, server_.Connect(deadline));
-  TOCSIN_CHECK_OK(
-      connection.Execute({"SET", server_.keys().AcceptancesRestored(), marker_}, deadline));
-  return {};
+  EpochTracker::AdoptedEpoch target;
+  target.id = epoch.id;
+  const ScriptCall call{.script = MarkRestoredScript(),
+                        .keys = {server_.keys().AcceptancesRestored()},
+                        .args = {marker_}};
+  Append(connection, call, server_.keys(), target, CallForm::kByText);
+  TOCSIN_TRY(const std::vector<Reply> replies, connection.Execute(deadline));
+  return CheckReplies(replies);
 }
 
 }  // namespace tocsin::redis

@@ -276,7 +276,7 @@ Task<Result<std::vector<records::v1::AttemptResult>>> ClaimStore::FindCallsToEnd
 }
 
 Task<Status> ClaimStore::Ping() {
-  ScriptCall call{.script = PingScript(), .keys = {}, .args = {}};
+  ScriptCall call{.script = PingScript(), .keys = {client_.keys().Probe()}, .args = {}};
   TOCSIN_CO_CHECK_OK(co_await client_.Run(std::move(call)));
   co_return Status();
 }

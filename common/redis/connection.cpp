@@ -194,7 +194,10 @@ Result<std::optional<Reply>> Connection::NextReply() {
   if (pending_ == 0) return Fail(Unavailable("unexpected reply"));
   --pending_;
   received_ = 0;
-  return std::optional(Convert(*static_cast<const redisReply*>(raw)));
+  Reply reply = Convert(*static_cast<const redisReply*>(raw));
+  // Redis became a replica: a new connection leads to the new master, or is refused.
+  if (reply.IsError("READONLY")) return Fail(ErrorOf(reply));
+  return std::optional(std::move(reply));
 }
 
 }  // namespace tocsin::redis

@@ -52,8 +52,8 @@ class Connection {
   // Reads what has arrived, kReadChunk bytes at most. Does not block. Returns false if nothing has.
   Result<bool> Receive();
 
-  // The next reply among those that were received; nothing if it is not complete. Fails if it is
-  // longer than kReplyLimit.
+  // The next reply among those that were received; nothing if it is not complete. Fails if Redis
+  // refuses a write because it has become a replica.
   Result<std::optional<Reply>> NextReply();
 
   int fd() const;

@@ -25,6 +25,8 @@ class Keys {
   std::string RecentRestored() const { return prefix_ + "recent_restored"; }
   // Token of the process that restores claims.
   std::string RestoreLease() const { return prefix_ + "restore_lease"; }
+  // Written by PingScript().
+  std::string Probe() const { return prefix_ + "probe"; }
   // Hash: process -> number of writes confirmed to it.
   std::string WriteCounts() const { return prefix_ + "write_counts"; }
   // Hash: state of an alert and its attempts.

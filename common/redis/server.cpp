@@ -43,9 +43,12 @@ Status Server::Ping() {
   const SteadyTime deadline = Deadline();
   TOCSIN_TRY(Pool::PooledConnection connection, pool_.Acquire(deadline));
   const std::shared_ptr<EpochTracker::AdoptedEpoch> adopted = tracker_.Current();
-  TOCSIN_TRY(const Reply epoch, connection->Execute({"GET", keys_.Epoch()}, deadline));
-  if (!adopted->id.empty() && epoch.text != adopted->id)
-    return Fail(tracker_.ReportDataLoss(*adopted));
+  if (adopted->id.empty()) {  // the claims are being restored
+    TOCSIN_CHECK_OK(connection->Execute({"PING"}, deadline));
+    return {};
+  }
+  const ScriptCall call{.script = PingScript(), .keys = {keys_.Probe()}, .args = {}};
+  TOCSIN_CHECK_OK(RunOn(*connection, call, *adopted, deadline));
   return {};
 }
 
@@ -58,21 +61,23 @@ Status Server::AdoptEpoch() {
 Result<Reply> Server::Run(const ScriptCall& call) {
   const SteadyTime deadline = Deadline();
   TOCSIN_TRY(Pool::PooledConnection connection, pool_.Acquire(deadline));
-  const std::shared_ptr<EpochTracker::AdoptedEpoch> epoch = tracker_.Current();
-  Append(*connection, call, keys_, *epoch, CallForm::kBySha);
-  TOCSIN_TRY(std::vector<Reply> replies, connection->Execute(deadline));
-  if (IsNoScript(replies.front())) {
-    Append(*connection, call, keys_, *epoch, CallForm::kByText);
-    TOCSIN_TRY(replies, connection->Execute(deadline));
-  }
-  Result<Reply> checked = CheckReply(std::move(replies.front()), tracker_, *epoch);
+  Result<Reply> checked = RunOn(*connection, call, *tracker_.Current(), deadline);
   if (TOCSIN_WITHOUT("epoch") && !checked) {
     TOCSIN_CHECK_OK(AdoptEpoch());
-    Append(*connection, call, keys_, *tracker_.Current(), CallForm::kByText);
-    TOCSIN_TRY(replies, connection->Execute(deadline));
-    return CheckReply(std::move(replies.front()), tracker_, *tracker_.Current());
+    return RunOn(*connection, call, *tracker_.Current(), deadline);
   }
   return checked;
+}
+
+Result<Reply> Server::RunOn(Connection& connection, const ScriptCall& call,
+                            EpochTracker::AdoptedEpoch& epoch, SteadyTime deadline) {
+  Append(connection, call, keys_, epoch, CallForm::kBySha);
+  TOCSIN_TRY(std::vector<Reply> replies, connection.Execute(deadline));
+  if (IsNoScript(replies.front())) {
+    Append(connection, call, keys_, epoch, CallForm::kByText);
+    TOCSIN_TRY(replies, connection.Execute(deadline));
+  }
+  return CheckReply(std::move(replies.front()), tracker_, epoch);
 }
 
 }  // namespace tocsin::redis

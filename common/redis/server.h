@@ -31,7 +31,7 @@ class Server {
   // all errors, or kRedisUnavailable.
   Status CheckServer();
 
-  // Reads the epoch on a connection of the pool: fails, and reports the loss, if Redis lost data.
+  // Fails if Redis does not respond or refuses writes; also, and reports it, if it has lost data.
   Status Ping();
 
   // Adopts the current epoch after a loss of data.
@@ -56,6 +56,8 @@ class Server {
   SteadyTime Deadline() const {
     return std::chrono::steady_clock::now() + settings_.request_timeout;
   }
+  Result<Reply> RunOn(Connection& connection, const ScriptCall& call,
+                      EpochTracker::AdoptedEpoch& epoch, SteadyTime deadline);
 
   const Settings settings_;
   const Keys keys_;

@@ -23,6 +23,7 @@ class BlockingClaims {
       const records::v1::AttemptResult& result) {
     return Wait(store_.SaveResult(attempt, fence, result));
   }
+  Status Ping() { return Wait(store_.Ping()); }
   WallTime CompleteSince() const { return store_.CompleteSince(); }
 
   template <typename T>

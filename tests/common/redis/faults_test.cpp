@@ -10,6 +10,7 @@
 #include "common/ports/clock.h"
 #include "common/redis/claim_store_restorer.h"
 #include "common/redis/gcra_pacer.h"
+#include "common/redis/unreconciled_attempt_store.h"
 #include "tests/common/redis/blocking_claims.h"
 #include "tests/common/redis/private_redis.h"
 
@@ -74,6 +75,48 @@ TEST_F(FaultsTest, AStartingProcessDetectsAFlushWhileItWasDown) {
   const auto epoch = ClaimStoreRestorer(started).FindEpoch();
   ASSERT_TRUE(epoch);
   EXPECT_FALSE(epoch->restored);
+}
+
+TEST_F(FaultsTest, APingFailsWhileWritesAreRefused) {  // R6
+  ASSERT_TRUE(claims.Ping());
+  redis.Execute({"CONFIG", "SET", "maxmemory", "1"});
+  EXPECT_FALSE(claims.Ping());
+  ExpectRefused(claims.Claim(ARequest()), "OOM");
+  redis.Execute({"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_TRUE(claims.Ping());
+  EXPECT_TRUE(claims.Claim(ARequest()));
+}
+
+// A new connection finds the new master behind the same address, or is refused.
+TEST_F(FaultsTest, LeavesARedisThatBecameAReplica) {
+  ASSERT_TRUE(claims.Claim(ARequest()));
+  redis.Execute({"REPLICAOF", "127.0.0.1", "1"});
+  ExpectRefused(claims.Claim(ARequest()), "READONLY");
+  ExpectRefused(claims.Claim(ARequest()), "master required");
+  redis.Execute({"REPLICAOF", "NO", "ONE"});
+  EXPECT_TRUE(claims.Claim(ARequest()));
+}
+
+// A reply that is too long would close the connection, and with it every request in flight.
+TEST_F(FaultsTest, FindsDueAttemptsWithLargeWorkRecordsInParts) {
+  constexpr std::size_t kAttempts = 20;
+  for (std::size_t i = 0; i < kAttempts; ++i) {
+    ClaimRequest request = ARequest();
+    request.work = std::string(1024 * 1024, 'w');
+    const auto claim = claims.Claim(request);
+    ASSERT_TRUE(claim) << claim.error().message;
+    records::v1::AttemptResult result;
+    result.set_outcome(records::v1::ATTEMPT_OUTCOME_ACCEPTED);
+    result.set_provider_sid("SM" + std::to_string(i));
+    ASSERT_TRUE(claims.SaveResult(request.attempt, claim->fence, result));
+  }
+  UnreconciledAttemptStore store(claims.client());
+  const WallTime tomorrow = SystemClock().Now() + std::chrono::hours(24);
+  const auto found = claims.Wait(store.FindDue(v1::CHANNEL_SMS, tomorrow, kAttempts));
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->total, kAttempts);
+  EXPECT_GT(found->due.size(), 0U);
+  EXPECT_LT(found->due.size(), kAttempts);
 }
 
 TEST_F(FaultsTest, ReloadsItsScriptsAfterAScriptFlush) {

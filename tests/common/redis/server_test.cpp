@@ -81,6 +81,19 @@ TEST(ServerTest, APingDetectsAFlush) {
   EXPECT_TRUE(server.Ping());
 }
 
+TEST(ServerTest, APingFailsWhileWritesAreRefused) {  // R6
+  PrivateRedis redis;
+  Server server(redis.ServerSettings());
+  ASSERT_TRUE(server.Ping());
+  redis.Execute({"CONFIG", "SET", "maxmemory", "1"});
+  const Status full = server.Ping();
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, ErrorCode::kRedisUnavailable);
+  EXPECT_NE(full.error().message.find("OOM"), std::string::npos) << full.error().message;
+  redis.Execute({"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_TRUE(server.Ping());
+}
+
 TEST(ServerTest, AuthenticatesAndSelectsTheDatabase) {
   PrivateRedis redis;
   redis.Execute({"CONFIG", "SET", "requirepass", "right horse"});
