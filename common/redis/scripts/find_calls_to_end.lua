@@ -3,7 +3,7 @@
 -- Returns the results of accepted attempts without a final status.
 local alert = KEYS[3]
 local plan = redis.call('HMGET', alert, 'goal', 'person_count', 'acknowledged')
-local results = {}
+local reply = {'calls', 0}
 if plan[1] then
   local all = plan[3] and persons_acknowledged(alert, plan[2]) or reached(alert, plan[1])
   local known = redis.call('HGETALL', alert)
@@ -13,9 +13,9 @@ if plan[1] then
       local person = redis.call('HGET', alert, step .. '.person') or ''
       if all or redis.call('HEXISTS', alert, field_of_person('acknowledged', person)) == 1 or
           redis.call('HEXISTS', alert, field_of_person('declined', person)) == 1 then
-        results[#results + 1] = known[i + 1]
+        reply[#reply + 1] = known[i + 1]
       end
     end
   end
 end
-return {'calls', 0, unpack(results)}
+return reply

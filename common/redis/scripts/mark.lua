@@ -98,6 +98,10 @@ local acknowledged, acknowledged_person = '', ''
 if marks[2] and marks[3] and time_of(marks[3]) <= time_of(marks[2]) then
   acknowledged, acknowledged_person = marks[3], marks[4] or ''
 end
-return {'marked', count_write(), marks[1], newly_marked, sending, delivered, acknowledged,
-        emergency and '1' or '0', owner[5] or '', owner[1] or ARGV[3], person, goal and '1' or '0',
-        is_acknowledged and '1' or '0', work, acknowledged_person, unpack(results)}
+local reply = {'marked', count_write(), marks[1], newly_marked, sending, delivered, acknowledged,
+               emergency and '1' or '0', owner[5] or '', owner[1] or ARGV[3], person, goal and '1' or '0',
+               is_acknowledged and '1' or '0', work, acknowledged_person}
+for i = 1, #results do  -- unpack() fails with 8000
+  reply[15 + i] = results[i]
+end
+return reply

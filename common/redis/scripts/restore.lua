@@ -68,5 +68,8 @@ if ended and priced then
   redis.call('ZREM', KEYS[6], ARGV[6])
 end
 redis.call('PEXPIRE', alert, ARGV[9], 'NX')
-add_ack_code(ARGV[16], ARGV[19], ARGV[17], ARGV[18])
+-- A stored code has the expire time of its alert; that of a restored one is only an upper bound.
+if ARGV[16] ~= '' and redis.call('HEXISTS', ARGV[16], ARGV[19]) == 0 then
+  add_ack_code(ARGV[16], ARGV[19], ARGV[17], ARGV[18])
+end
 return {'restored', 0}
