@@ -114,13 +114,15 @@ void GroupConsumer::Impl::Receive(const rd_kafka_message_t& message) {
 }
 
 // A gap is read again once before the records behind it are accepted: logs have gaps (compaction,
-// transactions), but a jump after a pause would look the same and lose records.
+// transactions), but a jump after a pause would look the same and lose records. If the consumer
+// cannot be set back, the record is dropped, and the next one shows the same gap.
 bool GroupConsumer::Impl::RereadsGap(Partition& partition, std::int64_t offset) {
   if (partition.position < 0 || offset <= partition.position ||
       partition.reread_at == partition.position)
     return false;
-  partition.reread_at = partition.position;
-  return Seek(partition.topic, partition.number, partition.position);
+  if (Seek(partition.topic, partition.number, partition.position))
+    partition.reread_at = partition.position;
+  return true;
 }
 
 bool GroupConsumer::Impl::Offer(Partition& partition, IncomingRecord& record) {
