@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import textwrap
 
 import pytest
 import yaml
@@ -397,6 +398,17 @@ def test_one_of_ten_replicas_is_the_canary():
             assert volumes[0] == volumes[1]
 
 
+def test_without_keda_the_documented_patch_makes_nine_stable_replicas(tmp_path):
+    page = (ROOT / "docs/operations.md").read_text()
+    patch = textwrap.dedent(re.search(r"```yaml\n( +- target: .*?)\n *```", page, re.DOTALL).group(1))
+    copy = changed_copy(tmp_path, production=without("keda"),
+                        canary=lambda kustomization: kustomization["patches"].extend(yaml.safe_load(patch)))
+    replicas = {name_of(found): found["spec"].get("replicas") for found in rendered("canary", copy)
+                if found["kind"] == "Deployment"}
+    assert replicas == {name: None if name == "tocsin-ingress" else 9 for name in SERVICES} | \
+        {f"{name}-canary": 1 for name in SERVICES}
+
+
 @pytest.mark.parametrize("overlay", ("production", "canary", "production/migrations"))
 def test_images_of_production_have_digests(overlay):
     for workload in workloads(overlay):
@@ -455,6 +467,16 @@ def test_the_rules_of_prometheus_are_those_of_deploy_observability():
     done = subprocess.run(["/usr/bin/python3", ROOT / "scripts/lib/make_prometheus_rule.py", "--check"],
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_alert_links_to_its_runbook():
+    repository = (ROOT / "deploy/observability/repository-url.txt").read_text().strip()
+    assert repository.startswith("https://") and not repository.endswith("/")
+    (found,) = of_kind("production", "PrometheusRule")
+    alerts = [rule for group in found["spec"]["groups"] for rule in group["rules"] if "alert" in rule]
+    for alert in alerts:
+        url, path = alert["annotations"]["runbook_url"], f"docs/runbooks/{alert['alert']}.md"
+        assert url == f"{repository}/{path}" and (ROOT / path).exists()
 
 
 def peers():
