@@ -84,7 +84,7 @@ void AddStoredEvents(const Rows& rows, AlertEventsByAlert& events) {
 // Writes the alerts of one batch.
 class AlertWriter {
  public:
-  AlertWriter(Transaction& transaction, const AlertIds& with_new_events, const TermsById& terms,
+  AlertWriter(Transaction& transaction, const NewEvents& added, const TermsById& terms,
               const std::vector<AlertEventRow>& batch);
 
   // Those of `ids` that are stored. Waits for no lock.
@@ -106,15 +106,15 @@ class AlertWriter {
   std::vector<AttemptRow> AttemptsOf(const Projected& alerts, const AlertIds& ids) const;
 
   Transaction& transaction_;
-  const AlertIds& with_new_events_;
+  const NewEvents& added_;
   const TermsById& terms_;
   AlertEventsByAlert batch_;
   AlertIds written_;
 };
 
-AlertWriter::AlertWriter(Transaction& transaction, const AlertIds& with_new_events,
-                         const TermsById& terms, const std::vector<AlertEventRow>& batch)
-    : transaction_(transaction), with_new_events_(with_new_events), terms_(terms) {
+AlertWriter::AlertWriter(Transaction& transaction, const NewEvents& added, const TermsById& terms,
+                         const std::vector<AlertEventRow>& batch)
+    : transaction_(transaction), added_(added), terms_(terms) {
   for (const auto& [id, event] : batch) batch_[id].push_back(event);
 }
 
@@ -159,7 +159,7 @@ Result<TermsById> AlertWriter::LockChanged(const AlertIds& ids) {
   TermsById changed;
   for (size_t i = 0; i < locked.size(); ++i) {
     AlertRow row = ReadRow(kAlerts, locked, i);
-    bool differs = with_new_events_.contains(row.alert_id);
+    bool differs = added_.alerts.contains(row.alert_id);
     if (const auto stated = terms_.find(row.alert_id); stated != terms_.end())
       differs = Merge(stated->second, row.terms) || differs;
     if (differs) changed.emplace(std::move(row.alert_id), std::move(row.terms));
@@ -167,13 +167,15 @@ Result<TermsById> AlertWriter::LockChanged(const AlertIds& ids) {
   return changed;
 }
 
-// Those of the batch are known, so PostgreSQL returns the others only.
+// If all events of the batch are new, they are known, and PostgreSQL returns the others only. An
+// event that was stored before may differ from its repetition: a repeated callback has a later
+// time.
 Result<AlertEventsByAlert> AlertWriter::ReadEvents(const AlertIds& ids) {
   AlertEventsByAlert events;
   std::vector<std::string> known;
   for (const std::string& id : ids) {
     const auto found = batch_.find(id);
-    if (found == batch_.end()) continue;
+    if (!added_.all || found == batch_.end()) continue;
     for (const AlertEvent& event : found->second) known.push_back(event.id);
     events.insert(events.end(), *found);
   }
@@ -225,6 +227,7 @@ Result<NewEvents> InsertAlertEvents(Transaction& transaction,
   TOCSIN_TRY(const std::optional<Rows> some, Insert(transaction, kAlertEvents, events));
   NewEvents inserted;
   inserted.count = some ? some->size() : events.size();
+  inserted.all = inserted.count == events.size();
   if (some)
     inserted.alerts = IdsIn(*some);
   else
@@ -245,12 +248,12 @@ Result<AlertEventsByAlert> ReadAlertEvents(Transaction& transaction, const Alert
 // Two transactions with the same alerts cannot block each other: each first inserts, in the order
 // of the ids, and waits only for transactions that insert too or do more; then it locks stored
 // alerts, in the same order, and waits only for transactions that do the same.
-Result<AlertIds> WriteAlerts(Transaction& transaction, const AlertIds& with_new_events,
+Result<AlertIds> WriteAlerts(Transaction& transaction, const NewEvents& added,
                              const TermsById& terms, const std::vector<AlertEventRow>& events) {
-  AlertIds all = with_new_events;
+  AlertIds all = added.alerts;
   for (const auto& [id, stated] : terms) all.insert(id);
   if (all.empty()) return AlertIds();
-  AlertWriter writer(transaction, with_new_events, terms, events);
+  AlertWriter writer(transaction, added, terms, events);
   TOCSIN_TRY(AlertIds stored, writer.FindStored(all));
   AlertIds missing;
   std::ranges::set_difference(all, stored, std::inserter(missing, missing.end()));

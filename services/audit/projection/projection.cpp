@@ -35,7 +35,7 @@ Status AddMatchedCallbacks(Transaction& transaction, Batch& batch) {
   TOCSIN_TRY(std::vector<AlertEventRow> by_sid, MatchBySid(transaction, sids, receive_time));
   Append(std::move(by_events), batch.alert_events);
   Append(std::move(by_sid), batch.alert_events);
-  SortByKey(batch.alert_events);
+  SortUnique(batch.alert_events);
   return {};
 }
 
@@ -63,8 +63,7 @@ Status StoreRows(Transaction& transaction, const std::string& cluster_id, Batch&
   TOCSIN_CHECK_OK(InsertUnmatched(transaction, batch.webhooks));
   TOCSIN_CHECK_OK(AddMatchedCallbacks(transaction, batch));
   TOCSIN_TRY(const NewEvents added, InsertAlertEvents(transaction, batch.alert_events));
-  TOCSIN_TRY(applied.changed,
-             WriteAlerts(transaction, added.alerts, batch.alerts, batch.alert_events));
+  TOCSIN_TRY(applied.changed, WriteAlerts(transaction, added, batch.alerts, batch.alert_events));
   applied.new_events = added.count;
   return {};
 }
@@ -159,10 +158,10 @@ Result<size_t> Projection::MatchCallbacks(WallTime now) {
   const Status done = session_.Run([&](Transaction& transaction) -> Status {
     TOCSIN_CHECK_OK(DeleteOldUnmatched(transaction, now));
     TOCSIN_TRY(std::vector<AlertEventRow> events, MatchRecent(transaction, now));
-    SortByKey(events);
+    SortUnique(events);
     TOCSIN_TRY(const NewEvents added, InsertAlertEvents(transaction, events));
     matched = added.count;
-    TOCSIN_CHECK_OK(WriteAlerts(transaction, added.alerts, {}, events));
+    TOCSIN_CHECK_OK(WriteAlerts(transaction, added, {}, events));
     return {};
   });
   TOCSIN_CHECK_OK(done);

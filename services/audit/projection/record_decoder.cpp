@@ -265,9 +265,11 @@ UnparsedRow MakeUnparsedRow(const IncomingRecord& record, std::string reason) {
           .value = record.value.substr(0, kUnparsedBytes)};
 }
 
-void SortByKey(std::vector<AlertEventRow>& rows) {
-  std::ranges::sort(rows, {},
-                    [](const AlertEventRow& row) { return std::tie(row.alert_id, row.event.id); });
+void SortUnique(std::vector<AlertEventRow>& rows) {
+  const auto key = [](const AlertEventRow& row) { return std::tie(row.alert_id, row.event.id); };
+  std::ranges::stable_sort(rows, {}, key);
+  const auto repeated = std::ranges::unique(rows, {}, key);
+  rows.erase(repeated.begin(), repeated.end());
 }
 
 Batch DecodeRecords(std::span<const IncomingRecord> records, const ProjectedTopics& topics) {
@@ -283,7 +285,7 @@ Batch DecodeRecords(std::span<const IncomingRecord> records, const ProjectedTopi
     if (const Status added = AddRecord(record, *kind, batch); !added)
       batch.unparsed.push_back(MakeUnparsedRow(record, added.error().message));
   }
-  SortByKey(batch.alert_events);
+  SortUnique(batch.alert_events);
   return batch;
 }
 

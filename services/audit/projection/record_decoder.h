@@ -68,6 +68,8 @@ UnparsedRow MakeUnparsedRow(const IncomingRecord& record, std::string reason);
 // that is not projected adds its offset only.
 Batch DecodeRecords(std::span<const IncomingRecord> records, const ProjectedTopics& topics);
 
-void SortByKey(std::vector<AlertEventRow>& rows);
+// Sorts by key. Of rows with equal keys it keeps the first: of a repeated event the one that is
+// earlier in the log, as if the records were in two batches.
+void SortUnique(std::vector<AlertEventRow>& rows);
 
 }  // namespace tocsin::audit

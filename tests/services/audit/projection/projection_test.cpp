@@ -133,6 +133,39 @@ TEST_F(ProjectionTest, ApplyingABatchTwiceChangesNothing) {
   EXPECT_EQ(Query("SELECT revision FROM tocsin.alerts"), revision);
 }
 
+// Twilio repeats a callback whose response was late. The repetition has the same id and a later
+// time.
+TEST_F(ProjectionTest, ARepeatedCallbackWithALaterTimeChangesNothing) {
+  const std::vector<IncomingRecord> first{build.Accepted(id),
+                                          build.Callback(id, "SM1", "delivered", 3)};
+  const IncomingRecord repeated = build.Callback(id, "SM1", "delivered", 9);
+  const IncomingRecord sent = build.Changed(id, v1::ATTEMPT_STATUS_SENT, 2, "SM1");
+  Projection projection = MakeProjection();
+  ASSERT_TRUE(projection.Apply(first));
+  ASSERT_TRUE(projection.Apply(std::vector{sent}));
+  const std::string expected = Digest();
+  ClearTables(AuditDatabase());
+  Projection with_repetition = MakeProjection("another");
+  ASSERT_TRUE(with_repetition.Apply(first));
+  ASSERT_TRUE(with_repetition.Apply(std::vector{repeated, sent}));
+  EXPECT_EQ(Digest(), expected);
+  EXPECT_EQ(Read(id)->end_time().seconds(), kCreateTimeUs / 1'000'000 + 3);
+}
+
+TEST_F(ProjectionTest, OfRepeatedCallbacksInOneBatchTheFirstIsStored) {
+  std::vector<IncomingRecord> records;
+  for (const int seconds : {3, 9})
+    for (int i = 0; i < 100; ++i) {
+      const std::string sid = "SM" + std::to_string(i);
+      records.push_back(build.Callback(AlertIdOf(i), sid, "delivered", seconds));
+    }
+  ASSERT_TRUE(MakeProjection().Apply(records));
+  for (const std::string times : {"SELECT DISTINCT event_time_us FROM tocsin.alert_events",
+                                  "SELECT DISTINCT update_time_us FROM tocsin.attempts"})
+    EXPECT_EQ(Query("SELECT string_agg(t::text, ' ') FROM (" + times + ") AS s (t)"),
+              std::to_string(kCreateTimeUs + 3'000'000));
+}
+
 // W5
 TEST_F(ProjectionTest, TheResultDependsNeitherOnTheOrderNorOnTheSizeOfBatches) {
   std::vector<IncomingRecord> records;
