@@ -45,7 +45,8 @@ programs in C++, Python and Go: [docs/snippets](snippets).
   data, a repetition on the same day (UTC) still gets the same alert, but a conflict is not detected.
 - **Ids**: an `alert_id` is an opaque UUID. It may contain a time, but that is not part of the contract.
 - **Not implemented**: a method, field or filter that this version does not support is refused with UNIMPLEMENTED and its
-  name. It is never ignored.
+  name. It is never ignored. These are, among others, `DryRun` and all methods of `AuditService`; the
+  [README](../README.md#not-implemented-yet) lists the features.
 """
 # Fields of FileDescriptorProto and below, as their numbers in a source path.
 MESSAGE, ENUM, SERVICE, METHOD, FIELD, NESTED, NESTED_ENUM, VALUE = 4, 5, 6, 2, 2, 3, 4, 2
