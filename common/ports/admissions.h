@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
@@ -23,7 +24,8 @@ struct AdmitRequest {
   WallTime create_time;
   WallTime expire_time;        // state is kept until 48 h later
   bool only_if_known = false;  // an unknown key is not admitted: kUnknownKey
-  bool emergency = false;      // its attempts may be claimed without the store
+  // Its attempts may be claimed without the store. Other admissions do not delay it.
+  bool emergency = false;
 };
 
 struct Admission {
@@ -50,7 +52,7 @@ constexpr int kMaxAcknowledgements = 64;
 struct MarkRequest {
   enum class Mark { kCancelled, kAcknowledged, kDeclined };
   std::string alert_id;
-  std::string client_id;  // must own the alert; empty if a link of the alert was verified
+  std::string client_id;  // must own the alert; empty for a verified link and for a reply
   Mark mark = Mark::kCancelled;
   WallTime time;
   // How and by whom it was acknowledged. The actor contains no PII and no line breaks.
@@ -141,6 +143,12 @@ class Admissions {
   // not be reached.
   virtual void Confirm(const std::string& alert_id, const records::v1::Position& position,
                        std::function<void()> done) = 0;
+
+  // The same for an emergency: a store with a queue does not let other alerts delay it.
+  virtual void ConfirmEmergency(const std::string& alert_id, const records::v1::Position& position,
+                                std::function<void()> done) {
+    Confirm(alert_id, position, std::move(done));
+  }
 
   // The publish certainly failed: deletes the alert if it is still being admitted under `nonce`.
   virtual void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,

@@ -64,69 +64,83 @@ AdmissionQueue::AdmissionQueue(Server& server, unsigned threads, std::size_t lim
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
-AdmissionQueue::~AdmissionQueue() {
+AdmissionQueue::~AdmissionQueue() { Stop(); }
+
+void AdmissionQueue::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void AdmissionQueue::Admit(AdmitRequest request, std::function<void(Result<Admission>)> done) {
+  Queue& queue = request.emergency ? urgent_ : others_;
   AdmitOperation operation{std::move(request), done};
-  if (!Enqueue({std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
+  if (!Enqueue(queue, {std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
 }
 
 void AdmissionQueue::Confirm(const std::string& alert_id, const records::v1::Position& position,
                              std::function<void()> done) {
   ConfirmOperation operation{alert_id, position, done};
-  if (!Enqueue({std::move(operation), Deadline()}, 2 * limit_)) done();
+  if (!Enqueue(others_, {std::move(operation), Deadline()}, 2 * limit_)) done();
+}
+
+void AdmissionQueue::ConfirmEmergency(const std::string& alert_id,
+                                      const records::v1::Position& position,
+                                      std::function<void()> done) {
+  ConfirmOperation operation{alert_id, position, done};
+  if (!Enqueue(urgent_, {std::move(operation), Deadline()}, 2 * limit_)) done();
 }
 
 void AdmissionQueue::Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                               const std::string& nonce) {
-  Enqueue({WithdrawOperation{alert_id, idempotency_digest, nonce}, Deadline()}, 2 * limit_);
+  Enqueue(others_, {WithdrawOperation{alert_id, idempotency_digest, nonce}, Deadline()},
+          2 * limit_);
 }
 
 void AdmissionQueue::Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) {
   MarkOperation operation{std::move(request), done};
-  if (!Enqueue({std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
+  if (!Enqueue(urgent_, {std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
 }
 
 void AdmissionQueue::FindAckCode(FindAckCodeRequest request,
                                  std::function<void(Result<AckCodeMatches>)> done) {
   FindAckCodeOperation operation{std::move(request), done};
-  if (!Enqueue({std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
+  if (!Enqueue(urgent_, {std::move(operation), Deadline()}, limit_)) done(Fail(QueueFull()));
 }
 
 std::size_t AdmissionQueue::Depth() const {
   const std::lock_guard lock(mutex_);
-  return queue_.size();
+  return urgent_.size() + others_.size();
 }
 
 SteadyTime AdmissionQueue::Deadline() const {
   return std::chrono::steady_clock::now() + server_.settings().request_timeout;
 }
 
-bool AdmissionQueue::Enqueue(QueuedRequest request, std::size_t limit) {
+bool AdmissionQueue::Enqueue(Queue& queue, QueuedRequest request, std::size_t limit) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || queue_.size() >= limit) return false;
-    queue_.push_back(std::move(request));
+    if (stopping_ || queue.size() >= limit) return false;
+    queue.push_back(std::move(request));
   }
   changed_.notify_one();
   return true;
 }
 
-// Blocks until there are requests; empty when the queue is stopped and drained.
+// Blocks until there are requests; empty when the queues are stopped and drained. The requests of
+// one queue are in the order of their deadlines.
 AdmissionQueue::Batch AdmissionQueue::NextBatch() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-  const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), kAdmissionBatchLimit));
-  Batch batch(std::make_move_iterator(queue_.begin()),
-              std::make_move_iterator(queue_.begin() + count));
-  queue_.erase(queue_.begin(), queue_.begin() + count);
+  changed_.wait(lock, [this] { return stopping_ || !urgent_.empty() || !others_.empty(); });
+  Queue& queue = urgent_.empty() ? others_ : urgent_;
+  const auto count = static_cast<std::ptrdiff_t>(std::min(queue.size(), kAdmissionBatchLimit));
+  Batch batch(std::make_move_iterator(queue.begin()),
+              std::make_move_iterator(queue.begin() + count));
+  queue.erase(queue.begin(), queue.begin() + count);
   return batch;
 }
 

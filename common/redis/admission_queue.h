@@ -27,13 +27,15 @@ constexpr unsigned kAdmissionThreads = 2;
 // can use a new id), a script for an alert with a key, for a mark and for a code. Each pipeline
 // reads the epoch last, so that requests are refused if Redis has lost data.
 //
-// When the queue is full, Admit(), Mark() and FindAckCode() fail with kOverloaded. Confirm() and
-// Withdraw() have twice its length, and are dropped beyond that or when Redis fails: the alert then
-// stays `admitting`, and a repeated request publishes it again under its id. The order of requests
-// is only kept within one thread: a Confirm() may be executed after a later Admit(), which then
-// returns kRepublish.
+// There are two queues: urgent requests (marks, codes, admissions and confirmations of emergencies)
+// and others. A batch has requests of one queue, and of the others only if nothing urgent is
+// queued.
 //
-// The destructor refuses new requests and waits for queued ones, for request_timeout (1 s) at most.
+// When its queue is full, Admit(), Mark() and FindAckCode() fail with kOverloaded. Confirm(),
+// ConfirmEmergency() and Withdraw() have twice its length, and are dropped beyond that or when
+// Redis fails: the alert then stays `admitting`, and a repeated request publishes it again under
+// its id. The order of requests is only kept within one queue and one thread: a Confirm() may be
+// executed after a later Admit(), which then returns kRepublish.
 class AdmissionQueue final : public Admissions {
  public:
   explicit AdmissionQueue(Server& server, unsigned threads = kAdmissionThreads,
@@ -42,16 +44,23 @@ class AdmissionQueue final : public Admissions {
   AdmissionQueue(const AdmissionQueue&) = delete;
   AdmissionQueue& operator=(const AdmissionQueue&) = delete;
 
+  // Refuses new requests, as if the queues were full, and blocks until the queued ones have ended,
+  // for request_timeout (1 s) at most. Afterwards no thread of the queue calls back. Not in a
+  // callback; the destructor does the same.
+  void Stop();
+
   void Admit(AdmitRequest request, std::function<void(Result<Admission>)> done) override;
   void Confirm(const std::string& alert_id, const records::v1::Position& position,
                std::function<void()> done) override;
+  void ConfirmEmergency(const std::string& alert_id, const records::v1::Position& position,
+                        std::function<void()> done) override;
   void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                 const std::string& nonce) override;
   void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) override;
   void FindAckCode(FindAckCodeRequest request,
                    std::function<void(Result<AckCodeMatches>)> done) override;
 
-  std::size_t Depth() const;  // queued requests
+  std::size_t Depth() const;  // queued requests, of both queues
 
  private:
   struct AdmitOperation {
@@ -82,12 +91,13 @@ class AdmissionQueue final : public Admissions {
         operation;
     SteadyTime deadline;
   };
+  using Queue = std::deque<QueuedRequest>;
   using Batch = std::vector<QueuedRequest>;
   // The replies to the commands of one request.
   using Replies = std::array<Reply, 2>;
 
   SteadyTime Deadline() const;
-  bool Enqueue(QueuedRequest request, std::size_t limit);
+  bool Enqueue(Queue& queue, QueuedRequest request, std::size_t limit);
   Batch NextBatch();
   void Run();
   void Execute(std::optional<Connection>& connection, Batch& batch);
@@ -114,7 +124,8 @@ class AdmissionQueue final : public Admissions {
   const std::size_t limit_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<QueuedRequest> queue_;
+  Queue urgent_;
+  Queue others_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -227,8 +227,8 @@ void Acceptance::OnPublished(const std::shared_ptr<Pending>& pending, const Publ
       // The client gets the response after the store has saved it: a repetition is then a replay
       // even if this process is killed.
       if (pending->admitted)
-        return parts_.admissions.Confirm(alert.alert_id, report.position,
-                                         [this, pending, response] { Finish(*pending, response); });
+        return Confirm(alert, report.position,
+                       [this, pending, response] { Finish(*pending, response); });
       return Finish(*pending, std::move(response));
     }
     case PublishOutcome::kNotPersisted:
@@ -238,6 +238,13 @@ void Acceptance::OnPublished(const std::shared_ptr<Pending>& pending, const Publ
     case PublishOutcome::kUnknown:
       return Finish(*pending, Fail(OutcomeUnknown(alert.alert_id, pending->has_key())));
   }
+}
+
+void Acceptance::Confirm(const NewAlert& alert, const records::v1::Position& position,
+                         std::function<void()> done) {
+  if (alert.request.normalized.priority == v1::PRIORITY_EMERGENCY)
+    return parts_.admissions.ConfirmEmergency(alert.alert_id, position, std::move(done));
+  parts_.admissions.Confirm(alert.alert_id, position, std::move(done));
 }
 
 // This request has published nothing. An earlier one with the key may have: the store said so, or

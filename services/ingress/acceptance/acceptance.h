@@ -67,6 +67,8 @@ class Acceptance {
   void OnAdmitted(const std::shared_ptr<Pending>& pending, Result<Admission> admission);
   void Publish(const std::shared_ptr<Pending>& pending);
   void OnPublished(const std::shared_ptr<Pending>& pending, const PublishReport& report);
+  void Confirm(const NewAlert& alert, const records::v1::Position& position,
+               std::function<void()> done);
   void Refuse(Pending& pending, const Error& error);
   void Finish(Pending& pending, const Result<v1::EnqueueResponse>& result);
 

@@ -5,6 +5,9 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "common/base/digest.h"
 #include "common/base/uuid.h"
@@ -133,6 +136,83 @@ TEST(AdmissionQueueTest, RefusesRequestsBeyondItsLimit) {
   EXPECT_LE(queue.Depth(), 4u);
   results.remaining.wait();
   EXPECT_EQ(results.overloaded + results.unavailable, kRequests);
+}
+
+// The thread of `queue` waits for Redis, which is paused, with one request.
+void Occupy(AdmissionQueue& queue, const std::function<void(Result<Admission>)>& done) {
+  queue.Admit(ARequest(RandomBytes(32)), done);
+  while (queue.Depth() > 0) std::this_thread::yield();
+}
+
+AdmitRequest AnEmergency() {
+  AdmitRequest request = ARequest(RandomBytes(32));
+  request.emergency = true;
+  return request;
+}
+
+TEST(AdmissionQueueTest, OtherRequestsLeaveRoomForUrgentOnes) {  // A4
+  PrivateRedis redis;
+  Server server(redis.ServerSettings());
+  redis.Pause();
+  AdmissionQueue queue(server, 1, 4);
+  ResultCounter others(7), emergency(1);
+  Occupy(queue, others.Callback());
+  for (int i = 0; i < 6; ++i) queue.Admit(ARequest(RandomBytes(32)), others.Callback());
+  EXPECT_EQ(others.overloaded, 2);
+  queue.Admit(AnEmergency(), emergency.Callback());
+  std::promise<ErrorCode> mark, code;
+  queue.Mark({.alert_id = "an alert", .client_id = "client", .time = {}},
+             [&](const Result<MarkResult>& marked) { mark.set_value(marked.error().code); });
+  queue.FindAckCode(
+      {.recipient_token = "a token", .code = "", .evidence = "SM1", .time = {}},
+      [&](const Result<AckCodeMatches>& found) { code.set_value(found.error().code); });
+  EXPECT_EQ(mark.get_future().get(), ErrorCode::kRedisUnavailable) << "not overloaded";
+  EXPECT_EQ(code.get_future().get(), ErrorCode::kRedisUnavailable);
+  emergency.remaining.wait();
+  EXPECT_EQ(emergency.overloaded, 0);
+  others.remaining.wait();
+}
+
+TEST(AdmissionQueueTest, UrgentRequestsAreSentFirst) {  // A4
+  PrivateRedis redis;
+  Server server(redis.ServerSettings());
+  redis.Pause();
+  AdmissionQueue queue(server, 1);
+  std::vector<std::string> order;  // on the thread of the queue
+  std::latch remaining(6);
+  const auto note = [&](const std::string& name) {
+    return [&order, &remaining, name](const auto&...) {
+      order.push_back(name);
+      remaining.count_down();
+    };
+  };
+  Occupy(queue, note("first"));
+  queue.Admit(ARequest(RandomBytes(32)), note("other"));
+  queue.Confirm("an alert", {}, note("other"));
+  queue.Admit(AnEmergency(), note("urgent"));
+  queue.ConfirmEmergency("an emergency", {}, note("urgent"));
+  queue.Mark({.alert_id = "an alert", .client_id = "client", .time = {}}, note("urgent"));
+  redis.Resume();
+  remaining.wait();
+  EXPECT_EQ(order,
+            (std::vector<std::string>{"first", "urgent", "urgent", "urgent", "other", "other"}));
+}
+
+TEST(AdmissionQueueTest, StopCompletesQueuedRequestsAndRefusesLaterOnes) {
+  PrivateRedis redis;
+  Server server(redis.ServerSettings());
+  AdmissionQueue queue(server);
+  redis.Pause();
+  constexpr int kRequests = 1'000;
+  ResultCounter results(kRequests), later(1);
+  for (int i = 0; i < kRequests; ++i) queue.Admit(ARequest(RandomBytes(32)), results.Callback());
+  queue.Stop();
+  EXPECT_EQ(results.admitted + results.unavailable, kRequests);
+  queue.Admit(ARequest(RandomBytes(32)), later.Callback());
+  EXPECT_EQ(later.overloaded, 1);
+  bool confirmed = false;
+  queue.Confirm("an alert", {}, [&] { confirmed = true; });
+  EXPECT_TRUE(confirmed) << "its caller waits";
 }
 
 TEST(AdmissionQueueTest, CompletesQueuedRequestsBeforeItIsDestroyed) {

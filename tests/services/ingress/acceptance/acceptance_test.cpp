@@ -84,6 +84,39 @@ class AcceptanceTest : public testing::Test {
   Acceptance acceptance = With(log);
 };
 
+// Passes everything on, and counts the confirmations of emergencies.
+class CountingAdmissions final : public Admissions {
+ public:
+  explicit CountingAdmissions(Admissions& inner) : inner_(inner) {}
+  void Admit(AdmitRequest request, std::function<void(Result<Admission>)> done) override {
+    inner_.Admit(std::move(request), std::move(done));
+  }
+  void Confirm(const std::string& alert_id, const records::v1::Position& position,
+               std::function<void()> done) override {
+    inner_.Confirm(alert_id, position, std::move(done));
+  }
+  void ConfirmEmergency(const std::string& alert_id, const records::v1::Position& position,
+                        std::function<void()> done) override {
+    ++emergencies;
+    Admissions::ConfirmEmergency(alert_id, position, std::move(done));
+  }
+  void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
+                const std::string& nonce) override {
+    inner_.Withdraw(alert_id, idempotency_digest, nonce);
+  }
+  void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) override {
+    inner_.Mark(std::move(request), std::move(done));
+  }
+  void FindAckCode(FindAckCodeRequest request,
+                   std::function<void(Result<AckCodeMatches>)> done) override {
+    inner_.FindAckCode(std::move(request), std::move(done));
+  }
+  int emergencies = 0;
+
+ private:
+  Admissions& inner_;
+};
+
 #define EXPECT_REFUSED(response, expected) \
   ASSERT_FALSE(response);                  \
   EXPECT_EQ(TraitsOf((response).error().code).name, TraitsOf(expected).name)
@@ -260,6 +293,16 @@ TEST_F(AcceptanceTest, RespondsToAKeyedRequestAfterTheStoreHasConfirmedIt) {  //
   EXPECT_EQ((*response)->consistency_token(),
             MakeConsistencyToken(admissions.confirmations[0].position));
   EXPECT_EQ(acceptance.InFlight(), 0u);
+}
+
+TEST_F(AcceptanceTest, TellsTheStoreWhichConfirmationsAreUrgent) {  // A4
+  CountingAdmissions counting(admissions);
+  Acceptance urgent({clock, registry, counting, vault, log, topics}, {});
+  ASSERT_TRUE(Enqueue(urgent, ARequest("k1")));
+  EXPECT_EQ(counting.emergencies, 0);
+  ASSERT_TRUE(Enqueue(urgent, AnEmergency("k2")));
+  EXPECT_EQ(counting.emergencies, 1);
+  EXPECT_TRUE(Enqueue(urgent, AnEmergency("k2"))->replayed());
 }
 
 TEST_F(AcceptanceTest, AcceptsARequestWithoutAKeyWithoutTheStore) {  // A1
