@@ -96,7 +96,8 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
   telemetry::Log(telemetry::Severity::kInfo, "service.started", "accepting",
                  {{"http_port", http->port()}, {"grpc_port", grpc->port()}});
   stop.Wait();
-  ShutDown({runtime, *grpc, gate, alerts, acceptance, *http, works, *producer}, config.base.drain);
+  ShutDown({runtime, *grpc, gate, alerts, acceptance, *http, works, stores.admissions, *producer},
+           config.base.drain);
   stores.OnDataLoss({});  // its handler uses the restoration, which ends before the stores
   return {};
 }

@@ -27,12 +27,15 @@ void ShutDown(const ShutdownParts& parts, std::chrono::milliseconds timeout) {
   if (quiet) parts.grpc.Drain(std::chrono::system_clock::now() + timeout);
   const bool drained = parts.http.Drain(now + timeout);
   parts.works.Stop();  // its callbacks use the webhooks
+  // Callbacks of the queue use parts that are destroyed before it, and publish. If clients still
+  // send requests, it confirms their alerts until the process ends.
+  if (quiet) parts.admissions.Stop();
   const Status flushed = parts.producer.Flush(timeout);
   Log(drained && flushed ? Severity::kInfo : Severity::kWarn, "service.stopped", "stopped",
       {{"in_flight", parts.acceptance.InFlight()}});
   parts.runtime.CloseOps();
-  // A late report would use parts that are destroyed before the producer.
-  if (!quiet || !flushed) parts.runtime.ExitNow();
+  // A late request or report would use parts that are destroyed before its server or the producer.
+  if (!quiet || !drained || !flushed) parts.runtime.ExitNow();
 }
 
 }  // namespace tocsin::ingress
