@@ -12,10 +12,11 @@ class WorkLookup {
  public:
   virtual ~WorkLookup() = default;
 
-  // Finds the work record, still encrypted: in the store within a second, or in the log at
-  // `position` within a few seconds. Never blocks; calls `done` once, on another thread or the
-  // caller's. Fails with kNotFound, kOverloaded (too many lookups), kRedisUnavailable or
-  // kKafkaUnavailable. Safe to use from several threads.
+  // Finds the work record, still encrypted: in the store within its timeout (1 s), or else in the
+  // log at `position`, usually within a second; a broker that does not respond delays it by 35 s at
+  // most. Never blocks; calls `done` once, on another thread or the caller's. Fails with kNotFound,
+  // kOverloaded (too many lookups, or it could not start in time) or kKafkaUnavailable. Safe to use
+  // from several threads.
   virtual void Find(const v1::AttemptRef& attempt, const records::v1::Position& position,
                     std::function<void(Result<records::v1::WorkRecord>)> done) = 0;
 };

@@ -71,7 +71,8 @@ Status Serve(const Config& config, service::Runtime& runtime, crypto::Keyring ke
        .log = [&](const records::v1::Position& position) -> Result<std::optional<std::string>> {
          TOCSIN_TRY(const std::optional<IncomingRecord> record, history.At(position));
          return record ? std::optional(record->value) : std::nullopt;
-       }});
+       }},
+      clock);
   Webhooks webhooks({clock, runtime.registry(), vault, *producer, topics, works, alert_actions},
                     config.public_base_url, ObserveWebhooks(runtime.metrics(), runtime.spans()));
   AckHandler ack_handler({clock, vault, alert_actions},

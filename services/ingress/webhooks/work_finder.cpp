@@ -21,7 +21,8 @@ std::optional<records::v1::WorkRecord> WorkOf(const v1::AttemptRef& attempt,
 
 }  // namespace
 
-WorkFinder::WorkFinder(Sources sources) : sources_(std::move(sources)) {
+WorkFinder::WorkFinder(Sources sources, const Clock& clock)
+    : sources_(std::move(sources)), clock_(clock) {
   for (size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -41,7 +42,7 @@ void WorkFinder::Find(const v1::AttemptRef& attempt, const records::v1::Position
   {
     const std::lock_guard lock(mutex_);
     if (pending_.size() < kMaxPending && !stopping_) {
-      pending_.push_back({attempt, position, std::move(done)});
+      pending_.push_back({attempt, position, std::move(done), clock_.SteadyNow() + kMaxWait});
       added_.notify_one();
       return;
     }
@@ -59,7 +60,8 @@ void WorkFinder::Run() {
       pending = std::move(pending_.front());
       pending_.pop_front();
     }
-    pending.done(Search(pending));
+    const bool late = clock_.SteadyNow() >= pending.deadline;
+    pending.done(late ? TooMany() : Search(pending));
   }
 }
 

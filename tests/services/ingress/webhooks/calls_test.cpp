@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+#include <latch>
+
 #include "common/domain/alert/ids.h"
 #include "common/ports/sealed_content.h"
 #include "common/twilio/webhooks/attempt_token.h"
@@ -346,13 +350,42 @@ TEST_F(CallsTest, FindTheirWorkInTheLogIfTheStoreDoesNotHaveIt) {  // V4
        },
        .log = [&](const records::v1::Position&) -> Result<std::optional<std::string>> {
          return std::optional(Work().SerializeAsString());
-       }});
+       }},
+      clock);
   EXPECT_EQ(Find(finder, attempt)->attempt().attempt(), 2);
   down = true;
   EXPECT_EQ(Find(finder, attempt)->attempt().attempt(), 2);
   v1::AttemptRef other = attempt;
   other.set_step(4);
   EXPECT_EQ(Find(finder, other).error().code, ErrorCode::kNotFound);
+}
+
+// By then Twilio has given up. A search would only delay those behind it.
+TEST_F(CallsTest, DoNotLookForWorkThatHasWaitedTooLong) {  // V4
+  std::latch blocked(WorkFinder::kThreads), release(1);
+  std::atomic<size_t> searches = 0;
+  WorkFinder finder({.store = [&](const v1::AttemptRef&) -> Result<std::optional<std::string>> {
+                       if (++searches <= WorkFinder::kThreads) {
+                         blocked.count_down();
+                         release.wait();
+                       }
+                       return std::optional(Work().SerializeAsString());
+                     },
+                     .log = [](const records::v1::Position&) -> Result<std::optional<std::string>> {
+                       return std::nullopt;
+                     }},
+                    clock);
+  for (size_t i = 0; i < WorkFinder::kThreads; ++i)
+    finder.Find(attempt, {}, [](const Result<records::v1::WorkRecord>&) {});
+  blocked.wait();
+  std::promise<Result<records::v1::WorkRecord>> late;
+  finder.Find(attempt, {},
+              [&](Result<records::v1::WorkRecord> found) { late.set_value(std::move(found)); });
+  clock.Advance(WorkFinder::kMaxWait);
+  release.count_down();
+  EXPECT_EQ(late.get_future().get().error().code, ErrorCode::kOverloaded);
+  EXPECT_EQ(searches, WorkFinder::kThreads);
+  EXPECT_TRUE(Find(finder, attempt));
 }
 
 }  // namespace
