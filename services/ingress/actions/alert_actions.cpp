@@ -110,12 +110,14 @@ void AlertActions::Conclude(const std::shared_ptr<Cancellation>& cancellation,
           });
 }
 
-// A cancellation without effect has the time of its request: an earlier one that had an effect may
-// have set the mark. So each of them is another event.
+// A cancellation without effect has the time of its request, to the minute since the mark was set:
+// an earlier one that had an effect may have set it. So repetitions add one event a minute at most.
 records::v1::Event AlertActions::CancelEvent(const Cancellation& cancellation,
                                              v1::CancelOutcome outcome) const {
   const bool ended = outcome == v1::CANCEL_OUTCOME_ALREADY_ENDED;
-  const WallTime time = ended ? cancellation.request_time : cancellation.mark_time;
+  WallTime time = cancellation.mark_time;
+  if (ended && cancellation.request_time > time)
+    time += std::chrono::floor<std::chrono::minutes>(cancellation.request_time - time);
   std::string seed = "cancel/" + std::to_string(outcome);
   if (ended) seed += "/" + std::to_string(ToUnixMicros(time));
   records::v1::Event event =
@@ -198,12 +200,14 @@ void AlertActions::Decline(const ReceivedDecline& decline, const std::string& tr
                    .method = declined.mark.method,
                    .step = declined.mark.step,
                    .evidence = declined.mark.evidence,
-                   .person = declined.mark.person};
+                   .person = declined.mark.person,
+                   .unless_acknowledged = true};
   if (const auto issued = ReadId(mark.client_id, mark.alert_id, mark.time))
     mark.issued_until = issued->until;
   parts_.admissions.Mark(std::move(mark),
                          [this, declined = std::move(declined), traceparent,
                           done = std::move(done)](const Result<MarkResult>& marked) mutable {
+                           if (marked && marked->acknowledged) return done({});
                            if (marked) {
                              declined.time = marked->time;
                              declined.mark.method = marked->method;

@@ -56,8 +56,9 @@ enum class AckOutcome { kAcknowledged, kAlreadyAcknowledged, kCancelled };
 // The store decides races with the workers: after its response no further attempt starts. Calls
 // `done` once, after the event is on disk, within the timeouts of the store, the log and the check,
 // on a thread of theirs or on the caller's. Fails with kNotFound if this client has no such alert;
-// kKafkaUnavailable, kOutcomeUnknown or kOverloaded if the alert is marked and its event may be
-// missing: the request can be repeated. Never blocks. Safe to use from several threads; the parts
+// kKafkaUnavailable or kOutcomeUnknown if the alert is marked and its event may be missing;
+// kOverloaded if there are too many requests, whether it is marked or not. After the last three the
+// request can be repeated. Never blocks. Safe to use from several threads; the parts
 // must outlive every callback.
 class AlertActions {
  public:
@@ -88,7 +89,8 @@ class AlertActions {
                              std::function<void(Result<AckOutcome>)> done);
 
   // A person of a plan declines: is not contacted again, and the next step starts. Without the
-  // store the next step starts after its wait, unless the alert is an emergency.
+  // store the next step starts after its wait, unless the alert is an emergency. A person who has
+  // acknowledged does not decline any more: nothing is published.
   void Decline(const ReceivedDecline& decline, const std::string& traceparent,
                std::function<void(Status)> done);
 

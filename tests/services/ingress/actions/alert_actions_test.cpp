@@ -137,7 +137,18 @@ TEST_F(AlertActionsTest, TheOutcomeIsNotGuessedIfTheLogCannotBeRead) {  // A2, R
   EXPECT_EQ(Cancel("demo", id)->outcome(), v1::CANCEL_OUTCOME_CANCELLED);
 }
 
-TEST_F(AlertActionsTest, EachCancelThatCameTooLateIsAnEventOfItsOwn) {  // A2
+TEST_F(AlertActionsTest, CancelsThatCameTooLateAddOneEventAMinuteAtMost) {  // A2
+  admissions.SetClaimed(alert_id);
+  admissions.SetDelivered(alert_id);
+  ASSERT_TRUE(Cancel("demo", alert_id));
+  for (int i = 0; i < 59; ++i) {
+    clock.Advance(std::chrono::seconds(1));
+    ASSERT_TRUE(Cancel("demo", alert_id));
+    EXPECT_EQ(Events().back().SerializeAsString(), Events()[0].SerializeAsString());
+  }
+}
+
+TEST_F(AlertActionsTest, EachMinuteWithACancelThatCameTooLateIsAnEventOfItsOwn) {  // A2
   admissions.SetClaimed(alert_id);
   admissions.SetDelivered(alert_id);
   ASSERT_TRUE(Cancel("demo", alert_id));

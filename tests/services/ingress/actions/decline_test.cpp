@@ -88,6 +88,20 @@ TEST_F(AlertActionsTest, ARepeatedDeclineKeepsItsFirstEvent) {  // V4
   EXPECT_EQ(Events()[0].SerializeAsString(), Events()[1].SerializeAsString());
 }
 
+TEST_F(AlertActionsTest, APersonWhoHasAcknowledgedDoesNotDeclineByKey) {  // V4, V6
+  const records::v1::WorkRecord work = ACallOfAPlan(alert_id);
+  const auto decline = [&] {
+    std::promise<Status> done;
+    actions.Decline({.work = work, .call_sid = "CA1"}, kTrace,
+                    [&](Status status) { done.set_value(std::move(status)); });
+    return done.get_future().get();
+  };
+  admissions.SetTarget(alert_id, 1, "ann", work.SerializeAsString(), 2);
+  ASSERT_TRUE(Acknowledge("ann"));
+  ASSERT_TRUE(decline());
+  EXPECT_THAT(log.Records(), SizeIs(1)) << "only the acknowledgement";
+}
+
 // Replies of ann to the message of a plan whose next step calls ben.
 class DeclineReplyTest : public AckReplyTest {
  protected:
