@@ -24,8 +24,8 @@ constexpr int kMaxOpenStreamRequests = 10;  // then nothing is read until one ha
 // less than the age at which rpc::Server closes a connection, so that no request is cut off.
 constexpr std::chrono::minutes kMaxStreamAge{4};
 
-// Room for the largest valid batch: 1 000 texts of 1 600 characters with four bytes each, and their
-// labels, have 9 MiB.
+// Room for the largest valid batch without plans: 1 000 texts of 1 600 characters with four bytes
+// each, and their labels, have 9 MiB. gRPC refuses a larger one with RESOURCE_EXHAUSTED.
 constexpr int kMaxRequestBytes = 16 * 1024 * 1024;
 
 // A request that ended, or one request of a stream.
