@@ -1,7 +1,5 @@
 #include "services/audit/operations/maintenance.h"
 
-#include <malloc.h>
-
 #include <utility>
 
 #include "common/base/sleep.h"
@@ -33,7 +31,6 @@ void RunUntil(const std::stop_token& stop, Work& work) {
     }
     if (const auto matched = work.projection->MatchCallbacks(now); !matched)
       work.on_error(matched.error());
-    malloc_trim(0);  // otherwise the memory of a burst of records stays with the process
   } while (SleepFor(kMatchInterval, stop));
 }
 

@@ -16,8 +16,7 @@ constexpr std::chrono::seconds kCountInterval{30};
 constexpr std::chrono::hours kPartitionInterval{1};
 
 // A thread of its own: matches callbacks that were stored at the same time as their attempt,
-// creates partitions, counts alerts, and returns unused memory to the system. Every replica does
-// it; PostgreSQL's locks serialize them.
+// creates partitions, and counts alerts. Every replica does it; PostgreSQL's locks serialize them.
 class Maintenance {
  public:
   // `projection` and `database` are for this thread alone. `on_counts` is called with each count,
