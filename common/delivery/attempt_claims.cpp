@@ -88,7 +88,9 @@ Task<Result<ClaimReply>> AttemptClaims::Claim(
                              .accepted = std::move(accepted),
                              .plan = PlanConditionOf(work)};
   Result<ClaimReply> claim = co_await parts_.store.Claim(request);
-  RecordOutcome(claim ? std::nullopt : std::optional(claim.error()));
+  // The others may be replies of a store that refuses writes.
+  if (claim && claim->state == ClaimReply::State::kGranted) RecordOutcome(std::nullopt);
+  if (!claim) RecordOutcome(claim.error());
   co_return claim;
 }
 

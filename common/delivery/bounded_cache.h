@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
-#include <map>
+#include <iterator>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace tocsin {
@@ -20,29 +22,35 @@ class BoundedCache {
   // Returns false, and keeps the old value, if there is one under `key`.
   bool Put(const std::string& key, Value value) {
     const std::lock_guard lock(mutex_);
-    if (!values_.emplace(key, std::move(value)).second) return false;
-    order_.push_back(key);
-    if (order_.size() > capacity_) {
-      values_.erase(order_.front());
-      order_.pop_front();
-    }
+    if (places_.contains(key)) return false;
+    entries_.emplace_back(key, std::move(value));
+    places_.emplace(entries_.back().first, std::prev(entries_.end()));
+    if (entries_.size() > capacity_) Remove(entries_.begin());
     return true;
   }
   std::optional<Value> Find(const std::string& key) const {
     const std::lock_guard lock(mutex_);
-    const auto found = values_.find(key);
-    return found == values_.end() ? std::nullopt : std::optional(found->second);
+    const auto found = places_.find(key);
+    return found == places_.end() ? std::nullopt : std::optional(found->second->second);
   }
   void Erase(const std::string& key) {
     const std::lock_guard lock(mutex_);
-    if (values_.erase(key) > 0) std::erase(order_, key);
+    const auto found = places_.find(key);
+    if (found != places_.end()) Remove(found->second);
   }
 
  private:
+  using Entries = std::list<std::pair<const std::string, Value>>;
+
+  void Remove(typename Entries::iterator entry) {
+    places_.erase(entry->first);
+    entries_.erase(entry);
+  }
+
   const size_t capacity_;
   mutable std::mutex mutex_;
-  std::map<std::string, Value> values_;
-  std::deque<std::string> order_;
+  Entries entries_;  // the oldest first
+  std::unordered_map<std::string_view, typename Entries::iterator> places_;
 };
 
 }  // namespace tocsin

@@ -46,15 +46,8 @@ WallTime ExpireTime(const records::v1::WorkRecord& work) {
   return FromUnixMicros(work.expire_time_us());
 }
 
-// Nothing is POSTed after this time.
-WallTime LatestPost(const records::v1::WorkRecord& work) {
-  const std::int64_t deadline_us = work.plan().goal().deadline_us();
-  return deadline_us == 0 ? ExpireTime(work)
-                          : std::min(ExpireTime(work), FromUnixMicros(deadline_us));
-}
-
 Error TooLate() {
-  return {ErrorCode::kOverloaded, "the lease or the alert expired before the POST"};
+  return {ErrorCode::kOverloaded, "the attempt or its lease ended before the POST"};
 }
 
 Error Stopping() { return {ErrorCode::kOverloaded, "the worker is stopping"}; }
@@ -85,7 +78,9 @@ DeliveryPipeline::DeliveryPipeline(v1::Channel channel, Parts parts, DeliverySet
       resolver_({parts.clock, parts.claims, parts.vault, parts.list, parts.probe},
                 settings_.retry.in_doubt),
       claims_({parts.clock, parts.claims, parts.log, parts.history, parts.topics}, settings_.owner,
-              settings_.lease) {}
+              settings_.lease),
+      unpersisted_(settings_.max_deliveries),
+      reservations_(settings_.max_deliveries) {}
 
 Task<Result<DeliveryResult>> DeliveryPipeline::Deliver(const IncomingRecord& record) {
   Delivery delivery{record, {}, parts_.registry.Now()};
@@ -132,18 +127,20 @@ Task<Result<DeliveryResult>> DeliveryPipeline::Deliver(const IncomingRecord& rec
   if (!earlier) co_return co_await Release(delivery, claim, earlier.error());
   if (*earlier) co_return co_await HandleEarlierStart(delivery, claim, **earlier);
   const bool permitted = co_await permit->AwaitTurn(post_by);
-  // The store and the log may have blocked for long, too.
-  if (!permitted || parts_.clock.SteadyNow() > post_by || parts_.clock.Now() >= LatestPost(work))
+  // The waits may have taken long: time has passed, and the recipient may have opted out.
+  const Clearance still = Clear(work, *delivery.registry, parts_.consents, parts_.clock.Now());
+  if (!permitted || parts_.clock.SteadyNow() > post_by ||
+      !std::holds_alternative<ClearedAttempt>(still))
     co_return co_await Release(delivery, claim, TooLate());
 
-  const records::v1::AttemptResult result = co_await Post(delivery, cleared, *std::move(content));
+  const records::v1::AttemptResult result =
+      co_await Post(delivery, std::get<ClearedAttempt>(still), *std::move(content));
   permit->Release();
   ReportSubmitted(work, result);
   const auto stored = co_await claims_.SaveResult(work, claim, result);
   if (!stored) co_return co_await RecordUnpersisted(delivery, result);
-  TOCSIN_CO_CHECK_OK(co_await EndIfGoalReached(delivery));
   // Nothing was stored if the claim was lost: the result is recorded all the same.
-  co_return co_await RecordResult(delivery, *stored ? **stored : result);
+  co_return co_await RecordPosted(delivery, *stored ? **stored : result);
 }
 
 Task<Result<DeliveryResult>> DeliveryPipeline::DeadLetterUnparsable(const IncomingRecord& record) {
@@ -213,19 +210,33 @@ Task<Result<std::optional<WallTime>>> DeliveryPipeline::ReserveRate(Delivery& de
   const Sender& sender = cleared.sender();
   if (IsEmergency(work) || work.rate_reservation().sender_id() == sender.id)
     co_return std::optional<WallTime>();
+  const std::string attempt = AttemptText(work.attempt());
+  std::optional<records::v1::RateReservation> reservation = reservations_.Find(attempt);
+  if (!reservation || reservation->sender_id() != sender.id) {
+    TOCSIN_CO_TRY(const WallTime time, co_await NextFreeTime(work, sender));
+    if (time >= ExpireTime(work)) co_return std::optional(time);
+    reservation.emplace();
+    reservation->set_sender_id(sender.id);
+    reservation->set_account_sid(sender.account_sid);
+    reservation->set_time_us(ToUnixMicros(time));
+    reservations_.Erase(attempt);
+    reservations_.Put(attempt, *reservation);
+  }
+  const WallTime time = FromUnixMicros(reservation->time_us());
+  if (time <= parts_.clock.Now() + kCountsAsNow) co_return std::optional<WallTime>();
+  *work.mutable_rate_reservation() = *std::move(reservation);
+  co_return std::optional(time);
+}
+
+// Reserves the time for the attempt.
+Task<Result<WallTime>> DeliveryPipeline::NextFreeTime(const records::v1::WorkRecord& work,
+                                                      const Sender& sender) {
   // Twilio limits segments by sender, but calls by account.
   const bool call = channel_ == v1::CHANNEL_VOICE;
   const double rate = call ? sender.calls_per_second : sender.segments_per_second;
-  TOCSIN_CO_TRY(const WallTime time,
-                co_await parts_.pacer.Reserve(call ? sender.account_sid : sender.id,
-                                              rate * settings_.rate_factor,
-                                              call ? 1 : work.segment_count(), ExpireTime(work)));
-  if (time >= ExpireTime(work)) co_return std::optional(time);
-  if (time <= parts_.clock.Now() + kCountsAsNow) co_return std::optional<WallTime>();
-  work.mutable_rate_reservation()->set_sender_id(sender.id);
-  work.mutable_rate_reservation()->set_account_sid(sender.account_sid);
-  work.mutable_rate_reservation()->set_time_us(ToUnixMicros(time));
-  co_return std::optional(time);
+  co_return co_await parts_.pacer.Reserve(call ? sender.account_sid : sender.id,
+                                          rate * settings_.rate_factor,
+                                          call ? 1 : work.segment_count(), ExpireTime(work));
 }
 
 // Another process's start of the same attempt that the log contains before ours. Fails if the log
@@ -278,6 +289,7 @@ Task<Result<DeliveryResult>> DeliveryPipeline::Reschedule(Delivery& delivery, Wa
   delivery.work.set_due_time_us(ToUnixMicros(due));
   delivery.work.clear_acceptance();  // audit reads it from the record that accepted the alert
   TOCSIN_CO_CHECK_OK(co_await PublishWork(delivery, delivery.work));
+  reservations_.Erase(AttemptText(delivery.work.attempt()));
   co_return DeliveryResult::kRescheduled;
 }
 
@@ -303,7 +315,7 @@ Task<Result<DeliveryResult>> DeliveryPipeline::HandleClaimReply(Delivery& delive
                                                                 const ClaimReply& claim) {
   switch (claim.state) {
     case ClaimReply::State::kGranted: break;  // impossible: only claims to send are granted
-    case ClaimReply::State::kDone:
+    case ClaimReply::State::kDone: co_return co_await RecordPosted(delivery, *claim.result);
     case ClaimReply::State::kStopped: co_return co_await RecordResult(delivery, *claim.result);
     case ClaimReply::State::kBusy:
     case ClaimReply::State::kEarly:
@@ -367,12 +379,6 @@ Task<Result<DeliveryResult>> DeliveryPipeline::HandleStoreError(Delivery& delive
   co_return co_await Reschedule(delivery, parts_.clock.Now() + kStoreRetryDelay);
 }
 
-// The goal of the plan may have been reached during the POST.
-Task<Status> DeliveryPipeline::EndIfGoalReached(const Delivery& delivery) const {
-  if (parts_.calls == nullptr || !delivery.work.has_plan()) co_return {};
-  co_return co_await parts_.calls->End(delivery.work.attempt().alert_id());
-}
-
 records::v1::AttemptResult DeliveryPipeline::InDoubtResultOf(const Delivery& delivery,
                                                              WallTime begin_time) const {
   records::v1::AttemptResult result;
@@ -397,6 +403,16 @@ FollowUp DeliveryPipeline::FollowUpOf(const Delivery& delivery,
 Task<Result<DeliveryResult>> DeliveryPipeline::RecordResult(
     const Delivery& delivery, const records::v1::AttemptResult& result) {
   co_return co_await PublishResult(delivery, result, FollowUpOf(delivery, result));
+}
+
+// The goal of the plan may have been reached during the POST: then the call is ended. After an
+// error both are repeated.
+Task<Result<DeliveryResult>> DeliveryPipeline::RecordPosted(
+    const Delivery& delivery, const records::v1::AttemptResult& result) {
+  TOCSIN_CO_TRY(const DeliveryResult delivered, co_await RecordResult(delivery, result));
+  if (parts_.calls != nullptr && delivery.work.has_plan())
+    TOCSIN_CO_CHECK_OK(co_await parts_.calls->End(delivery.work.attempt().alert_id()));
+  co_return delivered;
 }
 
 // The store could not save the result: only its event keeps it. The event is published before the
@@ -427,6 +443,7 @@ Task<Result<DeliveryResult>> DeliveryPipeline::PublishResult(
   if (TOCSIN_FAILS_AT("outcome_produce")) co_return FailpointError();
   TOCSIN_CO_CHECK_OK(co_await PublishOnce(delivery, std::move(follow_up)));
   if (TOCSIN_FAILS_AT("outcome_report")) co_return FailpointError();
+  reservations_.Erase(AttemptText(delivery.work.attempt()));
   co_return DeliveryResultOf(result);
 }
 

@@ -32,7 +32,8 @@ struct DeliverySettings {
   std::string owner;                               // this process; shown to operators
   Micros post_timeout = std::chrono::seconds(30);  // of one POST
   Micros lease = std::chrono::seconds(35);         // of a claim: POST timeout and 5 s
-  double rate_factor = 0.8;  // of the provider's rate limit, so that its queue stays short
+  double rate_factor = 0.8;      // of the provider's rate limit, so that its queue stays short
+  size_t max_deliveries = 2000;  // in progress at once
   RetryPolicy retry{};
 };
 
@@ -79,13 +80,13 @@ class DeliveryPipeline {
   Task<Result<DeliveryResult>> EndAtDeadline(Delivery& delivery);
   Task<Result<std::optional<WallTime>>> ReserveRate(Delivery& delivery,
                                                     const ClearedAttempt& cleared);
+  Task<Result<WallTime>> NextFreeTime(const records::v1::WorkRecord& work, const Sender& sender);
   Task<Result<std::optional<LogClaim>>> FindEarlierStart(const Delivery& delivery,
                                                          const ClaimReply& claim,
                                                          const records::v1::Position& started,
                                                          SteadyTime post_by);
   Task<records::v1::AttemptResult> Post(const Delivery& delivery, const ClearedAttempt& cleared,
                                         records::v1::Content&& content);
-  Task<Status> EndIfGoalReached(const Delivery& delivery) const;
   void ReportSubmitted(const records::v1::WorkRecord& work,
                        const records::v1::AttemptResult& result) const;
 
@@ -107,6 +108,8 @@ class DeliveryPipeline {
   records::v1::AttemptResult InDoubtResultOf(const Delivery& delivery, WallTime begin_time) const;
   FollowUp FollowUpOf(const Delivery& delivery, const records::v1::AttemptResult& result) const;
   Task<Result<DeliveryResult>> RecordResult(const Delivery& delivery,
+                                            const records::v1::AttemptResult& result);
+  Task<Result<DeliveryResult>> RecordPosted(const Delivery& delivery,
                                             const records::v1::AttemptResult& result);
   Task<Result<DeliveryResult>> RecordUnpersisted(const Delivery& delivery,
                                                  const records::v1::AttemptResult& result);
@@ -132,7 +135,10 @@ class DeliveryPipeline {
   // every step.
   BoundedCache<bool> followed_targets_{10'000};
   // By attempt: results that neither the store nor the log has yet.
-  BoundedCache<records::v1::AttemptResult> unpersisted_{1000};
+  BoundedCache<records::v1::AttemptResult> unpersisted_;
+  // By attempt: reservations of deliveries in progress. Otherwise each repetition after an error
+  // would reserve again, and the sender would have no time left.
+  BoundedCache<records::v1::RateReservation> reservations_;
 };
 
 }  // namespace tocsin

@@ -198,6 +198,7 @@ Config Config::Read(config::Reader& reader, const std::string& program,
               {"end", "keep"})
           .Default("end") == "end";
   ReadPool(reader, config.posts, config.pool);
+  config.delivery.max_deliveries = config.pool.deliveries + (kLanes - 1) * config.pool.reserved;
   return config;
 }
 

@@ -10,6 +10,15 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
+// Of the recipient from the sender.
+records::v1::ConsentRecord OptOut(const records::v1::WorkRecord& work) {
+  records::v1::ConsentRecord consent;
+  *consent.mutable_recipient() = work.recipient();
+  consent.set_sender_address("+15017122661");
+  consent.set_state(records::v1::CONSENT_STATE_OPTED_OUT);
+  return consent;
+}
+
 class DeliveryPipelineTest : public DeliveryFixture {};
 
 TEST_F(DeliveryPipelineTest, PublishesTheStartBeforeThePostAndTheResultAfterIt) {  // S1, S3
@@ -24,11 +33,7 @@ TEST_F(DeliveryPipelineTest, PublishesTheStartBeforeThePostAndTheResultAfterIt) 
 }
 
 TEST_F(DeliveryPipelineTest, DoesNotSendToARecipientWhoOptedOut) {  // S4
-  records::v1::ConsentRecord consent;
-  *consent.mutable_recipient() = AWork().recipient();
-  consent.set_sender_address("+15017122661");
-  consent.set_state(records::v1::CONSENT_STATE_OPTED_OUT);
-  consents.Apply(consent);
+  consents.Apply(OptOut(AWork()));
   EXPECT_EQ(Deliver(AWork()), DeliveryResult::kNotAttempted);
   EXPECT_THAT(provider.sent, IsEmpty());
   ASSERT_THAT(Statuses(), ElementsAre(v1::ATTEMPT_STATUS_SUPPRESSED));
@@ -223,6 +228,24 @@ TEST_F(DeliveryPipelineTest, ReservesTheSendersRateOnceAndReschedules) {  // L1
   EXPECT_EQ(Deliver(Waiting()[0]), DeliveryResult::kSent);  // no second reservation
 }
 
+// Otherwise an outage of Kafka would use up the sender's rate, and alerts would expire.
+TEST_F(DeliveryPipelineTest, ADeliveryThatIsRepeatedReservesTheSendersRateOnce) {  // L1
+  records::v1::WorkRecord work = AWork();
+  work.set_segment_count(1000);  // 12.5 s at 80 a second
+  records::v1::WorkRecord second = AWork();
+  second.mutable_attempt()->set_step(2);
+  Seal(second);
+  for (const auto& each : {work, second}) {
+    log.SetOutcome(PublishOutcome::kNotPersisted);
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(Deliver(each));
+    log.SetOutcome(PublishOutcome::kPersisted);
+    EXPECT_TRUE(Deliver(each));
+  }
+  EXPECT_THAT(provider.sent, SizeIs(1));
+  ASSERT_THAT(Waiting(), SizeIs(1));
+  EXPECT_LT(Waiting()[0].rate_reservation().time_us(), ToUnixMicros(clock.Now() + seconds(13)));
+}
+
 TEST_F(DeliveryPipelineTest, SendsAnEmergencyWithoutARateReservation) {  // A4, V7
   records::v1::WorkRecord bulk = AWork();
   bulk.set_segment_count(100'000);
@@ -345,6 +368,34 @@ TEST_F(PermittedPostTest, ReleasesTheClaimIfItsTurnComesTooLate) {  // R4
   other.Release();
   Start(work);
   EXPECT_EQ(result, Result<DeliveryResult>(DeliveryResult::kSent));
+}
+
+TEST_F(PermittedPostTest, SendsNothingToARecipientWhoOptsOutMeanwhile) {  // S4
+  const records::v1::WorkRecord work = AWork();
+  APost().Release();  // so that the next one may be prepared ahead
+  PostPermit other = APost();
+  Start(work);
+  consents.Apply(OptOut(work));
+  other.Release();
+  scheduler.Run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->error().code, ErrorCode::kOverloaded);
+  Start(work);
+  EXPECT_EQ(result, Result<DeliveryResult>(DeliveryResult::kNotAttempted));
+  EXPECT_THAT(provider.sent, IsEmpty());
+}
+
+TEST_F(PermittedPostTest, ItsValidityEndsWithTheAlert) {  // A5
+  records::v1::WorkRecord work = AWork();
+  work.set_expire_time_us(ToUnixMicros(clock.Now() + seconds(40)));
+  APost().Release();  // so that the next one may be prepared ahead
+  PostPermit other = APost();
+  Start(work);
+  clock.Advance(seconds(3));
+  other.Release();
+  scheduler.Run();
+  ASSERT_THAT(provider.sent, SizeIs(1));
+  EXPECT_EQ(provider.sent[0].validity, seconds(37));
 }
 
 TEST_F(PermittedPostTest, SendsNothingAfterTheLimiterWasClosed) {  // O8
