@@ -48,32 +48,42 @@ Task<Result<ReconciliationRun>> Reconciliation::Run() {
   Requests requests(parts_.scheduler, settings_.max_lookups_per_second);
   const Records listed = co_await ReadLists(attempts.due, requests);
   ReconciliationRun run{.more_due = attempts.due.size() == kAttemptsPerRun};
-  size_t failures_in_a_row = 0;
+  std::vector<const UnreconciledAttempt*> missing;
   for (const UnreconciledAttempt& attempt : attempts.due) {
     if (const std::optional<Reconciled> found = FromList(attempt, listed)) {
       TOCSIN_CO_CHECK_OK(co_await Save(attempt, *found));
       ++run.attempts;
+    } else {
+      missing.push_back(&attempt);
+    }
+  }
+  std::map<std::string, size_t> failures;  // in a row, by account
+  for (const UnreconciledAttempt* const attempt : missing) {
+    size_t& failures_in_a_row = failures[attempt->result.account_sid()];
+    if (failures_in_a_row == kMaxFailuresInARow) {
+      TOCSIN_CO_CHECK_OK(co_await SaveUnreachable(*attempt));
       continue;
     }
     const bool may_request = co_await requests.Take();
-    if (!may_request) {  // what the lists contain is still saved
-      run.more_due = true;
-      continue;
-    }
+    run.more_due = run.more_due || !may_request;
+    if (!may_request) break;
     ++run.attempts;
-    const Result<std::optional<ProviderRecord>> record = co_await Fetch(attempt);
+    const Result<std::optional<ProviderRecord>> record = co_await Fetch(*attempt);
+    failures_in_a_row = record ? 0 : failures_in_a_row + 1;
     if (!record) {
-      TOCSIN_CO_CHECK_OK(co_await Defer(attempt));
-      if (++failures_in_a_row == kMaxFailuresInARow) co_return Fail(record.error());
       parts_.probe.OnDependencyError(record.error());
+      TOCSIN_CO_CHECK_OK(co_await SaveUnreachable(*attempt));
       continue;
     }
-    failures_in_a_row = 0;
-    const Reconciled found =
-        Reconcile(channel_, attempt, *record, settings_.schedule, parts_.clock.Now());
-    TOCSIN_CO_CHECK_OK(co_await Save(attempt, found));
+    const Reconciled found = Found(*attempt, *record);
+    TOCSIN_CO_CHECK_OK(co_await Save(*attempt, found));
   }
   co_return run;
+}
+
+Reconciled Reconciliation::Found(const UnreconciledAttempt& attempt,
+                                 const std::optional<ProviderRecord>& record) const {
+  return Reconcile(channel_, attempt, record, settings_.schedule, parts_.clock.Now());
 }
 
 // The records of due attempts in the provider's lists. What is missing is fetched afterwards.
@@ -115,8 +125,7 @@ std::optional<Reconciled> Reconciliation::FromList(const UnreconciledAttempt& at
                                                    const Records& listed) {
   const auto record = listed.find(attempt.result.provider_sid());
   if (!attempt.holds_sid || record == listed.end()) return std::nullopt;
-  Reconciled found =
-      Reconcile(channel_, attempt, record->second, settings_.schedule, parts_.clock.Now());
+  Reconciled found = Found(attempt, record->second);
   if (!IsUsableFromList(found)) return std::nullopt;
   return found;
 }
@@ -128,10 +137,16 @@ Task<Status> Reconciliation::Save(const UnreconciledAttempt& attempt, const Reco
   co_return Status();
 }
 
-// One account may be unreachable for long: its attempts must not delay the others.
-Task<Status> Reconciliation::Defer(const UnreconciledAttempt& attempt) {
+// One account may be unreachable for long: its attempts must not delay the others, and end without
+// the provider's records at last.
+Task<Status> Reconciliation::SaveUnreachable(const UnreconciledAttempt& attempt) {
+  const WallTime now = parts_.clock.Now();
+  if (now >= LastLookupTime(attempt, settings_.schedule) + kMaxUnreachable) {
+    const Reconciled found = Found(attempt, std::nullopt);
+    co_return co_await Save(attempt, found);
+  }
   Reconciled later;
-  later.next_time = parts_.clock.Now() + kAfterFailure;
+  later.next_time = now + kAfterFailure;
   co_return co_await parts_.attempts.SaveLookup(channel_, attempt.name, later);
 }
 

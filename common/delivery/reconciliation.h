@@ -28,8 +28,10 @@ constexpr size_t kPagesPerRun = 20;
 constexpr std::chrono::seconds kLookupTimeout{5};         // of one fetch
 constexpr std::chrono::seconds kPageTimeout{15};          // of one page of a list
 constexpr Micros kBetweenRuns = std::chrono::seconds(5);  // after a run that was not full
-constexpr size_t kMaxFailuresInARow = 3;                  // ends the run
-constexpr std::chrono::minutes kAfterFailure{1};          // until the next fetch
+constexpr size_t kMaxFailuresInARow = 3;  // then the account gets no further request in this run
+constexpr std::chrono::minutes kAfterFailure{1};  // until the next fetch
+// How much later than otherwise an attempt is given up if its account is unreachable.
+constexpr std::chrono::hours kMaxUnreachable{6};
 
 struct ReconciliationSettings {
   ReconcileSchedule schedule{};
@@ -73,11 +75,13 @@ class Reconciliation {
   using Records = std::map<std::string, ProviderRecord>;  // by SID
   class Requests;
 
+  Reconciled Found(const UnreconciledAttempt& attempt,
+                   const std::optional<ProviderRecord>& record) const;
   Task<Records> ReadLists(const std::vector<UnreconciledAttempt>& due, Requests& requests);
   std::optional<Reconciled> FromList(const UnreconciledAttempt& attempt, const Records& listed);
   Task<Result<std::optional<ProviderRecord>>> Fetch(const UnreconciledAttempt& attempt);
   Task<Status> Save(const UnreconciledAttempt& attempt, const Reconciled& found);
-  Task<Status> Defer(const UnreconciledAttempt& attempt);
+  Task<Status> SaveUnreachable(const UnreconciledAttempt& attempt);
   Task<Status> Publish(const UnreconciledAttempt& attempt, const Reconciled& found);
 
   const v1::Channel channel_;

@@ -117,6 +117,10 @@ WallTime UnconfirmedFrom(const UnreconciledAttempt& open, const ReconcileSchedul
   return AcceptedAt(open) + validity + schedule.grace;
 }
 
+WallTime LastLookupTime(const UnreconciledAttempt& open, const ReconcileSchedule& schedule) {
+  return open.ended ? AcceptedAt(open) + schedule.price_limit : UnconfirmedFrom(open, schedule);
+}
+
 Reconciled Reconcile(v1::Channel channel, const UnreconciledAttempt& open,
                      const std::optional<ProviderRecord>& record, const ReconcileSchedule& schedule,
                      WallTime now) {

@@ -87,4 +87,8 @@ WallTime AcceptedAt(const UnreconciledAttempt& open);
 // When the attempt becomes SENT_UNCONFIRMED.
 WallTime UnconfirmedFrom(const UnreconciledAttempt& open, const ReconcileSchedule& schedule);
 
+// When a lookup at the latest ends the reconciliation of the attempt, or the wait for its final
+// status if that is missing.
+WallTime LastLookupTime(const UnreconciledAttempt& open, const ReconcileSchedule& schedule);
+
 }  // namespace tocsin

@@ -12,6 +12,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -21,13 +22,26 @@ constexpr const char* kSid = "SM0000000000000000000000000000000a";
 class ReconciliationTest : public DeliveryFixture {
  protected:
   // An accepted attempt without callbacks.
-  records::v1::WorkRecord Sent(const std::string& sid = kSid) {
+  records::v1::WorkRecord Sent(const std::string& sid = kSid, const std::string& sender = "main") {
     provider.result = FakeProvider::Accepted(sid);
     records::v1::WorkRecord work = AWork();
+    work.set_sender_id(sender);
     work.mutable_attempt()->set_alert_id(NewAlertId(clock.Now(), sid.substr(sid.size() - 10)));
     Seal(work);
     EXPECT_EQ(Deliver(work), DeliveryResult::kSent);
     return work;
+  }
+  void AddSender(const std::string& id, const std::string& account_sid) {
+    RegistrySnapshot::Content content = TestRegistry();
+    content.accounts.push_back({account_sid, Secret("token"), Secret()});
+    content.senders.push_back({.id = id,
+                               .number = "+15017122663",
+                               .messaging_service_sid = {},
+                               .account_sid = account_sid,
+                               .channels = {v1::CHANNEL_SMS},
+                               .priorities = {},
+                               .segments_per_second = 100});
+    registry.Swap(Built(content));
   }
   ProviderRecord ARecord(v1::AttemptStatus status) {
     ProviderRecord record;
@@ -204,17 +218,43 @@ TEST_F(ReconciliationTest, GivesUpOnAMissingPrice) {
   EXPECT_TRUE(Await(claims.FindDue(v1::CHANNEL_SMS, clock.Now() + hours(24), 10))->due.empty());
 }
 
-TEST_F(ReconciliationTest, EndsARunWhenTheProviderDoesNotRespond) {
-  for (const char last : {'a', 'b', 'c', 'd'})
-    Sent("SM0000000000000000000000000000000" + std::string(1, last));
+TEST_F(ReconciliationTest, RequestsNoMoreFromAnAccountThatDoesNotRespond) {
+  for (size_t i = 0; i < kMaxFailuresInARow + 2; ++i) Sent(SidOf(i));
   provider_lookup.unavailable = true;
   clock.Advance(minutes(10));
-  EXPECT_EQ(RunOnce().error().code, ErrorCode::kTwilioApiError);
+  EXPECT_EQ(Run(), kMaxFailuresInARow);
   EXPECT_THAT(provider_lookup.requested, SizeIs(kMaxFailuresInARow));
   provider_lookup.unavailable = false;
-  EXPECT_EQ(Run(), 1u);
+  EXPECT_EQ(Run(), 0u);
   clock.Advance(kAfterFailure);
-  EXPECT_EQ(Run(), kMaxFailuresInARow);
+  EXPECT_EQ(Run(), kMaxFailuresInARow + 2);
+}
+
+TEST_F(ReconciliationTest, AnAccountThatDoesNotRespondDoesNotDelayOthers) {  // S3
+  AddSender("other", "AC00000000000000000000000000000002");
+  for (size_t i = 0; i < kMaxFailuresInARow + 2; ++i) {
+    Sent(SidOf(i));
+    provider_lookup.unavailable_sids.insert(SidOf(i));
+  }
+  Sent(kSid, "other");
+  SetRecord(v1::ATTEMPT_STATUS_DELIVERED);
+  clock.Advance(minutes(10));
+  EXPECT_EQ(Run(), kMaxFailuresInARow + 1);
+  EXPECT_EQ(Last().attempt_changed().provider_sid(), kSid);
+  EXPECT_EQ(Last().attempt_changed().status(), v1::ATTEMPT_STATUS_DELIVERED);
+}
+
+TEST_F(ReconciliationTest, GivesAttemptsUpIfTheirAccountDoesNotRespondForLong) {  // R1
+  for (size_t i = 0; i < kMaxFailuresInARow + 2; ++i) Sent(SidOf(i));
+  provider_lookup.unavailable = true;
+  clock.Advance(hours(10) + ReconcileSchedule().grace + kMaxUnreachable - minutes(2));
+  Run();
+  EXPECT_THAT(probe.Findings(), IsEmpty());
+  clock.Advance(minutes(3));
+  Run();
+  EXPECT_THAT(probe.Findings(), SizeIs(kMaxFailuresInARow + 2));
+  EXPECT_THAT(probe.Findings(), Each(Finding::kUnconfirmed));
+  EXPECT_EQ(Last().attempt_changed().status(), v1::ATTEMPT_STATUS_SENT_UNCONFIRMED);
 }
 
 TEST_F(ReconciliationTest, AnUnreachableAccountDoesNotDelayOthers) {  // S3
