@@ -243,7 +243,7 @@ void AddDlq(CLI::App& app, Action& action) {
   AddName(redrive, *options);
   redrive.add_flag("--force", options->force,
                    "even if an attempt was sent or is in doubt: the recipient may get it twice; "
-                   "recorded in the audit log");
+                   "recorded");
   AddDiscardVerb(dlq, "discard", action);
   Hide(AddDiscardVerb(dlq, "drop", action));
 }
