@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the programs of the version before, whose commit is in scripts/lib/previous-version, from the history of the
+# Builds the programs of the previous version, whose commit is in scripts/lib/previous-version, from the history of the
 # repository, and prints their folder. They are kept in build/previous.
 #
 #   scripts/lib/build_previous.sh
@@ -29,7 +29,7 @@ if [[ ! -e $folder/done ]]; then
     cd "$folder"
     quietly cmake --preset release -DTOCSIN_BUILD_TESTS=OFF
     quietly cmake --build --preset release -j "$(nproc)" --target "${targets[@]}"
-  ) || die "the version before could not be built"
+  ) || die "the previous version could not be built"
   touch "$folder/done"
   # shellcheck disable=SC2012  # the names are commits
   ls -td "$ROOT"/build/previous/*/ | tail -n +$((KEEP_BUILDS + 1)) | xargs -r rm -rf
