@@ -25,8 +25,7 @@ void RunUntil(const std::stop_token& stop, Work& work) {
       if (!ensured) work.on_error(ensured.error());
     }
     if (std::chrono::steady_clock::now() >= next_count) {
-      const auto counts = CountAlerts(work.session, now);
-      counts ? work.on_counts(*counts) : work.on_error(counts.error());
+      work.on_counts(CountAlerts(work.session, now, work.on_error));
       next_count = std::chrono::steady_clock::now() + kCountInterval;
     }
     if (const auto matched = work.projection->MatchCallbacks(now); !matched)

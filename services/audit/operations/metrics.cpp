@@ -124,8 +124,10 @@ AuditMetrics::AuditMetrics(telemetry::Metrics& metrics, size_t writers)
       batch_seconds_(metrics.Histogram("tocsin_audit_batch_seconds",
                                        "Duration of projecting one batch", kBatchSeconds)),
       batch_times_(BatchTimes(metrics, writers)),
-      alerts_(GaugesBy(metrics, "tocsin_alerts", "Alerts accepted in the last day, by state",
-                       "state", AlertStateNames())),
+      alerts_(GaugesBy(
+          metrics, "tocsin_alerts",
+          "Alerts accepted in the last day, by state; counted by one replica, 0 in the others",
+          "state", AlertStateNames())),
       dead_letters_(GaugesBy(metrics, "tocsin_dead_letters_open", "Open dead letters", "channel",
                              ChannelNames())),
       oldest_dead_letter_(metrics.Gauge("tocsin_dead_letters_oldest_timestamp_seconds",
@@ -133,9 +135,10 @@ AuditMetrics::AuditMetrics(telemetry::Metrics& metrics, size_t writers)
                                         "none")),
       overdue_(metrics.Gauge("tocsin_alerts_overdue",
                              "Alerts that are not final an hour after their expire time")),
-      mismatches_(metrics.Gauge("tocsin_alert_count_mismatch",
-                                "Alerts of the last day whose rows contradict each other; expected "
-                                "0")),
+      mismatches_(
+          metrics.Gauge("tocsin_alert_count_mismatch",
+                        "Alerts of the last day whose rows contradict each other; counted by "
+                        "one replica; expected 0")),
       in_doubt_(metrics.Gauge("tocsin_attempts_in_doubt", "Attempts in doubt")),
       oldest_in_doubt_(metrics.Gauge("tocsin_attempts_in_doubt_oldest_timestamp_seconds",
                                      "Since when the oldest attempt in doubt has been in doubt; 0 "
@@ -166,13 +169,19 @@ Status AuditMetrics::Measure(size_t writer, std::span<const IncomingRecord> reco
 }
 
 void AuditMetrics::OnCounts(const AlertCounts& counts) {
-  SetAll(counts.alerts, alerts_);
-  SetAll(counts.dead_letters, dead_letters_);
-  oldest_dead_letter_.Set(SecondsOf(counts.oldest_dead_letter));
-  overdue_.Set(static_cast<double>(counts.overdue));
-  mismatches_.Set(static_cast<double>(counts.mismatches));
-  in_doubt_.Set(static_cast<double>(counts.attempts_in_doubt));
-  oldest_in_doubt_.Set(SecondsOf(counts.oldest_in_doubt));
+  if (counts.overdue) overdue_.Set(static_cast<double>(*counts.overdue));
+  if (counts.dead_letters) {
+    SetAll(counts.dead_letters->by_channel, dead_letters_);
+    oldest_dead_letter_.Set(SecondsOf(counts.dead_letters->oldest));
+  }
+  if (counts.in_doubt) {
+    in_doubt_.Set(static_cast<double>(counts.in_doubt->attempts));
+    oldest_in_doubt_.Set(SecondsOf(counts.in_doubt->oldest));
+  }
+  if (counts.states) {
+    SetAll(counts.states->alerts, alerts_);
+    mismatches_.Set(static_cast<double>(counts.states->mismatches));
+  }
 }
 
 void AuditMetrics::OnRequest(std::string_view method, std::optional<ErrorCode> error,

@@ -32,6 +32,7 @@ class AuditMetrics {
   Status Measure(size_t writer, std::span<const IncomingRecord> records,
                  const std::function<Status(std::span<const IncomingRecord>)>& apply);
 
+  // A count that failed keeps its last value.
   void OnCounts(const AlertCounts& counts);
 
   // A gRPC request ended. Streams are counted but not timed.

@@ -31,8 +31,50 @@ void KeepOldest(std::optional<std::int64_t> micros, std::optional<WallTime>& old
   oldest = std::min(oldest.value_or(time), time);
 }
 
-Status CountStates(Transaction& transaction, const CountStatements& statements,
-                   AlertCounts& counts) {
+// Whether this session counts the states: the first one that asks, until it ends. The keepalives
+// end the session of a host that died within 30 s.
+Result<bool> CountsStates(Transaction& transaction) {
+  TOCSIN_TRY(const Rows rows,
+             transaction.Query("SELECT pg_try_advisory_lock(hashtext('tocsin.alert_states')),"
+                               " set_config('tcp_keepalives_idle', '10', false),"
+                               " set_config('tcp_keepalives_interval', '5', false),"
+                               " set_config('tcp_keepalives_count', '4', false)"));
+  return rows.Boolean(0, 0);
+}
+
+Result<std::int64_t> CountOverdue(Transaction& transaction, const CountStatements& statements) {
+  TOCSIN_TRY(const Rows rows,
+             transaction.Query(statements.overdue.sql, statements.overdue.parameters));
+  return rows.Integer(0, 0);
+}
+
+Result<DeadLetterCounts> CountDeadLetters(Transaction& transaction,
+                                          const CountStatements& statements) {
+  TOCSIN_TRY(const Rows rows,
+             transaction.Query(statements.dead_letters.sql, statements.dead_letters.parameters));
+  DeadLetterCounts counts;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    counts.by_channel[NameOf(static_cast<v1::Channel>(rows.Integer(i, 0)))] = rows.Integer(i, 1);
+    KeepOldest(rows.OptionalInteger(i, 2), counts.oldest);
+  }
+  return counts;
+}
+
+Result<InDoubtCounts> CountInDoubt(Transaction& transaction, const CountStatements& statements) {
+  TOCSIN_TRY(const Rows rows,
+             transaction.Query(statements.in_doubt.sql, statements.in_doubt.parameters));
+  InDoubtCounts counts{.attempts = rows.Integer(0, 0), .oldest = {}};
+  KeepOldest(rows.OptionalInteger(0, 1), counts.oldest);
+  return counts;
+}
+
+Result<StateCounts> CountStates(Transaction& transaction, const CountStatements& statements) {
+  StateCounts counts;
+  TOCSIN_TRY(const bool counted_here, CountsStates(transaction));
+  if (!counted_here) return counts;
+  TOCSIN_TRY(const Rows unaccepted,
+             transaction.Query(statements.unaccepted.sql, statements.unaccepted.parameters));
+  counts.mismatches = unaccepted.Integer(0, 0);
   TOCSIN_TRY(const Rows states,
              transaction.Query(statements.states.sql, statements.states.parameters));
   for (size_t i = 0; i < states.size(); ++i) {
@@ -43,30 +85,7 @@ Status CountStates(Transaction& transaction, const CountStatements& statements,
     else
       counts.mismatches += states.Integer(i, 1);
   }
-  TOCSIN_TRY(const Rows unaccepted,
-             transaction.Query(statements.unaccepted.sql, statements.unaccepted.parameters));
-  counts.mismatches += unaccepted.Integer(0, 0);
-  return {};
-}
-
-Status CountInDoubt(Transaction& transaction, const CountStatements& statements,
-                    AlertCounts& counts) {
-  TOCSIN_TRY(const Rows in_doubt,
-             transaction.Query(statements.in_doubt.sql, statements.in_doubt.parameters));
-  counts.attempts_in_doubt = in_doubt.Integer(0, 0);
-  KeepOldest(in_doubt.OptionalInteger(0, 1), counts.oldest_in_doubt);
-  return {};
-}
-
-Status CountDeadLetters(Transaction& transaction, const CountStatements& statements,
-                        AlertCounts& counts) {
-  TOCSIN_TRY(const Rows rows,
-             transaction.Query(statements.dead_letters.sql, statements.dead_letters.parameters));
-  for (size_t i = 0; i < rows.size(); ++i) {
-    counts.dead_letters[NameOf(static_cast<v1::Channel>(rows.Integer(i, 0)))] = rows.Integer(i, 1);
-    KeepOldest(rows.OptionalInteger(i, 2), counts.oldest_dead_letter);
-  }
-  return {};
+  return counts;
 }
 
 }  // namespace
@@ -88,17 +107,12 @@ std::vector<std::string> ChannelNames() {
 CountStatements MakeCountStatements(WallTime now) {
   const std::string first = LowestIdSince(now - kCountedAge);
   const auto before = [now](auto age) { return std::to_string(ToUnixMicros(now - age)); };
-  return {.states = {R"(
-        SELECT state, count(*), count(*) FILTER (WHERE (end_time_us IS NULL) <> (state <= 3) OR
-                                                       outcome IS DISTINCT FROM CASE WHEN state > 3 THEN state END)
-          FROM tocsin.alerts WHERE alert_id >= $1::uuid AND create_time_us >= $2::bigint GROUP BY state)",
-                     {first, before(kCountedAge)}},
-          .unaccepted = {"SELECT count(*) FROM tocsin.alerts WHERE alert_id >= $1::uuid"
-                         " AND create_time_us IS NULL AND update_time_us < $2::bigint",
-                         {first, before(kAcceptanceGrace)}},
-          .overdue = {"SELECT count(*) FROM tocsin.alerts"
+  return {.overdue = {"SELECT count(*) FROM tocsin.alerts"
                       " WHERE end_time_us IS NULL AND expire_time_us < $1::bigint",
                       {before(kOverdueGrace)}},
+          .dead_letters = {"SELECT channel, count(*), min(create_time_us) FROM tocsin.dead_letters"
+                           " WHERE state = 1 GROUP BY channel",
+                           {}},
           // Events in doubt are few and have an index of their own.
           .in_doubt = {R"(
         SELECT count(*), min(since) FROM (
@@ -107,23 +121,33 @@ CountStatements MakeCountStatements(WallTime now) {
            WHERE e.status = 3 AND e.alert_id >= $1::uuid AND a.status = 3 AND a.alert_id >= $1::uuid
            GROUP BY alert_id, step, attempt) AS in_doubt)",
                        {LowestIdSince(now - kInDoubtAge)}},
-          .dead_letters = {"SELECT channel, count(*), min(create_time_us) FROM tocsin.dead_letters"
-                           " WHERE state = 1 GROUP BY channel",
-                           {}}};
+          .unaccepted = {"SELECT count(*) FROM tocsin.alerts WHERE alert_id >= $1::uuid"
+                         " AND create_time_us IS NULL AND update_time_us < $2::bigint",
+                         {first, before(kAcceptanceGrace)}},
+          .states = {R"(
+        SELECT state, count(*), count(*) FILTER (WHERE (end_time_us IS NULL) <> (state <= 3) OR
+                                                       outcome IS DISTINCT FROM CASE WHEN state > 3 THEN state END)
+          FROM tocsin.alerts WHERE alert_id >= $1::uuid AND create_time_us >= $2::bigint GROUP BY state)",
+                     {first, before(kCountedAge)}}};
 }
 
-Result<AlertCounts> CountAlerts(postgres::Session& session, WallTime now) {
+AlertCounts CountAlerts(postgres::Session& session, WallTime now,
+                        const std::function<void(const Error&)>& on_error) {
   const CountStatements statements = MakeCountStatements(now);
+  const auto run = [&](auto count, auto& into) {
+    const Status done = session.Run([&](Transaction& transaction) -> Status {
+      TOCSIN_TRY(into, count(transaction, statements));
+      return {};
+    });
+    if (done) return;
+    into.reset();
+    on_error(done.error());
+  };
   AlertCounts counts;
-  const Status read = session.Run([&](Transaction& transaction) -> Status {
-    TOCSIN_CHECK_OK(CountStates(transaction, statements, counts));
-    TOCSIN_TRY(const Rows overdue,
-               transaction.Query(statements.overdue.sql, statements.overdue.parameters));
-    counts.overdue = overdue.Integer(0, 0);
-    TOCSIN_CHECK_OK(CountInDoubt(transaction, statements, counts));
-    return CountDeadLetters(transaction, statements, counts);
-  });
-  TOCSIN_CHECK_OK(read);
+  run(CountOverdue, counts.overdue);
+  run(CountDeadLetters, counts.dead_letters);
+  run(CountInDoubt, counts.in_doubt);
+  run(CountStates, counts.states);
   return counts;
 }
 

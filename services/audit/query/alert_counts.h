@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,32 +26,50 @@ constexpr std::chrono::hours kOverdueGrace{1};
 // An event may be projected before the acceptance of its alert, but not this much earlier.
 constexpr std::chrono::minutes kAcceptanceGrace{10};
 
-struct AlertCounts {
+// Alerts of one day.
+struct StateCounts {
   std::map<std::string, std::int64_t> alerts;  // by state: "delivered", "pending", ...
-  std::int64_t overdue = 0;                    // of any age
   // Alerts in an unknown state, with an end that contradicts their state, or with events but
   // without an acceptance.
   std::int64_t mismatches = 0;
-  std::int64_t attempts_in_doubt = 0;
-  std::optional<WallTime> oldest_in_doubt;           // when that attempt became in doubt
-  std::map<std::string, std::int64_t> dead_letters;  // open ones by channel: "sms", ...
-  std::optional<WallTime> oldest_dead_letter;
 };
 
-// The keys that AlertCounts::alerts and ::dead_letters can have.
+struct InDoubtCounts {
+  std::int64_t attempts = 0;
+  std::optional<WallTime> oldest;  // when that attempt became in doubt
+};
+
+// Open dead letters.
+struct DeadLetterCounts {
+  std::map<std::string, std::int64_t> by_channel;  // "sms", ...
+  std::optional<WallTime> oldest;                  // when it was given up
+};
+
+// A count that failed is missing.
+struct AlertCounts {
+  std::optional<std::int64_t> overdue;  // of any age
+  std::optional<DeadLetterCounts> dead_letters;
+  std::optional<InDoubtCounts> in_doubt;
+  std::optional<StateCounts> states;  // zero while another session counts them
+};
+
+// The keys that StateCounts::alerts and DeadLetterCounts::by_channel can have.
 std::vector<std::string> AlertStateNames();
 std::vector<std::string> ChannelNames();
 
-// Blocks for a few statements.
-Result<AlertCounts> CountAlerts(postgres::Session& session, WallTime now);
+// Makes each count in a transaction of its own, and calls `on_error` for those that fail. The
+// states come last: their cost grows with the number of alerts. One session counts them, of all
+// that call this, until it ends. Blocks for a few statements.
+AlertCounts CountAlerts(postgres::Session& session, WallTime now,
+                        const std::function<void(const Error&)>& on_error);
 
 // The statements of CountAlerts(), also for EXPLAIN.
 struct CountStatements {
-  postgres::Statement states;        // state, alerts, mismatches
-  postgres::Statement unaccepted;    // count
   postgres::Statement overdue;       // count
-  postgres::Statement in_doubt;      // count, microseconds of the oldest
   postgres::Statement dead_letters;  // channel, count, microseconds of the oldest
+  postgres::Statement in_doubt;      // count, microseconds of the oldest
+  postgres::Statement unaccepted;    // count
+  postgres::Statement states;        // state, alerts, mismatches
 };
 CountStatements MakeCountStatements(WallTime now);
 

@@ -39,11 +39,23 @@ TEST_F(AuditMetricsTest, TimesRequestsButNotStreams) {
 TEST_F(AuditMetricsTest, HasASeriesForEachStateBeforeTheFirstCount) {
   EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_alerts{state=\"delivered\"} 0"));
   AlertCounts counts;
-  counts.alerts["delivered"] = 3;
-  counts.mismatches = 1;
+  counts.states = StateCounts{.alerts = {{"delivered", 3}}, .mismatches = 1};
   audit.OnCounts(counts);
   EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_alerts{state=\"delivered\"} 3"));
   EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_alerts{state=\"pending\"} 0"));
+  EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_alert_count_mismatch 1"));
+}
+
+// O1
+TEST_F(AuditMetricsTest, ACountThatFailedKeepsItsLastValue) {
+  AlertCounts counts;
+  counts.overdue = 1;
+  counts.states = StateCounts{.alerts = {}, .mismatches = 1};
+  audit.OnCounts(counts);
+  counts.overdue = 2;
+  counts.states.reset();
+  audit.OnCounts(counts);
+  EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_alerts_overdue 2"));
   EXPECT_THAT(metrics.Text(), HasSubstr("tocsin_alert_count_mismatch 1"));
 }
 
