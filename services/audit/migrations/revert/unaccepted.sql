@@ -1,0 +1,6 @@
+-- Revert tocsin:unaccepted from pg
+BEGIN;
+
+DROP INDEX tocsin.alerts_unaccepted;
+
+COMMIT;

@@ -1,0 +1,6 @@
+-- Verify tocsin:unaccepted on pg
+BEGIN;
+
+SELECT 'tocsin.alerts_unaccepted'::regclass;
+
+ROLLBACK;
