@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <vector>
 
 #include "common/base/time.h"
 #include "services/audit/projection/tables.h"
@@ -49,16 +50,24 @@ std::string TokenScope(const DeadLetterFilter& filter, const std::string& operat
   return scope + ' ' + filter.reason;
 }
 
-// Appends the selection of the dead letters in one state.
-void AddState(const DeadLetterFilter& filter, int state, Statement& statement) {
+// The channels with a part of their own; 0: all in one part. An index by reason contains the
+// matches of a channel in the order of the list.
+std::vector<int> ChannelsOf(const DeadLetterFilter& filter) {
+  if (filter.channel != 0 || filter.reason.empty()) return {filter.channel};
+  std::vector<int> all;
+  for (int each = v1::Channel_MIN + 1; each <= v1::Channel_MAX; ++each) all.push_back(each);
+  return all;
+}
+
+// Appends the selection of the dead letters in one state and of one channel (0: all).
+void AddPart(const DeadLetterFilter& filter, int state, int channel, Statement& statement) {
   const auto parameter = [&](std::string value) {
     statement.parameters.emplace_back(std::move(value));
     return '$' + std::to_string(statement.parameters.size());
   };
   std::string& sql = statement.sql;
   sql += SelectFrom(kDeadLetters) + " WHERE state = " + std::to_string(state);
-  if (filter.channel != 0)
-    sql += " AND channel = " + parameter(std::to_string(filter.channel)) + "::smallint";
+  if (channel != 0) sql += " AND channel = " + parameter(std::to_string(channel)) + "::smallint";
   if (!filter.reason.empty()) sql += " AND reason = " + parameter(filter.reason);
   if (!filter.after) return;
   const v1::AttemptRef& last = filter.after->attempt;
@@ -111,16 +120,19 @@ Result<DeadLetterFilter> ParseListDeadLetters(const v1::ListDeadLettersRequest& 
   return filter;
 }
 
-// One part for each state: the index contains the matches of a state in the order of the list.
+// One part for each state and, by reason, for each channel: an index contains the matches of a part
+// in the order of the list.
 Statement SelectDeadLetters(const DeadLetterFilter& filter) {
   const std::string page = kNewestFirst + std::to_string(filter.page_size + 1);
   Statement statement;
-  for (const int state : filter.states) {
-    statement.sql += statement.sql.empty() ? "(" : " UNION ALL (";
-    AddState(filter, state, statement);
-    statement.sql += page + ")";
-  }
-  if (filter.states.size() > 1) statement.sql += page;
+  size_t parts = 0;
+  for (const int state : filter.states)
+    for (const int channel : ChannelsOf(filter)) {
+      statement.sql += parts++ == 0 ? "(" : " UNION ALL (";
+      AddPart(filter, state, channel, statement);
+      statement.sql += page + ")";
+    }
+  if (parts > 1) statement.sql += page;
   return statement;
 }
 

@@ -25,8 +25,8 @@ constexpr char kClient[] = "client-1";       // has nine of ten alerts
 
 // Alerts are distributed evenly over the last 90 days. The last thousandth is in progress, and of
 // those every tenth is overdue; one in 20 000 is an emergency, another one a call. One in 100 has a
-// dead letter, open for the last hundredth of the alerts. Indexes are created after the rows, which
-// takes a fraction of the time.
+// dead letter, open for the last hundredth of the alerts; one in 100 of those is of a call, another
+// one has no route. Indexes are created after the rows, which takes a fraction of the time.
 const std::vector<std::string> kFill{
     "SELECT tocsin.ensure_month((now() - make_interval(months => n))::date) FROM "
     "generate_series(0, 3) AS n",
@@ -62,7 +62,8 @@ const std::vector<std::string> kFill{
          FROM tocsin.seed)",
     R"(INSERT INTO tocsin.dead_letters (alert_id, step, attempt, client_id, channel, reason, provider_code, create_time_us,
                                         topic, partition, record_offset, traceparent, work, state)
-       SELECT id, 1, 1, 'client-1', 1, 'TWILIO_API_ERROR', 30003, t, 'tocsin.sms.dead', 0, i, '', '',
+       SELECT id, 1, 1, 'client-1', CASE WHEN i % 10000 = 99 THEN 2 ELSE 1 END,
+              CASE WHEN i % 10000 = 199 THEN 'NO_ROUTE' ELSE 'TWILIO_API_ERROR' END, 30003, t, 'tocsin.sms.dead', 0, i, '', '',
               CASE WHEN i > ROWS - ROWS / 100 THEN 1 ELSE 2 + i / 100 % 2 END
          FROM tocsin.seed WHERE i % 100 = 99)",
     "DO $$ DECLARE index record; BEGIN FOR index IN SELECT definition FROM tocsin.dropped LOOP"
@@ -141,6 +142,12 @@ std::vector<Query> OtherQueries(const std::string& id, const std::string& sid,
   dead_letters.states = {1};
   DeadLetterFilter closed = dead_letters;
   closed.states = {2, 3};
+  DeadLetterFilter of_channel = closed;
+  of_channel.channel = 2;
+  DeadLetterFilter of_reason = closed;
+  of_reason.reason = "NO_ROUTE";
+  DeadLetterFilter of_both = of_channel;
+  of_both.reason = "TWILIO_API_ERROR";
   return {{"an alert", {SelectFrom(kAlerts) + of_alerts, ids}},
           {"its attempts", {SelectFrom(kAttempts) + of_alerts, ids}},
           {"its events", {SelectFrom(kAlertEvents) + of_alerts, ids}},
@@ -152,7 +159,10 @@ std::vector<Query> OtherQueries(const std::string& id, const std::string& sid,
           {"count: attempts in doubt", counts.in_doubt},
           {"count: open dead letters", counts.dead_letters},
           {"open dead letters", SelectDeadLetters(dead_letters)},
-          {"closed dead letters", SelectDeadLetters(closed)}};
+          {"closed dead letters", SelectDeadLetters(closed)},
+          {"closed dead letters of a rare channel", SelectDeadLetters(of_channel)},
+          {"closed dead letters with a rare reason", SelectDeadLetters(of_reason)},
+          {"closed dead letters of a channel with a reason", SelectDeadLetters(of_both)}};
 }
 
 // The output of EXPLAIN, and its last figure.

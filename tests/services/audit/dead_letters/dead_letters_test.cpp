@@ -198,6 +198,27 @@ TEST_F(DeadLettersTest, AreListedByState) {
   EXPECT_EQ(List(WithStates({v1::DEAD_LETTER_STATE_UNSPECIFIED})), "INVALID_ARGUMENT:states");
 }
 
+TEST_F(DeadLettersTest, AreListedByReasonAndChannelInOneOrder) {
+  for (const int number : {1, 2, 3, 4}) DeadLetter(number);
+  QueryValue(AuditDatabase(),
+             "UPDATE tocsin.dead_letters SET channel = 2 WHERE alert_id = '" + AlertIdOf(2) + "'");
+  QueryValue(AuditDatabase(),
+             "UPDATE tocsin.dead_letters SET reason = 'NO_ROUTE', channel = 2"
+             " WHERE alert_id = '" +
+                 AlertIdOf(3) + "'");
+  v1::ListDeadLettersRequest request;
+  request.set_page_size(2);
+  request.set_reason("RETRIES_EXHAUSTED");
+  EXPECT_THAT(Listed(request), ElementsAre(AlertIdOf(4), AlertIdOf(2)));
+  request.set_page_token(page.next_page_token());
+  EXPECT_THAT(Listed(request), ElementsAre(AlertIdOf(1)));
+  request.clear_page_token();
+  request.set_channel(v1::CHANNEL_VOICE);
+  EXPECT_THAT(Listed(request), ElementsAre(AlertIdOf(2)));
+  request.clear_reason();
+  EXPECT_THAT(Listed(request), ElementsAre(AlertIdOf(3), AlertIdOf(2)));
+}
+
 TEST_F(DeadLettersTest, HaveAnExplanationByProviderCodeOrReason) {
   DeadLetter(1);
   EXPECT_THAT(Listed(), SizeIs(1));
