@@ -43,6 +43,7 @@ class ProjectionConsumer::Impl final : public GroupMember {
   std::chrono::milliseconds Patience() const;
   bool Add(const rd_kafka_message_t& message);
   void Apply();
+  void CheckStore();
   void Recover();
   bool SeekToStoredOffsets();
   Status ReadOffset(Partition& partition);
@@ -57,6 +58,7 @@ class ProjectionConsumer::Impl final : public GroupMember {
   std::vector<IncomingRecord> batch_;
   size_t batch_bytes_ = 0;    // valid unless batch_ is empty
   bool out_of_sync_ = false;  // positions differ from the store's: records must not be applied
+  SteadyTime check_time_{};   // when to check the store if there is no batch until then
 };
 
 void ProjectionConsumer::Impl::Run() {
@@ -67,6 +69,8 @@ void ProjectionConsumer::Impl::Run() {
       Recover();
     else if (!batch_.empty())
       Apply();
+    else
+      CheckStore();
     const SteadyTime now = std::chrono::steady_clock::now();
     if (now < commit_at) continue;
     CommitApplied(/*wait=*/false);
@@ -108,6 +112,7 @@ bool ProjectionConsumer::Impl::Add(const rd_kafka_message_t& message) {
 }
 
 void ProjectionConsumer::Impl::Apply() {
+  check_time_ = std::chrono::steady_clock::now() + options_.check_interval;
   if (!store_.apply(batch_)) {
     batch_.clear();
     out_of_sync_ = true;
@@ -118,6 +123,14 @@ void ProjectionConsumer::Impl::Apply() {
     if (Partition* const partition = Find(record.position.topic(), record.position.partition()))
       partition->applied = record.position.offset() + 1;
   batch_.clear();
+}
+
+// A batch postpones the check, because the store compares its offsets.
+void ProjectionConsumer::Impl::CheckStore() {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (!store_.check || now < check_time_) return;
+  check_time_ = now + options_.check_interval;
+  out_of_sync_ = !store_.check();
 }
 
 void ProjectionConsumer::Impl::Recover() {

@@ -35,6 +35,8 @@ struct ProjectionOptions {
   std::chrono::milliseconds out_of_range_timeout{30'000};  // see ProjectionConsumer
   // Of commits to Kafka. They only show the progress to Kafka's tools; nothing reads them.
   std::chrono::milliseconds commit_interval{1'000};
+  // Without a batch for this long, the store is checked (ProjectionStore::check).
+  std::chrono::milliseconds check_interval{5'000};
   std::chrono::milliseconds retry_base{100};  // after a failed batch; doubles
   std::chrono::milliseconds retry_cap{5'000};
   // Fetched in advance (queued.min.messages, queued.max.messages.kbytes); a fetch in progress may
@@ -73,6 +75,10 @@ struct ProjectionStore {
   std::function<Status(std::span<const IncomingRecord> batch)> apply;
   // Whether a client waits for records to be applied. Must not block. Empty: always.
   std::function<bool()> awaited = {};
+  // Fails if the store may have lost batches that it had applied, such as a database that does not
+  // write each commit to the disk at once. The consumer then continues as after a failed batch.
+  // Called only while there is no batch: apply() would fail. Empty: nothing is lost.
+  std::function<Status()> check = {};
 };
 
 // A member of a consumer group that collects batches and applies them one after the other. A batch

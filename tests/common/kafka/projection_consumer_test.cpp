@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <map>
+#include <utility>
 
 #include "tests/common/kafka/cluster.h"
 
@@ -18,6 +19,7 @@ struct Store {
   int failing_reads = 0;            // next_offset() fails as often
   int failing_batches = 0;          // apply() fails as often
   int batches = 0;                  // applied
+  bool lost = false;                // batches, since the last check
 };
 
 class ProjectionConsumerTest : public ClusterTest {
@@ -30,6 +32,7 @@ class ProjectionConsumerTest : public ClusterTest {
     options.topics = {topic};
     options.max_records = 100;
     options.retry_base = std::chrono::milliseconds(10);
+    options.check_interval = std::chrono::milliseconds(100);
     options.out_of_range_timeout = std::chrono::milliseconds(2'000);
     ProjectionStore callbacks;
     callbacks.next_offset = [this](const std::string& name, std::int32_t partition) {
@@ -45,6 +48,12 @@ class ProjectionConsumerTest : public ClusterTest {
       return store_.Edit([&](Store& store) { return Apply(store, batch); });
     };
     callbacks.awaited = std::move(awaited);
+    callbacks.check = [this] {
+      return store_.Edit([](Store& store) -> Status {
+        if (std::exchange(store.lost, false)) return Fail(ErrorCode::kOutcomeUnknown, "lost");
+        return {};
+      });
+    };
     auto consumer = ProjectionConsumer::Start(settings_, options, callbacks, std::move(hooks));
     EXPECT_TRUE(consumer);
     return std::move(*consumer);
@@ -102,6 +111,23 @@ TEST_F(ProjectionConsumerTest, ContinuesAtTheStoredOffsetsAfterAFailedBatch) {
   ASSERT_TRUE(WaitSeen(1'500));
   ExpectEachOnce(1'500);
   EXPECT_EQ(store_.Get().gaps, 0);
+}
+
+// No further record shows that the store lost the last ones.
+TEST_F(ProjectionConsumerTest, ReadsRecordsAgainThatTheStoreLostWhileThereWereNoNewOnes) {
+  const std::string topic = CreateTopic("events", 3);
+  PublishNumbers(topic, 0, 100);
+  const auto consumer = Start(topic);
+  ASSERT_TRUE(WaitSeen(100));
+  const Store before = store_.Get();
+  store_.Edit([](Store& store) {
+    store.next.clear();
+    store.seen.clear();
+    store.lost = true;
+  });
+  ASSERT_TRUE(WaitSeen(100));
+  ExpectEachOnce(100);
+  ASSERT_TRUE(store_.Wait([&](const Store& store) { return store.next == before.next; }));
 }
 
 TEST_F(ProjectionConsumerTest, CollectsABatchUntilAClientWaits) {
