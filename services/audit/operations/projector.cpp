@@ -37,7 +37,13 @@ kafka::ProjectionStore StoreOf(size_t writer, Projection& projection, service::R
                 if (!applied) runtime.ReportDependencyError(applied.error());
                 return applied;
               },
-          .awaited = std::move(awaited)};
+          .awaited = std::move(awaited),
+          .check =
+              [&runtime, &projection] {
+                const Status checked = projection.CheckPositions();
+                if (!checked) runtime.ReportDependencyError(checked.error());
+                return checked;
+              }};
 }
 
 }  // namespace

@@ -21,6 +21,18 @@ Result<std::optional<std::int64_t>> ReadPosition(Transaction& transaction,
   return std::optional(rows.Integer(0, 0));
 }
 
+Result<Positions> ReadPositions(Transaction& transaction, const std::string& cluster_id) {
+  TOCSIN_TRY(const Rows rows,
+             transaction.Query(
+                 "SELECT topic, partition, next_offset FROM tocsin.positions WHERE cluster_id = $1",
+                 {cluster_id}));
+  Positions positions;
+  for (size_t i = 0; i < rows.size(); ++i)
+    positions[{std::string(rows.Text(i, 0)), static_cast<std::int32_t>(rows.Integer(i, 1))}] =
+        rows.Integer(i, 2);
+  return positions;
+}
+
 Status MovePositions(Transaction& transaction, const std::string& cluster_id,
                      const std::map<PartitionKey, PositionMove>& moves) {
   constexpr char kUpdate[] = R"(

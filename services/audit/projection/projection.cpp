@@ -90,7 +90,8 @@ records::v1::Position PositionOf(const UnparsedRow& row) {
 Projection::Projection(postgres::Options database, std::string cluster_id, ProjectedTopics topics)
     : session_([&] {
         // A crash of the database may lose the last commits, but with them their positions: the
-        // same records are projected again. Commits therefore do not wait for the disk.
+        // same records are projected again (CheckPositions). Commits therefore do not wait for the
+        // disk.
         database.synchronous_commit = false;
         database.prefer_indexes = true;  // the cost of a batch must not grow with history
         database.prepare_statements = true;
@@ -110,6 +111,22 @@ Result<std::optional<std::int64_t>> Projection::NextOffset(const std::string& to
   TOCSIN_CHECK_OK(read);
   next_[key] = next;
   return next;
+}
+
+Status Projection::CheckPositions() {
+  Positions stored;
+  const Status read = session_.Run([&](Transaction& transaction) -> Status {
+    TOCSIN_TRY(stored, ReadPositions(transaction, cluster_id_));
+    return {};
+  });
+  TOCSIN_CHECK_OK(read);
+  const bool lost = std::ranges::any_of(next_, [&](const auto& known) {
+    const auto position = stored.find(known.first);
+    return known.second && (position == stored.end() || position->second < *known.second);
+  });
+  if (!lost) return {};
+  next_.clear();
+  return Fail(ErrorCode::kOutcomeUnknown, "PostgreSQL lost commits; projecting the records again");
 }
 
 Status Projection::Apply(std::span<const IncomingRecord> records) {

@@ -45,6 +45,10 @@ class Projection {
   // The offset to read next; nothing if the partition was never projected.
   Result<std::optional<std::int64_t>> NextOffset(const std::string& topic, std::int32_t partition);
 
+  // Fails with kOutcomeUnknown if a position is lower than NextOffset() or the last Apply() left
+  // it: PostgreSQL lost commits. Call NextOffset() again.
+  Status CheckPositions();
+
   // Stores the whole batch or nothing. Positions move from where NextOffset() or the last Apply()
   // left them. Fails with kOutcomeUnknown if another process moved one of them: call NextOffset()
   // again. A record that PostgreSQL refuses is stored as unparsed and does not block the others.

@@ -335,6 +335,33 @@ TEST_F(ProjectionTest, AProcessThatIsKilledBetweenTheCommitsOfItsWritersLosesAnd
 }
 #endif
 
+// The database crashed before it had written the last commits to the disk, or was restored.
+TEST_F(ProjectionTest, NoticesThatPostgresLostCommits) {
+  Projection projection = MakeProjection();
+  const auto accepted = build.Accepted(id);
+  ASSERT_TRUE(projection.Apply(std::vector{accepted}));
+  const auto sent = build.Changed(id, v1::ATTEMPT_STATUS_SENT, 2);
+  const auto delivered = build.Changed(id, v1::ATTEMPT_STATUS_DELIVERED, 3);
+  ASSERT_TRUE(projection.Apply(std::vector{sent, delivered}));
+  EXPECT_TRUE(projection.CheckPositions());
+  Query("UPDATE tocsin.positions SET next_offset = 1 WHERE topic = '" + build.topics.Events() +
+        "'");
+  EXPECT_EQ(projection.CheckPositions().error().code, ErrorCode::kOutcomeUnknown);
+  EXPECT_EQ(*projection.NextOffset(build.topics.Events(), 0), 1);
+  EXPECT_TRUE(projection.CheckPositions());
+  ASSERT_TRUE(projection.Apply(std::vector{delivered}));
+  Query("DELETE FROM tocsin.positions");
+  EXPECT_EQ(projection.CheckPositions().error().code, ErrorCode::kOutcomeUnknown);
+}
+
+// Another replica got the partition.
+TEST_F(ProjectionTest, APositionThatAnotherWriterMovedIsNotLost) {
+  Projection projection = MakeProjection();
+  ASSERT_TRUE(projection.Apply(std::vector{build.Accepted(id)}));
+  ASSERT_TRUE(MakeProjection().Apply(std::vector{build.Accepted(AlertIdOf(2))}));
+  EXPECT_TRUE(projection.CheckPositions());
+}
+
 TEST_F(ProjectionTest, APartitionThatWasNeverProjectedHasNoNextOffset) {
   const auto next = MakeProjection().NextOffset(build.topics.Events(), 7);
   ASSERT_TRUE(next);
