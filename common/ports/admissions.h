@@ -1,4 +1,5 @@
-// Admission of alerts: what is known of an alert before it is published. Stored in Redis.
+// Admission of alerts with an idempotency key: what is known of an alert before it is published.
+// Also marks of all alerts. Stored in Redis.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace tocsin {
 struct AdmitRequest {
   std::string alert_id;  // used if the alert is new
   std::string client_id;
-  std::string idempotency_digest;  // SHA-256 of client and idempotency key; empty without a key
+  std::string idempotency_digest;  // SHA-256 of client and idempotency key; not empty
   std::string request_digest;      // keyed digest of the request's canonical form
   std::string nonce;               // random; identifies this request
   WallTime create_time;
@@ -134,9 +135,9 @@ class Admissions {
  public:
   virtual ~Admissions() = default;
 
-  // Fails with kRedisUnavailable when the store cannot be reached, or with a key while acceptances
-  // are being restored (AcceptanceRestorer); kOverloaded when the queue is full (then on the
-  // caller's thread).
+  // Fails with kRedisUnavailable when the store cannot be reached, or while acceptances are being
+  // restored (AcceptanceRestorer); kOverloaded when the queue is full (then on the caller's
+  // thread).
   virtual void Admit(AdmitRequest request, std::function<void(Result<Admission>)> done) = 0;
 
   // The alert was published at `position`. `done` is called when the store has saved it or could
@@ -154,13 +155,14 @@ class Admissions {
   virtual void Withdraw(const std::string& alert_id, const std::string& idempotency_digest,
                         const std::string& nonce) = 0;
 
-  // Sets the mark permanently. Fails as Admit() does; kNotFound when this client has no such alert
-  // (any more); kRedisUnavailable while the alert or its attempts may not be restored yet. Alerts
-  // without a key are not admitted: what they have in the store was stored by a claim or a mark.
+  // Sets the mark permanently. Fails with kRedisUnavailable when the store cannot be reached, or
+  // while the alert or its attempts may not be restored yet; kOverloaded as Admit() does; kNotFound
+  // when this client has no such alert (any more). Alerts without a key are not admitted: what they
+  // have in the store was stored by a claim or a mark.
   virtual void Mark(MarkRequest request, std::function<void(Result<MarkResult>)> done) = 0;
 
-  // Fails as Admit() does; kRedisUnavailable while claims are not restored yet: a claim stores the
-  // code (ClaimRequest::ack_code).
+  // Fails with kRedisUnavailable when the store cannot be reached, or while claims are not restored
+  // yet: a claim stores the code (ClaimRequest::ack_code); kOverloaded as Admit() does.
   virtual void FindAckCode(FindAckCodeRequest request,
                            std::function<void(Result<AckCodeMatches>)> done) = 0;
 };

@@ -10,14 +10,11 @@ constexpr std::chrono::seconds kBatchTimeout{5};
 SteadyTime BatchDeadline() { return std::chrono::steady_clock::now() + kBatchTimeout; }
 
 ScriptCall RestoreCall(const AcceptedAlert& alert, const Keys& keys) {
-  ScriptCall call{.script = RestoreAcceptanceScript(),
-                  .keys = {keys.Alert(alert.alert_id)},
-                  .args = {alert.alert_id, alert.client_id, alert.position.SerializeAsString(),
-                           alert.request_digest, std::to_string(ToUnixMicros(alert.create_time)),
-                           ExpiryText(alert.expire_time), keys.AlertPrefix()}};
-  if (!alert.idempotency_digest.empty())
-    call.keys.push_back(keys.Idempotency(alert.idempotency_digest));
-  return call;
+  return {.script = RestoreAcceptanceScript(),
+          .keys = {keys.Alert(alert.alert_id), keys.Idempotency(alert.idempotency_digest)},
+          .args = {alert.alert_id, alert.client_id, alert.position.SerializeAsString(),
+                   alert.request_digest, std::to_string(ToUnixMicros(alert.create_time)),
+                   ExpiryText(alert.expire_time), keys.AlertPrefix()}};
 }
 
 Status CheckReplies(const std::vector<Reply>& replies) {

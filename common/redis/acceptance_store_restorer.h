@@ -15,6 +15,7 @@ class AcceptanceStoreRestorer final : public AcceptanceRestorer {
   explicit AcceptanceStoreRestorer(Server& server) : server_(server) {}
 
   Result<StoreEpoch> AdoptEpoch() override;
+  // Each alert has an idempotency key.
   Status Restore(const StoreEpoch& epoch, std::span<const AcceptedAlert> alerts) override;
   Status MarkRestored(const StoreEpoch& epoch) override;
 

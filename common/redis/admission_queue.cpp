@@ -242,19 +242,6 @@ std::size_t AdmissionQueue::AppendRequest(Connection& connection, const QueuedRe
     Append(connection, *call, server_.keys(), epoch, CallForm::kBySha);
     return 1;
   }
-  if (const auto* admit = std::get_if<AdmitOperation>(&request.operation)) {
-    const AdmitRequest& alert = admit->request;
-    const std::string key = server_.keys().Alert(alert.alert_id);
-    // Without an idempotency key it cannot be repeated, so digest and time are not stored.
-    if (alert.emergency)
-      connection.Append({"HSET", key, "client_id", alert.client_id, "state", "admitting", "nonce",
-                         alert.nonce, "emergency", "1"});
-    else
-      connection.Append(
-          {"HSET", key, "client_id", alert.client_id, "state", "admitting", "nonce", alert.nonce});
-    connection.Append({"PEXPIREAT", key, ExpiryText(alert.expire_time)});
-    return 2;
-  }
   const ConfirmOperation& confirm = std::get<ConfirmOperation>(request.operation);
   const std::string key = server_.keys().Alert(confirm.alert_id);
   connection.Append(
@@ -270,7 +257,6 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
   const auto marker = [&] { return server_.tracker().RestoredMarker(epoch.id); };
   if (const auto* admit = std::get_if<AdmitOperation>(&request.operation)) {
     const AdmitRequest& alert = admit->request;
-    if (alert.idempotency_digest.empty()) return std::nullopt;
     return ScriptCall{.script = AdmitScript(),
                       .keys = {keys.Idempotency(alert.idempotency_digest),
                                keys.Alert(alert.alert_id), keys.AcceptancesRestored()},
@@ -279,14 +265,11 @@ std::optional<ScriptCall> AdmissionQueue::ScriptCallOf(
                                ExpiryText(alert.expire_time), keys.AlertPrefix(),
                                FlagText(alert.only_if_known), marker(), FlagText(alert.emergency)}};
   }
-  if (const auto* withdraw = std::get_if<WithdrawOperation>(&request.operation)) {
-    ScriptCall call{.script = WithdrawScript(),
-                    .keys = {keys.Alert(withdraw->alert_id)},
-                    .args = {withdraw->alert_id, withdraw->nonce}};
-    if (!withdraw->idempotency_digest.empty())
-      call.keys.push_back(keys.Idempotency(withdraw->idempotency_digest));
-    return call;
-  }
+  if (const auto* withdraw = std::get_if<WithdrawOperation>(&request.operation))
+    return ScriptCall{
+        .script = WithdrawScript(),
+        .keys = {keys.Alert(withdraw->alert_id), keys.Idempotency(withdraw->idempotency_digest)},
+        .args = {withdraw->alert_id, withdraw->nonce}};
   if (const auto* mark_operation = std::get_if<MarkOperation>(&request.operation)) {
     const MarkRequest& mark = mark_operation->request;
     return ScriptCall{
@@ -385,11 +368,6 @@ Result<MarkResult> AdmissionQueue::ParseMarkResult(const MarkRequest& request, R
 Result<Admission> AdmissionQueue::ParseAdmission(const AdmitRequest& request, Replies& replies,
                                                  EpochTracker::AdoptedEpoch& epoch) {
   using State = Admission::State;
-  if (request.idempotency_digest.empty()) {
-    for (const Reply& reply : replies)
-      if (reply.IsError()) return Fail(ErrorOf(reply));
-    return NewAdmission(request);
-  }
   TOCSIN_TRY(const Reply reply, CheckReply(std::move(replies[0]), server_.tracker(), epoch));
   Admission admission = NewAdmission(request);
   const std::string_view word = reply.Text(0);

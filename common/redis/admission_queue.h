@@ -23,9 +23,8 @@ constexpr std::size_t kAdmissionBatchLimit = 256;
 constexpr unsigned kAdmissionThreads = 2;
 
 // Each thread has a connection. It takes the queued requests, 256 at most, and sends them as one
-// pipeline: two commands for an alert without an idempotency key (no script, because nothing else
-// can use a new id), a script for an alert with a key, for a mark and for a code. Each pipeline
-// reads the epoch last, so that requests are refused if Redis has lost data.
+// pipeline: two commands for a confirmation, a script for each other request. Each pipeline reads
+// the epoch last, so that requests are refused if Redis has lost data.
 //
 // There are two queues: urgent requests (marks, codes, admissions and confirmations of emergencies)
 // and others. A batch has requests of one queue, and of the others only if nothing urgent is

@@ -216,7 +216,6 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
                      .create_time = accepted.create_time,
                      .expire_time = accepted.expire_time};
     alert.position = accepted.position;
-    if (accepted.idempotency_digest.empty()) return;
     std::string& holder =
         keys_.try_emplace(accepted.idempotency_digest, accepted.alert_id).first->second;
     const Alert& other = alerts_[holder];
@@ -303,8 +302,9 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     using State = Admission::State;
     const std::lock_guard lock(mutex_);
     if (down_) return Down();
-    if (!request.idempotency_digest.empty() && !restored_) return Fail(RestoringAcceptances());
+    if (!restored_) return Fail(RestoringAcceptances());
     const auto key = keys_.find(request.idempotency_digest);
+    // Tests that only need a stored alert leave the key empty.
     if (!request.idempotency_digest.empty() && key != keys_.end()) {
       Alert& first = alerts_[key->second];
       Admission admission{.alert_id = key->second,
@@ -329,7 +329,7 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
       return unknown;
     }
     alerts_[request.alert_id].request = request;
-    if (!request.idempotency_digest.empty()) keys_[request.idempotency_digest] = request.alert_id;
+    keys_[request.idempotency_digest] = request.alert_id;
     return Admission{.state = State::kNew,
                      .alert_id = request.alert_id,
                      .create_time = request.create_time,

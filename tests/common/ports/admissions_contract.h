@@ -20,7 +20,7 @@ namespace tocsin {
 template <typename World>
 class AdmissionsContract : public ::testing::Test {
  protected:
-  static AdmitRequest ARequest(const std::string& key = {}) {
+  static AdmitRequest ARequest(const std::string& key = RandomBytes(32)) {
     return {.alert_id = MakeUuidV5(RandomBytes(16)),
             .client_id = "client",
             .idempotency_digest = key,
@@ -29,7 +29,6 @@ class AdmissionsContract : public ::testing::Test {
             .create_time = SystemClock().Now(),
             .expire_time = SystemClock().Now() + std::chrono::hours(1)};
   }
-  static std::string AKey() { return RandomBytes(32); }
   static records::v1::Position APosition() {
     records::v1::Position position;
     position.set_topic("tocsin.sms.normal");
@@ -85,7 +84,7 @@ class AdmissionsContract : public ::testing::Test {
 
 TYPED_TEST_SUITE_P(AdmissionsContract);
 
-TYPED_TEST_P(AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew) {
+TYPED_TEST_P(AdmissionsContract, AdmitsAnAlertWithAnUnknownKeyAsNew) {
   const AdmitRequest request = this->ARequest();
   const Admission admission = this->Admit(request);
   EXPECT_EQ(admission.state, Admission::State::kNew);
@@ -95,7 +94,7 @@ TYPED_TEST_P(AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew) {
 
 // A3
 TYPED_TEST_P(AdmissionsContract, ReplaysTheSameRequestWithTheSameKey) {
-  const AdmitRequest first = this->ARequest(this->AKey());
+  const AdmitRequest first = this->ARequest();
   EXPECT_EQ(this->Admit(first).state, Admission::State::kNew);
   this->world.admissions().Confirm(first.alert_id, this->APosition(), [] {});
   Admission replay = this->Admit(this->Repeated(first));
@@ -108,7 +107,7 @@ TYPED_TEST_P(AdmissionsContract, ReplaysTheSameRequestWithTheSameKey) {
 // A3
 TYPED_TEST_P(AdmissionsContract, ReportsAConflictForAnotherRequestWithTheSameKey) {
   for (const bool confirmed : {false, true}) {
-    const AdmitRequest first = this->ARequest(this->AKey());
+    const AdmitRequest first = this->ARequest();
     this->Admit(first);
     if (confirmed) this->world.admissions().Confirm(first.alert_id, this->APosition(), [] {});
     AdmitRequest other = this->Repeated(first);
@@ -118,7 +117,7 @@ TYPED_TEST_P(AdmissionsContract, ReportsAConflictForAnotherRequestWithTheSameKey
 }
 
 TYPED_TEST_P(AdmissionsContract, RepublishesUnderTheFirstIdAnUnconfirmedRequest) {
-  const AdmitRequest first = this->ARequest(this->AKey());
+  const AdmitRequest first = this->ARequest();
   this->Admit(first);
   const Admission again = this->Admit(this->Repeated(first));
   EXPECT_EQ(again.state, Admission::State::kRepublish);
@@ -127,7 +126,7 @@ TYPED_TEST_P(AdmissionsContract, RepublishesUnderTheFirstIdAnUnconfirmedRequest)
 }
 
 TYPED_TEST_P(AdmissionsContract, DeletesAWithdrawnAlertAndItsKey) {
-  const AdmitRequest first = this->ARequest(this->AKey());
+  const AdmitRequest first = this->ARequest();
   this->Admit(first);
   this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, first.nonce);
   const AdmitRequest later = this->Repeated(first);
@@ -137,7 +136,7 @@ TYPED_TEST_P(AdmissionsContract, DeletesAWithdrawnAlertAndItsKey) {
 }
 
 TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalWithAnotherNonce) {
-  const AdmitRequest first = this->ARequest(this->AKey());
+  const AdmitRequest first = this->ARequest();
   this->Admit(first);
   this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, "other");
   EXPECT_EQ(this->Admit(this->Repeated(first)).state, Admission::State::kRepublish);
@@ -145,7 +144,7 @@ TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalWithAnotherNonce) {
 
 // The first request's record may be in the log although the second request's is not.
 TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalByARepeatedRequest) {
-  const AdmitRequest first = this->ARequest(this->AKey());
+  const AdmitRequest first = this->ARequest();
   this->Admit(first);
   const AdmitRequest second = this->Repeated(first);
   this->Admit(second);
@@ -156,7 +155,7 @@ TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalByARepeatedRequest) {
 }
 
 TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterAWorkerClaimedTheAlert) {
-  const AdmitRequest first = this->ARequest(this->AKey());
+  const AdmitRequest first = this->ARequest();
   this->Admit(first);
   this->world.SetClaimed(first.alert_id);
   this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, first.nonce);
@@ -164,7 +163,7 @@ TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterAWorkerClaimedTheAlert) 
 }
 
 TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterTheConfirmation) {
-  const AdmitRequest first = this->ARequest(this->AKey());
+  const AdmitRequest first = this->ARequest();
   this->Admit(first);
   this->world.admissions().Confirm(first.alert_id, this->APosition(), [] {});
   this->world.admissions().Withdraw(first.alert_id, first.idempotency_digest, first.nonce);
@@ -172,7 +171,7 @@ TYPED_TEST_P(AdmissionsContract, IgnoresAWithdrawalAfterTheConfirmation) {
 }
 
 TYPED_TEST_P(AdmissionsContract, ReportsAKnownKeyWithoutAdmitting) {
-  AdmitRequest asked = this->ARequest(this->AKey());
+  AdmitRequest asked = this->ARequest();
   asked.only_if_known = true;
   EXPECT_EQ(this->Admit(asked).state, Admission::State::kUnknownKey);
   EXPECT_EQ(this->Admit(asked).state, Admission::State::kUnknownKey);
@@ -189,7 +188,7 @@ TYPED_TEST_P(AdmissionsContract, ReportsAKnownKeyWithoutAdmitting) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
-    AdmissionsContract, AdmitsAnAlertWithoutAKeyAsNew, ReplaysTheSameRequestWithTheSameKey,
+    AdmissionsContract, AdmitsAnAlertWithAnUnknownKeyAsNew, ReplaysTheSameRequestWithTheSameKey,
     ReportsAConflictForAnotherRequestWithTheSameKey, RepublishesUnderTheFirstIdAnUnconfirmedRequest,
     DeletesAWithdrawnAlertAndItsKey, IgnoresAWithdrawalWithAnotherNonce,
     IgnoresAWithdrawalByARepeatedRequest, IgnoresAWithdrawalAfterAWorkerClaimedTheAlert,

@@ -53,20 +53,17 @@ TYPED_TEST_SUITE_P(RestoredAdmissionsContract);
 TYPED_TEST_P(RestoredAdmissionsContract, AdmitsNothingAfterTheStoreLostItsData) {
   this->Admit(this->ARequest());
   this->world.LoseData();
-  for (const std::string& key : {std::string(), this->AKey()}) {
-    const auto admission = this->RequestAdmission(this->ARequest(key));
-    ASSERT_FALSE(admission);
-    EXPECT_EQ(admission.error().code, ErrorCode::kRedisUnavailable);
-  }
+  const auto admission = this->RequestAdmission(this->ARequest());
+  ASSERT_FALSE(admission);
+  EXPECT_EQ(admission.error().code, ErrorCode::kRedisUnavailable);
 }
 
 TYPED_TEST_P(RestoredAdmissionsContract, RefusesKeysUntilAcceptancesAreRestored) {  // A3
   this->Admit(this->ARequest());
   this->world.StartRestoring();
-  this->ExpectUnavailable(this->RequestAdmission(this->ARequest(this->AKey())));
-  EXPECT_EQ(this->Admit(this->ARequest()).state, Admission::State::kNew);  // without a key
+  this->ExpectUnavailable(this->RequestAdmission(this->ARequest()));
   this->MarkRestored();
-  EXPECT_EQ(this->Admit(this->ARequest(this->AKey())).state, Admission::State::kNew);
+  EXPECT_EQ(this->Admit(this->ARequest()).state, Admission::State::kNew);
 }
 
 TYPED_TEST_P(RestoredAdmissionsContract,
@@ -100,7 +97,7 @@ TYPED_TEST_P(RestoredAdmissionsContract, MarksARestoredAlertOfItsClientOnly) {  
 TYPED_TEST_P(RestoredAdmissionsContract, RemembersTheKeysOfRestoredAlerts) {  // A3
   this->Admit(this->ARequest());
   this->world.StartRestoring();
-  const AdmitRequest lost = this->ARequest(this->AKey());
+  const AdmitRequest lost = this->ARequest();
   this->Restore({this->Accepted(lost)});
   this->Restore({this->Accepted(lost)});  // by another process
   this->MarkRestored();
@@ -120,7 +117,7 @@ TYPED_TEST_P(RestoredAdmissionsContract, RestoresAKeyToItsFirstAlertInAnyOrder) 
   this->Admit(this->ARequest());
   for (const bool reverse : {false, true}) {
     this->world.StartRestoring();
-    const AdmitRequest first = this->ARequest(this->AKey());
+    const AdmitRequest first = this->ARequest();
     AdmitRequest second = this->Repeated(first);
     second.create_time = first.create_time + std::chrono::seconds(1);
     std::vector<AcceptedAlert> alerts{this->Accepted(first), this->Accepted(second)};
@@ -132,7 +129,7 @@ TYPED_TEST_P(RestoredAdmissionsContract, RestoresAKeyToItsFirstAlertInAnyOrder) 
 }
 
 TYPED_TEST_P(RestoredAdmissionsContract, ARestoreKeepsTheKeyOfAnAlertAdmittedSince) {  // A3, R6
-  const AdmitRequest admitted = this->ARequest(this->AKey());
+  const AdmitRequest admitted = this->ARequest();
   this->Admit(admitted);
   AdmitRequest earlier = this->Repeated(admitted);
   earlier.create_time = admitted.create_time - std::chrono::seconds(1);

@@ -23,7 +23,7 @@ namespace {
 // The request timeout, with a margin for a busy machine.
 constexpr std::chrono::seconds kTimeoutWithMargin{5};
 
-AdmitRequest ARequest(const std::string& key = {}) {
+AdmitRequest ARequest(const std::string& key = RandomBytes(32)) {
   return {.alert_id = MakeUuidV5(RandomBytes(16)),
           .client_id = "client",
           .idempotency_digest = key,
@@ -33,13 +33,16 @@ AdmitRequest ARequest(const std::string& key = {}) {
           .expire_time = SystemClock().Now() + std::chrono::hours(1)};
 }
 
-// Without this, keys are refused.
+// Without this, admissions are refused.
 void MarkRestored(Server& server) {
   AcceptanceStoreRestorer restorer(server);
   const auto epoch = restorer.AdoptEpoch();
   ASSERT_TRUE(epoch) << epoch.error().message;
   ASSERT_TRUE(restorer.MarkRestored(*epoch));
 }
+
+// An alert without an idempotency key: it is claimed and marked, never admitted.
+AdmitRequest AnIssuedAlert() { return ARequest({}); }
 
 // Counts the results of `count` admissions.
 struct ResultCounter {
@@ -68,8 +71,7 @@ TEST(AdmissionQueueTest, CompletesEachOfManyConcurrentRequestsOnce) {
   AdmissionQueue queue(server);
   constexpr int kRequests = 2'000;
   ResultCounter results(kRequests);
-  for (int i = 0; i < kRequests; ++i)
-    queue.Admit(ARequest(i % 2 == 0 ? std::string() : RandomBytes(32)), results.Callback());
+  for (int i = 0; i < kRequests; ++i) queue.Admit(ARequest(), results.Callback());
   results.remaining.wait();
   EXPECT_EQ(results.admitted, kRequests);
 }
@@ -81,7 +83,7 @@ TEST(AdmissionQueueTest, ReloadsItsScriptsAfterAScriptFlush) {
   AdmissionQueue queue(server);
   for (int round = 0; round < 2; ++round) {
     ResultCounter results(10);
-    for (int i = 0; i < 10; ++i) queue.Admit(ARequest(RandomBytes(32)), results.Callback());
+    for (int i = 0; i < 10; ++i) queue.Admit(ARequest(), results.Callback());
     results.remaining.wait();
     EXPECT_EQ(results.admitted, 10);
     redis.Execute({"SCRIPT", "FLUSH"});
@@ -91,6 +93,7 @@ TEST(AdmissionQueueTest, ReloadsItsScriptsAfterAScriptFlush) {
 TEST(AdmissionQueueTest, FailsWithinTheTimeoutWhileRedisIsPausedAndRecovers) {
   PrivateRedis redis;
   Server server(redis.ServerSettings());
+  MarkRestored(server);
   AdmissionQueue queue(server);
   constexpr int kRequests = 3'000;  // several batches, which must not wait for one timeout each
   redis.Pause();
@@ -110,6 +113,7 @@ TEST(AdmissionQueueTest, FailsWithinTheTimeoutWhileRedisIsPausedAndRecovers) {
 TEST(AdmissionQueueTest, FailsWhileRedisIsDownAndReconnects) {
   PrivateRedis redis({"--appendfsync", "always"});
   Server server(redis.ServerSettings());
+  MarkRestored(server);
   AdmissionQueue queue(server);
   const auto admit = [&queue] {
     ResultCounter results(1);
@@ -121,6 +125,7 @@ TEST(AdmissionQueueTest, FailsWhileRedisIsDownAndReconnects) {
   redis.Kill();
   EXPECT_FALSE(admit());
   redis.Start();
+  MarkRestored(server);
   EXPECT_TRUE(admit());
 }
 
@@ -140,12 +145,12 @@ TEST(AdmissionQueueTest, RefusesRequestsBeyondItsLimit) {
 
 // The thread of `queue` waits for Redis, which is paused, with one request.
 void Occupy(AdmissionQueue& queue, const std::function<void(Result<Admission>)>& done) {
-  queue.Admit(ARequest(RandomBytes(32)), done);
+  queue.Admit(ARequest(), done);
   while (queue.Depth() > 0) std::this_thread::yield();
 }
 
 AdmitRequest AnEmergency() {
-  AdmitRequest request = ARequest(RandomBytes(32));
+  AdmitRequest request = ARequest();
   request.emergency = true;
   return request;
 }
@@ -157,7 +162,7 @@ TEST(AdmissionQueueTest, OtherRequestsLeaveRoomForUrgentOnes) {  // A4
   AdmissionQueue queue(server, 1, 4);
   ResultCounter others(7), emergency(1);
   Occupy(queue, others.Callback());
-  for (int i = 0; i < 6; ++i) queue.Admit(ARequest(RandomBytes(32)), others.Callback());
+  for (int i = 0; i < 6; ++i) queue.Admit(ARequest(), others.Callback());
   EXPECT_EQ(others.overloaded, 2);
   queue.Admit(AnEmergency(), emergency.Callback());
   std::promise<ErrorCode> mark, code;
@@ -187,7 +192,7 @@ TEST(AdmissionQueueTest, UrgentRequestsAreSentFirst) {  // A4
     };
   };
   Occupy(queue, note("first"));
-  queue.Admit(ARequest(RandomBytes(32)), note("other"));
+  queue.Admit(ARequest(), note("other"));
   queue.Confirm("an alert", {}, note("other"));
   queue.Admit(AnEmergency(), note("urgent"));
   queue.ConfirmEmergency("an emergency", {}, note("urgent"));
@@ -205,10 +210,10 @@ TEST(AdmissionQueueTest, StopCompletesQueuedRequestsAndRefusesLaterOnes) {
   redis.Pause();
   constexpr int kRequests = 1'000;
   ResultCounter results(kRequests), later(1);
-  for (int i = 0; i < kRequests; ++i) queue.Admit(ARequest(RandomBytes(32)), results.Callback());
+  for (int i = 0; i < kRequests; ++i) queue.Admit(ARequest(), results.Callback());
   queue.Stop();
   EXPECT_EQ(results.admitted + results.unavailable, kRequests);
-  queue.Admit(ARequest(RandomBytes(32)), later.Callback());
+  queue.Admit(ARequest(), later.Callback());
   EXPECT_EQ(later.overloaded, 1);
   bool confirmed = false;
   queue.Confirm("an alert", {}, [&] { confirmed = true; });
@@ -232,17 +237,13 @@ TEST(AdmissionQueueTest, EveryAlertExpires) {
   PrivateRedis redis;
   Server server(redis.ServerSettings());
   MarkRestored(server);
-  std::vector<std::string> ids;
+  const AdmitRequest request = ARequest();
+  const std::vector<std::string> ids{request.alert_id, "expired"};
   {
     AdmissionQueue queue(server);
-    for (const std::string& key : {std::string(), RandomBytes(32)}) {
-      const AdmitRequest request = ARequest(key);
-      ids.push_back(request.alert_id);
-      ResultCounter results(1);
-      queue.Admit(request, results.Callback());
-      results.remaining.wait();
-    }
-    ids.push_back("expired");
+    ResultCounter results(1);
+    queue.Admit(request, results.Callback());
+    results.remaining.wait();
     for (const std::string& id : ids) queue.Confirm(id, {}, [] {});
   }
   const Keys keys("tocsin");
@@ -277,6 +278,16 @@ class RestoredAdmissionsTest : public testing::Test {
     queue.Mark(
         {.alert_id = request.alert_id, .client_id = request.client_id, .mark = mark, .time = {}},
         [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
+    return promise.get_future().get();
+  }
+  // The id proves the client.
+  Result<MarkResult> CancelIssued(const AdmitRequest& request) {
+    std::promise<Result<MarkResult>> promise;
+    queue.Mark({.alert_id = request.alert_id,
+                .client_id = request.client_id,
+                .time = {},
+                .issued_until = request.expire_time},
+               [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
     return promise.get_future().get();
   }
   ErrorCode CancelError(const AdmitRequest& request) {
@@ -326,7 +337,7 @@ TEST_F(RestoredAdmissionsTest, MarksARestoredAlertOnlyAfterItsClaimsAreRestored)
   const StoreEpoch epoch = Restore(lost);
   ASSERT_TRUE(restorer.MarkRestored(epoch));
   EXPECT_EQ(CancelError(lost), ErrorCode::kRedisUnavailable);
-  const AdmitRequest admitted = ARequest(RandomBytes(32));
+  const AdmitRequest admitted = ARequest();
   ASSERT_TRUE(Admit(admitted));
   const auto since = Mark(admitted, MarkRequest::Mark::kCancelled);
   ASSERT_TRUE(since) << since.error().message;
@@ -340,7 +351,7 @@ TEST_F(RestoredAdmissionsTest, MarksARestoredAlertOnlyAfterItsClaimsAreRestored)
 // The alert is stored, but the claim after it may be lost with the end of the append-only file.
 TEST_F(RestoredAdmissionsTest, CancelsAnAlertFromBeforeALossOnlyAfterClaimsAreRestored) {  // A2
   MarkRestored(server);
-  const AdmitRequest earlier = ARequest(RandomBytes(32));
+  const AdmitRequest earlier = ARequest();
   ASSERT_TRUE(Admit(earlier));
   ASSERT_TRUE(Mark(earlier, MarkRequest::Mark::kCancelled)) << "no worker can have claimed it yet";
   redis.Execute({"SET", Keys("tocsin").Epoch(), "an epoch after a loss"});
@@ -355,7 +366,7 @@ TEST_F(RestoredAdmissionsTest, CancelsAnAlertFromBeforeALossOnlyAfterClaimsAreRe
 // Emergencies are sent while claims are being restored. Redis gets their claims later.
 TEST_F(RestoredAdmissionsTest, CancelsAnEmergencyOnlyAfterClaimsAreRestored) {  // A2, R6
   MarkRestored(server);
-  AdmitRequest emergency = ARequest(RandomBytes(32));
+  AdmitRequest emergency = ARequest();
   emergency.emergency = true;
   ASSERT_TRUE(Admit(emergency));
   EXPECT_EQ(CancelError(emergency), ErrorCode::kRedisUnavailable);
@@ -371,23 +382,28 @@ TEST_F(RestoredAdmissionsTest, CancelsAnEmergencyOnlyAfterClaimsAreRestored) {  
 
 TEST_F(RestoredAdmissionsTest, MarksAnIssuedAlertOnlyAfterTheClaimsAreRestored) {  // A2
   const StoreEpoch epoch = Restore(ARequest());
-  const AdmitRequest issued = ARequest();
-  const auto cancel = [&] {
-    std::promise<Result<MarkResult>> promise;
-    queue.Mark({.alert_id = issued.alert_id,
-                .client_id = issued.client_id,
-                .time = {},
-                .issued_until = issued.expire_time},
-               [&](Result<MarkResult> marked) { promise.set_value(std::move(marked)); });
-    return promise.get_future().get();
-  };
-  EXPECT_EQ(cancel().error().code, ErrorCode::kRedisUnavailable);
+  const AdmitRequest issued = AnIssuedAlert();
+  EXPECT_EQ(CancelIssued(issued).error().code, ErrorCode::kRedisUnavailable);
   ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(epoch));
-  ASSERT_TRUE(cancel());
+  ASSERT_TRUE(CancelIssued(issued));
   const std::int64_t expected = ToUnixMicros(issued.expire_time + std::chrono::hours(48)) / 1000;
   const Reply expiry = redis.Execute({"PEXPIRETIME", Keys("tocsin").Alert(issued.alert_id)});
   EXPECT_NEAR(static_cast<double>(expiry.integer), static_cast<double>(expected), 1.0);
   EXPECT_EQ(claims.Claim(AClaim(issued))->state, ClaimReply::State::kStopped);
+}
+
+TEST_F(RestoredAdmissionsTest, AClaimedAlertThatWasNotAdmittedIsMarkedForItsClientOnly) {  // A2
+  ASSERT_TRUE(ClaimStoreRestorer(server).MarkRestored(Restore(ARequest())));
+  const AdmitRequest issued = AnIssuedAlert();
+  ASSERT_EQ(claims.Claim(AClaim(issued))->state, ClaimReply::State::kGranted);
+  AdmitRequest foreign = issued;
+  foreign.client_id = "another";
+  EXPECT_EQ(CancelIssued(foreign).error().code, ErrorCode::kNotFound);
+  const auto marked = CancelIssued(issued);
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_TRUE(marked->newly_marked);
+  EXPECT_TRUE(marked->post_in_progress);
+  EXPECT_TRUE(marked->may_be_emergency);
 }
 
 // It cannot be confirmed: an earlier one may not be restored yet. The event of a key press is
@@ -395,7 +411,7 @@ TEST_F(RestoredAdmissionsTest, MarksAnIssuedAlertOnlyAfterTheClaimsAreRestored) 
 TEST_F(RestoredAdmissionsTest, OnlyAKeyPressStopsAttemptsWhileClaimsAreBeingRestored) {  // V6
   Restore(ARequest());
   for (const bool key_press : {false, true}) {
-    const AdmitRequest issued = ARequest();
+    const AdmitRequest issued = AnIssuedAlert();
     std::promise<Result<MarkResult>> promise;
     queue.Mark({.alert_id = issued.alert_id,
                 .client_id = issued.client_id,
@@ -451,7 +467,7 @@ TEST_F(RestoredAdmissionsTest, APersonOfAPlanThatWasStoppedIsMarkedAfterARestore
 }
 
 TEST_F(RestoredAdmissionsTest, AFlushRemovesTheMarker) {  // A3
-  const AdmitRequest lost = ARequest(RandomBytes(32));
+  const AdmitRequest lost = ARequest();
   const StoreEpoch epoch = Restore(lost);
   ASSERT_TRUE(restorer.MarkRestored(epoch));
   redis.Execute({"FLUSHALL"});
@@ -471,13 +487,13 @@ TEST_F(RestoredAdmissionsTest, ARestartOfRedisRequiresANewRestore) {  // A2, A3
   redis.Kill();
   redis.Start();
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(Admit(ARequest(RandomBytes(32))).error().code, ErrorCode::kRedisUnavailable);
+    EXPECT_EQ(Admit(ARequest()).error().code, ErrorCode::kRedisUnavailable);
     EXPECT_EQ(CancelError(lost), ErrorCode::kRedisUnavailable);
   }
   EXPECT_EQ(restarts, 1);
   EXPECT_FALSE(restorer.AdoptEpoch()->restored);
   MarkRestored(server);
-  EXPECT_TRUE(Admit(ARequest(RandomBytes(32))));
+  EXPECT_TRUE(Admit(ARequest()));
   EXPECT_EQ(CancelError(lost), ErrorCode::kNotFound);
 }
 
@@ -490,7 +506,7 @@ TEST_F(RestoredAdmissionsTest, ARestartOfRedisInvalidatesARestoreInProgress) {  
 }
 
 TEST_F(RestoredAdmissionsTest, ARestoredAlertExpires48HoursAfterItsExpireTime) {
-  const AdmitRequest lost = ARequest(RandomBytes(32));
+  const AdmitRequest lost = ARequest();
   Restore(lost);
   const std::int64_t expected = ToUnixMicros(lost.expire_time + std::chrono::hours(48)) / 1000;
   const Keys keys("tocsin");
@@ -503,7 +519,7 @@ TEST_F(RestoredAdmissionsTest, ARestoredAlertExpires48HoursAfterItsExpireTime) {
 // The first request was not published, and its withdrawal was lost.
 TEST_F(RestoredAdmissionsTest, AClaimTakesTheKeyOfAnAlertThatWasNeverPublished) {  // A3, R6
   MarkRestored(server);
-  const AdmitRequest never_published = ARequest(RandomBytes(32));
+  const AdmitRequest never_published = ARequest();
   ASSERT_TRUE(Admit(never_published));
   AdmitRequest emergency = ARequest(never_published.idempotency_digest);
   emergency.request_digest = std::string(32, 'e');
@@ -516,7 +532,7 @@ TEST_F(RestoredAdmissionsTest, AClaimTakesTheKeyOfAnAlertThatWasNeverPublished) 
 }
 
 TEST_F(RestoredAdmissionsTest, AClaimIsRejectedIfItsKeyBelongsToARestoredAlert) {  // A3
-  const AdmitRequest lost = ARequest(RandomBytes(32));
+  const AdmitRequest lost = ARequest();
   Restore(lost);
   const AdmitRequest other = ARequest(lost.idempotency_digest);
   EXPECT_EQ(claims.Claim(AClaim(other))->state, ClaimReply::State::kStopped);
