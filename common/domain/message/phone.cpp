@@ -66,6 +66,4 @@ Result<Phone> Phone::Parse(std::string_view text) {
   return Phone(std::move(e164), region_code == "ZZ" ? "001" : std::move(region_code));
 }
 
-std::string Phone::Redacted() const { return std::string(e164_.size() - 1 - 4, '*') + LastFour(); }
-
 }  // namespace tocsin

@@ -19,8 +19,7 @@ class Phone {
 
   const std::string& E164() const { return e164_; }  // for the provider and the cipher only
   const std::string& RegionCode() const { return region_code_; }  // CLDR; "001" for none
-  std::string LastFour() const { return e164_.substr(e164_.size() - 4); }
-  std::string Redacted() const;  // "*******0123": for people and logs
+  std::string LastFour() const { return e164_.substr(e164_.size() - 4); }  // for people
 
  private:
   Phone(std::string e164, std::string region_code)

@@ -52,8 +52,8 @@ INSTANTIATE_TEST_SUITE_P(
                         "+1                                                  5145550123"}),
     [](const auto& row) { return row.param.name; });
 
-TEST(PhoneTest, MasksAllButTheLastFourDigits) {  // P2
-  EXPECT_EQ(Phone::Parse("+15145550123")->Redacted(), "*******0123");
+TEST(PhoneTest, ReturnsTheLastFourDigitsForPeople) {  // P2
+  EXPECT_EQ(Phone::Parse("+15145550123")->LastFour(), "0123");
 }
 
 }  // namespace
