@@ -1,6 +1,5 @@
 #include "services/audit/rpc/projection_waiter.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -9,7 +8,6 @@
 
 namespace tocsin::audit {
 
-using postgres::Rows;
 using postgres::Transaction;
 
 ProjectionWaiter::ProjectionWaiter(postgres::Options database, std::string cluster_id)
@@ -53,14 +51,18 @@ bool ProjectionWaiter::Forget(WaitId wait_id) {
   return waiters_.erase(wait_id) == 1;
 }
 
-void ProjectionWaiter::Advance(const std::map<PartitionKey, std::int64_t>& next) {
+void ProjectionWaiter::Advance(const Positions& next) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [partition, offset] : next) next_[partition] = offset;
+  }
+  EndProjected();
+}
+
+void ProjectionWaiter::EndProjected() {
   std::vector<Callback> served;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [partition, offset] : next) {
-      std::int64_t& known = next_[partition];
-      known = std::max(known, offset);
-    }
     for (auto entry = waiters_.begin(); entry != waiters_.end();) {
       if (!IsProjectedLocked(entry->second.partition, entry->second.offset)) {
         ++entry;
@@ -103,21 +105,20 @@ void ProjectionWaiter::Run() {
   }
 }
 
+// What is read replaces what is known: PostgreSQL may have lost commits. A batch that was committed
+// in the meantime is found by the next poll.
 Status ProjectionWaiter::PollPositions() {
-  std::map<PartitionKey, std::int64_t> next;
+  Positions stored;
   const Status read = session_.Run([&](Transaction& transaction) -> Status {
-    TOCSIN_TRY(
-        const Rows rows,
-        transaction.Query(
-            "SELECT topic, partition, next_offset FROM tocsin.positions WHERE cluster_id = $1",
-            {cluster_id_}));
-    for (size_t i = 0; i < rows.size(); ++i)
-      next[{std::string(rows.Text(i, 0)), static_cast<std::int32_t>(rows.Integer(i, 1))}] =
-          rows.Integer(i, 2);
+    TOCSIN_TRY(stored, ReadPositions(transaction, cluster_id_));
     return {};
   });
   TOCSIN_CHECK_OK(read);
-  Advance(next);
+  {
+    const std::lock_guard lock(mutex_);
+    next_ = std::move(stored);
+  }
+  EndProjected();
   return {};
 }
 

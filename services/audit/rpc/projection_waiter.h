@@ -12,7 +12,7 @@
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/postgres/session.h"
-#include "services/audit/projection/record_decoder.h"
+#include "services/audit/projection/positions.h"
 
 namespace tocsin::audit {
 
@@ -45,8 +45,8 @@ class ProjectionWaiter {
   // True: the callback will not be called any more. False: it was or is being called.
   bool Forget(WaitId wait_id);
 
-  // The offsets that this process reads next; they never move back.
-  void Advance(const std::map<PartitionKey, std::int64_t>& next);
+  // The offsets that this process reads next. Lower ones than before if PostgreSQL lost commits.
+  void Advance(const Positions& next);
 
   // Ends all waits, also later ones, with kShuttingDown.
   void Close();
@@ -63,6 +63,7 @@ class ProjectionWaiter {
 
   void Run();
   Status PollPositions();
+  void EndProjected();
   bool IsProjectedLocked(const PartitionKey& partition, std::int64_t offset) const;
   void EndOverdue(const Status& polled);
 
@@ -70,7 +71,7 @@ class ProjectionWaiter {
   postgres::Session session_;  // for the thread
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<PartitionKey, std::int64_t> next_;
+  Positions next_;
   std::map<WaitId, Waiter> waiters_;
   WaitId last_wait_id_ = 0;
   bool closed_ = false;

@@ -39,6 +39,17 @@ TEST_F(ProjectionWaiterTest, CallsBackAtOnceForARecordThatThisProcessProjected) 
   EXPECT_TRUE(result.get_future().get());
 }
 
+TEST_F(ProjectionWaiterTest, ARecordWhoseCommitPostgresLostIsNotProjected) {
+  const PartitionKey partition{build.topics.Events(), 0};
+  waiter.Advance({{partition, 5}});  // not in the table
+  std::promise<Status> polled;
+  waiter.Wait(partition, 7, std::chrono::steady_clock::now(),
+              [&](const Status& visible) { polled.set_value(visible); });
+  EXPECT_FALSE(polled.get_future().get());
+  waiter.Wait(partition, 4, std::chrono::steady_clock::now(), callback);
+  EXPECT_FALSE(result.get_future().get());
+}
+
 TEST_F(ProjectionWaiterTest, FailsAtTheDeadline) {
   waiter.Wait({build.topics.Events(), 0}, 0, std::chrono::steady_clock::now(), callback);
   const Status late = result.get_future().get();
