@@ -205,7 +205,9 @@ Status AlertWriter::Update(const AlertIds& ids) {
   }
   // An upsert finds each row by its key; an UPDATE ... FROM could be planned as a scan of the
   // partition.
-  TOCSIN_CHECK_OK(Upsert(transaction_, kAlerts, rows, "revision = alerts.revision + 1"));
+  // The default of a revision is the time. The other one is for clocks that went back.
+  TOCSIN_CHECK_OK(Upsert(transaction_, kAlerts, rows,
+                         "revision = greatest(alerts.revision + 1, excluded.revision)"));
   TOCSIN_CHECK_OK(Upsert(transaction_, kAttempts, AttemptsOf(projected, changed_ids)));
   written_.merge(changed_ids);
   return {};

@@ -28,9 +28,9 @@ Result<NewEvents> InsertAlertEvents(postgres::Transaction& transaction,
 
 // Inserts and updates the alerts of a batch and their attempts. `added` is what InsertAlertEvents()
 // returned for `events`, the events of the batch; `terms` is what the batch states about its
-// alerts. A stored alert is locked and projected again from all of its stored events; it gets a new
-// revision if it has new events or if its terms changed. Other alerts are inserted from the batch
-// alone, because events are never stored without their alert. Returns the alerts written.
+// alerts. A stored alert is locked and projected again from all of its stored events; it gets a
+// higher revision if it has new events or if its terms changed. Other alerts are inserted from the
+// batch alone, because events are never stored without their alert. Returns the alerts written.
 Result<AlertIds> WriteAlerts(postgres::Transaction& transaction, const NewEvents& added,
                              const std::map<std::string, AlertTerms>& terms,
                              const std::vector<AlertEventRow>& events);

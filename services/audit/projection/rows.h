@@ -38,7 +38,7 @@ struct AlertRow {
   std::int64_t update_time_us = 0;
   std::optional<std::int64_t> end_time_us;               // set if the state is final
   v1::AlertState outcome = v1::ALERT_STATE_UNSPECIFIED;  // the state if it is final
-  std::int64_t revision = 0;                             // maintained by PostgreSQL
+  std::int64_t revision = 0;  // set by PostgreSQL: the microseconds of the last change
 };
 
 struct AttemptRow {

@@ -35,7 +35,7 @@ class ProjectionTest : public testing::Test {
 
   std::string Query(const std::string& sql) { return QueryValue(AuditDatabase(), sql); }
 
-  // Everything that must not depend on order or repetition. Revisions count changes, so they may
+  // Everything that must not depend on order or repetition. Revisions are times, so they
   // differ.
   std::string Digest() {
     return Query(

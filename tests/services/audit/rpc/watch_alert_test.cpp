@@ -136,6 +136,21 @@ TEST_F(WatchAlertTest, EndsWithoutAResponseIfTheFinalRevisionWasSeen) {
 }
 
 // A2
+TEST_F(WatchAlertTest, ResumesWithTheFinalStateIfPostgresLostTheRevisionThatTheClientHasSeen) {
+  const IncomingRecord accepted = build.Accepted(id);
+  const IncomingRecord sent = build.Changed(id, v1::ATTEMPT_STATUS_SENT, 2, "SM1");
+  Apply({accepted});
+  Apply({sent});
+  const std::int64_t seen = RevisionOf(id);
+  ClearTables(AuditDatabase());
+  Apply({accepted});
+  Apply({sent, build.Callback(id, "SM1", "delivered", 3)});  // in one batch this time
+  Watch watch(channel, {CursorOf(id, seen)});
+  EXPECT_EQ(watch.Next(), v1::ALERT_STATE_DELIVERED);
+  EXPECT_TRUE(watch.Finish().ok());
+}
+
+// A2
 TEST_F(WatchAlertTest, ResumesWithTheAlertsThatAreNotFinal) {
   const std::string other = AlertIdOf(2);
   Apply({build.Accepted(id), build.Accepted(other),
