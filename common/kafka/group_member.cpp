@@ -157,11 +157,12 @@ void GroupMember::HandleOutOfRange(const rd_kafka_message_t& message, const std:
     if (!subscribe_time_) subscribe_time_ = now + kSubscribeDelay;
     return;
   }
-  StopWithError(ErrorCode::kDataCorrupted,
-                subject +
-                    ": records were deleted before they were read, or the log is another one; "
-                    "reset the group's offset by hand (" +
-                    reason + ")");
+  StopWithError(
+      ErrorCode::kDataCorrupted,
+      subject +
+          ": records were deleted before they were read, or the log is another one; reset the "
+          "position by hand, the group's offset or, of a projection, the one in its store (" +
+          reason + ")");
 }
 
 void GroupMember::StopWithError(ErrorCode code, std::string message) {

@@ -184,7 +184,9 @@ TEST_F(ProjectionConsumerTest, StopsWhenTheStoredOffsetIsOutOfRange) {
   };
   const auto consumer = Start(topic, hooks);
   ASSERT_TRUE(failures.Wait([](const auto& all) { return !all.empty(); }));
-  EXPECT_NE(failures.Get()[0].message.find(topic + "[0]"), std::string::npos);
+  EXPECT_THAT(failures.Get()[0].message, testing::HasSubstr(topic + "[0]"));
+  EXPECT_THAT(failures.Get()[0].message,
+              testing::HasSubstr("of a projection, the one in its store"));
   EXPECT_TRUE(store_.Get().seen.empty());
 }
 
