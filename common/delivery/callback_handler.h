@@ -82,7 +82,7 @@ class CallbackHandler {
   const Parts parts_;
   const RetryPolicy retry_;
   // By position: callbacks whose retry was published while the store was unavailable.
-  BoundedCache<bool> retried_early_{1000};
+  BoundedCache<bool> retried_early_{10'000};
 };
 
 }  // namespace tocsin

@@ -1,5 +1,6 @@
 #include "common/delivery/delivery_pool.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -23,10 +24,8 @@ bool DeliveryPool::Offer(size_t lane, IncomingRecord&& record, Finish finish) {
     const std::lock_guard lock(mutex_);
     if (stopping_ || lanes_[lane].size() >= settings_.lane_capacity) return false;
     lanes_[lane].push_back({std::move(record), std::move(finish)});
-    if (start_posted_ || !HasRoom(lane)) return true;
-    start_posted_ = true;
+    if (HasRoom(lane)) PostStart();
   }
-  scheduler_.Post([this] { StartDeliveries(); });
   return true;
 }
 
@@ -52,7 +51,13 @@ size_t DeliveryPool::InFlightCount() const {
 }
 
 bool DeliveryPool::HasRoom(size_t lane) const {
-  return in_flight_ < settings_.deliveries + (kLanes - 1 - lane) * settings_.reserved;
+  const size_t counted = in_flight_ - std::min(retrying_.load(), settings_.retrying);
+  return counted < settings_.deliveries + (kLanes - 1 - lane) * settings_.reserved;
+}
+
+void DeliveryPool::PostStart() {
+  if (std::exchange(start_posted_, true)) return;
+  scheduler_.Post([this] { StartDeliveries(); });
 }
 
 void DeliveryPool::StartDeliveries() {
@@ -90,8 +95,7 @@ Task<void> DeliveryPool::DeliverUntilDone(Item item) {
   }
   const std::lock_guard lock(mutex_);
   if (--in_flight_ == 0) idle_.notify_all();
-  if (std::exchange(start_posted_, true)) co_return;
-  scheduler_.Post([this] { StartDeliveries(); });
+  PostStart();
 }
 
 Task<bool> DeliveryPool::WaitUnlessStopping(Micros time) {
@@ -104,6 +108,7 @@ Task<bool> DeliveryPool::WaitUnlessStopping(Micros time) {
     });
     const std::lock_guard lock(mutex_);
     if (stopping_) scheduler_.Post([this] { EndWaits(); });
+    if (settings_.retrying > 0) PostStart();
   };
   ++retrying_;
   const bool continues = co_await AwaitCallback<bool>(start);

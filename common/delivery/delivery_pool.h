@@ -25,13 +25,14 @@ struct DeliveryPoolSettings {
   size_t deliveries = 1250;    // in progress
   size_t reserved = 50;        // beyond these: room that each lane leaves to the one above it
   size_t lane_capacity = 250;  // records waiting in a lane
+  size_t retrying = 0;         // deliveries that wait for a retry and take no room of others
 };
 
 // The lane of the lowest priority has `deliveries` in progress at most, and each other lane
-// `reserved` more than the lane below it: no lane can take the room of a higher one. A record whose
-// dependencies fail stays in flight and is retried with a delay that grows to a second. While a
-// store is down the deliveries fill up, then the lanes, then the consumers pause: nothing is
-// dropped.
+// `reserved` more than the lane below it: no lane can take the room of a higher one. At its limit a
+// lane waits until those above it leave room. A record whose dependencies fail stays in flight and
+// is retried with a delay that grows to a second. While a store is down the deliveries fill up,
+// then the lanes, then the consumers pause: nothing is dropped.
 //
 // Deliveries run on the scheduler's thread. The pool is constructed and destroyed while that thread
 // does not run, or on it. The scheduler and the probe outlive it.
@@ -69,6 +70,7 @@ class DeliveryPool {
   };
 
   bool HasRoom(size_t lane) const;  // under mutex_
+  void PostStart();                 // under mutex_
   void StartDeliveries();
   Task<void> DeliverUntilDone(Item item);
   Task<bool> WaitUnlessStopping(Micros time);

@@ -54,9 +54,9 @@ class PostPermit {
 };
 
 // The lowest priority has `posts` POSTs in progress at most, and each other one `reserved` more
-// than the one below it: no priority takes the room of a higher one. Those that wait get their turn
-// in the order of their calls. Used on the scheduler's thread. The clock and the scheduler outlive
-// it.
+// than the one below it: no priority takes the room of a higher one. Among those that wait and have
+// room, the first one called gets the next turn. Used on the scheduler's thread. The clock and the
+// scheduler outlive it.
 class PostLimiter {
  public:
   PostLimiter(const Clock& clock, Scheduler& scheduler, PostLimits limits);

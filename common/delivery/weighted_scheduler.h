@@ -9,8 +9,8 @@ namespace tocsin {
 
 constexpr size_t kLanes = 4;  // emergency, high, normal, bulk: the order of Topics::Lanes
 
-// Emergency has strict priority. The other lanes share by weight (smooth weighted round robin), so
-// that bulk is never starved by high and normal. Not thread-safe.
+// Emergency has strict priority. The other lanes that are ready share by weight (smooth weighted
+// round robin). Not thread-safe.
 class WeightedScheduler {
  public:
   // The next lane among the `ready` ones; nothing if there is none.

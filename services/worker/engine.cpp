@@ -6,8 +6,10 @@
 namespace tocsin::worker {
 namespace {
 
-// Each callback takes one or two requests to Redis. They use the first lane only.
-constexpr DeliveryPoolSettings kCallbackPool{.deliveries = 100, .reserved = 0};
+// Each callback takes one or two requests to Redis. They use the first lane only. While Redis is
+// down they are kept; those of emergencies cause a retry all the same, so they must not wait for
+// the others.
+constexpr DeliveryPoolSettings kCallbackPool{.deliveries = 100, .reserved = 0, .retrying = 2'000};
 
 }  // namespace
 

@@ -69,6 +69,22 @@ TEST_F(DeliveryPoolTest, DeliversConcurrentlyAndFinishesEveryRecordOnce) {
   EXPECT_EQ(pool.InFlightCount(), 0u);
 }
 
+// A callback that waits for the store must not stop the one that causes a retry without it.
+TEST_F(DeliveryPoolTest, DeliveriesThatWaitForARetryTakeNoRoom) {  // R6
+  DeliveryPool pool(Manual(), {.deliveries = 1, .reserved = 0, .retrying = 1}, scheduler, probe);
+  for (const char* key : {"a", "b"}) {
+    ASSERT_TRUE(Offer(pool, kNormal, key));
+    End(key, Fail(ErrorCode::kRedisUnavailable, "down"));
+  }
+  ASSERT_TRUE(Offer(pool, kNormal, "c"));
+  EXPECT_THAT(started, ElementsAre("a", "b")) << "only one of them";
+  clock.Advance(seconds(1));
+  scheduler.Run();
+  EXPECT_THAT(started, ElementsAre("a", "b", "a", "b"));
+  for (const char* key : {"a", "b"}) End(key);
+  EXPECT_THAT(started, ElementsAre("a", "b", "a", "b", "c"));
+}
+
 TEST_F(DeliveryPoolTest, RefusesARecordWhenTheLaneIsFull) {  // bounded lanes
   DeliveryPool pool(Manual(), {.deliveries = 1, .reserved = 0, .lane_capacity = 2}, scheduler,
                     probe);
