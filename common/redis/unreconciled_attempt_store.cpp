@@ -51,14 +51,14 @@ Task<Status> UnreconciledAttemptStore::SaveLookup(v1::Channel channel,
                                                   const Reconciled& found) {
   const std::string next =
       found.next_time ? std::to_string(ToUnixMicros(*found.next_time)) : std::string();
-  ScriptCall call{
-      .script = NoteReconciledScript(),
-      .keys = {client_.keys().Alert(attempt.alert_id()), client_.keys().Unreconciled(channel),
-               client_.keys().Unpriced(channel)},
-      .args = {FieldPrefix(attempt), AttemptName(attempt),
-               EndText(found.ended, found.callback && ProvenByCallback(*found.callback).status() ==
-                                                          v1::ATTEMPT_STATUS_DELIVERED),
-               FlagText(found.priced), next}};
+  records::v1::AttemptResult result;
+  if (found.callback) result = ProvenByCallback(*found.callback);
+  ScriptCall call{.script = NoteReconciledScript(),
+                  .keys = {client_.keys().Alert(attempt.alert_id()),
+                           client_.keys().Unreconciled(channel), client_.keys().Unpriced(channel)},
+                  .args = {FieldPrefix(attempt), AttemptName(attempt),
+                           EndText(found.ended, result.status() == v1::ATTEMPT_STATUS_DELIVERED),
+                           FlagText(found.priced), next, ReachText(result)}};
   TOCSIN_CO_CHECK_OK(co_await client_.Run(std::move(call)));
   co_return Status();
 }

@@ -86,7 +86,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     }
     const bool conflict = request.accepted && !HoldsKey(*request.accepted);
     AlertPlan& alert = alerts_[request.attempt.alert_id()];
-    if (const auto reason = alert.StopReason(request.plan)) {
+    const auto reason = alert.StopReason(request.plan);
+    if (reason && (missed_goals_stop || *reason != kGoalMissedReason)) {
       FailIfFirst(request);
       co_return Stop(attempt, v1::ATTEMPT_STATUS_CANCELLED, *reason);
     }
@@ -303,6 +304,8 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
   int requests = 0;  // Claim and SaveResult
   // A bug that the model plants: an acceptance does not replace an end without a POST.
   bool ends_are_certain = false;
+  // Another one: attempts start although the goal of their plan was missed.
+  bool missed_goals_stop = true;
 
   Task<Result<std::optional<std::string>>> FindWork(const v1::AttemptRef& ref) override {
     const std::lock_guard lock(mutex_);
@@ -349,6 +352,7 @@ class FakeClaims final : public Claims, public UnreconciledAttempts {
     Attempt& attempt = attempts_[Key(ref)];
     attempt.ended = attempt.ended || found.ended;
     attempt.priced = attempt.priced || found.priced;
+    if (found.callback) alerts_[ref.alert_id()].NoteReach(ProvenByCallback(*found.callback));
     const auto entry = unreconciled_.find(Key(ref));
     if (entry == unreconciled_.end()) co_return {};
     if (found.next_time)

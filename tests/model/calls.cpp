@@ -142,12 +142,14 @@ void SimulatedCalls::Answer(const CallPtr& call, bool machine) {
   call->answered = true;
   call->machine = machine;
   if (!machine) simulation_.checker.plans.PersonAnswered(call->attempt);
+  std::string answered_by;
   if (call->detects) {
     const bool counts_as_machine =
         machine || simulation_.dice.Chance(simulation_.telephone.misdetected);
-    call->answered_by = counts_as_machine ? "machine_start" : "human";
+    answered_by = counts_as_machine ? "machine_start" : "human";
   }
   Report(call, "in-progress");
+  call->answered_by = std::move(answered_by);  // the detection takes some seconds
   if (call->script_url.empty()) return Play(call, call->script);
   Fetch(call, call->script_url, {});
 }

@@ -79,7 +79,7 @@ enum class Bug {
   kPersonIgnored,         // a person who acknowledged or declined is contacted again
   kStepStartsEarly,       // an early claim is granted
   kGoalIgnored,           // a claim is granted after a delivery or a person reached the goal
-  kDeadlineIgnored,       // an attempt has a later deadline
+  kDeadlineIgnored,       // an attempt has a later deadline, and the store does not stop it
   kDeadlineNotPublished,  // the record that ends the plan
   kNextStepNotPublished,  // neither at the start of a step nor after its failure
   kFailureFollowsStart,   // a target that has started counts as failed at once

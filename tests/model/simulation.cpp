@@ -99,6 +99,7 @@ Simulation::Simulation(std::uint64_t seed, Bug planted)
     faults.store_replaced = 1;
   if (bug == Bug::kEndIsCertain) faults.crash = 0.05;  // before the store returns
   store.ends_are_certain = bug == Bug::kEndIsCertain;
+  store.missed_goals_stop = bug != Bug::kDeadlineIgnored;
   checker.completed_overrides_acknowledgement = bug == Bug::kCompletedOverridesAcknowledgement;
   faults_until = timeline.Now() + dice.Between(60s, 600s);
   registry = RegistryOf(dice.Chance(0.3) ? 1 : 100);

@@ -370,7 +370,9 @@ FollowUp DecideAfterUndelivered(const records::v1::WorkRecord& work,
 FollowUp DecideAfterLastCallback(const records::v1::WorkRecord& work,
                                  const records::v1::WebhookRecord& callback) {
   FollowUp follow_up;
-  if (CannotReachGoal(callback.status(), work.channel(), work.plan().goal().reach()))
+  const v1::Reach goal = work.plan().goal().reach();
+  if (goal == v1::REACH_HUMAN && WasAnsweredByPerson(ProvenByCallback(callback))) return follow_up;
+  if (CannotReachGoal(callback.status(), work.channel(), goal))
     AddPlan(work, FromUnixMicros(callback.receive_time_us()), follow_up);
   return follow_up;
 }

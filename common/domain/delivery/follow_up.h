@@ -35,10 +35,9 @@ struct FollowUp {
 
 // A pure function of work record, result and policy: a repetition gives identical bytes.
 //   accepted        SENT
-//   refused         by error class: an opt-out is SUPPRESSED and published as a consent; a full
-//   queue is
-//                   retried unmetered; account errors are retried within the budget; others are
-//                   FAILED
+//   refused         by error class: an opt-out is SUPPRESSED and published as a consent; a
+//                   full queue is retried unmetered; account errors are retried within the
+//                   budget; others are FAILED
 //   rate limited    retried unmetered, never before Retry-After
 //   not sent        retried unmetered: Twilio could not be reached
 //   in doubt        IN_DOUBT and a first lookup; a blind resend could reach the recipient twice

@@ -175,13 +175,15 @@ records::v1::AttemptResult ProvenByCallback(const records::v1::WebhookRecord& we
   if (const std::optional<AlertEvent> alert_event = AlertEventOf(webhook)) {
     const bool machine = UnreachedBy(*alert_event) == v1::ATTEMPT_STATUS_ANSWERED_MACHINE;
     result.set_status(machine ? v1::ATTEMPT_STATUS_NO_ANSWER : alert_event->status);
+    result.set_answered_by(alert_event->answered_by);
   }
   return result;
 }
 
 bool WasAnsweredByPerson(const records::v1::AttemptResult& result) {
   return result.resolved_by() == v1::RESOLVED_BY_CALLBACK &&
-         result.status() == v1::ATTEMPT_STATUS_ANSWERED_HUMAN;
+         (result.status() == v1::ATTEMPT_STATUS_ANSWERED_HUMAN ||
+          result.answered_by() == v1::ANSWERED_BY_HUMAN);
 }
 
 bool IsUnresolved(const records::v1::AttemptResult& result) {

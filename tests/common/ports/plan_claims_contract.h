@@ -1,11 +1,12 @@
 // The contract of Claims for alerts with a plan. A world provides what that of claims_contract.h
-// does.
+// and that of unreconciled_attempts_contract.h do.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "common/domain/plan/plan.h"
+#include "common/ports/unreconciled_attempts.h"
 #include "tests/common/ports/claims_contract.h"
 
 namespace tocsin {
@@ -78,8 +79,10 @@ class PlanClaimsContract : public ClaimsContract<World> {
     return claim.state == ClaimReply::State::kStopped ? claim.result->reason() : "not stopped";
   }
   void SaveCall(const ClaimRequest& request, std::uint64_t fence, const std::string& sid,
-                v1::AttemptStatus status = v1::ATTEMPT_STATUS_UNSPECIFIED) {
+                v1::AttemptStatus status = v1::ATTEMPT_STATUS_UNSPECIFIED,
+                v1::AnsweredBy answered_by = v1::ANSWERED_BY_UNSPECIFIED) {
     records::v1::AttemptResult result = Base::Accepted(sid);
+    result.set_answered_by(answered_by);
     if (status != v1::ATTEMPT_STATUS_UNSPECIFIED) {
       result.set_status(status);
       result.set_resolved_by(v1::RESOLVED_BY_CALLBACK);
@@ -271,15 +274,36 @@ TYPED_TEST_P(PlanClaimsContract, ADeliveryReachesTheGoalDelivered) {
 }
 
 TYPED_TEST_P(PlanClaimsContract, AnsweringACallReachesTheGoalHuman) {
+  // A key was pressed, or only the end of the call shows who answered it.
+  for (const auto status : {v1::ATTEMPT_STATUS_ANSWERED_HUMAN, v1::ATTEMPT_STATUS_DELIVERED}) {
+    const std::string alert = this->AnAlert();
+    const ClaimRequest first = this->OfStep(alert, 1, this->APlan("ann", v1::REACH_HUMAN));
+    this->Claim(first);
+    this->SaveCall(first, kNoFence, this->ASid(), status, v1::ANSWERED_BY_HUMAN);
+    EXPECT_EQ(this->StopReason(this->OfStep(alert, 2, this->APlan("ben", v1::REACH_HUMAN))),
+              kGoalReachedReason);
+    EXPECT_EQ(this->Claim(this->OfStep(alert, 3, this->APlan("ben"))).state,
+              ClaimReply::State::kGranted)
+        << "nobody has acknowledged";
+  }
+}
+
+// No callback arrived.
+TYPED_TEST_P(PlanClaimsContract, ACallThatIsFoundAtTheProviderReachesTheGoalHuman) {
   const std::string alert = this->AnAlert();
   const ClaimRequest first = this->OfStep(alert, 1, this->APlan("ann", v1::REACH_HUMAN));
-  this->Claim(first);
-  this->SaveCall(first, kNoFence, this->ASid(), v1::ATTEMPT_STATUS_ANSWERED_HUMAN);
+  this->SaveCall(first, this->Claim(first).fence, this->ASid());
+  Reconciled found;
+  found.ended = true;
+  found.callback.emplace();
+  found.callback->set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
+  *found.callback->mutable_attempt() = first.attempt;
+  found.callback->set_status(v1::ATTEMPT_STATUS_DELIVERED);
+  found.callback->set_answered_by(v1::ANSWERED_BY_HUMAN);
+  ASSERT_TRUE(this->Wait(
+      this->world.unreconciled_attempts().SaveLookup(v1::CHANNEL_VOICE, first.attempt, found)));
   EXPECT_EQ(this->StopReason(this->OfStep(alert, 2, this->APlan("ben", v1::REACH_HUMAN))),
             kGoalReachedReason);
-  EXPECT_EQ(this->Claim(this->OfStep(alert, 3, this->APlan("ben"))).state,
-            ClaimReply::State::kGranted)
-      << "nobody has acknowledged";
 }
 
 TYPED_TEST_P(PlanClaimsContract, NoAttemptStartsAfterTheGoalWasMissed) {
@@ -372,8 +396,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     ActorsBeforeTheFirstClaimCountEach, APersonWhoDeclinesIsNotContactedAgainAndTheNextStepStarts,
     AllTargetsOfAPersonWhoDeclinesHaveFailed, APersonWhoDeclinedMayAcknowledge,
     ADeclineWithoutAPlanStopsNothing, ADeliveryReachesTheGoalDelivered,
-    AnsweringACallReachesTheGoalHuman, NoAttemptStartsAfterTheGoalWasMissed,
-    AGoalThatWasReachedIsNotMissed, AQuorumThatIsIncompleteIsMissed,
-    FindsTheCallsThatThePlanDoesNotNeedAnyMore, AnAlertWithoutAPlanHasNoCallsToEnd);
+    AnsweringACallReachesTheGoalHuman, ACallThatIsFoundAtTheProviderReachesTheGoalHuman,
+    NoAttemptStartsAfterTheGoalWasMissed, AGoalThatWasReachedIsNotMissed,
+    AQuorumThatIsIncompleteIsMissed, FindsTheCallsThatThePlanDoesNotNeedAnyMore,
+    AnAlertWithoutAPlanHasNoCallsToEnd);
 
 }  // namespace tocsin

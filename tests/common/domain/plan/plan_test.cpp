@@ -307,6 +307,21 @@ TEST(PlanFollowUpTest, ACallThatEndedWithoutAnAcknowledgementStartsTheNextStep) 
   EXPECT_THAT(follow_up.events, IsEmpty());
 }
 
+TEST(PlanFollowUpTest, ACallThatAPersonAnsweredReachesTheGoalHuman) {
+  records::v1::WorkRecord work = WorkOf(2);
+  work.mutable_plan()->mutable_goal()->set_reach(v1::REACH_HUMAN);
+  records::v1::WebhookRecord completed;
+  completed.set_kind(records::v1::WEBHOOK_KIND_VOICE_STATUS);
+  completed.set_status(v1::ATTEMPT_STATUS_DELIVERED);
+  completed.set_receive_time_us(ToUnixMicros(kBegin));
+  *completed.mutable_attempt() = work.attempt();
+  EXPECT_TRUE(DecideAfterLastCallback(work, completed).target_failed);
+  completed.set_answered_by(v1::ANSWERED_BY_HUMAN);
+  const FollowUp follow_up = DecideAfterLastCallback(work, completed);
+  EXPECT_FALSE(follow_up.target_failed);
+  EXPECT_THAT(follow_up.plan_work, IsEmpty());
+}
+
 TEST(PlanFollowUpTest, TheFirstEventOfAnAttemptContainsItsPersonAndTheGoal) {
   const records::v1::Event started = AttemptStarted(WorkOf(3), 1, 2, "main", "AC1");
   const FollowUp stopped = Decide(
