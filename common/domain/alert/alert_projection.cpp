@@ -267,7 +267,7 @@ struct Gathered {
   std::optional<WallTime> missed;                // the deadline of the goal
 };
 
-Gathered Gather(std::span<const AlertEvent> alert_events) {
+Gathered Gather(std::span<const AlertEvent> alert_events, const PlanTerms& plan) {
   Gathered gathered;
   std::map<AttemptKey, AttemptProjection> attempts;
   const auto first = [](std::optional<WallTime>& held, WallTime time) {
@@ -278,7 +278,7 @@ Gathered Gather(std::span<const AlertEvent> alert_events) {
         gathered.updated ? std::max(*gathered.updated, alert_event.time) : alert_event.time;
     if (alert_event.kind == AlertEventKind::kAcknowledged) {
       const auto known =
-          gathered.acknowledged.try_emplace(PersonOf(alert_event), alert_event.time).first;
+          gathered.acknowledged.try_emplace(PersonOf(alert_event, plan), alert_event.time).first;
       known->second = std::min(known->second, alert_event.time);
     }
     if (alert_event.kind == AlertEventKind::kGoalMissed) first(gathered.missed, alert_event.time);
@@ -394,7 +394,7 @@ void Finish(const std::vector<AttemptProjection>& attempts, ProjectedAlert& aler
 
 ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_events,
                             const PlanTerms& plan) {
-  Gathered gathered = Gather(alert_events);
+  Gathered gathered = Gather(alert_events, plan);
   ProjectedAlert alert;
   alert.updated = gathered.updated;
   alert.attempts = std::move(gathered.attempts);
@@ -429,8 +429,13 @@ ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_eve
   return alert;
 }
 
-const std::string& PersonOf(const AlertEvent& acknowledgement) {
-  return acknowledgement.person.empty() ? acknowledgement.actor_id : acknowledgement.person;
+const std::string& PersonOf(const AlertEvent& acknowledgement, const PlanTerms& plan) {
+  if (!acknowledgement.person.empty()) return acknowledgement.person;
+  // A key was pressed while the work record of the call was not available.
+  const auto target = static_cast<std::size_t>(acknowledgement.step);
+  if (acknowledgement.actor_id.empty() && target > 0 && target <= plan.persons.size())
+    return plan.persons[target - 1];
+  return acknowledgement.actor_id;
 }
 
 bool IsEnd(v1::AlertState state) {

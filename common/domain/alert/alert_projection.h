@@ -155,14 +155,16 @@ struct PlanTerms {
   v1::Reach goal = v1::REACH_DELIVERED;
   std::int32_t person_count = 0;  // persons who must acknowledge; 0: one
   std::int32_t target_count = 1;
+  std::vector<std::string> persons = {};  // of target 1, 2, ...
 };
 
 // `accepted`: the acceptance of the alert is known. Without it only success is final.
 ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_events,
                             const PlanTerms& plan = {});
 
-// The person who acknowledged: as stated, or who called the API.
-const std::string& PersonOf(const AlertEvent& acknowledgement);
+// The person who acknowledged: as stated, or who called the API, or the one of the plan who was
+// reached by the message or call. `plan` and the event must outlive the result.
+const std::string& PersonOf(const AlertEvent& acknowledgement, const PlanTerms& plan);
 
 bool IsEnd(v1::AlertState state);
 

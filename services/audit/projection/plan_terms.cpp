@@ -45,9 +45,12 @@ records::v1::Plan ParsePlan(const std::string& json) {
 
 PlanTerms TermsOf(const records::v1::Plan& plan) {
   if (plan.targets().empty()) return {};
-  return {.goal = plan.goal().reach(),
-          .person_count = plan.goal().person_count(),
-          .target_count = plan.targets_size()};
+  PlanTerms terms{.goal = plan.goal().reach(),
+                  .person_count = plan.goal().person_count(),
+                  .target_count = plan.targets_size()};
+  for (const records::v1::PlannedTarget& target : plan.targets())
+    terms.persons.push_back(target.person());
+  return terms;
 }
 
 }  // namespace tocsin::audit

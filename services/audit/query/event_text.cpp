@@ -132,7 +132,7 @@ std::string ByWhom(const std::string& person, v1::AcknowledgementMethod method) 
 }
 
 std::string AcknowledgedPhrase(const AlertEvent& event) {
-  const std::string& person = PersonOf(event);
+  const std::string& person = PersonOf(event, {});
   std::string text = "Acknowledged" + ByWhom(person, event.acknowledgement_method);
   if (!event.actor_id.empty() && event.actor_id != person)
     text += ", reported by " + event.actor_id;

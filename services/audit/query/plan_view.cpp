@@ -19,10 +19,11 @@ void SetDuration(std::int64_t micros, google::protobuf::Duration& into) {
   into.set_nanos(static_cast<std::int32_t>(micros % kMicrosPerSecond * 1'000));
 }
 
-std::set<std::string> PersonsWhoAcknowledged(std::span<const AlertEvent> events) {
+std::set<std::string> PersonsWhoAcknowledged(std::span<const AlertEvent> events,
+                                             const PlanTerms& terms) {
   std::set<std::string> persons;
   for (const AlertEvent& event : events)
-    if (event.kind == AlertEventKind::kAcknowledged) persons.insert(PersonOf(event));
+    if (event.kind == AlertEventKind::kAcknowledged) persons.insert(PersonOf(event, terms));
   return persons;
 }
 
@@ -75,8 +76,9 @@ v1::Channel ChannelOf(const records::v1::Plan& plan, std::int32_t step, v1::Chan
 
 void AddPlan(const records::v1::Plan& plan, std::span<const AlertEvent> events, v1::Alert& alert) {
   if (plan.targets().empty()) return;
-  const ProjectedAlert projected = ProjectAlert(true, events, TermsOf(plan));
-  const std::set<std::string> persons = PersonsWhoAcknowledged(events);
+  const PlanTerms terms = TermsOf(plan);
+  const ProjectedAlert projected = ProjectAlert(true, events, terms);
+  const std::set<std::string> persons = PersonsWhoAcknowledged(events, terms);
   v1::AlertPlan& view = *alert.mutable_plan();
   view.set_goal(plan.goal().reach());
   view.set_person_count(plan.goal().person_count());

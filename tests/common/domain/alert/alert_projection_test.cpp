@@ -358,7 +358,10 @@ AlertEvent Last(AlertEvent alert_event) {
   return alert_event;
 }
 
-constexpr PlanTerms kQuorum{.goal = v1::REACH_ACKNOWLEDGED, .person_count = 2, .target_count = 3};
+const PlanTerms kQuorum{.goal = v1::REACH_ACKNOWLEDGED,
+                        .person_count = 2,
+                        .target_count = 3,
+                        .persons = {"ann", "ben", "cleo"}};
 
 ProjectedAlert ProjectPlan(std::vector<AlertEvent> alert_events, const PlanTerms& plan = kQuorum) {
   ProjectedAlert projected = ProjectAlert(true, alert_events, plan);
@@ -377,6 +380,15 @@ TEST(PlanProjectionTest, EndsWhenEnoughPersonsHaveAcknowledged) {
   EXPECT_EQ(ProjectPlan(events).ended, At(9));
   events.push_back(AcknowledgedBy("cleo", 20));
   EXPECT_EQ(ProjectPlan(events).ended, At(9)) << "later acknowledgements change nothing";
+}
+
+// The work record of the call was not available, so the event names nobody.
+TEST(PlanProjectionTest, AKeyPressIsTheAcknowledgementOfThePersonWhoWasCalled) {
+  std::vector<AlertEvent> events{Changed(v1::ATTEMPT_STATUS_DELIVERED, 1),
+                                 OfStep(2, Acknowledged(5)), AcknowledgedBy("ben", 6)};
+  EXPECT_EQ(ProjectPlan(events).state, v1::ALERT_STATE_SENDING) << "one person";
+  events.push_back(OfStep(3, Acknowledged(9)));
+  EXPECT_EQ(ProjectPlan(events).state, v1::ALERT_STATE_ACKNOWLEDGED);
 }
 
 TEST(PlanProjectionTest, ADeliveryIsNoEndWhileAcknowledgementsAreMissing) {
