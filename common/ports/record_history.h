@@ -22,8 +22,8 @@ class RecordHistory {
   virtual ~RecordHistory() = default;
 
   // Reads all records of `topics` with a timestamp from `from` on, up to the end of each partition
-  // when the reading starts. Fails when a partition returns nothing for 30 s, and
-  // after a stop request.
+  // when the reading starts. Fails when no partition returns a record for 30 s,
+  // and after a stop request.
   virtual Status Read(const std::vector<std::string>& topics, WallTime from, const Handle& handle,
                       std::stop_token stop) = 0;
 

@@ -47,15 +47,16 @@ class RecordLog {
  public:
   virtual ~RecordLog() = default;
 
-  // Queues the record and calls `report` once, within the publish timeout, on a thread of the log
-  // or, if the queue is full (kNotPersisted), on the caller's. Never blocks; `report` must not
-  // block either. Records with the same topic and key keep their order if the topic does
-  // (Topics::KeepsKeyOrder). Safe to use from several threads.
+  // Queues the record and calls `report` once, within the publish timeout (twice that and 2 s if
+  // the log must replace its client), on a thread of the log or, if the queue is full
+  // (kNotPersisted), on the caller's. Never blocks; `report` must not block either. Records with
+  // the same topic and key keep their order if the topic does (Topics::KeepsKeyOrder). Safe to use
+  // from several threads.
   virtual void Publish(OutgoingRecord record, std::function<void(const PublishReport&)> report) = 0;
 
-  // Publishes all and blocks until every report, at most the publish timeout and a second. Returns
-  // the positions in the order of `records`. Fails with kKafkaUnavailable if one record is not
-  // persisted, kOutcomeUnknown if one is unknown.
+  // Publishes all and blocks until every report, see Publish(). Returns the positions in the order
+  // of `records`. Fails with kKafkaUnavailable if one record is not persisted, kOutcomeUnknown if
+  // one is unknown.
   Result<std::vector<records::v1::Position>> PublishAndWait(std::vector<OutgoingRecord> records);
 
   // The same without blocking. The log must report on the thread of the task.

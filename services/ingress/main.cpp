@@ -16,9 +16,10 @@ namespace tocsin::ingress {
 namespace {
 
 constexpr std::chrono::milliseconds kHealthTimeout{2'000};
-// From the admission of an alert to its record in a lane: the queue of the store, the producer.
+// From the admission of an alert to its record in a lane: the queue of the store, and the producer,
+// which may have to replace its client.
 constexpr Micros kMaxPublishDelay =
-    kafka::kIngressProfile.delivery_timeout + std::chrono::milliseconds(1'000);
+    2 * kafka::kIngressProfile.delivery_timeout + std::chrono::milliseconds(3'000);
 constexpr std::chrono::milliseconds kWebhookTimeout{10'000};  // Twilio's is 15 s
 // Alerts in flight leave room for webhooks and events in the producer.
 constexpr size_t kOtherBytes = 8 * 1024 * 1024;
