@@ -304,8 +304,7 @@ class FakeAdmissions final : public Admissions, public AcceptanceRestorer {
     if (down_) return Down();
     if (!restored_) return Fail(RestoringAcceptances());
     const auto key = keys_.find(request.idempotency_digest);
-    // Tests that only need a stored alert leave the key empty.
-    if (!request.idempotency_digest.empty() && key != keys_.end()) {
+    if (key != keys_.end()) {
       Alert& first = alerts_[key->second];
       Admission admission{.alert_id = key->second,
                           .create_time = first.request.create_time,

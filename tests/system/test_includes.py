@@ -50,7 +50,7 @@ EXCEPTIONS = {  # of a file or a folder
     "services/ingress/config": {"common/redis"},
     "services/ingress/observers": {"common/kafka", "common/redis", "common/telemetry"},
     "services/ingress/redis_stores": {"common/redis", "common/telemetry"},
-    "services/ingress/shutdown": {"common/kafka", "common/telemetry"},
+    "services/ingress/shutdown": {"common/kafka", "common/redis", "common/telemetry"},
     "common/service/delivery_metrics": {"common/twilio"},  # a library of its own, for workers only
     # An alert whose call is to be placed again is not final.
     "common/domain/alert/alert_projection": {"common/domain/delivery", "common/domain/plan"},

@@ -10,7 +10,6 @@
 
 namespace tocsin::twilio {
 
-constexpr std::chrono::seconds kFetchTimeout{5};  // for one response
 
 constexpr int kSentPageSize = 1000;  // messages, Twilio's maximum
 

@@ -10,6 +10,8 @@
 namespace tocsin::twilio {
 namespace {
 
+constexpr std::chrono::seconds kFetchTimeout{5};
+
 using testing::HasSubstr;
 
 constexpr const char* kSid = "SM0123456789abcdef0123456789abcdef";

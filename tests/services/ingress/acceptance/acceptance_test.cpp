@@ -295,7 +295,7 @@ TEST_F(AcceptanceTest, RespondsToAKeyedRequestAfterTheStoreHasConfirmedIt) {  //
   EXPECT_EQ(acceptance.InFlight(), 0u);
 }
 
-TEST_F(AcceptanceTest, TellsTheStoreWhichConfirmationsAreUrgent) {  // A4
+TEST_F(AcceptanceTest, ConfirmsEmergenciesUrgently) {  // A4
   CountingAdmissions counting(admissions);
   Acceptance urgent({clock, registry, counting, vault, log, topics}, {});
   ASSERT_TRUE(Enqueue(urgent, ARequest("k1")));

@@ -32,6 +32,7 @@ class AlertActionsTest : public testing::Test {
     AdmitRequest request;
     request.alert_id = id;
     request.client_id = "demo";
+    request.idempotency_digest = id;  // a key of its own
     request.nonce = "a nonce";
     request.create_time = clock.Now();
     request.emergency = emergency;

@@ -120,6 +120,7 @@ TEST_F(AlertActionsTest, AnAlertOfWhichTheStoreKnowsNoPriorityMayBeAnEmergency) 
   AcceptedAlert accepted;
   accepted.alert_id = alert_id;
   accepted.client_id = "demo";
+  accepted.idempotency_digest = "a key";
   accepted.create_time = clock.Now();
   ASSERT_TRUE(admissions.Restore({}, std::vector{accepted}));
   StartByLog(alert_id);

@@ -56,7 +56,7 @@ class CallsTest : public testing::Test {
     works.work = Work();
     admissions.Admit({.alert_id = attempt.alert_id(),
                       .client_id = "demo",
-                      .idempotency_digest = {},
+                      .idempotency_digest = "a key",
                       .request_digest = {},
                       .nonce = {},
                       .create_time = clock.Now(),
@@ -361,7 +361,7 @@ TEST_F(CallsTest, FindTheirWorkInTheLogIfTheStoreDoesNotHaveIt) {  // V4
 }
 
 // By then Twilio has given up. A search would only delay those behind it.
-TEST_F(CallsTest, DoNotLookForWorkThatHasWaitedTooLong) {  // V4
+TEST_F(CallsTest, AreAnsweredWithoutALookupThatWouldBeTooLate) {  // V4
   std::latch blocked(WorkFinder::kThreads), release(1);
   std::atomic<size_t> searches = 0;
   WorkFinder finder({.store = [&](const v1::AttemptRef&) -> Result<std::optional<std::string>> {

@@ -102,6 +102,7 @@ class WebhooksTest : public testing::Test {
     AdmitRequest request;
     request.alert_id = "01990000-aaaa-7bbb-8ccc-000000000001";
     request.client_id = "demo";
+    request.idempotency_digest = "a key";
     admissions.Admit(request, [](const auto&) {});
     return request.alert_id;
   }
