@@ -99,11 +99,13 @@ bool ProjectionConsumer::Impl::Add(const rd_kafka_message_t& message) {
   Partition* const partition = Find(rd_kafka_topic_name(message.rkt), message.partition);
   if (partition == nullptr || message.offset < partition->position) return false;
   // Logs have gaps (compaction, transactions), but a jump of the consumer would look the same: a
-  // gap is read again once before the records behind it are accepted.
+  // gap is read again once before the records behind it are accepted. If the consumer cannot be set
+  // back, the record is dropped, and the next one shows the same gap.
   if (partition->position >= 0 && message.offset > partition->position &&
       partition->reread_at != partition->position) {
-    partition->reread_at = partition->position;
-    if (Seek(partition->topic, partition->number, partition->position)) return false;
+    if (Seek(partition->topic, partition->number, partition->position))
+      partition->reread_at = partition->position;
+    return false;
   }
   partition->position = message.offset + 1;
   batch_bytes_ = BatchBytes() + message.len;

@@ -153,8 +153,9 @@ class Claims {
   // Succeeds if the store responds, accepts writes and has not lost its data.
   virtual Task<Status> Ping() = 0;
 
-  // The store knows every attempt whose work was published since this time (EarliestEventTime()). An older
-  // attempt may have started without the store knowing it, so its work waits. Never blocks.
+  // The store knows every attempt whose work was published since this time (EarliestEventTime()).
+  // An older attempt may have started without the store knowing it, so its work waits. Never
+  // blocks.
   virtual WallTime CompleteSince() const = 0;
 };
 

@@ -29,7 +29,8 @@ enum class AlertEventKind : std::int16_t {
   kPlanExhausted = 8,    // no step of the plan is left
 };
 
-// One event of an alert, free of PII. Events with equal ids are equal.
+// One event of an alert, free of PII. Of events with equal ids the first one is stored: a callback
+// that Twilio repeats has a later time.
 struct AlertEvent {
   std::string id;  // UUID: event_id, or webhook_id
   AlertEventKind kind = AlertEventKind::kAttemptChanged;

@@ -18,7 +18,7 @@ class Phone {
   static Result<Phone> Parse(std::string_view text);
 
   const std::string& E164() const { return e164_; }  // for the provider and the cipher only
-  const std::string& RegionCode() const { return region_code_; }  // CLDR; "001" for none
+  const std::string& RegionCode() const { return region_code_; }           // CLDR; "001" for none
   std::string LastFour() const { return e164_.substr(e164_.size() - 4); }  // for people
 
  private:

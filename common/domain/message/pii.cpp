@@ -49,11 +49,14 @@ bool HasInternationalNumber(std::string_view text) {
   for (size_t at = text.find('+'); at != std::string_view::npos; at = text.find('+', at + 1)) {
     if (at > 0 && IsWordCharacter(text[at - 1])) continue;
     std::string number = "+";
-    size_t end = at + 1;
-    for (; end < text.size() && number.size() <= kMaxPhoneDigits &&
-           (IsDigit(text[end]) || IsSeparator(text[end]));
-         ++end)
-      if (IsDigit(text[end])) number += text[end];
+    size_t end = at + 1;  // behind the last digit
+    for (size_t i = end; i < text.size() && number.size() <= kMaxPhoneDigits &&
+                         (IsDigit(text[i]) || IsSeparator(text[i]));
+         ++i) {
+      if (!IsDigit(text[i])) continue;
+      number += text[i];
+      end = i + 1;
+    }
     if (end < text.size() && IsWordCharacter(text[end])) continue;
     if (number.size() > kMinInternationalDigits && Phone::Parse(number)) return true;
   }

@@ -10,7 +10,6 @@
 
 namespace tocsin::twilio {
 
-
 constexpr int kSentPageSize = 1000;  // messages, Twilio's maximum
 
 // Find() fetches the resource itself; the SID decides between Messages and Calls. ListSent() drops

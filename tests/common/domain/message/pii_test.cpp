@@ -28,6 +28,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Row{"E164", "+15145550123"}, Row{"Punctuated", "+1 (514) 555-0123"},
                     Row{"InAUri", "tel:+4930123456"},
                     Row{"InASentence", "call +44 20 7946 0958, floor 3"},
+                    Row{"BeforeAWord", "+15145550123 has a new owner"},
                     Row{"AfterAnEqualsSign", "to=+393331234567"}, Row{"Short", "+4930123"},
                     Row{"NanpNational", "5145550123"}, Row{"NanpPunctuated", " (514) 555-0123 "},
                     Row{"NanpWithTheCountryCode", "15145550123"},
