@@ -268,8 +268,8 @@ UnparsedRow MakeUnparsedRow(const IncomingRecord& record, std::string reason) {
 void SortUnique(std::vector<AlertEventRow>& rows) {
   const auto key = [](const AlertEventRow& row) { return std::tie(row.alert_id, row.event.id); };
   std::ranges::stable_sort(rows, {}, key);
-  const auto repeated = std::ranges::unique(rows, {}, key);
-  rows.erase(repeated.begin(), repeated.end());
+  const auto equal = [&](const auto& left, const auto& right) { return key(left) == key(right); };
+  rows.erase(std::unique(rows.begin(), rows.end(), equal), rows.end());
 }
 
 Batch DecodeRecords(std::span<const IncomingRecord> records, const ProjectedTopics& topics) {
