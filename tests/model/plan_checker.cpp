@@ -46,14 +46,7 @@ PlanChecker::Plan* PlanChecker::Find(const std::string& alert_id) {
 
 PlanTerms PlanChecker::TermsOf(const std::string& alert_id) const {
   const auto found = plans_.find(alert_id);
-  if (found == plans_.end()) return {};
-  const records::v1::Plan& plan = found->second.terms;
-  PlanTerms terms{.goal = plan.goal().reach(),
-                  .person_count = plan.goal().person_count(),
-                  .target_count = plan.targets_size()};
-  for (const records::v1::PlannedTarget& target : plan.targets())
-    terms.persons.push_back(target.person());
-  return terms;
+  return found == plans_.end() ? PlanTerms() : tocsin::TermsOf(found->second.terms);
 }
 
 std::string PlanChecker::PersonOf(const v1::AttemptRef& ref) const {

@@ -429,6 +429,16 @@ ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_eve
   return alert;
 }
 
+PlanTerms TermsOf(const records::v1::Plan& plan) {
+  if (plan.targets().empty()) return {};
+  PlanTerms terms{.goal = plan.goal().reach(),
+                  .person_count = plan.goal().person_count(),
+                  .target_count = plan.targets_size()};
+  for (const records::v1::PlannedTarget& target : plan.targets())
+    terms.persons.push_back(target.person());
+  return terms;
+}
+
 const std::string& PersonOf(const AlertEvent& acknowledgement, const PlanTerms& plan) {
   if (!acknowledgement.person.empty()) return acknowledgement.person;
   // A key was pressed while the work record of the call was not available.

@@ -159,6 +159,9 @@ struct PlanTerms {
   std::vector<std::string> persons = {};  // of target 1, 2, ...
 };
 
+// The defaults if it has no targets.
+PlanTerms TermsOf(const records::v1::Plan& plan);
+
 // `accepted`: the acceptance of the alert is known. Without it only success is final.
 ProjectedAlert ProjectAlert(bool accepted, std::span<const AlertEvent> alert_events,
                             const PlanTerms& plan = {});

@@ -43,14 +43,4 @@ records::v1::Plan ParsePlan(const std::string& json) {
   return plan;
 }
 
-PlanTerms TermsOf(const records::v1::Plan& plan) {
-  if (plan.targets().empty()) return {};
-  PlanTerms terms{.goal = plan.goal().reach(),
-                  .person_count = plan.goal().person_count(),
-                  .target_count = plan.targets_size()};
-  for (const records::v1::PlannedTarget& target : plan.targets())
-    terms.persons.push_back(target.person());
-  return terms;
-}
-
 }  // namespace tocsin::audit

@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "common/domain/alert/alert_projection.h"
 #include "tocsin/records/v1/records.pb.h"
 
 namespace tocsin::audit {
@@ -13,8 +12,5 @@ std::string PlanJson(const records::v1::WorkRecord& work);
 
 // The plan in a row; empty if `json` is.
 records::v1::Plan ParsePlan(const std::string& json);
-
-// What the plan means for the state of its alert.
-PlanTerms TermsOf(const records::v1::Plan& plan);
 
 }  // namespace tocsin::audit
