@@ -31,8 +31,8 @@ void KeepOldest(std::optional<std::int64_t> micros, std::optional<WallTime>& old
   oldest = std::min(oldest.value_or(time), time);
 }
 
-// Whether this session counts the states: the first one that asks, until it ends. The keepalives
-// end the session of a host that died within 30 s.
+// Whether this connection counts the states: the first one that asks, until it is closed. With
+// these keepalives PostgreSQL closes that of a host that does not respond for 30 s.
 Result<bool> CountsStates(Transaction& transaction) {
   TOCSIN_TRY(const Rows rows,
              transaction.Query("SELECT pg_try_advisory_lock(hashtext('tocsin.alert_states')),"
