@@ -1,5 +1,7 @@
 """Redis down and up again: emergencies are sent once, decided by the log; other alerts wait. R6, R1, R4."""
 
+import subprocess
+
 import grpc
 import pytest
 
@@ -45,6 +47,23 @@ def test_emergencies_are_sent_once_while_redis_is_down(stack, client, simulator)
     poll.until("every alert is final", lambda: consistency_check.is_quiescent(stack), QUIESCENT_SECONDS)
     posts = [request["to"] for request in simulator.requests() if request["accepted"]]
     assert len(posts) == len(set(posts)) == EMERGENCIES + 3
+
+
+def test_an_emergency_is_sent_while_redis_refuses_writes(stack, client):
+    client.until_state(client.send("+15145550105"), "DELIVERED")
+    set_memory_limit(stack, "1")  # it responds, and answers reads
+    try:
+        urgent = client.send("+15145550106", priority="EMERGENCY")
+        client.until_state(urgent, "DELIVERED")
+        poll.until("the timeline shows that Redis was unavailable", lambda: shows_outage(client, urgent))
+    finally:
+        set_memory_limit(stack, "0")
+    client.until_state(client.send("+15145550107"), "DELIVERED")
+
+
+def set_memory_limit(stack, limit):
+    subprocess.run(["redis-cli", "-u", stack.env["TOCSIN_REDIS_URL"], "config", "set", "maxmemory", limit],
+                   check=True, capture_output=True, timeout=60)
 
 
 def shows_outage(client, accepted):
